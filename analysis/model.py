@@ -1,0 +1,140 @@
+"""The words of the verdict: settings in, findings out. `verdict.json` is these, written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+State = Literal["confirmed", "ruled_out", "undecided"]
+
+CLAIMS: Final = (
+    "intermittent",
+    "latency",
+    "platform",
+    "platform_x_latency",
+    "client",
+    "client_loop",
+    "server",
+    "auth",
+    "format",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What was decided before the data were looked at.
+
+    Attributes:
+        margin: Equivalence margin delta, an absolute difference of risks (0 to 1).
+        alpha: Error rate of the whole family of claims.
+        rehearsal: Platforms may be labels put on for a rehearsal (`simulated` rows count).
+    """
+
+    margin: float = 0.005
+    alpha: float = 0.05
+    rehearsal: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """An estimate with its 95 % interval; null bounds: no interval could be had.
+
+    Attributes:
+        name: "risk difference", "rate", ...
+        reversed: The interval lies beyond the margin on the side that the claim does not speak of.
+    """
+
+    name: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    reversed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One condition that a comparison rests on (a tick or a cross in the report).
+
+    `ok` is None where the data cannot tell; that counts as not ok for a confirmation.
+    """
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One path or cohort of a claim."""
+
+    state: State
+    effect: Effect | None = None
+    n: int = 0
+    p_value: float | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What the data say of one claim.
+
+    Attributes:
+        state: `confirmed` beyond the margin, `ruled_out` inside it, else `undecided`.
+        n: Attempts that the claim rests on.
+        p_value: One-sided, against an effect of at most the margin; None: no test was possible.
+        evidence: One sentence for people.
+        needs: What would settle it; empty unless undecided.
+        ceiling: The state comes from the no-assumption bound.
+    """
+
+    state: State
+    effect: Effect | None = None
+    n: int = 0
+    p_value: float | None = None
+    evidence: str = ""
+    needs: str = ""
+    parts: dict[str, Part] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    ceiling: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """The seed's hypothesis, joined from the claims."""
+
+    state: State
+    because: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CauseShare:
+    """One cause's share of all residual and explained timeouts and failures, with its interval."""
+
+    name: str
+    share: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MitigationEffect:
+    """One mitigation arm against none, paired in blocks: what it saves and what it costs."""
+
+    mitigation: str
+    saved: Effect
+    added_p50_s: Effect | None
+    added_p99_s: Effect | None
+    added_connects: Effect | None
+    n: int
+    evidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """All that the statistics say of the runs named (`verdict.decide`)."""
+
+    claims: dict[str, Finding]
+    hypothesis: Hypothesis
+    causes: tuple[CauseShare, ...] = ()
+    mitigations: tuple[MitigationEffect, ...] = ()
+    data_quality: tuple[str, ...] = ()

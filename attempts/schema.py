@@ -1,0 +1,265 @@
+"""The attempt record in code: columns, vocabularies, and the check that refuses a malformed row.
+
+One row is one attempt: one bounded wait of one virtual user that ends in exactly one outcome.
+Most of a row's columns are the same for every attempt of a worker or of a connection, so a row is
+written in three parts that the store joins again:
+
+- `WorkerFacts`: once a worker boot (who measured, and where);
+- `ConnectionFacts`: once a connection (its arms, its user, what the server said of itself);
+- `Attempt`: once an attempt.
+
+`COLUMNS` is the whole row in the order of the table. This module imports neither numpy nor pyarrow:
+load-generating processes use it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+SCHEMA_VERSION: Final = 1
+
+KINDS: Final = frozenset({"connect", "exchange", "hold", "close", "probe"})
+OUTCOMES: Final = frozenset({"ok", "timeout", "failed", "aborted"})
+PHASES: Final = frozenset({"dns", "tcp", "tls", "upgrade", "welcome", "exchange", "hold", "close"})
+CAUSES: Final = frozenset(
+    {
+        "silent_peer",
+        "dns",
+        "refused",
+        "unreachable",
+        "reset",
+        "tls",
+        "http_status",
+        "subprotocol",
+        "auth_rejected",
+        "server_error",
+        "server_closed",
+        "malformed",
+        "local_resource",
+        "harness",
+    }
+)
+CLOSED_BY: Final = frozenset({"client", "server", "network"})
+
+ColumnType = Literal["string", "int64", "int32", "double", "bool", "timestamp"]
+Level = Literal["worker", "connection", "attempt"]
+
+
+class SchemaError(ValueError):
+    """A row breaks the contract: wsoak itself is wrong, not the target."""
+
+
+class Column(NamedTuple):
+    """One column of the `attempts` table.
+
+    Attributes:
+        name: As in the Parquet file.
+        type: `timestamp` is microseconds since the epoch, UTC.
+        nullable: Null means "not measured" or "not reached".
+        level: Which of the three parts of a row carries it.
+    """
+
+    name: str
+    type: ColumnType
+    nullable: bool
+    level: Level
+
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    Column("run_id", "string", False, "worker"),
+    Column("worker", "string", False, "worker"),
+    Column("seq", "int64", False, "attempt"),
+    Column("user", "int64", False, "connection"),
+    Column("connection", "int64", False, "connection"),
+    Column("subject", "string", False, "connection"),
+    Column("server_connection_id", "string", True, "connection"),
+    Column("scenario", "string", False, "connection"),
+    Column("kind", "string", False, "attempt"),
+    Column("operation", "string", False, "attempt"),
+    Column("client", "string", False, "connection"),
+    Column("delay_s", "double", False, "connection"),
+    Column("mitigation", "string", False, "connection"),
+    Column("retry", "int32", False, "connection"),
+    Column("platform", "string", False, "worker"),
+    Column("platform_detail", "string", False, "worker"),
+    Column("event_loop", "string", False, "connection"),
+    Column("python", "string", False, "worker"),
+    Column("host", "string", False, "worker"),
+    Column("site", "string", True, "worker"),
+    Column("simulated", "bool", False, "worker"),
+    Column("scheduled_at", "timestamp", False, "attempt"),
+    Column("started_at", "timestamp", False, "attempt"),
+    Column("duration_s", "double", False, "attempt"),
+    Column("budget_s", "double", False, "attempt"),
+    Column("outcome", "string", False, "attempt"),
+    Column("phase", "string", False, "attempt"),
+    Column("cause", "string", True, "attempt"),
+    Column("errno", "int32", True, "attempt"),
+    Column("http_status", "int32", True, "attempt"),
+    Column("close_code", "int32", True, "attempt"),
+    Column("closed_by", "string", True, "attempt"),
+    Column("detail", "string", True, "attempt"),
+    Column("dns_s", "double", True, "attempt"),
+    Column("tcp_s", "double", True, "attempt"),
+    Column("tls_s", "double", True, "attempt"),
+    Column("upgrade_s", "double", True, "attempt"),
+    Column("welcome_s", "double", True, "attempt"),
+    Column("rtt_s", "double", True, "attempt"),
+    Column("loop_lag_s", "double", True, "attempt"),
+    Column("loop_blocked_s", "double", True, "attempt"),
+    Column("cpu", "double", True, "attempt"),
+    Column("open_connections", "int32", False, "attempt"),
+    Column("age_s", "double", True, "attempt"),
+    Column("idle_s", "double", True, "attempt"),
+    Column("token_age_s", "double", True, "attempt"),
+    Column("token_ttl_s", "double", True, "connection"),
+    Column("server_instance", "string", True, "connection"),
+    Column("startup_complete", "bool", True, "connection"),
+    Column("preface_frames", "int32", True, "connection"),
+    Column("frames_in", "int64", False, "attempt"),
+    Column("frames_out", "int64", False, "attempt"),
+    Column("bytes_in", "int64", False, "attempt"),
+    Column("bytes_out", "int64", False, "attempt"),
+)
+
+
+class WorkerFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What is true of every row of one worker boot (the columns of level `worker`)."""
+
+    run_id: str
+    worker: str
+    platform: str
+    platform_detail: str
+    python: str
+    host: str
+    site: str | None
+    simulated: bool
+
+
+class ConnectionFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What is true of every row of one connection (the columns of level `connection`)."""
+
+    user: int
+    connection: int
+    subject: str
+    scenario: str
+    client: str
+    event_loop: str
+    delay_s: float = 0.0
+    mitigation: str = "none"
+    retry: int = 0
+    server_connection_id: str | None = None
+    server_instance: str | None = None
+    startup_complete: bool | None = None
+    preface_frames: int | None = None
+    token_ttl_s: float | None = None
+
+
+class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """One bounded wait and its outcome (the columns of level `attempt`).
+
+    `scheduled_at` and `started_at` are microseconds since the epoch, UTC; `*_s` are seconds from a
+    monotonic clock. `facts` is the number under which the recorder knows the `ConnectionFacts`;
+    `seq` is given by the recorder.
+    """
+
+    kind: str
+    operation: str
+    scheduled_at: int
+    started_at: int
+    duration_s: float
+    budget_s: float
+    outcome: str
+    phase: str
+    facts: int = -1
+    seq: int = -1
+    cause: str | None = None
+    open_connections: int = 0
+    loop_lag_s: float | None = None
+    loop_blocked_s: float | None = None
+    cpu: float | None = None
+    rtt_s: float | None = None
+    age_s: float | None = None
+    idle_s: float | None = None
+    token_age_s: float | None = None
+    frames_in: int = 0
+    frames_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    errno: int | None = None
+    http_status: int | None = None
+    close_code: int | None = None
+    closed_by: str | None = None
+    detail: str | None = None
+    dns_s: float | None = None
+    tcp_s: float | None = None
+    tls_s: float | None = None
+    upgrade_s: float | None = None
+    welcome_s: float | None = None
+
+
+class Health(msgspec.Struct, frozen=True, array_like=True):
+    """One worker's vitals over one second: a row of `health/*.parquet` (with `worker` in front).
+
+    `at` is microseconds since the epoch, UTC, at the end of the second; `cpu` 1 = one core; null is
+    "this platform does not tell".
+    """
+
+    at: int
+    loop_lag_s: float
+    loop_blocked_s: float
+    cpu: float | None
+    rss_bytes: int | None
+    greenlets: int | None
+    file_descriptors: int | None
+    queue_depth: int
+    open_connections: int
+    ephemeral_ports: int | None = None
+
+
+_OPTIONAL_DURATIONS: Final = tuple(
+    c.name for c in COLUMNS if c.level == "attempt" and c.nullable and c.name.endswith("_s")
+)
+
+
+def check(attempt: Attempt) -> None:
+    """Refuse a row that breaks the contract.
+
+    Cheap for the common row (an `ok` exchange), exact for all.
+
+    Raises:
+        SchemaError: Names the column, the value and the rule.
+    """
+    outcome = attempt.outcome
+    if outcome not in OUTCOMES:
+        raise _refused("outcome", outcome, f"is one of {sorted(OUTCOMES)}")
+    if attempt.kind not in KINDS:
+        raise _refused("kind", attempt.kind, f"is one of {sorted(KINDS)}")
+    if attempt.phase not in PHASES:
+        raise _refused("phase", attempt.phase, f"is one of {sorted(PHASES)}")
+    if not 0.0 <= attempt.duration_s < math.inf:
+        raise _refused("duration_s", attempt.duration_s, "is a finite number of seconds, 0 or more")
+    if not 0.0 < attempt.budget_s < math.inf:
+        raise _refused("budget_s", attempt.budget_s, "is a finite number of seconds above 0")
+    if outcome == "ok" or outcome == "aborted":
+        if attempt.cause is not None:
+            raise _refused("cause", attempt.cause, f"is null when the outcome is {outcome}")
+    elif attempt.cause not in CAUSES:
+        raise _refused("cause", attempt.cause, f"is one of {sorted(CAUSES)} when the outcome is {outcome}")
+    if outcome == "timeout" and attempt.duration_s < attempt.budget_s:
+        raise _refused("duration_s", attempt.duration_s, f"reaches budget_s ({attempt.budget_s}) in a timeout")
+    if attempt.closed_by is not None and attempt.closed_by not in CLOSED_BY:
+        raise _refused("closed_by", attempt.closed_by, f"is null or one of {sorted(CLOSED_BY)}")
+    if attempt.started_at < 0 or attempt.scheduled_at < 0:
+        raise _refused("started_at", attempt.started_at, "is microseconds since the epoch")
+    for name in _OPTIONAL_DURATIONS:
+        value = getattr(attempt, name)
+        if value is not None and not 0.0 <= value < math.inf:
+            raise _refused(name, value, "is null or a finite number of seconds, 0 or more")
+
+
+def _refused(column: str, value: object, rule: str) -> SchemaError:
+    return SchemaError(f"{column} = {value!r} breaks the attempt contract: {column} {rule}")
