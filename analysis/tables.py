@@ -1,0 +1,63 @@
+"""The small tables that one scan of the attempts gives, and on which every claim is decided.
+
+`reduce.py` makes them (G1 to G6 of the method), `claims/` read them. Times are whole numbers of a
+unit since the epoch, delays are whole microseconds (a float is no key), counts are int64. Which rows
+count as what (the explaining away) is decided in `reduce.py`, once, so that every claim sees the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """Sufficient statistics of the runs named. All frames are small whatever the number of attempts.
+
+    Attributes:
+        cells: G1, one row per (run_id, host, platform, site, minute, client, event_loop, delay_us, mitigation,
+            kind, operation, preface [preface_frames > 0], token_expired). Counts of connect and exchange
+            attempts with retry = 0 (every `mitigation` arm is kept; claims other than the mitigations
+            use `none`): `n`; `connections` (distinct); `bad` (timeout or failed); `timeouts`;
+            `client_loop` (bad, explained by lag: rule 8); `any_lag_bad` (bad with lag >= 0.1 s, or lag
+            not measured); `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry);
+            `format`; `explicit` (server, explicit); `residual` (bad and explained by none of these and
+            lag < budget/4); `n_clean` (all rows with lag < budget/4: the denominator of `residual`).
+        slots: G2, (host, platform, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`.
+        instances: G3, (host, platform, minute, server_instance, kind): `n`, `bad` (residual + explicit).
+        subjects: G4, connects by ordinal in their subject's trailing 300 s: (host, platform, bin [5 min],
+            ordinal): `n`, `explicit`.
+        holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
+            hash of the connection], duration_bin and idle_bin [0.5 s bins; idle null = not measured]): `n`.
+        base_rtt: G6, per (host, platform): `base_rtt_s` median of (rtt_s - delay_s), null if unknown; `n`.
+        arm_rtt: G6, per (host, platform, delay_us): `rtt_s` median of connects, null if unknown; `n`.
+        loops: G6, per (host, platform): `good`, `good_lagged` (good attempts with lag > 0.1 s).
+        pythons: G6, per (platform, python): `n`.
+        platform_instances: G6, per (platform, server_instance): `n`.
+        sites: per (platform, host, site): `n` (site null = unknown).
+        probes: per (host, platform, site, slot [10 s], operation): `n`, `bad`.
+        mitigation_costs: per (host, platform, minute, mitigation, kind, latency_bin): `n` of ok attempts
+            (`latency_bin` = floor(log10(duration_us) * 20)), and rows with `latency_bin` null for all
+            attempts including retries: `n` counts started attempts (so added connects can be seen).
+        totals: one row: `attempts`, `rows`, `timeouts`, `aborted`, `dropped_tail`, `retries`, `hosts`, `first_minute`,
+            `last_minute`, `simulated` (rows), `seq_missing`.
+        notes: What was missing or dropped, in sentences with counts.
+    """
+
+    cells: pd.DataFrame
+    slots: pd.DataFrame
+    instances: pd.DataFrame
+    subjects: pd.DataFrame
+    holds: pd.DataFrame
+    base_rtt: pd.DataFrame
+    arm_rtt: pd.DataFrame
+    loops: pd.DataFrame
+    pythons: pd.DataFrame
+    platform_instances: pd.DataFrame
+    sites: pd.DataFrame
+    probes: pd.DataFrame
+    mitigation_costs: pd.DataFrame
+    totals: pd.DataFrame
+    notes: tuple[str, ...] = ()
