@@ -1,0 +1,1 @@
+"""What a virtual user does on a socket, and the Locust process around it."""

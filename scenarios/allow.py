@@ -1,0 +1,79 @@
+"""Where load may go: the embedded stand-in, or a host that somebody has put on the allow-list.
+
+A soak tester that is pointed at the wrong host is an outage, so naming a host is not enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from scenarios.errors import ConfigError
+
+ALLOWED_HOSTS_VARIABLE: Final = "SOAK_ALLOWED_HOSTS"
+_DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
+_AS_WEBSOCKET: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+class TargetUrl(NamedTuple):
+    """The WebSocket endpoint under test, in parts (RFC 6455 section 3)."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def url(self) -> str:
+        """The whole URL, the default port left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path}"
+
+
+def parse_target(host: str) -> TargetUrl:
+    """Read `--host`: ws, wss, http or https; the path defaults to /ws.
+
+    Raises:
+        ConfigError: If it is no such URL, or carries a user, a password or a fragment.
+    """
+    try:
+        parts = urlsplit(host)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(
+            f"--host {host!r} is no URL ({error}); write it as wss://staging.example.com/ws."
+        ) from None
+    scheme = _AS_WEBSOCKET.get(parts.scheme)
+    if scheme is None or not parts.hostname:
+        raise ConfigError(
+            f"--host {host!r} must be a ws, wss, http or https URL, such as wss://staging.example.com/ws."
+        )
+    if parts.username or parts.password or parts.fragment:
+        raise ConfigError(
+            "--host must not carry a user, a password or a fragment: tokens come from --token-source."
+        )
+    path = parts.path if parts.path not in ("", "/") else "/ws"
+    if parts.query:
+        path = f"{path}?{parts.query}"
+    return TargetUrl(scheme, parts.hostname, port or _DEFAULT_PORTS[scheme], path)
+
+
+def check_allowed(target: TargetUrl, environment: Mapping[str, str]) -> None:
+    """Refuse a host that is not on the allow-list (`SOAK_ALLOWED_HOSTS`, separated by commas).
+
+    An entry is a host name, or host:port to allow that port alone; no wildcards, so that a list says
+    exactly what it allows.
+
+    Raises:
+        ConfigError: Names the host and the variable.
+    """
+    allowed = {entry.strip().lower() for entry in environment.get(ALLOWED_HOSTS_VARIABLE, "").split(",")}
+    host = target.host.lower()
+    if host in allowed or f"{host}:{target.port}" in allowed:
+        return
+    raise ConfigError(
+        f"{target.host!r} is not an allowed target: if you may load it, set {ALLOWED_HOSTS_VARIABLE}={target.host}"
+        " (several: separated by commas); without --host the load goes to the embedded stand-in."
+    )
