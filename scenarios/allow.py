@@ -42,18 +42,14 @@ def parse_target(host: str) -> TargetUrl:
         parts = urlsplit(host)
         port = parts.port
     except ValueError as error:
-        raise ConfigError(
-            f"--host {host!r} is no URL ({error}); write it as wss://staging.example.com/ws."
-        ) from None
+        raise ConfigError(f"--host {host!r} is no URL ({error}); write it as wss://staging.example.com/ws.") from None
     scheme = _AS_WEBSOCKET.get(parts.scheme)
     if scheme is None or not parts.hostname:
         raise ConfigError(
             f"--host {host!r} must be a ws, wss, http or https URL, such as wss://staging.example.com/ws."
         )
     if parts.username or parts.password or parts.fragment:
-        raise ConfigError(
-            "--host must not carry a user, a password or a fragment: tokens come from --token-source."
-        )
+        raise ConfigError("--host must not carry a user, a password or a fragment: tokens come from --token-source.")
     path = parts.path if parts.path not in ("", "/") else "/ws"
     if parts.query:
         path = f"{path}?{parts.query}"

@@ -85,9 +85,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         False,
         "Honour the environment's proxy settings (off: the network is part of the experiment)",
     ),
-    Option(
-        "fault", "", "Faults of the embedded stand-in, separated by spaces: slow_welcome:share=0.05,delay=12"
-    ),
+    Option("fault", "", "Faults of the embedded stand-in, separated by spaces: slow_welcome:share=0.05,delay=12"),
     Option("standin_instances", 3, "Instances that the embedded stand-in names"),
     Option("standin_tls", False, "Serve the stand-in over wss://"),
     Option("site", "", "A name for the network that this machine goes out through", ui=False),
@@ -226,9 +224,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     if shape not in ("none", "ramp-soak-storm"):
         raise unknown_name("--shape", shape, ("none", "ramp-soak-storm"))
     run_id = text("run_id")
-    if run_id and (
-        not run_id.replace("-", "").replace("_", "").replace(".", "").isalnum() or run_id[0] == "."
-    ):
+    if run_id and (not run_id.replace("-", "").replace("_", "").replace(".", "").isalnum() or run_id[0] == "."):
         raise _refused("run_id", run_id, "letters, digits, '-', '_' and '.', not starting with a dot")
     scenario = _weights("scenario", text("scenario"))
     for name in scenario:
@@ -331,9 +327,7 @@ def _arrival(value: str) -> tuple[str, float | None]:
     if kind == "closed" and not rate:
         return "closed", None
     if kind in ("constant", "poisson"):
-        return kind, _number(
-            "arrival", rate, "of connections a second above 0, as in poisson:5", lambda v: v > 0
-        )
+        return kind, _number("arrival", rate, "of connections a second above 0, as in poisson:5", lambda v: v > 0)
     raise _refused("arrival", value, "'closed', 'constant:R' or 'poisson:R'")
 
 
