@@ -110,9 +110,7 @@ def start_child(
         return Child(name, process, {})
     errors: list[str] = []
     relay_errors = gevent.spawn(_pass_on, process.stderr, errors)
-    line = ""
-    with gevent.Timeout(READY_TIMEOUT_S, False):
-        line = process.stdout.readline()
+    line = _first_line(process.stdout)
     try:
         ready = msgspec.json.decode(line) if line else None
     except msgspec.DecodeError:
@@ -127,6 +125,15 @@ def start_child(
     if status == _USAGE_EXIT:
         raise ConfigError(said)
     raise HarnessError(f"The {name} did not start (exit status {status}): {said}")
+
+
+def _first_line(stream: Any) -> str:
+    """The first line of a child's output, "" if it does not come in time."""
+    try:
+        with gevent.Timeout(READY_TIMEOUT_S):
+            return str(stream.readline())
+    except gevent.Timeout:
+        return ""
 
 
 def _pass_on(stream: Any, last_lines: list[str]) -> None:

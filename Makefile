@@ -1,0 +1,41 @@
+# Everything a fresh clone needs: `make soak` and `make test` set themselves up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help soak web test check calibrate windows bench figures clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(BIN)/.run: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(BIN)/.dev: requirements-dev.txt $(BIN)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# One server-side fault, so that there is something to find: one of the three instances that the
+# stand-in names loses some replies for ever.
+soak: $(BIN)/.run ## soak the embedded stand-in for 90 seconds and say why sessions time out
+	$(BIN)/locust --headless --users 60 --spawn-rate 12 --run-time 90s $(SOAK)
+
+web: $(BIN)/.run ## the web UI, on the embedded stand-in
+	$(BIN)/locust $(SOAK)
+
+test: $(BIN)/.dev ## the tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+check: $(BIN)/.dev ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+calibrate: $(BIN)/.run ## how often the verdict is wrong, over simulated worlds (long)
+	$(BIN)/python -m analysis calibrate
+
+clean: ## remove what can be rebuilt (never reports/)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

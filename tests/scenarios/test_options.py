@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenarios.errors import ConfigError
+from scenarios.options import DEFAULTS, OPTIONS, settings_from
+
+
+def test_defaults_are_a_valid_run() -> None:
+    settings = settings_from({})
+    assert settings.scenario == {"steady": 6, "churn": 2, "idle": 1, "agent": 1}
+    assert settings.delay_ms == (0.0,)
+    assert not settings.needs_relay
+
+
+def test_values_as_the_web_form_sends_them_are_understood() -> None:
+    settings = settings_from({"probes": "false", "delay_ms": "160, 0,80", "seed": "7", "arrival": "poisson:2.5"})
+    assert (settings.probes, settings.delay_ms, settings.seed) == (False, (0.0, 80.0, 160.0), 7)
+    assert (settings.arrival, settings.arrival_rate) == ("poisson", 2.5)
+    assert settings.needs_relay
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("exchange_budget_s", "-1", "--exchange-budget-s is '-1'"),
+        ("exchange_budget_s", "soon", "a number above 0"),
+        ("exchange_budget_s", "inf", "a number above 0"),
+        ("seed", "1.5", "a whole number"),
+        ("scenario", "stedy", "did you mean 'steady'"),
+        ("scenario", "", "at least one name"),
+        ("scenario", "steady=0", "above 0 after each '='"),
+        ("scenario", "steady,steady=2", "each name once"),
+        ("client", "websocket_client", "did you mean 'websocket-client'"),
+        ("client", "websocket-client,websocket-client", "each arm once"),
+        ("delay_ms", "0,-5", "--delay-ms"),
+        ("delay_ms", "80,80", "each arm once"),
+        ("mitigation", "retries", "did you mean 'retry'"),
+        ("arrival", "often", "'closed', 'constant:R' or 'poisson:R'"),
+        ("arrival", "poisson:0", "above 0"),
+        ("jwt_algorithm", "HS265", "did you mean 'HS256'"),
+        ("token_source", "vault", "'mint', 'file:PATH'"),
+        ("slo_success_ratio", "95", "between 0 and 1"),
+        ("margin", "0", "between 0 and 1"),
+        ("run_id", "../elsewhere", "--run-id"),
+        ("probes", "maybe", "true or false"),
+        ("shape", "ramp", "--shape"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_sentence_that_names_it(name: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        settings_from({name: value})
+    sentence = str(refusal.value)
+    assert says in sentence
+    assert "\n" not in sentence
+
+
+@given(st.sampled_from([o.name for o in OPTIONS]), st.one_of(st.text(), st.integers(), st.floats(), st.booleans()))
+def test_any_value_is_either_accepted_or_refused_with_a_sentence(name: str, value: object) -> None:
+    try:
+        settings_from({name: value})
+    except ConfigError as refusal:
+        assert "--" + name.replace("_", "-") in str(refusal)
+
+
+def test_no_default_is_none_because_the_web_form_would_make_it_text() -> None:
+    assert None not in DEFAULTS.values()
+
+
+def test_the_digest_changes_with_any_setting() -> None:
+    assert settings_from({"seed": 1}).digest() != settings_from({"seed": 2}).digest()
