@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attempts.frames import read_segment
+from attempts.recorder import Recorder
+from attempts.spool import SEGMENT_AGE_S, SegmentName, Spool, SpoolError, parse_segment_name, segments
+from tests.attempts.recording import (
+    EPOCH_US,
+    connection_facts,
+    crash,
+    exchange,
+    health,
+    read_all,
+    record,
+    worker_facts,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_flushed_rows_are_in_the_file_before_it_is_sealed(tmp_path: Path) -> None:
+    record(tmp_path, 3, close=False)
+    assert names(tmp_path) == ["w0-000000.open"]
+    (segment,) = read_all(tmp_path)
+    assert [a.seq for a in segment.attempts] == [0, 1, 2]
+    assert segment.health == [health()]
+    assert segment.worker == worker_facts()
+    assert segment.rows_written is None
+
+
+def test_closing_seals_the_segment_and_says_how_many_rows_there_were(tmp_path: Path) -> None:
+    record(tmp_path, 3)
+    assert names(tmp_path) == ["w0-000000.spool"]
+    assert read_all(tmp_path)[0].rows_written == 3
+
+
+def test_worker_that_wrote_nothing_says_so(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    Recorder(spool, worker_facts())
+    spool.flush()
+    assert names(tmp_path) == []
+    spool.close()
+    assert read_all(tmp_path)[0].rows_written == 0
+
+
+def test_segment_is_sealed_at_its_size(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=1000)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    for n in range(30):
+        recorder.write(exchange(facts, EPOCH_US + n))
+        spool.flush()
+    spool.close()
+    found = read_all(tmp_path)
+    assert len(found) > 3
+    assert [a.seq for s in found for a in s.attempts] == list(range(30))
+    assert all(s.facts and s.worker for s in found), "every segment with rows stands alone"
+
+
+def test_segment_is_sealed_at_its_age(tmp_path: Path) -> None:
+    now = [0.0]
+    spool = Spool(tmp_path, clock=lambda: now[0])
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    recorder.write(exchange(facts))
+    spool.flush()
+    now[0] = SEGMENT_AGE_S
+    spool.flush()
+    assert names(tmp_path) == ["w0-000000.spool"]
+
+
+def test_spool_is_synced_when_it_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    synced: list[float] = []
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: synced.append(now[0]))
+    spool = Spool(tmp_path, clock=lambda: now[0])
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    while now[0] < 3.0:
+        recorder.write(exchange(facts))
+        spool.flush()
+        now[0] += 0.25
+    assert synced == [1.0, 2.0]
+    recorder.write(exchange(facts))
+    spool.sync()
+    assert synced == [1.0, 2.0, 3.0]
+    crash(spool)
+
+
+def test_rows_written_while_another_thread_flushes_are_all_kept(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=20_000)
+    recorder = Recorder(spool, worker_facts())
+    done = threading.Event()
+
+    def keep_flushing() -> None:
+        while not done.is_set():
+            spool.flush()
+
+    flusher = threading.Thread(target=keep_flushing)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # as many switches in the middle of things as can be had
+    try:
+        flusher.start()
+        for n in range(100):
+            facts = recorder.connection(connection_facts(n))
+            for _ in range(100):
+                recorder.write(exchange(facts))
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        flusher.join()
+    spool.close()
+    found = read_all(tmp_path)
+    assert [a.seq for s in found for a in s.attempts] == list(range(10_000))
+    assert [s.facts[a.facts].connection for s in found for a in s.attempts] == [n // 100 for n in range(10_000)]
+
+
+def test_write_after_close_is_refused(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    spool.close()
+    spool.close()
+    with pytest.raises(SpoolError, match="closed"):
+        recorder.write(exchange(facts))
+
+
+def test_existing_segment_is_never_overwritten(tmp_path: Path) -> None:
+    record(tmp_path, 1, close=False)
+    with pytest.raises(SpoolError, match="cannot keep rows"):
+        record(tmp_path, 1, close=False)
+    assert len(read_all(tmp_path)[0].attempts) == 1
+
+
+@pytest.mark.parametrize("worker", ["", "a/b", "../x", ".x", "a b", "x" * 101])
+def test_worker_id_that_cannot_name_a_file_is_refused(tmp_path: Path, worker: str) -> None:
+    with pytest.raises(ValueError, match="cannot name a file"):
+        Recorder(Spool(tmp_path), worker_facts(worker))
+
+
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True), st.integers(0, 10**9))
+def test_segment_names_survive_the_round_trip(worker: str, number: int) -> None:
+    name = SegmentName(worker, number)
+    assert parse_segment_name(f"{name}.spool") == parse_segment_name(f"{name}.open") == name
+
+
+@pytest.mark.parametrize("name", ["END", "x.spool", "store.lock", "w-1.parquet", "w-x.spool", "-1.spool"])
+def test_other_files_are_no_segments(name: str) -> None:
+    assert parse_segment_name(name) is None
+
+
+FULL_DISK = """
+    import resource, sys
+    from pathlib import Path
+    from attempts.recorder import Recorder
+    from attempts.spool import Spool, SpoolError
+    from tests.attempts.recording import connection_facts, exchange, worker_facts
+
+    spool = Spool(Path(sys.argv[1]))
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    flushed = 0
+    try:
+        while True:
+            for _ in range(10):
+                recorder.write(exchange(facts))
+            spool.flush()
+            flushed = recorder.rows_written
+    except SpoolError as problem:
+        print("flush:", problem)
+    for again in (lambda: recorder.write(exchange(facts)), spool.flush, spool.close):
+        try:
+            again()
+            print("not refused")
+        except SpoolError as problem:
+            print("again:", problem)
+    print(flushed)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_FSIZE is POSIX")
+def test_full_disk_is_loud_and_harms_nothing_that_was_flushed(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FULL_DISK), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    *said, flushed = ran.stdout.splitlines()
+    assert [line.split(": cannot keep rows in")[0] for line in said] == ["flush", "again", "again", "again"]
+    (segment,) = read_all(tmp_path)
+    assert len(segment.attempts) == int(flushed) > 0
+    assert segment.torn_bytes == 0
+    assert names(tmp_path) == ["w0-000000.spool"]
+
+
+KILLED = """
+    import sys
+    from pathlib import Path
+    from attempts.recorder import Recorder
+    from attempts.spool import Spool
+    from tests.attempts.recording import connection_facts, exchange, worker_facts
+
+    spool = Spool(Path(sys.argv[1]), segment_bytes=50_000)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    while True:
+        for _ in range(50):
+            recorder.write(exchange(facts))
+        spool.flush()
+        print(recorder.rows_written, flush=True)
+"""
+
+
+def test_killed_writer_leaves_everything_up_to_its_last_flush(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as child:
+        assert child.stdout is not None
+        said = [child.stdout.readline() for _ in range(200)]
+        child.kill()
+        said += child.stdout.readlines()
+    flushed = int(said[-1] if said[-1].endswith("\n") else said[-2])
+    rows = [a.seq for s in read_all(tmp_path) for a in s.attempts]
+    assert rows == list(range(len(rows)))
+    assert len(rows) >= flushed
+
+
+def test_truncated_segment_gives_the_rows_of_its_whole_frames(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    ends = []
+    for _ in range(4):
+        recorder.write(exchange(facts))
+        spool.flush()
+        ends.append(next(segments(tmp_path))[1].stat().st_size)
+    spool.close()
+    whole = next(segments(tmp_path))[1].read_bytes()
+    for size in range(len(whole) + 1):
+        segment = read_segment(whole[:size])
+        assert len(segment.attempts) == sum(end <= size for end in ends)
+        assert segment.damaged_bytes == 0
+        assert segment.torn_bytes < size or size < 10
+    assert read_segment(whole).torn_bytes == 0
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_flipped_byte_costs_one_frame_at_most_and_is_counted(flushed_segment: bytes, data: st.DataObject) -> None:
+    position = data.draw(st.integers(0, len(flushed_segment) - 1))
+    flip = data.draw(st.integers(1, 255))
+    damaged = bytearray(flushed_segment)
+    damaged[position] ^= flip
+    whole, segment = read_segment(flushed_segment), read_segment(bytes(damaged))
+    frames_kept = [segment.worker == whole.worker, segment.facts == whole.facts, segment.rows_written == 20]
+    lost_rows = 20 - len(segment.attempts)
+    assert [a for a in whole.attempts if a in segment.attempts] == segment.attempts
+    assert lost_rows in (0, 5)
+    assert frames_kept.count(False) + lost_rows / 5 <= 1
+    if position >= 10:  # beyond the file's header
+        assert segment.damaged_bytes + segment.torn_bytes > 0
+
+
+@given(st.binary(max_size=300), st.integers(0, 3))
+def test_garbage_between_frames_is_passed_over_and_counted(flushed_segment: bytes, garbage: bytes, where: int) -> None:
+    starts = [n for n in range(len(flushed_segment)) if flushed_segment.startswith(b"\xf5\xae\x0a\x9c", n)]
+    cut = starts[where]
+    segment = read_segment(flushed_segment[:cut] + garbage + flushed_segment[cut:])
+    assert segment.attempts == read_segment(flushed_segment).attempts
+    assert segment.damaged_bytes == len(garbage)
+
+
+@pytest.fixture(scope="module")
+def flushed_segment(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Four flushes of five rows each, then the end."""
+    folder = tmp_path_factory.mktemp("spool")
+    spool = Spool(folder)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    for _ in range(4):
+        for _ in range(5):
+            recorder.write(exchange(facts, EPOCH_US + recorder.rows_written))
+        spool.flush()
+    spool.close()
+    return next(segments(folder))[1].read_bytes()
