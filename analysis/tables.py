@@ -20,17 +20,25 @@ class Tables:
         cells: G1, one row per (run_id, host, platform, site, minute, client, event_loop, delay_us, mitigation,
             kind, operation, preface [preface_frames > 0], token_expired). Counts of connect and exchange
             attempts with retry = 0 (every `mitigation` arm is kept; claims other than the mitigations
-            use `none`): `n`; `connections` (distinct); `bad` (timeout or failed); `timeouts`;
+            use `none`): `n`; `connections` (distinct; above 8 million rows an estimate, at most `n`); `bad`
+            (timeout or failed); `timeouts`;
             `client_loop` (bad, explained by lag: rule 8); `any_lag_bad` (bad with lag >= 0.1 s, or lag
             not measured); `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry);
             `format`; `explicit` (server, explicit); `residual` (bad and explained by none of these and
-            lag < budget/4); `n_clean` (all rows with lag < budget/4: the denominator of `residual`).
+            lag < budget/4); `harness` (the generator's own failure: causes harness, local_resource);
+            `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness +
+            auth + format + explicit + lagged + residual. `n_clean` (all rows with lag < budget/4 and no
+            failure of the generator's own: the denominator of `residual`); `good`, `good_lagged` (good with
+            lag > 0.1 s). Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
+            well): a mitigation arm's final failures are bad - rescued. A cell may have n = 0 and retries.
         slots: G2, (host, platform, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`.
-        instances: G3, (host, platform, minute, server_instance, kind): `n`, `bad` (residual + explicit).
+        instances: G3, (host, platform, minute, server_instance, kind, operation): `n`,
+            `bad` (residual + explicit). Only rows whose instance is known.
         subjects: G4, connects by ordinal in their subject's trailing 300 s: (host, platform, bin [5 min],
-            ordinal): `n`, `explicit`.
+            ordinal [exact below 32, then the lower edge of a step]): `n`, `explicit`.
         holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
             hash of the connection], duration_bin and idle_bin [0.5 s bins; idle null = not measured]): `n`.
+            Sessions that the run's end cut off are among them (by_peer false).
         base_rtt: G6, per (host, platform): `base_rtt_s` median of (rtt_s - delay_s), null if unknown; `n`.
         arm_rtt: G6, per (host, platform, delay_us): `rtt_s` median of connects, null if unknown; `n`.
         loops: G6, per (host, platform): `good`, `good_lagged` (good attempts with lag > 0.1 s).

@@ -1,0 +1,138 @@
+"""What each row counts as: cleaned, timed in whole numbers, and every failure explained exactly once.
+
+The order of explanation is rule 8 of the method; every claim sees the same one, because it is decided
+here. All functions map Ibis expressions to Ibis expressions; nothing is executed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import ibis
+
+from attempts.schema import COLUMNS, OUTCOMES, ColumnType
+
+IBIS_TYPES: Final[dict[ColumnType, str]] = {
+    "string": "string",
+    "int64": "int64",
+    "int32": "int32",
+    "double": "float64",
+    "bool": "boolean",
+    "timestamp": "timestamp('UTC')",
+}
+
+# Without one of these a row says nothing: which run, where, what was tried, when, and how it ended.
+ESSENTIAL: Final = (
+    "run_id",
+    "worker",
+    "connection",
+    "kind",
+    "operation",
+    "client",
+    "delay_s",
+    "platform",
+    "host",
+    "scheduled_at",
+    "duration_s",
+    "budget_s",
+    "outcome",
+)
+
+# A loop late by half the budget explains the failure by itself; one late by a quarter makes the wait an
+# unfair one, whether it failed or not (method, rule 8).
+LAG_EXPLAINS: Final = 1 / 2
+LAG_SPOILS: Final = 1 / 4
+# Below this a loop is not called late: twice the delay that the recorder itself overlooks (50 ms).
+ANY_LAG_S: Final = 0.1
+# A token refused this long before its end was not refused for its age: a minute is the customary leeway
+# for clocks that differ (RFC 7519, section 4.1.4: "no more than a few minutes").
+CLOCK_LEEWAY_S: Final = 60.0
+
+CAUSES_OF_THE_GENERATOR: Final = ("harness", "local_resource")
+CAUSES_OF_FORMAT: Final = ("malformed", "subprotocol")
+CAUSES_OF_THE_SERVER: Final = ("server_error", "server_closed", "refused")
+# An HTTP answer speaks for the server where it says so: 5xx (RFC 9110, section 15.6), and a quota's 429
+# (RFC 6585, section 4).
+SERVER_ERROR_STATUS: Final = 500
+QUOTA_STATUS: Final = 429
+
+# Each failed row counts in exactly one of these, and together they are all failed rows.
+EXPLANATIONS: Final = ("client_loop", "harness", "auth", "format", "explicit", "lagged", "residual")
+
+
+def contract_columns(rows: ibis.Table) -> ibis.Table:
+    """The columns of the contract and no others, in its types; absent ones are null, and so is NaN."""
+    chosen = {}
+    for column in COLUMNS:
+        wanted = ibis.dtype(IBIS_TYPES[column.type])
+        if column.name not in rows.columns:
+            chosen[column.name] = ibis.null(wanted)
+            continue
+        value = rows[column.name]
+        if column.type != "timestamp" and value.type() != wanted:
+            value = value.cast(wanted)
+        if column.type == "double":
+            # NaN lies above every threshold in SQL's order: a lag that was not measured would explain all.
+            value = value.isnan().ifelse(ibis.null(wanted), value)
+        chosen[column.name] = value
+    return rows.select(**chosen)
+
+
+def is_usable(rows: ibis.Table) -> ibis.Value:
+    """Whether a row has all that is `ESSENTIAL`, a budget above 0, and an outcome of the contract."""
+    whole = rows.outcome.isin(sorted(OUTCOMES)) & (rows.budget_s > 0)
+    for name in ESSENTIAL:
+        whole = whole & rows[name].notnull()
+    return whole.fill_null(False)
+
+
+def seconds(moment: ibis.Value) -> ibis.Value:
+    """Whole seconds since the epoch, rounded down."""
+    return moment.epoch_seconds().cast("float64").floor().cast("int64")
+
+
+def microseconds(duration_s: ibis.Value) -> ibis.Value:
+    """Whole microseconds: a float is no key."""
+    return (duration_s * 1e6).round().cast("int64")
+
+
+def explained(rows: ibis.Table) -> ibis.Table:
+    """Add to each row its second, its arm's delay, and what it counts as.
+
+    Adds `second`, `delay_us`, `preface`, `token_expired`; `is_bad`; `explanation` (one of `EXPLANATIONS` for
+    a bad row, else ""); `is_clean` (fit for comparisons: no late loop, not the generator's own failure);
+    `has_lag` and `has_any_lag` (late at all; or not
+    measured); `token_fresh`.
+
+    A lag of null is "not measured": it explains nothing, spoils nothing, and is counted. The sum of a loop's
+    delays (`loop_blocked_s`) counts as one delay of that length does (method, section 9).
+    """
+    late_s = ibis.greatest(rows.loop_lag_s.fill_null(0.0), rows.loop_blocked_s.fill_null(0.0))
+    is_bad = rows.outcome.isin(["timeout", "failed"])
+    is_spoilt = late_s >= rows.budget_s * LAG_SPOILS
+    cause = rows.cause.fill_null("")
+    status = rows.http_status.fill_null(0)
+    is_answer = (cause == "http_status") & ((status >= SERVER_ERROR_STATUS) | (status == QUOTA_STATUS))
+    explanation = ibis.cases(
+        (~is_bad, ""),
+        (late_s >= rows.budget_s * LAG_EXPLAINS, "client_loop"),
+        (cause.isin(CAUSES_OF_THE_GENERATOR), "harness"),
+        (cause == "auth_rejected", "auth"),
+        (cause.isin(CAUSES_OF_FORMAT), "format"),
+        (cause.isin(CAUSES_OF_THE_SERVER) | is_answer, "explicit"),
+        (is_spoilt, "lagged"),
+        else_="residual",
+    )
+    left_s = rows.token_ttl_s - rows.token_age_s
+    return rows.mutate(
+        second=seconds(rows.scheduled_at),
+        delay_us=microseconds(rows.delay_s),
+        preface=(rows.preface_frames > 0).fill_null(False),
+        token_expired=(left_s <= 0).fill_null(False),
+        token_fresh=(left_s > CLOCK_LEEWAY_S).fill_null(False),
+        is_bad=is_bad,
+        is_clean=~(is_spoilt | (is_bad & cause.isin(CAUSES_OF_THE_GENERATOR))),
+        has_lag=late_s > ANY_LAG_S,
+        has_any_lag=(late_s >= ANY_LAG_S) | rows.loop_lag_s.isnull(),
+        explanation=explanation,
+    )
