@@ -1,0 +1,208 @@
+"""A ready session's exchanges: runs the script, sends its requests, gives each its outcome."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from scenarios.ledger import End, Ledger, Wait
+from scenarios.plan import Budgets
+from scenarios.protocol import Message, Request, TargetProtocol
+from scenarios.replies import InFlight
+from scenarios.steps import PROTOCOL_PING, Exchange, Hold, Result, Script, Step, Together
+
+# Opcodes of RFC 6455, section 5.2, as they stand in an outbox.
+TEXT: Final = 0x1
+CLOSE: Final = 0x8
+PING: Final = 0x9
+Outbox = list[tuple[int, bytes]]
+
+# Smoothing of the round trip, as TCP does it (RFC 6298, section 2: alpha = 1/8).
+RTT_GAIN: Final = 0.125
+
+_WORST: Final = {"ok": 0, "failed": 1, "timeout": 2}
+
+
+class Conversation:
+    """Between the welcome and the close; see the module's docstring.
+
+    Attributes:
+        over: The script has ended: the session shall close as planned.
+        deadline: When `tick` is due; infinity = never.
+        rtt_s: The smoothed round trip of earlier pings, else the one it was given (of the TCP handshake).
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        protocol: TargetProtocol,
+        budgets: Budgets,
+        ledger: Ledger,
+        outbox: Outbox,
+        now: float,
+        rtt_s: float | None,
+    ) -> None:
+        self.over = False
+        self.deadline = math.inf
+        self.rtt_s = rtt_s
+        self._has_pinged = False
+        self._script = script
+        self._protocol = protocol
+        self._budgets = budgets
+        self._ledger = ledger
+        self._outbox = outbox
+        self._ready_at = now
+        self._last_frame_at = now
+        self._in_flight = InFlight(can_resynchronise=protocol.identified is not None)
+        self._waits = self._in_flight.waits
+        self._scheduled: Step | None = None  # not started yet
+        self._number = 0
+        self._worst = "ok"  # of those that were sent together
+        self._storm = False
+        self._resume(None, now)
+
+    def received(self, message: Message, now: float) -> None:
+        """A reply came, or a frame that is nobody's."""
+        self._last_frame_at = now
+        wait = self._in_flight.matched(message)
+        if wait is not None:
+            self._answered(wait, now)
+
+    def pong(self, payload: bytes, now: float) -> None:
+        """A pong frame came (RFC 6455, section 5.5.3)."""
+        for wait in self._waits:
+            if wait.request is not None and wait.request.payload == payload:
+                self._answered(wait, now)
+                return
+
+    def broke(self, end: End, now: float) -> None:
+        """An error frame, or one that cannot be read: it answers the oldest request, if there is one."""
+        self._last_frame_at = now
+        if self._waits:
+            wait = self._waits.pop(0)
+            self._ledger.finish(wait, now, "failed", end)
+            self._settled("failed", now)
+
+    def tick(self, now: float) -> None:
+        """The deadline has come; all that could be read has been fed before."""
+        for wait in [wait for wait in self._waits if wait.deadline <= now]:
+            self._in_flight.timed_out(wait)
+            self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=False))
+            self._settled("timeout", now)
+        self._start_if_due(now)
+
+    def storm(self) -> None:
+        """Everybody reconnects: be over after what is in flight."""
+        self._storm = True
+        self.over = not self._waits
+
+    def end(self, outcome: str, end: End, now: float) -> None:
+        """The session is over: so is all that is in flight."""
+        for wait in self._waits:
+            self._ledger.finish(wait, now, outcome, end)
+        self._waits.clear()
+        self._script.close()
+        self.deadline = math.inf
+
+    def _answered(self, wait: Wait, now: float) -> None:
+        """A matching reply, or the next event of a sequence."""
+        request = wait.request
+        if request is not None and request.events:
+            wait.event += 1
+            if wait.event < len(request.events):
+                return
+        self._waits.remove(wait)
+        if now >= wait.deadline:
+            self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=True))
+            self._settled("timeout", now)
+            return
+        self._ledger.finish(wait, now, "ok")
+        if wait.attempt.operation in self._protocol.round_trips:
+            took_s = wait.attempt.duration_s
+            known = self.rtt_s if self._has_pinged else None
+            self.rtt_s = took_s if known is None else known + RTT_GAIN * (took_s - known)
+            self._has_pinged = True
+        self._settled("ok", now)
+
+    def _settled(self, outcome: str, now: float) -> None:
+        """An exchange has its outcome; the script goes on when none is in flight any more."""
+        if self._waits or self._worst != "ok":
+            outcome = self._worst = max(self._worst, outcome, key=_WORST.__getitem__)
+        if self._waits:
+            self.deadline = self._in_flight.deadline()
+            return
+        self._worst = "ok"
+        self._resume(Result(now, outcome), now)
+
+    def _resume(self, result: Result | None, now: float) -> None:
+        if self._storm:
+            self.over = True
+            return
+        try:
+            step = next(self._script) if result is None else self._script.send(result)
+        except StopIteration:
+            self.over = True
+            self.deadline = math.inf
+            return
+        if type(step) is Exchange and step.scheduled_at is None:
+            self.deadline = self._send(step, now)
+            return
+        self._scheduled = step
+        self.deadline = _start_of(step)
+        self._start_if_due(now)
+
+    def _start_if_due(self, now: float) -> None:
+        step = self._scheduled
+        if step is None or self.deadline > now:
+            return
+        self._scheduled = None
+        if type(step) is Exchange:
+            self.deadline = self._send(step, now)
+        elif type(step) is Together:
+            self.deadline = min(self._send(exchange, now) for exchange in step.exchanges)
+        else:
+            self._resume(Result(now), now)
+
+    def _send(self, step: Exchange, now: float) -> float:
+        """Send a request; returns its deadline."""
+        operation = step.operation
+        self._number += 1
+        if operation == PROTOCOL_PING:
+            request = Request(b"wsoak %d" % self._number, "pong frame")
+        else:
+            request = self._protocol.request(operation, number=self._number, size=step.size)
+        budget_s = step.budget_s
+        if budget_s is None:
+            budget_s = self._budgets.sequence_s if request.events else self._budgets.exchange_s
+        wait = self._ledger.start(
+            "exchange",
+            operation,
+            budget_s,
+            now,
+            phase="exchange",
+            scheduled_at=step.scheduled_at,
+            skipped=step.skipped,
+            request=request,
+        )
+        attempt = wait.attempt
+        attempt.age_s = now - self._ready_at
+        attempt.idle_s = now - self._last_frame_at
+        attempt.rtt_s = self.rtt_s
+        self._waits.append(wait)
+        payload = request.payload
+        if operation == PROTOCOL_PING:
+            self._outbox.append((PING, payload))
+        else:
+            self._outbox.append((TEXT, payload))
+            self._ledger.sent(len(payload))
+            self._last_frame_at = now
+        return wait.deadline
+
+
+def _start_of(step: Step) -> float:
+    """When a step is meant to start (of a hold: to end)."""
+    if isinstance(step, Hold):
+        return step.until
+    first = step.exchanges[0] if isinstance(step, Together) else step
+    return -math.inf if first.scheduled_at is None else first.scheduled_at

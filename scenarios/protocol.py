@@ -1,0 +1,350 @@
+"""The target's messages: how its frames are read, how requests look, how a token travels.
+
+Everything that is particular to one server is in one small class; another server is another class of the
+same shape, named on the command line (`--protocol package.module:Class`). Reading is tolerant: a frame
+that is not understood is noise, never an error, as long as it is JSON.
+
+The first one speaks the staging server's contract. Its traps, all met here: the first frame is often not
+the welcome; a server ping sits between the welcome and the first reply; a pong carries no id, a chat
+acknowledgement does; a refusal is an error frame first and a close 100 ms later.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
+
+import orjson
+
+from scenarios.errors import ConfigError, unknown_name
+from scenarios.plan import Token
+
+
+class Kind(IntEnum):
+    """What a frame is to a session."""
+
+    NOISE = 0
+    REPLY = 1
+    PING = 2
+    WELCOME = 3
+    ERROR = 4
+    MALFORMED = 5
+
+
+class Welcome(NamedTuple):
+    """What the server says of itself when the session is ready; None = it does not say."""
+
+    server_connection_id: str | None = None
+    server_instance: str | None = None
+    startup_complete: bool | None = None
+
+
+class Refusal(NamedTuple):
+    """An error frame: its code, whether it refuses the credentials, and its text (not yet redacted)."""
+
+    code: str
+    is_auth: bool
+    text: str
+
+
+class Message(NamedTuple):
+    """One frame, read.
+
+    Attributes:
+        kind: What it is.
+        key: Of a reply: which requests it answers (`Request.reply_key`, or an event's name).
+        id: Of a reply: the request's id, when the server names it.
+        welcome: Of a welcome.
+        error: Of an error.
+    """
+
+    kind: Kind
+    key: str = ""
+    id: str | None = None
+    welcome: Welcome | None = None
+    error: Refusal | None = None
+
+
+class Request(NamedTuple):
+    """One request, ready to be sent.
+
+    Attributes:
+        payload: The text frame.
+        reply_key: The key of the reply that ends the wait.
+        reply_id: The id that the reply will name, None where replies of this kind name none.
+        events: Keys that must come in this order; the last one ends the wait (then `reply_key` is unused).
+    """
+
+    payload: bytes
+    reply_key: str
+    reply_id: str | None = None
+    events: tuple[str, ...] = ()
+
+
+class Credentials(NamedTuple):
+    """How a token goes into the upgrade request. Its `repr` never shows it.
+
+    Attributes:
+        headers: Extra headers.
+        subprotocols: Offered names, in order.
+        expected_subprotocol: What the server must answer, exactly; None = it must not answer any.
+        query: Appended to the path, without the question mark.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    expected_subprotocol: str | None = None
+    query: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials({len(self.headers)} headers, {len(self.subprotocols)} subprotocols, <redacted>)"
+
+
+class TargetProtocol(Protocol):
+    """The shape of a protocol class. One object serves every connection: it keeps no state.
+
+    Attributes:
+        welcomes_with_frame: False = the upgrade itself is the welcome.
+        round_trips: Operations that do next to nothing on the server: their durations make `rtt_s`.
+        identified: An operation whose reply names the request's id, to get in step again after a
+            timeout of one that does not; None = there is none.
+        sequences: Operations that are answered by several events.
+    """
+
+    welcomes_with_frame: bool
+    round_trips: frozenset[str]
+    identified: str | None
+    sequences: frozenset[str]
+
+    def read(self, payload: bytes | str) -> Message:
+        """Classify one text frame. Never raises."""
+
+    def request(self, operation: str, *, number: int, size: int = 0) -> Request:
+        """The request of an operation.
+
+        `number` is unique on its connection; `size` asks for that many characters of content.
+        """
+
+    def pong(self) -> bytes | None:
+        """The answer to a server's ping message; None = it wants none."""
+
+    def credentials(self, token: Token | None, *, transport: str) -> Credentials:
+        """Where the token goes; `transport` is subprotocol, header or query."""
+
+
+_MALFORMED: Final = Message(Kind.MALFORMED)
+_NOISE: Final = Message(Kind.NOISE)
+_CONTENT: Final = "wsoak measures how long this takes. "
+
+
+def _content(size: int) -> str:
+    return (_CONTENT * (size // len(_CONTENT) + 1))[:size] if size else "hello"
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+class Staging:
+    """The staging server's messages (contract of 2025-09-08, with its corrections)."""
+
+    welcomes_with_frame: bool = True
+    round_trips: frozenset[str] = frozenset({"ping", "heartbeat", "protocol_ping"})
+    identified: str | None = "chat"
+    sequences: frozenset[str] = frozenset({"start_agent"})
+
+    # Codes of a refused token; the others (FACTORY_INIT_FAILED, STARTUP_INCOMPLETE ...) are the server's.
+    AUTH_CODES: ClassVar[frozenset[str]] = frozenset(
+        {
+            "NO_TOKEN",
+            "INVALID_FORMAT",
+            "VALIDATION_FAILED",
+            "AUTH_SERVICE_ERROR",
+            "WEBSOCKET_AUTH_ERROR",
+            "WEBSOCKET_AUTH_EXCEPTION",
+        }
+    )
+    EVENTS: ClassVar[tuple[str, ...]] = (
+        "agent_started",
+        "agent_thinking",
+        "tool_executing",
+        "tool_completed",
+        "agent_completed",
+    )
+    # Types of the generic handler: one acknowledgement that names the message's id.
+    ACKNOWLEDGED: ClassVar[frozenset[str]] = frozenset({"chat", "user_message", "message", "user", "user_input"})
+    STATUS: ClassVar[dict[str, str]] = {
+        "connect": "connected",
+        "disconnect": "disconnect_acknowledged",
+        "user_typing": "typing_acknowledged",
+        "typing": "typing_acknowledged",
+        "typing_started": "typing_acknowledged",
+        "typing_stopped": "typing_acknowledged",
+    }
+
+    _PONG: Final = Message(Kind.REPLY, "pong")
+    _PING: Final = Message(Kind.PING)
+    _HEARTBEAT: Final = Message(Kind.REPLY, "heartbeat_ack")
+    _FIXED: ClassVar[dict[str, Message]] = {"pong": _PONG, "ping": _PING, "heartbeat_ack": _HEARTBEAT}
+    _REQUESTS: ClassVar[dict[str, Request]] = {
+        "ping": Request(b'{"type":"ping"}', "pong"),
+        "heartbeat": Request(b'{"type":"heartbeat"}', "heartbeat_ack"),
+    }
+
+    def read(self, payload: bytes | str) -> Message:
+        """Classify one text frame; see `TargetProtocol.read`."""
+        try:
+            frame = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return _MALFORMED
+        if type(frame) is not dict:
+            return _MALFORMED
+        kind = frame.get("type")
+        if type(kind) is not str:
+            return _NOISE
+        fixed = self._FIXED.get(kind)
+        if fixed is not None:
+            return fixed
+        if kind == "system_message":
+            return self._system_message(frame)
+        if kind == "ack":
+            return Message(Kind.REPLY, "ack", _text(frame.get("received_type")))
+        if kind in self.EVENTS:
+            return Message(Kind.REPLY, kind)
+        if kind == "error_message" or kind == "error":
+            code = _text(frame.get("error_code")) or "UNKNOWN"
+            text = _text(frame.get("error_message")) or ""
+            return Message(Kind.ERROR, error=Refusal(code, code in self.AUTH_CODES, text))
+        if kind == "connection_established":
+            return self._welcome(frame, frame)
+        return _NOISE
+
+    def _system_message(self, frame: dict[str, Any]) -> Message:
+        data = frame.get("data")
+        if type(data) is not dict:
+            return _NOISE
+        if data.get("event") == "connection_established":
+            return self._welcome(frame, data)
+        status = _text(data.get("status"))
+        if status is None:
+            return _NOISE
+        return Message(Kind.REPLY, status, _text(data.get("original_message_id")))
+
+    @staticmethod
+    def _welcome(frame: dict[str, Any], data: dict[str, Any]) -> Message:
+        """A welcome that says it is not ready yet is one more frame before the welcome."""
+        if data.get("connection_ready") is False:
+            return _NOISE
+        complete = data.get("startup_complete")
+        return Message(
+            Kind.WELCOME,
+            welcome=Welcome(
+                server_connection_id=_text(data.get("connection_id")),
+                server_instance=_text(data.get("server_instance")) or _text(frame.get("server_id")),
+                startup_complete=complete if isinstance(complete, bool) else None,
+            ),
+        )
+
+    def request(self, operation: str, *, number: int, size: int = 0) -> Request:
+        """The request of an operation; any other word is sent as a type of its own and echoed in an ack."""
+        fixed = self._REQUESTS.get(operation)
+        if fixed is not None:
+            return fixed
+        name = str(number)
+        payload: dict[str, Any] = {"content": _content(size), "message_id": name}
+        frame = {"type": operation, "message_id": name, "payload": payload}
+        if operation in self.ACKNOWLEDGED:
+            return Request(orjson.dumps(frame), "acknowledged", name)
+        if operation == "start_agent":
+            payload["user_request"] = payload["content"]
+            return Request(orjson.dumps(frame), "", events=self.EVENTS)
+        status = self.STATUS.get(operation)
+        if status is not None:
+            return Request(orjson.dumps(frame), status)
+        return Request(orjson.dumps(frame), "ack", operation)
+
+    def pong(self) -> bytes | None:
+        """Only a JSON pong resets the server's heartbeat clock."""
+        return b'{"type":"pong"}'
+
+    def credentials(self, token: Token | None, *, transport: str) -> Credentials:
+        """`jwt-auth` and `jwt.<base64url of the compact JWT>`, or a bearer header, or `?token=`."""
+        if transport == "header":
+            return Credentials(headers=(("Authorization", f"Bearer {token.value}"),) if token else ())
+        if transport == "query":
+            return Credentials(query=f"token={token.value}" if token else "")
+        encoded = base64.urlsafe_b64encode(token.value.encode()).decode().rstrip("=") if token else None
+        offered = ("jwt-auth", f"jwt.{encoded}") if encoded else ("jwt-auth",)
+        return Credentials(subprotocols=offered, expected_subprotocol="jwt-auth")
+
+
+class Echo:
+    """A plain JSON echo: no welcome frame, no errors; every reply is the request as it was sent."""
+
+    welcomes_with_frame: bool = False
+    round_trips: frozenset[str] = frozenset({"ping", "heartbeat", "protocol_ping"})
+    identified: str | None = "echo"
+    sequences: frozenset[str] = frozenset()
+
+    def read(self, payload: bytes | str) -> Message:
+        """A JSON object with an `id` is the reply to the request of that id."""
+        try:
+            frame = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return _MALFORMED
+        name = frame.get("id") if type(frame) is dict else None
+        return Message(Kind.REPLY, "echo", name) if type(name) is str else _NOISE
+
+    def request(self, operation: str, *, number: int, size: int = 0) -> Request:
+        """Any operation is echoed."""
+        name = str(number)
+        frame = {"op": operation, "id": name, "content": _content(size)}
+        return Request(orjson.dumps(frame), "echo", name)
+
+    def pong(self) -> bytes | None:
+        """An echo server does not ask."""
+        return None
+
+    def credentials(self, token: Token | None, *, transport: str) -> Credentials:
+        """A bearer header if there is a token; nothing is expected back."""
+        return Credentials(headers=(("Authorization", f"Bearer {token.value}"),) if token else ())
+
+
+PROTOCOLS: Final[dict[str, Callable[[], TargetProtocol]]] = {"staging": Staging, "echo": Echo}
+
+
+def load_protocol(name: str) -> TargetProtocol:
+    """The protocol object for `staging`, `echo` or `package.module:Class`.
+
+    Raises:
+        ConfigError: If there is none of that name, or it lacks a part.
+    """
+    if ":" not in name:
+        if name not in PROTOCOLS:
+            raise unknown_name("--protocol", name, [*PROTOCOLS, "package.module:Class"])
+        return PROTOCOLS[name]()
+    module_name, _, class_name = name.partition(":")
+    try:
+        made = getattr(importlib.import_module(module_name), class_name)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"--protocol {name!r} cannot be loaded ({error}): "
+            "name a class without arguments in a module that can be imported from here."
+        ) from error
+    missing = [part for part in _PARTS if not hasattr(made, part)]
+    if missing:
+        raise ConfigError(
+            f"--protocol {name!r} lacks {', '.join(missing)}: "
+            "a protocol class has all that scenarios.protocol.TargetProtocol names."
+        )
+    protocol: TargetProtocol = made
+    return protocol
+
+
+_PARTS: Final = (
+    *("welcomes_with_frame", "round_trips", "identified", "sequences"),
+    *("read", "request", "pong", "credentials"),
+)
