@@ -1,0 +1,39 @@
+"""The Starlette application: every endpoint that a client or a probe uses (contract section 1)."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from standin.echo import echo_socket
+from standin.session import Session
+from standin.web import Web
+from standin.world import World
+
+_PROBED = ["GET", "HEAD", "OPTIONS"]
+
+
+def application(world: World) -> Starlette:
+    """The application of one server."""
+
+    async def session(websocket: WebSocket) -> None:
+        await Session(websocket, world).run()
+
+    web = Web(world)
+    return Starlette(
+        routes=[
+            WebSocketRoute("/ws", session),
+            WebSocketRoute("/websocket", session),
+            WebSocketRoute("/ws/test", echo_socket),
+            Route("/ws/health", web.websocket_health, methods=_PROBED),
+            Route("/ws/config", web.websocket_config),
+            Route("/ws/beacon", web.beacon, methods=_PROBED),
+            Route("/ws/stats", web.stats),
+            Route("/health", web.health, methods=_PROBED),
+            Route("/health/", web.health, methods=_PROBED),
+            Route("/health/live", web.live, methods=_PROBED),
+            Route("/health/ready", web.ready, methods=_PROBED),
+            Route("/api/events/stream", web.events),
+        ]
+    )

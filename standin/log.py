@@ -1,0 +1,54 @@
+"""The server's log: JSON lines in the platform's format, redacted as there (contract section 10 and 14)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Final
+
+from standin.clock import Clock
+from standin.frames import iso
+from standin.jsonlines import JsonLines
+
+_WORD: Final = re.compile(r"(auth|token|secret|pass|jwt|bearer)[\s:=]+\S+", re.IGNORECASE)
+"""The original's filter: whatever follows one of these words is replaced, also in harmless sentences."""
+_COMPACT_JWT: Final = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.[\w-]+")
+_EMAIL: Final = re.compile(r"[\w.+-]+@(?=[\w-]+\.)")
+
+
+def redact(text: str) -> str:
+    """The message without secrets, and mangled as the original mangles it."""
+    text = _WORD.sub(r"\1=REDACTED", text)
+    if "." in text:
+        text = _COMPACT_JWT.sub("REDACTED", text)
+    return _EMAIL.sub("***@", text) if "@" in text else text
+
+
+class Log:
+    """Writes log lines; with no file it does nothing, and `enabled` lets callers skip the formatting."""
+
+    def __init__(self, lines: JsonLines | None, clock: Clock) -> None:
+        self.enabled = lines is not None
+        self._lines = lines
+        self._clock = clock
+
+    def say(self, message: str, severity: str = "INFO", *, instance: str = "") -> None:
+        """Write one line; its labels name the calling function."""
+        if self._lines is None:
+            return
+        caller = sys._getframe(1)
+        labels = {
+            "module": caller.f_globals["__name__"],
+            "function": caller.f_code.co_name,
+            "line": str(caller.f_lineno),
+        }
+        if instance:
+            labels["instance"] = instance
+        self._lines.add(
+            {
+                "severity": severity,
+                "message": redact(message.replace("\n", " ")),
+                "timestamp": iso(self._clock.wall_s()),
+                "labels": labels,
+            }
+        )
