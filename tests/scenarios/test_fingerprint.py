@@ -23,7 +23,6 @@ from scenarios.fingerprint import (
     worker_facts,
 )
 
-
 # On Windows the real Wine and registry answer beside these files.
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="made-up machines are made of /proc and /sys")
 
