@@ -1,55 +1,93 @@
-"""Where a run's tokens and test users come from: minted here, read from a file, or asked from an endpoint."""
+"""As whom a process comes: its test users and their tokens, wherever these are made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from scenarios.subjects import subject_names
+from scenarios.options import Settings
+from scenarios.plan import Token
+from scenarios.subjects import SubjectPool, subject_names
 from scenarios.token_cache import TokenCache
 from scenarios.token_endpoint import HttpTokens, get_over_gevent
 from scenarios.token_file import FileTokens
-from scenarios.tokens import Minter, load_key
+from scenarios.tokens import BAD_TOKENS, Minter, forged, load_key
+
+# A user that finds every subject taken looks again after so long, and so notices a stop.
+LEASE_WAIT_S: Final = 1.0
 
 
-class Credentials(NamedTuple):
+class Credentials:
     """All that a process needs to come as somebody.
 
-    Attributes:
+    Args:
+        pool: The subjects; lease one for each connection.
         tokens: Good tokens, by subject.
-        subjects: Who there is.
-        minter: Makes the auth probe's broken tokens; None where tokens are made elsewhere, and then only
-            `missing` and `forged` ones can be offered.
+        minter: Makes the broken tokens; None where tokens are made elsewhere.
+        wall_s: Epoch seconds: what claims are made and compared with.
     """
 
-    tokens: TokenCache
-    subjects: tuple[str, ...]
-    minter: Minter | None
+    def __init__(
+        self,
+        pool: SubjectPool,
+        tokens: TokenCache,
+        minter: Minter | None,
+        *,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        self.pool = pool
+        self._tokens = tokens
+        self._minter = minter
+        self._wall_s = wall_s
+
+    def token_for(self, subject: str) -> Token:
+        """A token of this subject that is valid now.
+
+        Raises:
+            TokenUnavailable: If its source has none.
+        """
+        return self._tokens.token_for(subject, self._wall_s())
+
+    def bad_token(self, subject: str, rng: random.Random) -> Token | None:
+        """A token that must be refused, broken in a random one of the ways that are possible here.
+
+        Where tokens are made elsewhere they can only be left out (None) or forged.
+
+        Raises:
+            TokenUnavailable: If there is none to forge.
+        """
+        if self._minter is not None:
+            return self._minter.bad_token(rng.choice(BAD_TOKENS), subject, self._wall_s())
+        return forged(self.token_for(subject)) if rng.random() < 0.5 else None
 
 
-def credentials_from(
-    token_source: str,
-    *,
-    algorithm: str,
-    key_file: str,
-    issuer: str,
-    audience: str,
-    ttl_s: float,
-    subjects: int,
-    environment: Mapping[str, str],
+def credentials_for(
+    settings: Settings, jwt_key_file: str | None, *, environment: Mapping[str, str] = os.environ
 ) -> Credentials:
     """The credentials that the options ask for: `mint`, `file:PATH`, or an http(s) URL.
+
+    Args:
+        settings: The options.
+        jwt_key_file: The stand-in's key on this machine; None = as the options say.
+        environment: Where secrets are.
 
     Raises:
         ConfigError: If the key, the file or the URL cannot serve.
     """
-    if token_source.startswith("file:"):
-        file = FileTokens(token_source.removeprefix("file:"))
-        return Credentials(TokenCache(file), file.subjects, None)
-    names = subject_names(subjects)
-    if token_source == "mint":
-        key = load_key(algorithm, key_file=key_file, environment=environment)
-        minter = Minter(key, issuer=issuer, audience=audience, ttl_s=ttl_s)
-        return Credentials(TokenCache(minter), names, minter)
-    endpoint = HttpTokens(token_source, environment=environment, get=get_over_gevent)
-    return Credentials(TokenCache(endpoint), names, None)
+    source = settings.token_source
+    limit = settings.connections_per_subject
+    names = subject_names(settings.subjects)
+    if source.startswith("file:"):
+        file = FileTokens(source.removeprefix("file:"))
+        return Credentials(SubjectPool(file.subjects, max_connections=limit), TokenCache(file), None)
+    pool = SubjectPool(names, max_connections=limit)
+    if source != "mint":
+        endpoint = HttpTokens(source, environment=environment, get=get_over_gevent)
+        return Credentials(pool, TokenCache(endpoint), None)
+    key_file = jwt_key_file or settings.jwt_key_file
+    key = load_key(settings.jwt_algorithm, key_file=key_file, environment=environment)
+    minter = Minter(key, issuer=settings.jwt_issuer, audience=settings.jwt_audience, ttl_s=settings.token_ttl_s)
+    return Credentials(pool, TokenCache(minter), minter)

@@ -18,10 +18,12 @@ from typing import Any, Final
 
 import msgspec
 
+from attempts import accounting
+from attempts.schema import OUTCOMES
 from scenarios.children import Child, module_command, start_child
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.options import Settings
-from scenarios.runfile import Accounting, RunFile, TargetFacts, WorkerEntry
+from scenarios.runfile import AccountingEntry, RunFile, TargetFacts, WorkerEntry
 
 EXIT_MET: Final = 0
 EXIT_VOID: Final = 3
@@ -104,9 +106,10 @@ class LiveRun:
             if child is not None:
                 self._stop(child)
         stored = self._finish_store()
-        self.file.accounting = account(tallies, workers, stored)
-        for sentence in imbalance(self.file.accounting):
-            self.problem(sentence)
+        sums = account(tallies, workers, stored)
+        self.file.accounting = _as_entry(sums)
+        for sentence in sums.imbalances:
+            self.problem(f"The accounting does not balance: {sentence}")
         self.file.write(self.folder)
         if self.settings.no_analysis:
             self.exit_status = EXIT_VOID if self.file.problems else EXIT_MET
@@ -224,39 +227,36 @@ def create(
 
 def account(
     tallies: Sequence[Mapping[str, int]], workers: Sequence[WorkerEntry], rows_stored: int | None
-) -> Accounting:
+) -> accounting.Accounting:
     """Add up what the workers counted; unknown stays unknown (a lost worker counted nothing)."""
     if not tallies or any(w.lost for w in workers):
-        return Accounting(rows_stored=rows_stored)
+        return accounting.Accounting(rows_stored=rows_stored)
     sums = {name: sum(t[name] for t in tallies) for name in tallies[0]}
-    rows = [w.rows_written for w in workers]
-    written = sum(r for r in rows if r is not None) if None not in rows else None
-    accounting = Accounting(
-        **{n: sums[n] for n in ("planned", "skipped", "started", "ok", "timeout", "failed", "aborted")},
-        rows_written=written,
+    rows = [w.rows_written for w in workers if w.rows_written is not None]
+    return accounting.Accounting(
+        planned=sums["planned"],
+        skipped=sums["skipped"],
+        started=sums["started"],
+        outcomes={name: sums[name] for name in sorted(OUTCOMES)},
+        rows_written=sum(rows) if len(rows) == len(workers) else None,
         rows_stored=rows_stored,
     )
-    accounting.balanced = written is not None and rows_stored is not None and not imbalance(accounting)
-    return accounting
 
 
-def imbalance(accounting: Accounting) -> list[str]:
-    """The sums that do not balance, a sentence each; sums with an unknown part are not judged."""
-    a = accounting
-    sums = (
-        ("planned", a.planned, "started + skipped", (a.started, a.skipped)),
-        ("started", a.started, "ok + timeout + failed + aborted", (a.ok, a.timeout, a.failed, a.aborted)),
-        ("rows written", a.rows_written, "started", (a.started,)),
-        ("rows stored", a.rows_stored, "rows written", (a.rows_written,)),
+def _as_entry(sums: accounting.Accounting) -> AccountingEntry:
+    outcomes = sums.outcomes or {}
+    return AccountingEntry(
+        planned=sums.planned,
+        skipped=sums.skipped,
+        started=sums.started,
+        ok=outcomes.get("ok"),
+        timeout=outcomes.get("timeout"),
+        failed=outcomes.get("failed"),
+        aborted=outcomes.get("aborted"),
+        rows_written=sums.rows_written,
+        rows_stored=sums.rows_stored,
+        balanced=sums.is_balanced,
     )
-    found = []
-    for left, value, right, parts in sums:
-        known = [p for p in parts if p is not None]
-        if value is None or len(known) != len(parts):
-            continue
-        if value != sum(known):
-            found.append(f"The accounting does not balance: {left} = {value}, but {right} = {sum(known)}.")
-    return found
 
 
 def start_standin(settings: Settings, *, port: int, folder: Path, secret: str) -> Child:
@@ -289,6 +289,21 @@ def standin_arguments(settings: Settings) -> list[str]:
     for fault in settings.fault:
         arguments += ["--fault", fault]
     return arguments + (["--tls"] if settings.standin_tls else [])
+
+
+def start_relay(settings: Settings) -> Child:
+    """Start the relay that adds the arms' delay.
+
+    Raises:
+        HarnessError: If it does not start.
+    """
+    child = start_child(
+        "relay", module_command("scenarios.relay", "--port", "0", "--seed", str(settings.seed), "--exit-with-stdin")
+    )
+    if "port" not in child.ready:
+        child.stop()
+        raise HarnessError("The relay's ready line names no port.")
+    return child
 
 
 def utc_now() -> datetime:

@@ -33,7 +33,7 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
     lost: bool = False
 
 
-class Accounting(msgspec.Struct, kw_only=True):
+class AccountingEntry(msgspec.Struct, kw_only=True):
     """The sums that must balance; null = not known (yet)."""
 
     planned: int | None = None
@@ -66,7 +66,7 @@ class RunFile(msgspec.Struct, kw_only=True):
     ended: str = "running"
     target: TargetFacts
     plan: dict[str, Any] = {}
-    accounting: Accounting = msgspec.field(default_factory=Accounting)
+    accounting: AccountingEntry = msgspec.field(default_factory=AccountingEntry)
     workers: list[WorkerEntry] = []
     versions: dict[str, str] = {}
     settings: dict[str, Any] = {}

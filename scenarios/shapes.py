@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 # start() blocks a later stage until the ramp is over), then two soaks with the reconnect storm between.
 RAMP_SHARE: Final = 0.25
 STORM_SHARE: Final = 0.6
+# Without --run-time a shape has to end all the same.
+DEFAULT_RUN_TIME_S: Final = 600.0
 
 
 class Stage(NamedTuple):
@@ -50,6 +52,6 @@ class RampSoakStorm(LoadTestShape):
         assert self.runner is not None
         options = self.runner.environment.parsed_options
         stage = ramp_soak_storm(
-            self.get_run_time(), users=options.num_users or 1, run_time_s=float(options.run_time or 600)
+            self.get_run_time(), users=options.num_users or 1, run_time_s=float(options.run_time or DEFAULT_RUN_TIME_S)
         )
         return stage

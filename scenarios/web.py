@@ -38,12 +38,11 @@ _PAGE: Final = """<!doctype html>
 {% endfor %}</tbody></table></html>"""
 
 
-def refuse_foreign_origin(headers: Mapping[str, str], host: str) -> str | None:
-    """Why a POST is refused: its `Origin` is another site's; None if it may pass.
+def refuse_foreign_origin(origin: str | None, host: str) -> str | None:
+    """Why a POST is refused: its `Origin` header is another site's; None if it may pass.
 
     A request without an `Origin` is no page's script (RFC 6454 section 7.3), such as curl.
     """
-    origin = headers.get("Origin")
     if origin is None or urlsplit(origin).netloc == host:
         return None
     return f"The request comes from {origin!r}, not from this page: open the UI itself."
@@ -73,7 +72,7 @@ def add_to_ui(
     def guard() -> Any:
         if request.method != "POST":
             return None
-        sentence = refuse_foreign_origin(request.headers, request.host)
+        sentence = refuse_foreign_origin(request.headers.get("Origin"), request.host)
         if sentence is None and request.path.endswith("/swarm"):
             sentence = refuse_locked_option(request.form)
             if sentence is None:

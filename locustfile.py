@@ -1,0 +1,18 @@
+"""wsoak on Locust: `locust` for the web UI, `locust --headless ...` for CI. See README.md.
+
+With no --host the load goes to the embedded stand-in; any other host must be on SOAK_ALLOWED_HOSTS.
+"""
+
+from __future__ import annotations
+
+from locust import run_single_user
+
+from scenarios.hooks import install
+from scenarios.users import AgentUser, AuthProbeUser, ChurnUser, IdleUser, SteadyUser, StormUser
+
+__all__ = ["AgentUser", "AuthProbeUser", "ChurnUser", "IdleUser", "SteadyUser", "StormUser"]
+
+install()
+
+if __name__ == "__main__":
+    run_single_user(SteadyUser)  # one user in a debugger

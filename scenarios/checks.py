@@ -1,0 +1,69 @@
+"""What is refused before the first connection: targets, faults and plans that cannot be, machines too small."""
+
+from __future__ import annotations
+
+import os
+
+import gevent.subprocess as subprocess
+
+from scenarios.allow import check_allowed, parse_target
+from scenarios.children import module_command
+from scenarios.credentials import credentials_for
+from scenarios.errors import ConfigError
+from scenarios.generator import arm_plan, script_settings_of
+from scenarios.live_run import standin_arguments
+from scenarios.options import Settings
+from scenarios.protocol import load_protocol
+from scenarios.scripts import protocol_knows, script_settings
+from scenarios.secret import standin_secret
+
+
+def check_target(host: str, settings: Settings, *, is_standin: bool) -> None:
+    """Refuse a target that nobody allowed, and stand-in options for another target.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    target = parse_target(host)
+    if is_standin:
+        return
+    if settings.fault:
+        raise ConfigError("--fault belongs to the embedded stand-in: leave it out, or leave out --host.")
+    check_allowed(target, os.environ)
+
+
+def check_faults(settings: Settings) -> None:
+    """Let the stand-in itself judge its faults: it alone knows them.
+
+    Raises:
+        ConfigError: With its sentence.
+    """
+    if not settings.fault:
+        return
+    result = subprocess.run(
+        module_command("standin", "--check", *standin_arguments(settings)), capture_output=True, text=True
+    )
+    if result.returncode != 0:
+        lines = (result.stderr.strip() or result.stdout.strip() or "the stand-in refused its faults").splitlines()
+        raise ConfigError(lines[-1])
+
+
+def check_plan(settings: Settings, *, is_standin: bool) -> None:
+    """Refuse a plan whose protocol, scenarios, arms or credentials cannot be.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    protocol = load_protocol(settings.protocol)
+    for scenario in settings.scenario:
+        if not protocol_knows(protocol, scenario):
+            raise ConfigError(
+                f"--scenario {scenario} needs messages that --protocol {settings.protocol} does not have."
+            )
+    script_settings(script_settings_of(settings))
+    arm_plan(settings)
+    key_file: str | None = None
+    if is_standin:
+        _, file = standin_secret(os.environ)
+        key_file = str(file) if file else None
+    credentials_for(settings, key_file)

@@ -1,0 +1,259 @@
+"""One load-generating process during one run: its recorder, its vitals, and what every user shares.
+
+Everything that a connection needs from its process is a field of `Services`; this module makes them,
+keeps the spool moving, and at the end says what was written. It knows Locust only through the callback
+for its screens.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import gevent
+import gevent.event
+import msgspec
+from gevent.threadpool import ThreadPool
+
+from attempts.recorder import Recorder
+from attempts.schema import Attempt
+from attempts.spool import FLUSH_S, Spool
+from scenarios.arms import Assignment, Dealer, Plan
+from scenarios.backoff import backoff_s
+from scenarios.clients import Services, run_connection
+from scenarios.clock import Clock
+from scenarios.credentials import LEASE_WAIT_S, credentials_for
+from scenarios.errors import HarnessError
+from scenarios.fingerprint import worker_facts
+from scenarios.options import Settings
+from scenarios.order import GeneratorReport, RunOrder
+from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Setting
+from scenarios.starts import OpenStarts
+from scenarios.subjects import NoSubjectFree
+from scenarios.vitals import GeventWatch, Vitals
+
+# A user whose connect failed at once (refused, say) must not spin: the contract's browser client waits
+# as long between attempts (staging-contract section 13).
+RECONNECT_PAUSE_S: Final = 1.0
+
+
+def arm_plan(settings: Settings) -> Plan:
+    """The experiment that the options ask for."""
+    return Plan(client=settings.client, delay_ms=settings.delay_ms, mitigation=settings.mitigation, seed=settings.seed)
+
+
+def budgets_of(settings: Settings) -> Budgets:
+    """The waits that the options ask for."""
+    return Budgets(
+        connect_s=settings.connect_budget_s,
+        exchange_s=settings.exchange_budget_s,
+        sequence_s=settings.exchange_budget_s * 3,
+        close_s=settings.close_budget_s,
+    )
+
+
+def script_settings_of(settings: Settings) -> dict[str, Setting]:
+    """The part of the options that scripts read."""
+    return {
+        "operations": dict(settings.operations),
+        "pace_s": settings.pace_s,
+        "churn_exchanges": settings.churn_exchanges,
+        "heartbeat_s": settings.heartbeat_s,
+        "storm_jitter_s": settings.storm_jitter_s,
+    }
+
+
+class Generator:
+    """A process's part in one run, from `start` to `finish`.
+
+    Args:
+        order: From the controller.
+        settings: The options.
+        spool_folder: Where this process may write.
+        worker_key: Stable name of this worker within the plan (Locust's index).
+        workers: How many processes share an open plan's rate.
+        on_attempt: For the screens.
+    """
+
+    def __init__(
+        self,
+        order: RunOrder,
+        settings: Settings,
+        *,
+        spool_folder: Path,
+        worker_key: int = 0,
+        workers: int = 1,
+        on_attempt: Callable[[Attempt], None],
+    ) -> None:
+        self.order = order
+        self.problems: list[str] = []
+        self._settings = settings
+        self._clock = Clock.now()
+        self._facts = worker_facts(
+            run_id=order.run_id,
+            worker=secrets.token_hex(8),
+            site=settings.site or None,
+            platform_label=settings.platform_label or None,
+        )
+        self._spool = Spool(spool_folder)
+        self._recorder = Recorder(self._spool, self._facts)
+        self._disk = ThreadPool(1)
+        self._budgets = budgets_of(settings)
+        self._script_settings = script_settings_of(settings)
+        self._dealer = Dealer(arm_plan(settings), worker_key)
+        self._rng = random.Random(f"{settings.seed}/{worker_key}")
+        self._credentials = credentials_for(settings, order.jwt_key_file)
+        self._next_connection = 0
+        self._next_user = 0
+        self._stopped = gevent.event.Event()
+        self._event_loop = gevent_loop_name()
+        self._vitals = Vitals(
+            unix_us=self._clock.micros,
+            open_connections=lambda: self.services.open.count,
+            greenlets=lambda: self._next_user,
+        )
+        self.services = Services(
+            recorder=self._recorder,
+            clock=self._clock,
+            lag=self._vitals.lag,
+            cpu=lambda: self._vitals.cpu,
+            on_attempt=lambda _plan, attempt: on_attempt(attempt),
+        )
+        self._open_starts = (
+            OpenStarts(
+                settings.arrival,
+                settings.arrival_rate / workers,
+                seed=f"{settings.seed}/{worker_key}/arrivals",
+                tally=self.services.tally,
+            )
+            if settings.arrival_rate is not None
+            else None
+        )
+        self._watch = GeventWatch(self._vitals, self._recorder.health, failed=self._vitals_failed)
+        self._greenlets = [gevent.spawn(self._keep_flushing)]
+        if order.storm_at is not None:
+            wait_s = max(0.0, self._clock.monotonic(order.storm_at) - time.perf_counter())
+            self._greenlets.append(gevent.spawn_later(wait_s, self.services.storm.give))
+
+    def problem(self, sentence: str) -> None:
+        """Something of ours broke: the run is void, and says so."""
+        if sentence not in self.problems:
+            self.problems.append(sentence)
+
+    def new_user(self) -> int:
+        """A number for a virtual user of this worker."""
+        self._next_user += 1
+        return self._next_user - 1
+
+    def run_user(self, user: int, scenario: str) -> None:
+        """One user's life: connections one after the other until the run stops."""
+        while not self.services.stop:
+            scheduled = self._open_starts.take() if self._open_starts is not None else time.perf_counter()
+            self._connect_with_retries(user, scenario, scheduled)
+
+    def stop(self) -> None:
+        """End all connections now; attempts in flight become `aborted`. Safe to call again."""
+        self.services.stop.give()
+        self._stopped.set()
+
+    def finish(self) -> GeneratorReport:
+        """Close the spool when all users have stopped. What cannot be kept is among the problems."""
+        self.stop()
+        if self._open_starts is not None:
+            self._open_starts.stop()
+        self._watch.stop()
+        gevent.killall(self._greenlets)
+        try:
+            self._disk.apply(self._spool.close)
+        except OSError as error:
+            self.problem(f"Rows of worker {self._facts.worker} were lost: {error}.")
+        if self.services.open.count:
+            self.problem(f"{self.services.open.count} connections were still open when the run had stopped.")
+        return GeneratorReport(
+            worker=self._facts.worker,
+            host=self._facts.host,
+            platform=self._facts.platform,
+            pid=os.getpid(),
+            rows_written=self._recorder.rows_written,
+            tally=msgspec.to_builtins(self.services.tally),
+            problems=self.problems,
+        )
+
+    def _connect_with_retries(self, user: int, scenario: str, scheduled: float) -> None:
+        arm = self._dealer.deal((self._clock.micros(time.perf_counter()) - self.order.started_at) / 1e6)
+        failures = 0
+        while True:
+            try:
+                result = self._connect(user, scenario, arm, scheduled, retry=failures)
+            except NoSubjectFree:
+                self._pause(0.0)  # waited for a second already: look whether the run has stopped
+                return
+            except HarnessError as error:
+                self.problem(str(error))
+                self._pause(RECONNECT_PAUSE_S)
+                return
+            if result.ready or result.ended_by != "failure":
+                self._pause(result.pause_s)
+                return
+            failures += 1
+            wait_s = backoff_s(failures, self._rng) if arm.mitigation == "retry" else None
+            self._pause(RECONNECT_PAUSE_S if wait_s is None else wait_s)
+            if wait_s is None or self.services.stop:
+                return
+            scheduled = time.perf_counter()
+
+    def _connect(self, user: int, scenario: str, arm: Assignment, scheduled: float, *, retry: int) -> ConnectionResult:
+        pool = self._credentials.pool
+        subject = pool.lease(wait_s=LEASE_WAIT_S)
+        try:
+            is_probe = scenario == "auth_probe"
+            token = (
+                self._credentials.bad_token(subject, self._rng) if is_probe else self._credentials.token_for(subject)
+            )
+            connection = self._next_connection
+            self._next_connection += 1
+            plan = ConnectionPlan(
+                user=user,
+                connection=connection,
+                scenario=scenario,
+                scheduled_at=self._clock.micros(scheduled),
+                subject=subject,
+                seed=self._rng.getrandbits(48),
+                settings=self._script_settings,
+                client=arm.client,
+                event_loop=self._event_loop,
+                delay_s=arm.delay_s,
+                mitigation=arm.mitigation,
+                retry=retry,
+                token=token,
+                budgets=self._budgets,
+                expect_refusal=is_probe,
+            )
+            return run_connection(plan, self.order.target, self.services)
+        finally:
+            pool.release(subject)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but not beyond the run's stop."""
+        if seconds > 0.0:
+            self._stopped.wait(timeout=seconds)
+        else:
+            gevent.sleep(0)
+
+    def _keep_flushing(self) -> None:
+        while True:
+            gevent.sleep(FLUSH_S)
+            try:
+                self._disk.apply(self._spool.flush)
+            except OSError as error:
+                self.problem(f"Rows can no longer be kept: {error}.")
+                self.stop()
+                return
+
+    def _vitals_failed(self, error: BaseException) -> None:
+        self.problem(f"This worker's vitals failed ({error}): nothing can be said of its own part in any timeout.")

@@ -1,0 +1,64 @@
+"""What the controller of a run tells its load generators: plain data, small, and without a secret."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scenarios.plan import Target
+
+
+class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One run, as every load generator of it must know it before its first user starts.
+
+    It travels as text among the options that Locust forwards with its spawn message, so late joiners
+    get it too. The options themselves (`Settings`) travel the same way.
+
+    Attributes:
+        run_id: The run.
+        target: Where connections go.
+        jwt_key_file: Where this machine finds the stand-in's key; None = as the options say.
+        started_at: The start, microseconds since the epoch on the controller's clock.
+        storm_at: When everybody reconnects, on the same clock; None = never.
+        relay_ports: Port of the relay by delay in milliseconds (as text); empty = no relay.
+    """
+
+    run_id: str
+    target: Target
+    jwt_key_file: str | None
+    started_at: int
+    storm_at: int | None = None
+    relay_ports: dict[str, int] = {}
+
+    def as_text(self) -> str:
+        """For `parsed_options`."""
+        return msgspec.json.encode(self).decode()
+
+
+def order_from_text(text: str) -> RunOrder:
+    """The reverse of `as_text`.
+
+    Raises:
+        msgspec.DecodeError: If it is something else (another version of wsoak on the controller).
+    """
+    return msgspec.json.decode(text, type=RunOrder)
+
+
+class GeneratorReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load generator says of itself when its users have stopped.
+
+    Attributes:
+        worker: Its id in the rows (one entry a process: an asyncio child reports its own).
+        rows_written: Rows that it gave a number.
+        tally: `plan.Tally` as a mapping.
+        problems: Sentences; any makes the run void.
+        clock_offset_s: Its wall clock minus the controller's; None on one machine.
+    """
+
+    worker: str
+    host: str
+    platform: str
+    pid: int
+    rows_written: int
+    tally: dict[str, int]
+    problems: list[str] = []
+    clock_offset_s: float | None = None

@@ -1,0 +1,76 @@
+"""The Locust users: one class a scenario. What they do is in `scripts.py`; who they are, in the plan.
+
+A user's task is its whole life, connection after connection, so that Locust's own pacing (which neither
+knows the planned start nor counts the ones it left out) has no part in the experiment.
+"""
+
+from __future__ import annotations
+
+from locust import User, task
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from scenarios.generator import Generator
+
+
+class SoakUser(User):
+    """A virtual user of one scenario.
+
+    Attributes:
+        generator: This process's part in the current run; set when a run starts.
+    """
+
+    abstract = True
+    scenario: ClassVar[str] = ""
+    generator: ClassVar[Generator | None] = None
+
+    @task
+    def live(self) -> None:
+        """Connections one after the other until the run stops."""
+        generator = SoakUser.generator
+        if generator is None:
+            self.environment.runner.quit()  # the run was refused: nothing may connect
+            return
+        generator.run_user(generator.new_user(), self.scenario)
+
+
+class SteadyUser(SoakUser):
+    """Connects once; exchanges at a pace."""
+
+    scenario = "steady"
+
+
+class ChurnUser(SoakUser):
+    """Connects, a few exchanges, closes, again."""
+
+    scenario = "churn"
+
+
+class IdleUser(SoakUser):
+    """Holds a connection; a heartbeat now and then."""
+
+    scenario = "idle"
+
+
+class AgentUser(SoakUser):
+    """Runs the agent and expects its five events in order."""
+
+    scenario = "agent"
+
+
+class StormUser(SoakUser):
+    """Holds until the storm, then reconnects with everybody else."""
+
+    scenario = "storm"
+
+
+class AuthProbeUser(SoakUser):
+    """Connects with tokens that must be refused."""
+
+    scenario = "auth_probe"
+
+
+USER_CLASSES: Final[dict[str, type[SoakUser]]] = {
+    c.scenario: c for c in (SteadyUser, ChurnUser, IdleUser, AgentUser, StormUser, AuthProbeUser)
+}
