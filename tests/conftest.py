@@ -1,0 +1,84 @@
+"""Starting wsoak as its users do: as a process, from the repository's root, with reports elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Generous: a machine may be ten times slower than the one these tests were written on.
+PATIENCE_S = 90.0
+
+
+@dataclass
+class Soak:
+    """A started `locust`, and where its run goes."""
+
+    process: subprocess.Popen[str]
+    reports: Path
+
+    @property
+    def folder(self) -> Path:
+        """The run folder; waits until it is there."""
+        return wait_for(lambda: next(iter(f.parent for f in self.reports.glob("*/run.json")), None), "a run folder")
+
+    def run_json(self) -> dict[str, Any]:
+        return json.loads((self.folder / "run.json").read_text())
+
+    def verdict(self) -> dict[str, Any]:
+        return json.loads((self.folder / "verdict.json").read_text())
+
+    def end(self, timeout: float = PATIENCE_S) -> tuple[int, str]:
+        """Exit status and all output, once it has ended by itself."""
+        output, _ = self.process.communicate(timeout=timeout)
+        return self.process.returncode, output
+
+
+def wait_for(probe: Callable[[], Any], what: str, timeout: float = PATIENCE_S) -> Any:
+    """Poll until `probe` gives something."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        found = probe()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not appear within {timeout} s")
+
+
+def locust_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "locust", *arguments]
+
+
+@pytest.fixture
+def start_soak(tmp_path: Path) -> Iterator[Callable[..., Soak]]:
+    """Start `locust` with its reports in a temporary folder; whatever is left is killed at the end."""
+    started: list[Soak] = []
+
+    def start(*arguments: str, environment: dict[str, str] | None = None) -> Soak:
+        reports = tmp_path / "reports"
+        process = subprocess.Popen(
+            locust_command("--reports-dir", str(reports), *arguments),
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(Soak(process, reports))
+        return started[-1]
+
+    yield start
+    for soak in started:
+        if soak.process.poll() is None:
+            soak.process.kill()
+        soak.process.communicate()

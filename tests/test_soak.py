@@ -1,0 +1,127 @@
+"""The main job as its users start it: a real `locust`, the real stand-in, real files."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pytest
+
+from tests.conftest import Soak, wait_for
+
+HEADLESS = ("--headless", "--users", "12", "--spawn-rate", "12", "--pace-s", "0.2")
+pytestmark = pytest.mark.slow
+
+
+def rows_stored(folder: Path) -> int:
+    return int(ds.dataset(folder / "attempts", format="parquet").count_rows())
+
+
+def assert_balanced(soak: Soak) -> None:
+    accounting = soak.run_json()["accounting"]
+    assert accounting["balanced"] is True, accounting
+    assert rows_stored(soak.folder) == accounting["rows_written"] > 0
+    assert list((soak.folder / "spool").glob("*.spool")) == []
+
+
+def test_a_healthy_soak_ends_with_every_row_a_verdict_and_its_exit_status(start_soak: Callable[..., Soak]) -> None:
+    soak = start_soak(*HEADLESS, "--run-time", "6s", "--slo-success-ratio", "0.5")
+    status, output = soak.end()
+    assert_balanced(soak)
+    run = soak.run_json()
+    assert (run["ended"], run["problems"]) == ("run_time", []), output
+    verdict = soak.verdict()
+    assert status == {"met": 0, "breached": 1, "void": 3}[verdict["slo"]["state"]], output
+    assert (soak.folder / "report.html").stat().st_size > 100_000
+    for name in ("summary.md", "junit.xml"):
+        assert (soak.folder / name).is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_soak_with_every_row_stored_and_analysed(
+    start_soak: Callable[..., Soak], number: signal.Signals
+) -> None:
+    soak = start_soak(*HEADLESS, "--run-time", "10m")
+    wait_for(lambda: list((soak.folder / "attempts").glob("*.parquet")), "stored rows")
+    soak.process.send_signal(number)
+    status, output = soak.end()
+    assert_balanced(soak)
+    assert soak.run_json()["ended"] == "signal", output
+    assert status == {"met": 0, "breached": 1, "void": 3}[soak.verdict()["slo"]["state"]]
+
+
+def test_kill_9_leaves_everything_up_to_the_last_flush(start_soak: Callable[..., Soak]) -> None:
+    soak = start_soak(*HEADLESS, "--run-time", "10m")
+    wait_for(lambda: list((soak.folder / "spool").glob("*.open")), "a segment")
+    wait_for(lambda: list((soak.folder / "attempts").glob("*.parquet")), "stored rows")
+    soak.process.kill()
+    soak.process.wait()
+    run_module("attempts.store", soak.folder)
+    stored = ds.dataset(soak.folder / "attempts", format="parquet").to_table(["worker", "seq"]).to_pydict()
+    assert sorted(stored["seq"]) == list(range(len(stored["seq"])))
+    assert len(stored["seq"]) > 0
+
+
+def run_module(module: str, *arguments: object) -> None:
+    import subprocess
+    import sys
+
+    from tests.conftest import ROOT
+
+    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--exchange-budget-s", "-1"), "--exchange-budget-s is '-1'"),
+        (("--fault", "slow_welcom:share=0.1"), "slow_welcome"),
+        (("--jwt-key-file", "/nowhere/key", "--host", "ws://127.0.0.1:9/ws"), "/nowhere/key"),
+        (("--host", "wss://staging.example.com"), "SOAK_ALLOWED_HOSTS"),
+        (("--scenario", "stedy"), "did you mean 'steady'"),
+        (("--client", "curl"), "--client"),
+        (("--protocol", "no.such:Thing"), "no.such"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_the_first_connection(
+    start_soak: Callable[..., Soak], arguments: tuple[str, ...], says: str
+) -> None:
+    soak = start_soak(*HEADLESS, "--run-time", "5s", *arguments, environment={"SOAK_ALLOWED_HOSTS": "127.0.0.1"})
+    status, output = soak.end()
+    assert status == 2, output
+    assert says in output
+    assert "Traceback" not in output
+    assert not soak.reports.exists()
+
+
+def test_a_user_that_crashes_makes_the_run_void(start_soak: Callable[..., Soak], tmp_path: Path) -> None:
+    crashing = tmp_path / "locustfile.py"
+    crashing.write_text(
+        "from locust import events\n"
+        "from scenarios.hooks import install\n"
+        "from scenarios.users import USER_CLASSES, SteadyUser\n"
+        "install()\n"
+        "class Crashing(SteadyUser):\n"
+        "    scenario = 'steady'\n"
+        "    def on_start(self):\n"
+        "        raise RuntimeError('a bug of ours')\n"
+        "USER_CLASSES['steady'] = Crashing\n"
+    )
+    soak = start_soak("-f", str(crashing), *HEADLESS, "--run-time", "5s", "--scenario", "steady")
+    status, output = soak.end()
+    assert status == 3, output
+    assert any("a bug of ours" in p for p in soak.run_json()["problems"])
+
+
+def test_no_secret_or_token_is_in_anything_that_a_run_leaves(start_soak: Callable[..., Soak]) -> None:
+    secret = "a-secret-that-nobody-may-see-anywhere-0123456789"
+    soak = start_soak(*HEADLESS, "--run-time", "4s", environment={"SOAK_JWT_SECRET": secret})
+    _, output = soak.end()
+    written = [output.encode()] + [f.read_bytes() for f in soak.folder.rglob("*") if f.is_file()]
+    for text in written:
+        assert secret.encode() not in text
+        assert b"eyJhbGciOi" not in text  # how every JWT begins
+    assert json.loads((soak.folder / "run.json").read_text())["accounting"]["ok"] > 0
