@@ -1,0 +1,120 @@
+"""The command line of the analysis: arguments in, files and three sentences out, an exit status back.
+
+Exit status: 0 the service levels are met; 1 breached; 2 wrong usage; 3 void, nothing may be concluded.
+What is imported is imported when it is needed: a verdict on a short run should not wait for Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from analysis.dataset import Dataset
+    from analysis.pipeline import Analysis
+
+USAGE: Final = 2
+# Subcommands that live in modules of their own: `module.main(arguments) -> exit status`.
+_SUBCOMMANDS: Final = {
+    "simulate": "analysis.simulate",
+    "calibrate": "analysis.calibrate",
+    "plan": "analysis.plan",
+}
+
+
+class UsageError(Exception):
+    """One sentence that names the value, the rule and the way out."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit status."""
+    if arguments and arguments[0] in _SUBCOMMANDS:
+        import importlib
+
+        subcommand: Callable[[Sequence[str]], int] = importlib.import_module(_SUBCOMMANDS[arguments[0]]).main
+        return subcommand(arguments[1:])
+    try:
+        return _analyse(parser().parse_args(arguments))
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments; service levels default to what the run itself was started with."""
+    result = _Parser(
+        prog="python -m analysis",
+        description="Decide what the attempts of one or more runs say, and write verdict.json, report.html, "
+        "summary.md and junit.xml.",
+        epilog="Subcommands: simulate (a run with known effects), calibrate (how often the verdict errs), "
+        "plan (how many hosts and hours an effect needs). Exit status: 0 the service levels are met, 1 breached, "
+        "2 wrong usage, 3 void.",
+    )
+    result.add_argument("runs", nargs="+", type=Path, metavar="reports/<run_id>", help="run folders, taken together")
+    result.add_argument("--margin", type=float, help="equivalence margin, an absolute risk (0.005)")
+    result.add_argument("--alpha", type=float, help="error rate of all claims together (0.05)")
+    result.add_argument("--slo-success-ratio", type=float, help="least share of attempts that succeed (0.95)")
+    result.add_argument("--slo-max-duration-s", type=float, help="no attempt lasts longer (30)")
+    result.add_argument("--slo-timeouts", type=int, help="at most so many timeouts (0)")
+    result.add_argument("--slo-worsening-ratio", type=float, help="most rise of the share of bad attempts (0.01)")
+    result.add_argument("--slo-slowdown-ratio", type=float, help="most relative rise of the median (0.5)")
+    result.add_argument("--rehearsal", action="store_true", help="platforms may be labels put on (simulated rows)")
+    result.add_argument("--engine", choices=("duckdb", "spark"), default="duckdb", help="what scans the rows")
+    result.add_argument("--server-log", type=Path, metavar="FILE", help="the server's log lines (JSON lines)")
+    result.add_argument("--out", type=Path, metavar="DIR", help="where to write; the run folder if one is named")
+    return result
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (python -m analysis --help says what can be given).")
+
+
+def _analyse(options: argparse.Namespace) -> int:
+    from analysis import junit, summary, verdict_json
+    from analysis.dataset import DatasetError
+    from analysis.pipeline import analyse
+    from analysis.settings import SettingsError, settings_for
+
+    try:
+        settings, levels = settings_for(options.runs, vars(options))
+        analysis = analyse(options.runs, settings=settings, levels=levels, engine=options.engine)
+    except (DatasetError, SettingsError) as error:
+        raise UsageError(str(error)) from error
+    out = output_folder(analysis.dataset, options.out)
+    # The verdict first: a later failure, of a disk or of a figure, must not cost it.
+    verdict_json.write(out / "verdict.json", analysis.verdict)
+    junit.write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo))
+    summary.write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo))
+    report = _write_report(out / "report.html", analysis, options.server_log)
+    print(summary.screen(analysis.verdict, analysis.slo, report))
+    return verdict_json.exit_status(analysis.slo.state)
+
+
+def output_folder(dataset: Dataset, wanted: Path | None) -> Path:
+    """Where the results go: `wanted`, else the run's own folder, else a folder beside the first run.
+
+    Several runs taken together overwrite none of the runs' own verdicts.
+    """
+    folders = [run.folder for run in dataset.runs]
+    if wanted is None and len(folders) == 1:
+        return folders[0]
+    if wanted is None:
+        digest = hashlib.sha256("\n".join(sorted(run.run_id for run in dataset.runs)).encode()).hexdigest()
+        wanted = folders[0].resolve().parent / f"together-{digest[:12]}"
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {wanted} cannot be made ({error.strerror}): name a folder that can.") from error
+    return wanted
+
+
+def _write_report(path: Path, analysis: Analysis, server_log: Path | None) -> Path:
+    from analysis.report import report_html
+
+    path.write_text(report_html(analysis), encoding="utf-8")
+    return path

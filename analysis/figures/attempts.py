@@ -1,0 +1,299 @@
+"""What happened: outcomes, phases, latency and the load generators' vitals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from analysis.figures.theme import (
+    AMBER,
+    CAUSE_COLOURS,
+    GREY,
+    PALE,
+    PHASE_COLOURS,
+    RED,
+    add_rates,
+    colours,
+    dress,
+    empty,
+    faded,
+)
+from analysis.latency import unanswered
+from analysis.overview import BLOCKED_LAG_S, BUSY_CPU, RTT_BINS_PER_DECADE, bin_middle_s
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome")
+_MOST_WORKERS: Final = 8  # more lines cannot be followed; beyond it, only the worst worker of each second
+_FEWEST_IN_BIN: Final = 20  # a share of fewer attempts than this is drawn as noise, so not at all
+
+
+def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Iterable[int] = ()) -> go.Figure:
+    """Failed attempts by cause, the share that failed on each platform, and all attempts; bursts shaded.
+
+    Args:
+        timeline: `Overview.timeline`.
+        slot_s: Width of its slots.
+        bursts: Slots to shade (`bursts.burst_slots`).
+    """
+    from plotly.subplots import make_subplots
+
+    rows = timeline[(timeline["kind"] != "probe") & (timeline["outcome"] != "aborted")]
+    if rows.empty:
+        return empty("No attempt was made, so there are no outcomes to show.")
+    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.45, 0.33, 0.22])
+    slots = pd.Index(range(int(rows["slot"].min()), int(rows["slot"].max()) + 1, slot_s))
+    when = pd.to_datetime(slots, unit="s", utc=True)
+    bad = rows[rows["outcome"] != "ok"]
+    causes = bad.groupby("cause")["n"].sum().sort_values(ascending=False)
+    for cause in causes.index:
+        counts = bad[bad["cause"] == cause].groupby("slot")["n"].sum().reindex(slots, fill_value=0)
+        figure.add_bar(
+            x=when,
+            y=counts.to_numpy(),
+            name=str(cause),
+            marker={"color": CAUSE_COLOURS.get(str(cause), GREY), "line": {"width": 0}},
+            hovertemplate="%{y} " + str(cause) + "<br>%{x|%H:%M:%S}<extra></extra>",
+            row=1,
+            col=1,
+        )
+    palette = colours(rows["platform"])
+    for platform, cohort in rows.groupby("platform", observed=True):
+        totals = cohort.groupby("slot")["n"].sum().reindex(slots, fill_value=0)
+        failures = cohort[cohort["outcome"] != "ok"].groupby("slot")["n"].sum().reindex(slots, fill_value=0)
+        figure.add_scatter(
+            x=when,
+            y=(failures / totals.where(totals > 0)).to_numpy(),
+            name=f"{platform}: share failed",
+            mode="lines",
+            line={"color": palette[str(platform)], "width": 2},
+            hovertemplate=f"{platform}: %{{y:.2%}} failed<br>%{{x|%H:%M:%S}}<extra></extra>",
+            row=2,
+            col=1,
+        )
+    totals = rows.groupby("slot")["n"].sum().reindex(slots, fill_value=0)
+    figure.add_bar(
+        x=when,
+        y=totals.to_numpy(),
+        name="all attempts",
+        marker={"color": PALE, "line": {"width": 0}},
+        hovertemplate="%{y} attempts<br>%{x|%H:%M:%S}<extra></extra>",
+        row=3,
+        col=1,
+    )
+    for first, last in _spans(sorted(bursts), slot_s):
+        x0, x1 = (pd.Timestamp(moment - slot_s / 2, unit="s", tz="UTC") for moment in (first, last + slot_s))
+        figure.add_vrect(x0=x0, x1=x1, fillcolor=faded(RED, 0.13), line_width=0, layer="below", row=1, col=1)
+        figure.add_annotation(
+            x=x0, y=1, xref="x", yref="y domain", text="burst", showarrow=False, xanchor="left", yanchor="bottom",
+            font={"size": 11, "color": RED},
+        )  # fmt: skip
+    dress(figure, height=480)
+    figure.update_layout(barmode="stack", bargap=0.05, legend={"y": -0.1})
+    figure.update_yaxes(title_text=f"failed / {slot_s} s", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="share failed", tickformat=".1%", rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(title_text="attempts", rangemode="tozero", row=3, col=1)
+    figure.update_xaxes(title_text="time of day (UTC)", row=3, col=1)
+    return figure
+
+
+def phase_waterfall(phases: pd.DataFrame) -> go.Figure:
+    """Where a good connect spends its time: the median of each phase, one after the other.
+
+    Args:
+        phases: `Overview.phases`.
+    """
+    import plotly.graph_objects as go
+
+    if phases.empty:
+        return empty("No connect succeeded, so no phase was measured to its end.")
+    labels = [f"{platform} · {client}" for platform, client in zip(phases["platform"], phases["client"], strict=True)]
+    figure = go.Figure()
+    for phase in _PHASES:
+        median = phases[f"{phase}_p50_s"]
+        if median.isna().all():
+            continue
+        figure.add_bar(
+            y=labels,
+            x=(median * 1e3).tolist(),
+            orientation="h",
+            name=phase,
+            marker={"color": PHASE_COLOURS[phase], "line": {"width": 0}},
+            customdata=(phases[f"{phase}_p95_s"] * 1e3).tolist(),
+            hovertemplate=phase + ": median %{x:.1f} ms, 95 % below %{customdata:.1f} ms<extra>%{y}</extra>",
+        )
+    if not figure.data:
+        return empty("The phases of the connects were not measured.")
+    dress(figure, height=110 + 44 * len(labels))
+    figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal", "y": -0.35})
+    figure.update_xaxes(title_text="milliseconds (sum of the medians)", rangemode="tozero")
+    figure.update_yaxes(showgrid=False)
+    return figure
+
+
+def where_connects_ended(timeline: pd.DataFrame) -> go.Figure:
+    """In which phase the connects that did not succeed ended, by cause.
+
+    Args:
+        timeline: `Overview.timeline`.
+    """
+    import plotly.graph_objects as go
+
+    bad = timeline[(timeline["kind"] == "connect") & timeline["outcome"].isin(["timeout", "failed"])]
+    if bad.empty:
+        return empty("Every connect that ran to its end succeeded.")
+    figure = go.Figure()
+    counts = bad.groupby(["phase", "cause"])["n"].sum().reset_index()
+    present = [phase for phase in _PHASES if (counts["phase"] == phase).any()]
+    for cause, rows in counts.groupby("cause"):
+        by_phase = rows.set_index("phase")["n"]
+        figure.add_bar(
+            y=present,
+            x=[int(by_phase.get(phase, 0)) for phase in present],
+            orientation="h",
+            name=str(cause),
+            marker={"color": CAUSE_COLOURS.get(str(cause), GREY), "line": {"width": 0}},
+            hovertemplate="%{x} " + str(cause) + " in %{y}<extra></extra>",
+        )
+    dress(figure, height=130 + 36 * len(present))
+    figure.update_layout(barmode="stack", bargap=0.35, legend={"y": -0.35})
+    figure.update_xaxes(title_text="connects that did not succeed", rangemode="tozero")
+    figure.update_yaxes(showgrid=False, autorange="reversed")
+    return figure
+
+
+def latency_distribution(durations: pd.DataFrame, *, kind: str) -> go.Figure:
+    """Share of attempts without a good answer by the time waited, for each platform and client.
+
+    Timeouts are censored at their budget (a cross), failures never count as answered.
+
+    Args:
+        durations: `Overview.durations`.
+        kind: connect or exchange.
+    """
+    import plotly.graph_objects as go
+
+    rows = durations[durations["kind"] == kind]
+    if rows.empty:
+        return empty(f"No {kind} ran to its end, so there is no latency to show.")
+    figure = go.Figure()
+    palette = colours(rows["platform"])
+    dashes = dict(zip(sorted(rows["client"].unique()), ("solid", "dash", "dot", "dashdot", "longdash"), strict=False))
+    for (platform, client), group in rows.groupby(["platform", "client"], observed=True):
+        curve = unanswered(group)
+        name, colour = f"{platform} · {client}", palette[str(platform)]
+        drawn = curve[curve["unanswered"] > 0]
+        figure.add_scatter(
+            x=drawn["seconds"].tolist(),
+            y=drawn["unanswered"].tolist(),
+            name=name,
+            mode="lines",
+            line={"color": colour, "width": 2, "shape": "hv", "dash": dashes.get(str(client), "solid")},
+            customdata=drawn["at_risk"].tolist(),
+            hovertemplate="after %{x:.3g} s: %{y:.2%} unanswered<br>%{customdata} still waited<extra>"
+            + name
+            + "</extra>",
+        )
+        cut = curve[curve["censored"] > 0]
+        if len(cut):
+            figure.add_scatter(
+                x=cut["seconds"].tolist(),
+                y=cut["unanswered"].tolist(),
+                name=f"{name}: timeouts (cut at their budget)",
+                mode="markers",
+                showlegend=False,
+                marker={"symbol": "x-thin", "size": 9, "line": {"color": colour, "width": 2}},
+                customdata=cut["censored"].tolist(),
+                hovertemplate="%{customdata} timed out at %{x:.3g} s<extra>" + name + "</extra>",
+            )
+    dress(figure, height=360)
+    figure.update_xaxes(title_text="seconds waited", type="log", dtick=1)
+    figure.update_yaxes(title_text="share not answered", type="log", tickformat=".2~%", dtick=1)
+    return figure
+
+
+def timeouts_by_rtt(rtt: pd.DataFrame) -> go.Figure:
+    """Share of attempts that timed out, by the network round trip known before they did.
+
+    Args:
+        rtt: `Overview.rtt`.
+    """
+    import plotly.graph_objects as go
+
+    if rtt.empty:
+        return empty("The round trip to the target was not measured (rtt_s is null everywhere).")
+    figure = go.Figure()
+    palette = colours(rtt["platform"])
+    bins = rtt.groupby(["platform", "bin"], observed=True)[["n", "timeouts"]].sum().reset_index()
+    bins = bins[bins["n"] >= _FEWEST_IN_BIN]
+    if bins.empty:
+        return empty(f"No band of round trips has {_FEWEST_IN_BIN} attempts.")
+    for platform, group in bins.groupby("platform", observed=True):
+        add_rates(
+            figure,
+            x=(bin_middle_s(group["bin"], RTT_BINS_PER_DECADE) * 1e3).tolist(),
+            events=group["timeouts"].tolist(),
+            n=group["n"].tolist(),
+            name=str(platform),
+            colour=palette[str(platform)],
+            unit="ms round trip",
+        )
+    dress(figure, height=340)
+    figure.update_xaxes(title_text="round trip before the attempt, milliseconds", type="log", dtick=1)
+    figure.update_yaxes(title_text="share timed out", tickformat=".2~%", rangemode="tozero")
+    return figure
+
+
+def generator_vitals(health: pd.DataFrame) -> go.Figure:
+    """Loop lag and CPU of the load generators over time, with the limits of a healthy one.
+
+    Args:
+        health: `dataset.health_frame`.
+    """
+    from plotly.subplots import make_subplots
+
+    if health.empty:
+        return empty("The run holds no health rows: the load generators' vitals over time are unknown.")
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09)
+    if health["worker"].nunique() > _MOST_WORKERS:
+        worst = health.assign(at=health["at"].dt.floor("s")).groupby("at")[["loop_lag_s", "cpu"]].max().reset_index()
+        series = [(f"worst of {health['worker'].nunique()} workers", worst)]
+    else:
+        series = [(str(worker)[:12], rows) for worker, rows in health.groupby("worker", observed=True)]
+    palette = colours(name for name, _ in series)
+    for name, rows in series:
+        for row, column, unit in ((1, "loop_lag_s", " s"), (2, "cpu", " of a core")):
+            if column in rows and rows[column].notna().any():
+                figure.add_scatter(
+                    x=rows["at"].tolist(),
+                    y=rows[column].tolist(),
+                    name=name,
+                    legendgroup=name,
+                    showlegend=row == 1,
+                    mode="lines",
+                    line={"color": palette[name], "width": 1.5},
+                    hovertemplate=f"%{{y:.3f}}{unit}<br>%{{x|%H:%M:%S}}<extra>{name}</extra>",
+                    row=row,
+                    col=1,
+                )
+    for row, limit in ((1, BLOCKED_LAG_S), (2, BUSY_CPU)):
+        figure.add_hline(y=limit, line={"color": AMBER, "width": 1.5, "dash": "dash"}, row=row, col=1)
+    dress(figure, height=360)
+    figure.update_yaxes(title_text="loop lag, s", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="CPU, cores", rangemode="tozero", row=2, col=1)
+    figure.update_xaxes(title_text="time of day (UTC); dashed: the limit", row=2, col=1)
+    return figure
+
+
+def _spans(slots: Sequence[int], slot_s: int) -> list[tuple[int, int]]:
+    """Neighbouring slots joined: (first, last)."""
+    spans: list[tuple[int, int]] = []
+    for slot in slots:
+        if spans and slot - spans[-1][1] == slot_s:
+            spans[-1] = (spans[-1][0], slot)
+        else:
+            spans.append((slot, slot))
+    return spans

@@ -1,0 +1,119 @@
+"""Was the load generator itself fit to measure? Rules fixed before the run; an impaired one voids it.
+
+A load generator whose event loop is blocked, or whose core is full, reads its sockets late: what it
+reports as the server's time is partly its own. The rules, with their reasons:
+
+1. *Starved attempts.* In more than `margin` of the attempts the loop was blocked for a quarter of the
+   budget or more. Comparisons drop such attempts; dropping more of them than the margin could hide, or
+   make, an effect as large as the margin.
+2. *Lagged attempts.* More than 5 % of the attempts overlapped a loop lag of 0.1 s or more: from the 95th
+   percentile on, latency is then the generator's.
+3. *Busy core.* A worker used more than 90 % of its core for 10 seconds in a row (health rows), or, where
+   there are no health rows, in more than a tenth of its attempts. One such sample is a burst; ten in a
+   row are a queue.
+
+If the lag of more than 1 % of the attempts was not measured (method, rule 2.6), the state is unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from analysis.overview import BUSY_CPU
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAGGED_SHARE: Final = 0.05
+UNMEASURED_SHARE: Final = 0.01
+BUSY_RUN_S: Final = 10
+BUSY_SHARE: Final = 0.1
+
+GeneratorState = Literal["healthy", "impaired", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator:
+    """The load generators' health over the runs.
+
+    Attributes:
+        why: Sentences that name the numbers the state rests on.
+    """
+
+    state: GeneratorState
+    why: str
+
+
+def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Generator:
+    """Judge the generators by `Overview.workers` and the vitals of `dataset.health_frame`.
+
+    Args:
+        workers: Counts of attempts by worker.
+        health: One row a worker and second; may be empty.
+        margin: The equivalence margin of the verdict (rule 1).
+    """
+    judged = int(workers["judged"].sum()) if len(workers) else 0
+    if judged == 0:
+        return Generator(state="unknown", why="No attempt was made, so nothing shows whether the generator was fit.")
+    starved, lagged = int(workers["starved"].sum()), int(workers["lagged"].sum())
+    unmeasured = int(workers["lag_null"].sum())
+    reasons = []
+    if starved / judged > margin:
+        reasons.append(
+            f"the event loop was blocked for a quarter of the budget or more in {starved:,} of {judged:,} attempts "
+            f"({starved / judged:.1%}; at most {margin:.1%} may be)"
+        )
+    if lagged / judged > LAGGED_SHARE:
+        reasons.append(
+            f"{lagged:,} of {judged:,} attempts ({lagged / judged:.1%}; at most {LAGGED_SHARE:.0%} may) overlapped "
+            "a loop lag of 0.1 s or more"
+        )
+    reasons += _busy_workers(workers, health)
+    if reasons:
+        return Generator(state="impaired", why=_sentence("; ".join(reasons)))
+    if unmeasured / judged > UNMEASURED_SHARE:
+        return Generator(
+            state="unknown",
+            why=f"The event loop's lag was not measured in {unmeasured:,} of {judged:,} attempts.",
+        )
+    worst = workers["lag_max_s"].max()
+    cpu = "" if workers["cpu_max"].isna().all() else f"; a core was used to at most {workers['cpu_max'].max():.0%}"
+    return Generator(
+        state="healthy",
+        why=f"{lagged:,} of {judged:,} attempts overlapped a loop lag of 0.1 s or more; the longest lag was "
+        f"{worst:.2f} s{cpu}.",
+    )
+
+
+def _busy_workers(workers: pd.DataFrame, health: pd.DataFrame) -> list[str]:
+    """Rule 3, a clause for each worker that it hits."""
+    clauses = []
+    if len(health) and "cpu" in health and health["cpu"].notna().any():
+        for worker, rows in health.sort_values("at").groupby("worker", observed=True):
+            longest = _longest_run((rows["cpu"] > BUSY_CPU).tolist())
+            if longest >= BUSY_RUN_S:
+                clauses.append(
+                    f"worker {str(worker)[:12]} used over {BUSY_CPU:.0%} of its core for {longest} s in a row"
+                )
+        return clauses
+    known = workers[workers["judged"] > 0]
+    shares: list[float] = (known["busy"] / known["judged"]).tolist()
+    clauses += [
+        f"worker {str(worker)[:12]} was over {BUSY_CPU:.0%} CPU in {share:.0%} of its attempts"
+        for worker, share in zip(known["worker"], shares, strict=True)
+        if share > BUSY_SHARE
+    ]
+    return clauses
+
+
+def _longest_run(flags: list[bool]) -> int:
+    longest = current = 0
+    for flag in flags:
+        current = current + 1 if flag else 0
+        longest = max(longest, current)
+    return longest
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,140 @@
+"""From run folders to everything that can be said of them, in one call (report, notebook, live page)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import verdict_json
+from analysis.accounting import audit_rows, audit_run
+from analysis.dataset import Dataset, attempts_table, health_frame, open_runs
+from analysis.generator import Generator, assess
+from analysis.model import CLAIMS, Decision, Finding, Hypothesis, Settings
+from analysis.overview import Overview, describe
+from analysis.slo import Levels, Slo, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.source import Engine
+    from analysis.tables import Tables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What was read, the small tables, and what they say.
+
+    Attributes:
+        decision: What the statistics say, before anything was voided.
+        void_because: Why nothing may be concluded; empty when something may.
+        verdict: The contents of `verdict.json`.
+    """
+
+    dataset: Dataset
+    settings: Settings
+    levels: Levels
+    overview: Overview
+    health: pd.DataFrame
+    tables: Tables
+    decision: Decision
+    generator: Generator
+    slo: Slo
+    void_because: tuple[str, ...]
+    verdict: dict[str, Any]
+
+
+def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engine: Engine = "duckdb") -> Analysis:
+    """Analyse run folders together; writes nothing.
+
+    Raises:
+        DatasetError: What was named is no run.
+    """
+    from analysis.reduce import reduce, run_end
+    from analysis.verdict import decide
+
+    dataset = open_runs(folders)
+    attempts = attempts_table(dataset, engine=engine)
+    overview = describe(attempts)
+    health = health_frame(dataset)
+    ends = {run.run_id: run_end(run.manifest) for run in dataset.runs if run.manifest}
+    tables = reduce(attempts, ends={run_id: end for run_id, end in ends.items() if end is not None})
+    decision = decide(tables, settings)
+    audits = [*(audit_run(run) for run in dataset.runs), audit_rows(overview.workers)]
+    problems = [*dataset.problems, *(sentence for audit in audits for sentence in audit.problems)]
+    notes = [*dataset.notes, *(sentence for audit in audits for sentence in audit.notes)]
+    generator = assess(overview.workers, health, margin=settings.margin)
+    void_because = void_reasons(problems, generator)
+    slo = judge(overview, levels, void_because=void_because)
+    published = withhold(decision, problems=problems, generator=generator)
+    data_quality = _unique([*problems, *notes, *decision.data_quality])
+    workers = overview.workers
+    verdict = verdict_json.compose(
+        runs=[run.run_id for run in dataset.runs],
+        attempts=int(overview.timeline["n"].sum()),
+        timeouts=_timeouts(overview),
+        hosts={str(k): int(v) for k, v in workers.groupby("platform", observed=True)["host"].nunique().items()},
+        settings=settings,
+        generator=generator,
+        slo=slo,
+        decision=published,
+        data_quality=data_quality,
+    )
+    return Analysis(
+        dataset=dataset,
+        settings=settings,
+        levels=levels,
+        overview=overview,
+        health=health,
+        tables=tables,
+        decision=published,
+        generator=generator,
+        slo=slo,
+        void_because=void_because,
+        verdict=verdict,
+    )
+
+
+def void_reasons(problems: Sequence[str], generator: Generator) -> tuple[str, ...]:
+    """Why nothing may be concluded: rows are missing, or the generator was impaired."""
+    impaired = (f"The load generator was impaired. {generator.why}",) if generator.state == "impaired" else ()
+    return (*problems, *impaired)
+
+
+def withhold(decision: Decision, *, problems: Sequence[str], generator: Generator) -> Decision:
+    """Turn every claim undecided that the data cannot carry; effects and parts stay to be looked at.
+
+    Missing rows carry none: nobody knows which rows are gone. An impaired generator still shows that it
+    was impaired: `client_loop` stands.
+    """
+    kept: frozenset[str] = frozenset()
+    if problems:
+        reason, needs = problems[0], "a run with all its rows"
+    elif generator.state == "impaired":
+        reason, kept = "The load generator was impaired.", frozenset({"client_loop"})
+        needs = "a run whose load generator is healthy (fewer users a worker, or more workers)"
+    else:
+        return decision
+    claims: Mapping[str, Finding] = {name: decision.claims[name] for name in CLAIMS if name in decision.claims}
+    return replace(
+        decision,
+        claims={
+            name: finding if name in kept else _withheld(finding, reason, needs) for name, finding in claims.items()
+        },
+        hypothesis=Hypothesis(state="undecided", because=(f"Void: {reason}",)),
+    )
+
+
+def _withheld(finding: Finding, reason: str, needs: str) -> Finding:
+    evidence = f"Void ({reason.rstrip('.')}); without that: {finding.state.replace('_', ' ')}. {finding.evidence}"
+    return replace(finding, state="undecided", evidence=evidence.strip(), needs=needs)
+
+
+def _timeouts(overview: Overview) -> int:
+    timeline = overview.timeline
+    return int(timeline.loc[timeline["outcome"] == "timeout", "n"].sum())
+
+
+def _unique(sentences: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(sentences))

@@ -1,0 +1,292 @@
+"""Service levels: was the target good enough, apart from the question why it was not.
+
+What `met` means. A service level is a promise about the runs named, and they were counted whole: the
+observed value decides, as for any threshold in a CI job. The interval beside it (clustered: failures come
+in bursts) says how far a repetition may differ; where it reaches across the limit, `why` says so. Two
+exceptions keep a green from being luck:
+
+- *Too few attempts.* A level can be `met` only by a run that could have missed it: success ratio r needs
+  log(0.05) / log(r) attempts (59 for 0.95), else a server just below r passes with more than 5 %
+  probability. Such a check is `void`, unless its whole interval lies beyond the limit (`breached`).
+- *A trend is inferred, not counted*, and its sign is never zero. It is `breached` when its whole 95 %
+  interval lies beyond the limit, `met` otherwise, and `void` when the run has fewer than five parts.
+
+Sessions' attempts are all kinds but `probe`; `aborted` attempts (the run ended first) are left out
+everywhere; a refusal that the auth probe asked for counts as ok. Durations leave holds out: a hold is as
+long as it was planned. The whole is breached if a check is, else void if a check is, else met; it is void
+whenever the generator was impaired or rows are missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from analysis.overview import DURATION_BINS_PER_DECADE, PARTS, Overview, bin_middle_s
+from analysis.rates import Rate, clustered_rate, worst_design_effect
+
+SloState = Literal["met", "breached", "void"]
+
+FEWEST_PARTS: Final = 5  # three residual degrees of freedom: with fewer, t makes any interval useless
+_CONFIDENCE: Final = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """The service levels, as the seed's success criteria set them.
+
+    Attributes:
+        success_ratio: Least share of attempts that succeed.
+        max_duration_s: No attempt lasts longer.
+        timeouts: At most so many attempts time out.
+        worsening_ratio: Most that the share of bad attempts may rise from the run's start to its end. One
+            point: a fifth of what `success_ratio` allows in all.
+        slowdown_ratio: Most that the median duration may rise, relative to the start. One half: below it, a
+            median moves with the mix of operations.
+    """
+
+    success_ratio: float = 0.95
+    max_duration_s: float = 30.0
+    timeouts: int = 0
+    worsening_ratio: float = 0.01
+    slowdown_ratio: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SloCheck:
+    """One service level held against the runs.
+
+    Attributes:
+        value: As observed; None if nothing was.
+        low, high: 95 % interval for a repetition; None: no bound could be had.
+        n: Attempts it rests on.
+        why: One sentence for people.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    limit: float
+    state: SloState
+    n: int
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slo:
+    """All service levels; `why` says what voids or breaches the whole, empty when met."""
+
+    state: SloState
+    checks: tuple[SloCheck, ...]
+    why: str
+
+
+def judge(overview: Overview, levels: Levels, *, void_because: Sequence[str] = ()) -> Slo:
+    """Hold the runs against the service levels.
+
+    Args:
+        overview: The runs' small tables.
+        levels: The limits.
+        void_because: Sentences that make everything void (missing rows, impaired generator).
+    """
+    timeline = overview.timeline
+    sessions = timeline[(timeline["kind"] != "probe") & (timeline["outcome"] != "aborted")]
+    checks = (
+        _success_ratio(sessions, levels.success_ratio),
+        _max_duration(sessions[sessions["kind"] != "hold"], levels.max_duration_s),
+        _timeouts(sessions, levels.timeouts),
+        _stability(sessions, overview, levels.worsening_ratio),
+        _stability_latency(overview, levels.slowdown_ratio),
+    )
+    if void_because:
+        checks = tuple(replace(check, state="void") for check in checks)  # type: ignore[assignment]
+        return Slo(state="void", checks=checks, why=void_because[0])
+    for state in ("breached", "void"):
+        hit = [check for check in checks if check.state == state]
+        if hit:
+            return Slo(state=hit[0].state, checks=checks, why=" ".join(check.why for check in hit))
+    return Slo(state="met", checks=checks, why="")
+
+
+def fewest_attempts(success_ratio: float) -> int:
+    """Attempts below which a run without any failure does not show `success_ratio` at 95 %."""
+    if success_ratio <= 0:
+        return 1
+    if success_ratio >= 1:
+        return 1  # a ratio of one is a count of failures: every attempt can miss it
+    return math.ceil(math.log(1 - _CONFIDENCE) / math.log(success_ratio))
+
+
+def _success_ratio(sessions: pd.DataFrame, limit: float) -> SloCheck:
+    n = int(sessions["n"].sum())
+    if n == 0:
+        return _nothing("success_ratio", limit)
+    bad = _rate(sessions, sessions["outcome"] != "ok")
+    failed = bad.events
+    value = 1 - failed / n
+    low_bad, high_bad = bad.interval()
+    low, high = 1 - high_bad, 1 - low_bad
+    needed = fewest_attempts(limit)
+    if n < needed and high >= limit:
+        state: SloState = "void"
+        why = f"{n:,} attempts are too few to tell a success ratio of {limit:g}: at least {needed} are needed."
+    elif value >= limit:
+        state = "met"
+        why = f"{n - failed:,} of {n:,} attempts succeeded ({value:.2%}, limit {limit:.2%})"
+        why += "." if low >= limit else f", but a repetition may fall to {low:.2%}: the margin is narrow."
+    else:
+        state = "breached"
+        why = f"Only {n - failed:,} of {n:,} attempts succeeded ({value:.2%}, limit {limit:.2%})"
+        why += "." if high < limit else f"; a repetition may reach {high:.2%}."
+    return SloCheck(name="success_ratio", value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
+
+
+def _max_duration(waits: pd.DataFrame, limit_s: float) -> SloCheck:
+    n = int(waits["n"].sum())
+    if n == 0:
+        return _nothing("max_duration_s", limit_s)
+    longest_s = float(waits["longest_s"].max())
+    # A timeout was cut at its budget: how long the answer would have taken has no upper bound.
+    censored = bool((waits["outcome"] == "timeout").any())
+    state: SloState = "met" if longest_s <= limit_s else "breached"
+    why = f"The longest of {n:,} attempts lasted {longest_s:.2f} s (limit {limit_s:g} s)"
+    why += "; timeouts were cut at their budgets." if censored else "."
+    return SloCheck(
+        name="max_duration_s",
+        value=longest_s,
+        low=longest_s,
+        high=None if censored else longest_s,
+        limit=limit_s,
+        state=state,
+        n=n,
+        why=why,
+    )
+
+
+def _timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
+    n = int(sessions["n"].sum())
+    if n == 0:
+        return _nothing("timeouts", float(limit))
+    rate = _rate(sessions, sessions["outcome"] == "timeout")
+    count = rate.events
+    low, high = (bound * n for bound in rate.interval())
+    state: SloState = "met" if count <= limit else "breached"
+    why = f"{count:,} of {n:,} attempts timed out (limit {limit:,})"
+    why += f"; as many attempts again may see up to {math.ceil(high):,}." if state == "met" and high > limit else "."
+    return SloCheck(
+        name="timeouts", value=float(count), low=low, high=high, limit=float(limit), state=state, n=n, why=why
+    )
+
+
+def _stability(sessions: pd.DataFrame, overview: Overview, limit: float) -> SloCheck:
+    name = "stability"
+    n = int(sessions["n"].sum())
+    if n == 0 or overview.start is None or overview.end is None:
+        return _nothing(name, limit)
+    part_s = max(1.0, (overview.end - overview.start + 1) / PARTS)
+    frame = sessions.assign(
+        part=((sessions["slot"] - overview.start).clip(lower=0) // part_s).astype(int),
+        bad=sessions["n"].where(sessions["outcome"] != "ok", 0),
+    )
+    parts = frame.groupby("part")[["n", "bad"]].sum()
+    if len(parts) < FEWEST_PARTS:
+        return _too_short(name, limit, n)
+    ratio = (parts["bad"] / parts["n"]).to_numpy(dtype=float)
+    value, low, high = _trend(parts.index.to_numpy(dtype=float), ratio, parts["n"].to_numpy(dtype=float))
+    if parts["bad"].sum() == 0:
+        # No failure, no scatter: what the last part could still hide bounds the rise.
+        high = 1 - (1 - _CONFIDENCE) ** (1 / float(parts["n"].iloc[-1]))
+    state: SloState = "breached" if low > limit else "met"
+    why = (
+        f"The share of bad attempts changed by {100 * value:+.2f} points over the run "
+        f"({100 * low:+.2f} to {100 * high:+.2f}; limit {100 * limit:+.2f})."
+    )
+    return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
+
+
+def _stability_latency(overview: Overview, limit: float) -> SloCheck:
+    name = "stability_latency"
+    durations = overview.durations
+    kind = "exchange" if (durations["kind"] == "exchange").any() else "connect"
+    rows = durations[(durations["kind"] == kind) & durations["outcome"].isin(["ok", "timeout"])]
+    n = int(rows["n"].sum())
+    if n == 0:
+        return _nothing(name, limit)
+    medians = _median_by_part(rows)
+    if len(medians) < FEWEST_PARTS:
+        return _too_short(name, limit, n)
+    log_median = np.log(medians["median_s"].to_numpy(dtype=float))
+    weights = medians["n"].to_numpy(dtype=float)
+    value, low, high = (math.expm1(x) for x in _trend(medians.index.to_numpy(dtype=float), log_median, weights))
+    state: SloState = "breached" if low > limit else "met"
+    why = f"The median {kind} became {value:+.0%} slower over the run ({low:+.0%} to {high:+.0%}; limit {limit:+.0%})."
+    return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
+
+
+def _median_by_part(rows: pd.DataFrame) -> pd.DataFrame:
+    """Median duration of each part, timeouts counted at their budget; leading ramp-up parts left out."""
+    counts = rows.groupby(["part", "bin"])["n"].sum().reset_index().sort_values(["part", "bin"])
+    counts["below"] = counts.groupby("part")["n"].cumsum()
+    counts["all"] = counts.groupby("part")["n"].transform("sum")
+    middle = counts[counts["below"] * 2 >= counts["all"]].groupby("part").first()
+    # Position of the median inside its bin, so that a median does not jump a whole bin at once.
+    inside = 1 - (middle["below"] - middle["all"] / 2) / middle["n"]
+    medians = pd.DataFrame(
+        {"median_s": bin_middle_s(middle["bin"] + inside - 0.5, DURATION_BINS_PER_DECADE), "n": middle["all"]}
+    )
+    full = medians["n"] >= medians["n"].median() / 2
+    return medians[full.cummax()]
+
+
+def _trend(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
+    """Change of y from the first to the last part by weighted least squares, with a t interval."""
+    from scipy.special import stdtrit
+
+    span = float(x.max() - x.min())
+    mean_x, mean_y = np.average(x, weights=weights), np.average(y, weights=weights)
+    spread = float(np.sum(weights * (x - mean_x) ** 2))
+    slope = float(np.sum(weights * (x - mean_x) * (y - mean_y))) / spread
+    residual = y - mean_y - slope * (x - mean_x)
+    freedom = len(x) - 2
+    error = math.sqrt(float(np.sum(weights * residual**2)) / freedom / spread)
+    half = float(stdtrit(freedom, (1 + _CONFIDENCE) / 2)) * error
+    return slope * span, (slope - half) * span, (slope + half) * span
+
+
+def _rate(sessions: pd.DataFrame, hit: pd.Series[bool]) -> Rate:
+    """Share of attempts that `hit` marks, with the design effect of minutes and of host-minutes."""
+    frame = sessions.assign(x=sessions["n"].where(hit, 0), minute=sessions["slot"] // 60)
+    cells = frame.groupby(["host", "minute"])[["n", "x"]].sum().reset_index()
+    n = cells["n"].to_numpy()
+    return clustered_rate(
+        cells["x"].to_numpy(),
+        n,
+        pd.factorize(cells["minute"])[0],
+        np.arange(len(cells)),
+        empty_design_effect=worst_design_effect(float(n.mean())),
+    )
+
+
+def _nothing(name: str, limit: float) -> SloCheck:
+    return SloCheck(
+        name=name, value=None, low=None, high=None, limit=limit, state="void", n=0, why="There is no attempt to judge."
+    )
+
+
+def _too_short(name: str, limit: float, n: int) -> SloCheck:
+    return SloCheck(
+        name=name,
+        value=None,
+        low=None,
+        high=None,
+        limit=limit,
+        state="void",
+        n=n,
+        why=f"The run is too short for a trend: fewer than {FEWEST_PARTS} of its parts have attempts.",
+    )

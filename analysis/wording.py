@@ -1,0 +1,114 @@
+"""What the verdict says to people, in sentences: the same on the screen, in the summary and in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from analysis.slo import Slo
+
+# What each claim says of the attempts that time out, as a statement that can be true or false.
+STATEMENTS: Final[Mapping[str, str]] = {
+    "intermittent": "under the same conditions some attempts fail and some do not",
+    "latency": "network latency raises the risk",
+    "platform": "the client's platform raises the risk",
+    "platform_x_latency": "latency raises the risk more on one platform than on another",
+    "client": "the client library or event loop raises the risk",
+    "client_loop": "the client's own event loop was blocked",
+    "server": "it comes from the server's side",
+    "auth": "tokens are refused",
+    "format": "messages are misread, or unanswered by type",
+    "hypothesis": "the timeouts come from the client's platform under network latency, "
+    "and not from the server, the tokens or the format",
+}
+TITLES: Final[Mapping[str, str]] = {
+    "intermittent": "Intermittent",
+    "latency": "Latency",
+    "platform": "Platform",
+    "platform_x_latency": "Platform x latency",
+    "client": "Client library or loop",
+    "client_loop": "Client loop blocked",
+    "server": "Server",
+    "auth": "Authentication",
+    "format": "Format",
+}
+_STATES: Final[Mapping[str, str]] = {"confirmed": "confirmed", "ruled_out": "ruled out", "undecided": "undecided"}
+
+
+def state_word(state: str) -> str:
+    """`ruled_out` as people write it."""
+    return _STATES.get(state, state)
+
+
+def points(ratio: float | None, *, sign: bool = False) -> str:
+    """A ratio in percent points with as many digits as matter; null is a dash."""
+    if ratio is None:
+        return "–"
+    return f"{100 * ratio:{'+' if sign else ''}.2f}"
+
+
+def effect_text(effect: Mapping[str, Any]) -> str:
+    """An effect with its interval: "+1.20 points (+0.80 to +1.70)"; a dash if nothing was estimated."""
+    if effect["estimate"] is None:
+        return "–"
+    is_rate = effect["name"] == "rate"
+    text = f"{points(effect['estimate'], sign=not is_rate)} {'%' if is_rate else 'points'}"
+    if effect["low"] is not None or effect["high"] is not None:
+        low, high = points(effect["low"], sign=not is_rate), points(effect["high"], sign=not is_rate)
+        text += f" ({low} to {high})"
+    return text
+
+
+def headline(verdict: Mapping[str, Any], slo: Slo) -> str:
+    """First sentence: are the service levels met, and by what numbers."""
+    counts = f"{_count(verdict['attempts'], 'attempt')}, {_count(verdict['timeouts'], 'timeout')}"
+    if slo.state == "void":
+        return f"Void, nothing may be concluded: {_lower(slo.why).rstrip('.')} ({counts})."
+    if slo.state == "breached":
+        missed = [check for check in slo.checks if check.state == "breached"]
+        return f"Service levels breached ({counts}): {_lower(' '.join(check.why for check in missed[:2]))}"
+    return f"Service levels met: {counts}, and every level was kept."
+
+
+def found(verdict: Mapping[str, Any]) -> str:
+    """Second sentence: what was confirmed, with its effect, and what was ruled out."""
+    claims = verdict["claims"]
+    confirmed = [
+        f"{STATEMENTS[name]} ({effect_text(claim['effect'])})"
+        for name, claim in claims.items()
+        if claim["state"] == "confirmed"
+    ]
+    ruled_out = [_name(name) for name, claim in claims.items() if claim["state"] == "ruled_out"]
+    text = "Found: " + ("; ".join(confirmed) if confirmed else "no cause is confirmed")
+    text += f"; ruled out within {points(verdict['margin'])} points: {', '.join(ruled_out)}." if ruled_out else "."
+    state = verdict["hypothesis"]["state"]
+    if state != "undecided":
+        text = text[:-1] + f"; the hypothesis (platform under latency) is {state_word(state)}."
+    return text
+
+
+def undecided(verdict: Mapping[str, Any]) -> str:
+    """Third sentence: what is undecided, why, and what would settle it."""
+    open_claims = {name: claim for name, claim in verdict["claims"].items() if claim["state"] == "undecided"}
+    if not open_claims:
+        return "Undecided: nothing."
+    # Claims that need the same thing are named together, the most often needed thing first.
+    by_need: dict[str, list[str]] = {}
+    for name, claim in open_claims.items():
+        by_need.setdefault(claim["needs"].rstrip("."), []).append(_name(name))
+    ranked = sorted(by_need.items(), key=lambda item: -len(item[1]))
+    shown = "; ".join(f"{', '.join(names)} (needs {need})" for need, names in ranked[:3])
+    rest = [name for _, names in ranked[3:] for name in names]
+    return f"Undecided: {shown}" + (f"; and {', '.join(rest)}." if rest else ".")
+
+
+def _name(claim: str) -> str:
+    return TITLES[claim].lower()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
