@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, Protocol
 
+from attempts.locks import lock_while_open
+
 FLUSH_S: Final = 0.25  # the longest time that a row may live in memory only; the caller's period
 SYNC_S: Final = 1.0  # the longest time that a row may live in the operating system's memory only
 SEGMENT_BYTES: Final = 4 * 2**20  # about 30,000 rows: small to ship again, large against its header
@@ -263,24 +265,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def lock_while_open(file: BinaryIO) -> bool:
-    """Mark a file as in use until it is closed or its process ends; False if another one holds it.
-
-    Windows needs no mark: it refuses to rename or remove a file that is open.
-    """
-    if os.name == "nt":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks: nobody can tell, and nobody else is expected
-    return True
 
 
 def segments(folder: Path) -> Iterator[tuple[SegmentName, Path]]:

@@ -1,0 +1,61 @@
+"""Who is using a file: a mark that ends with its process, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+def lock_while_open(file: BinaryIO) -> bool:
+    """Mark a file as in use until it is closed or its process ends; False if another one holds it.
+
+    A file system without locks says True: nobody can tell there, and nobody else is expected.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            # Far behind any content: Windows forbids others to read the bytes that are locked.
+            file.seek(2**40)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            file.seek(0, os.SEEK_END)
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def only_process(path: Path) -> Iterator[bool]:
+    """Whether this is the only process inside the block; the file `path` exists while it is."""
+    with open(path, "ab", buffering=0) as file:
+        mine = lock_while_open(file) and _is_same(file, path)
+        try:
+            yield mine
+        finally:
+            if mine and sys.platform != "win32":
+                path.unlink(missing_ok=True)
+    if mine and sys.platform == "win32":
+        with contextlib.suppress(OSError):  # somebody opened it meanwhile: it is theirs to remove
+            path.unlink()
+
+
+def _is_same(file: BinaryIO, path: Path) -> bool:
+    """The file is still the one at its path: its last holder may have removed it just after we opened it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
