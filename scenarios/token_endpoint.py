@@ -75,14 +75,14 @@ class HttpTokens:
 def token_from_answer(body: bytes, now: float) -> Token | None:
     """The token in an endpoint's answer; None if there is none."""
     text = body.decode("utf-8", "replace").strip()
-    answer: Any = None
+    answer: Any = text
     if text[:1] in ("{", '"'):
         try:
             answer = orjson.loads(text)
         except orjson.JSONDecodeError:
             return None
-    fields = answer if isinstance(answer, dict) else {}
-    value = (fields.get("access_token") or fields.get("token")) if isinstance(answer, dict) else (answer or text)
+    fields = answer if isinstance(answer, dict) else {"token": answer}
+    value = fields.get("access_token") or fields.get("token")
     if not isinstance(value, str) or not value.strip() or len(value.split()) != 1:
         return None
     token, _ = token_from_text(value)
