@@ -19,7 +19,7 @@ from standin.certificate import certificate
 from standin.clock import Clock
 from standin.faults import canonical, describe
 from standin.front import protocols
-from standin.jsonlines import JsonLines
+from standin.jsonlines import JsonLines, WriteError
 from standin.log import Log
 from standin.options import OptionError, Options, read_options
 from standin.secret import SecretError, jwt_secret
@@ -29,7 +29,7 @@ from standin.world import World
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The exit status: 0 after an orderly end, 2 when something that was asked for cannot be."""
+    """The exit status: 0 after an orderly end, 1 when log or truth cannot be written any more, 2 for a wrong wish."""
     try:
         options = read_options(arguments)
         if options.list_faults:
@@ -42,6 +42,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except (OptionError, SecretError) as error:
         print(f"standin: {error}", file=sys.stderr)
         return 2
+    except WriteError as error:
+        print(f"standin: {error}", file=sys.stderr)
+        return 1
 
 
 def verification_keys(options: Options, environment: Mapping[str, str], *, make_secret: bool) -> dict[str, Any]:
@@ -102,6 +105,7 @@ def serve(options: Options, keys: Mapping[str, Any]) -> int:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACE_S,
             ssl_certfile=tls.chain_file if tls else None,
             ssl_keyfile=tls.key_file if tls else None,
@@ -116,7 +120,7 @@ def serve(options: Options, keys: Mapping[str, Any]) -> int:
         await server.serve(sockets=[bound])
 
     try:
-        with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
             runner.run(run())
     finally:
         for file in files:

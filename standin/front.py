@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.http11 import Request
 
 from standin.faults.base import Refuse, Reset, Silence
 from standin.world import Arrival, World, reset
@@ -97,6 +98,12 @@ class SessionSocket(WebSocketsSansIOProtocol):
     def _end(self, how: str, close_code: int | None = None) -> None:
         if self._arrival is not None:
             self._arrival.record.end(how, close_code)
+
+    def handle_connect(self, event: Request) -> None:
+        """The upgrade request, which may break RFC 6455 and then gets an HTTP error."""
+        super().handle_connect(event)
+        if self.response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self._end("rejected")
 
     def handle_close(self, event: Frame) -> None:
         """A close frame came: the client's own, or its answer to ours, which `end` then ignores."""

@@ -9,10 +9,15 @@ from typing import Any
 import orjson
 
 
+class WriteError(Exception):
+    """A file of lines cannot be written; the text is one sentence."""
+
+
 class JsonLines:
     """Collects lines and appends them to a file at each `flush`, so that a line costs no system call."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab", buffering=0)
         self._waiting: list[bytes] = []
@@ -25,13 +30,16 @@ class JsonLines:
         """Write what has been taken.
 
         Raises:
-            OSError: It cannot be written.
+            WriteError: It cannot be written.
         """
         if self._waiting:
             lines, self._waiting = self._waiting, []
             data = memoryview(b"".join(lines))
-            while data:
-                data = data[self._file.write(data) :]
+            try:
+                while data:
+                    data = data[self._file.write(data) :]
+            except OSError as error:
+                raise WriteError(f"{self._path} cannot be written: {error.strerror}.") from None
 
     def close(self) -> None:
         """Write the rest and close the file."""

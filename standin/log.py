@@ -12,13 +12,17 @@ from standin.jsonlines import JsonLines
 
 _WORD: Final = re.compile(r"(auth|token|secret|pass|jwt|bearer)[\s:=]+\S+", re.IGNORECASE)
 """The original's filter: whatever follows one of these words is replaced, also in harmless sentences."""
+_WORDS: Final = ("auth", "token", "secret", "pass", "jwt", "bearer")
 _COMPACT_JWT: Final = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.[\w-]+")
 _EMAIL: Final = re.compile(r"[\w.+-]+@(?=[\w-]+\.)")
 
 
 def redact(text: str) -> str:
     """The message without secrets, and mangled as the original mangles it."""
-    text = _WORD.sub(r"\1=REDACTED", text)
+    lower = text.lower()
+    # Most lines hold none of the words, and looking is ten times cheaper than the expression.
+    if any(word in lower for word in _WORDS):
+        text = _WORD.sub(r"\1=REDACTED", text)
     if "." in text:
         text = _COMPACT_JWT.sub("REDACTED", text)
     return _EMAIL.sub("***@", text) if "@" in text else text

@@ -45,6 +45,11 @@ class Options:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            known = [option for option in self._option_string_actions if option.startswith("--")]
+            near = difflib.get_close_matches(unknown.split()[0].partition("=")[0], known, n=1)
+            message += f" (did you mean {near[0]}?)" if near else " (--help lists the options)"
         raise OptionError(message[0].upper() + message[1:] + ".")
 
 
