@@ -41,7 +41,7 @@ class ScriptSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         answer_pings: Whether the server's ping messages are answered.
     """
 
-    operations: dict[str, float] = {"ping": 3.0, "chat": 1.0}
+    operations: dict[str, float] = msgspec.field(default_factory=lambda: {"ping": 3.0, "chat": 1.0})
     pace_s: float = 1.0
     in_flight: int = 1
     size: int = 0

@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from scenarios.clock import Clock
 from scenarios.errors import unknown_name
@@ -55,6 +55,7 @@ class Services:
             not block. None = nobody watches.
         tally: Running counts, exact also for connections that were killed.
         open: How many connections are open.
+        addresses: Of names that were resolved, (family, socket address) each: a name is resolved once.
     """
 
     recorder: Recorder
@@ -66,6 +67,7 @@ class Services:
     on_attempt: OnAttempt | None = None
     tally: Tally = field(default_factory=Tally)
     open: OpenConnections = field(default_factory=OpenConnections)
+    addresses: dict[tuple[str, int], list[tuple[int, Any]]] = field(default_factory=dict)
 
 
 RunConnection = Callable[[ConnectionPlan, Target, Services], ConnectionResult]

@@ -1,0 +1,154 @@
+"""What every client's dialling has in common, without I/O: the upgrade request, and what an error means.
+
+One event has one (phase, cause, errno) in every client: the libraries and loops name it differently, and
+here their names meet.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import ssl
+from typing import Final, NamedTuple
+
+from scenarios.ledger import End
+from scenarios.plan import ConnectionPlan, Target
+from scenarios.protocol import TargetProtocol
+
+# "Closed without a close frame": never on the wire (RFC 6455, section 7.1.5).
+ABNORMAL_CLOSURE: Final = 1006
+
+# The server names itself here, so that its instance is known before the welcome.
+INSTANCE_HEADER: Final = "X-Server-Instance"
+
+# A response's head is a few hundred bytes; more than this without its end is not HTTP.
+MAX_HEAD_BYTES: Final = 65_536
+
+SWITCHING_PROTOCOLS: Final = 101
+
+LOST: Final = End("server_closed", close_code=ABNORMAL_CLOSURE, closed_by="network")
+# asyncio reports a peer that leaves during the TLS handshake as a reset without a number.
+TLS_CUT: Final = End("reset", closed_by="network", detail="closed during the TLS handshake")
+NO_RESPONSE: Final = End("server_closed", closed_by="network", detail="no response to the upgrade request")
+
+
+def _codes(*names: str) -> frozenset[int]:
+    return frozenset(code for name in names if (code := getattr(errno, name, None)) is not None)
+
+
+_LOCAL: Final = _codes("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL", "EADDRINUSE", "EAGAIN")
+_UNREACHABLE: Final = _codes(
+    *("ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EHOSTDOWN", "EACCES", "EPERM", "ETIMEDOUT", "EAFNOSUPPORT")
+)
+
+
+def end_of_os_error(error: OSError) -> End:
+    """What a failed socket call says.
+
+    Types come before numbers: on Windows the Proactor loop reports `WinError` numbers where other loops
+    report the C library's, but both become the same exception.
+    """
+    code = error.errno
+    if isinstance(error, ssl.SSLError):
+        return End("tls", detail=error.reason or type(error).__name__)
+    if isinstance(error, ConnectionRefusedError):
+        return End("refused", errno=errno.ECONNREFUSED)
+    if isinstance(error, ConnectionError):  # reset, aborted, broken pipe
+        return End("reset", errno=code, closed_by="network")
+    if code in _LOCAL:
+        return End("local_resource", errno=code, detail=error.strerror or "")
+    if code in _UNREACHABLE or isinstance(error, TimeoutError):
+        return End("unreachable", errno=code, detail=error.strerror or "")
+    return End("reset", errno=code, closed_by="network", detail=error.strerror or "")
+
+
+def end_of_dns_error(error: OSError) -> End:
+    """What a failed name resolution says; `errno` is getaddrinfo's own (EAI_*)."""
+    return End("dns", errno=error.errno, detail=error.strerror or "")
+
+
+class UpgradeRequest(NamedTuple):
+    """The HTTP request that becomes a WebSocket; holds the token, so its `repr` shows nothing."""
+
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    subprotocols: tuple[str, ...]
+    expected_subprotocol: str | None
+
+    def __repr__(self) -> str:
+        return "UpgradeRequest(<redacted>)"
+
+
+def upgrade_request(plan: ConnectionPlan, target: Target, protocol: TargetProtocol) -> UpgradeRequest:
+    """The upgrade of a plan: the protocol's credentials, then what the plan adds."""
+    credentials = protocol.credentials(plan.token, transport=plan.token_transport)
+    path = target.path
+    if credentials.query:
+        path += ("&" if "?" in path else "?") + credentials.query
+    return UpgradeRequest(
+        path,
+        (*credentials.headers, *plan.headers),
+        (*credentials.subprotocols, *plan.subprotocols),
+        credentials.expected_subprotocol,
+    )
+
+
+def subprotocol_end(answered: list[str], expected: str | None) -> End | None:
+    """None when the server answered exactly the expected subprotocol; `answered` holds its headers' values.
+
+    Exactly: neither case nor spaces nor a second header are forgiven, since browsers do not either.
+    """
+    if answered == ([] if expected is None else [expected]):
+        return None
+    return End(
+        "subprotocol",
+        closed_by="client",
+        detail=f"the server answered {', '.join(answered) or 'none'}, expected {expected or 'none'}",
+    )
+
+
+def response_end(head: bytes, expected_subprotocol: str | None) -> End | None:
+    """What the response's head says before the library judges it: None = 101 and the right subprotocol."""
+    words = head.split(b"\r\n", 1)[0].split(b" ", 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        return End("malformed", closed_by="client", detail="the answer to the upgrade is no HTTP response")
+    status = int(words[1])
+    if status != SWITCHING_PROTOCOLS:
+        return refused_by_status(status, words[2].decode("latin-1") if len(words) > 2 else "")
+    return subprotocol_end(header_values(head, "Sec-WebSocket-Protocol"), expected_subprotocol)
+
+
+def is_literal(host: str) -> bool:
+    """Whether a host is an address already, so that there is nothing to resolve."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def refused_by_status(status: int, reason: str) -> End:
+    """A response that is not 101."""
+    return End("http_status", http_status=status, closed_by="server", detail=reason)
+
+
+def header_values(head: bytes, name: str) -> list[str]:
+    """All values of a header in a response's head, as they stand there."""
+    wanted = name.lower()
+    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+    return [value.strip() for key, _, value in pairs if key.lower() == wanted]
+
+
+def proxy_request(host: str, port: int) -> bytes:
+    """Ask an HTTP proxy for a path to the target (RFC 9110, section 9.3.6)."""
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode("ascii")
+
+
+def proxy_status(received: bytes) -> int | None:
+    """The proxy's status once its head is complete; None = more must be read; 0 = it speaks no HTTP."""
+    head, end, _ = received.partition(b"\r\n\r\n")
+    if not end:
+        return 0 if len(received) > MAX_HEAD_BYTES else None
+    words = head.split(b" ", 2)
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0

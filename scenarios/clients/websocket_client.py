@@ -1,0 +1,136 @@
+"""The default client: websocket-client's handshake and frames, on gevent.
+
+The library's own blocking reads are left out: it reads a response byte by byte (54 % of a handshake's
+time) and arms a timer for each of two reads a frame. Here whole reads are handed to its parsers, which
+it keeps between calls. Its underscored handshake functions are used, since `WebSocket.connect` cannot be
+told to stop waiting; the version is pinned, and a test against a real server notices a change.
+"""
+
+from __future__ import annotations
+
+from socket import socket
+from typing import Any, Final, cast
+
+from websocket import ABNF, WebSocketException, continuous_frame, frame_buffer
+from websocket._handshake import _get_handshake_headers, _validate
+from websocket._http import read_headers
+
+from scenarios.clients import Services
+from scenarios.clients.dial import UpgradeRequest
+from scenarios.clients.gevent_driver import GeventConnection
+from scenarios.clients.wire import BROKEN
+from scenarios.ledger import End
+from scenarios.plan import ConnectionPlan, ConnectionResult, Target
+
+_BAD_HANDSHAKE: Final = End("malformed", closed_by="client", detail="the upgrade's response breaks RFC 6455")
+
+
+class _NeedMore(Exception):
+    """The parser wants bytes that have not come; it goes on where it was when they have."""
+
+
+class _Lines:
+    """A response's head as the socket that `read_headers` expects: it asks for single bytes until a line
+    ends, so a whole line and then its newline is what it needs, at a fiftieth of the calls.
+    """
+
+    def __init__(self, head: bytes) -> None:
+        self._parts = iter([part for line in head.split(b"\n")[:-1] for part in (line or b" ", b"\n")])
+
+    def recv(self, _: int) -> bytes:
+        return next(self._parts)
+
+    def gettimeout(self) -> int:
+        return 0
+
+
+class WebSocketClientWire:
+    """The `Wire` of websocket-client."""
+
+    def __init__(self, target: Target, request: UpgradeRequest) -> None:
+        options: dict[str, Any] = {
+            "header": [f"{name}: {value}" for name, value in request.headers],
+            "subprotocols": list(request.subprotocols),
+            "suppress_origin": True,
+        }
+        headers, self._key = _get_handshake_headers(request.path, target.url, target.host, target.port, options)
+        self._request = "\r\n".join(headers).encode("latin-1")
+        self._data = b""
+        self._position = 0
+        # orjson refuses what is not UTF-8; the library's own check is pure Python.
+        self._frames = frame_buffer(self._take, skip_utf8_validation=True)
+        self._message = continuous_frame(fire_cont_frame=False, skip_utf8_validation=True)
+        self._automatic = b""
+        self._has_closed = False
+
+    def request(self) -> bytes:
+        """See `Wire.request`."""
+        return self._request
+
+    def response(self, head: bytes) -> End | None:
+        """See `Wire.response`."""
+        try:
+            _, headers, _ = read_headers(cast(socket, _Lines(head)))
+        except WebSocketException:
+            return _BAD_HANDSHAKE
+        is_valid, _ = _validate(headers, self._key, None)
+        return None if is_valid else _BAD_HANDSHAKE
+
+    def receive(self, data: bytes) -> list[tuple[int, bytes]]:
+        """See `Wire.receive`."""
+        self._data = self._data[self._position :] + data
+        self._position = 0
+        size = len(self._data)
+        messages: list[tuple[int, bytes]] = []
+        try:
+            while self._position < size:
+                self._sort(self._frames.recv_frame(), messages)
+        except _NeedMore:
+            pass
+        except WebSocketException as error:
+            messages.append((BROKEN, str(error).encode()))
+        return messages
+
+    def _sort(self, frame: ABNF, messages: list[tuple[int, bytes]]) -> None:
+        opcode, payload = frame.opcode, cast(bytes, frame.data)
+        if opcode <= ABNF.OPCODE_BINARY:
+            if not frame.fin or opcode == ABNF.OPCODE_CONT or self._message.recving_frames:
+                self._message.validate(frame)
+                self._message.add(frame)
+                if not frame.fin:
+                    return
+                opcode, whole = self._message.extract(frame)
+                payload = whole.data
+            messages.append((opcode, payload))
+        elif opcode == ABNF.OPCODE_PING:
+            self._automatic += self.send(ABNF.OPCODE_PONG, payload)
+        else:
+            if opcode == ABNF.OPCODE_CLOSE and not self._has_closed:
+                self._automatic += self.send(opcode, payload[:2])
+            messages.append((opcode, payload))
+
+    def automatic(self) -> bytes:
+        """See `Wire.automatic`."""
+        frames, self._automatic = self._automatic, b""
+        return frames
+
+    def send(self, opcode: int, payload: bytes) -> bytes:
+        """See `Wire.send`."""
+        self._has_closed |= opcode == ABNF.OPCODE_CLOSE
+        frame: bytes = ABNF.create_frame(payload, opcode).format()
+        return frame
+
+    def _take(self, size: int) -> bytes:
+        """What the library's parser calls instead of a socket's `recv`."""
+        start = self._position
+        if start == len(self._data):
+            raise _NeedMore
+        self._position = start + size
+        part = self._data[start : self._position]
+        self._position = start + len(part)
+        return part
+
+
+def run(plan: ConnectionPlan, target: Target, services: Services) -> ConnectionResult:
+    """Run one connection; see `scenarios.clients`."""
+    return GeventConnection(plan, target, services, WebSocketClientWire).run()

@@ -1,0 +1,98 @@
+"""The client for scale: the sans-I/O core of websockets (`ClientProtocol`), on gevent."""
+
+from __future__ import annotations
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import OPEN
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
+
+from scenarios.clients import Services
+from scenarios.clients.dial import UpgradeRequest
+from scenarios.clients.gevent_driver import GeventConnection
+from scenarios.clients.wire import BROKEN, CLOSE, CONTINUATION, PING
+from scenarios.ledger import End
+from scenarios.plan import ConnectionPlan, ConnectionResult, Target
+
+
+class WebsocketsWire:
+    """The `Wire` of websockets."""
+
+    def __init__(self, target: Target, request: UpgradeRequest) -> None:
+        scheme, _, rest = target.url.partition("://")
+        authority = rest.partition("/")[0]
+        offered = [Subprotocol(name) for name in request.subprotocols]
+        self._protocol = ClientProtocol(
+            parse_uri(f"{scheme}://{authority}{request.path}"),
+            subprotocols=offered or None,
+            max_size=None,  # websocket-client has no limit either
+        )
+        upgrade = self._protocol.connect()
+        for name, value in request.headers:
+            upgrade.headers[name] = value
+        self._protocol.send_request(upgrade)
+        self._parts: list[bytes] = []
+        self._opcode = CONTINUATION
+
+    def request(self) -> bytes:
+        """See `Wire.request`."""
+        return b"".join(self._protocol.data_to_send())
+
+    def response(self, head: bytes) -> End | None:
+        """See `Wire.response`."""
+        self._protocol.receive_data(head)
+        for event in self._protocol.events_received():
+            if isinstance(event, Response) and self._protocol.state is OPEN:
+                return None
+        error = self._protocol.handshake_exc
+        what = type(error).__name__ if isinstance(error, InvalidHandshake) else "no response"
+        return End("malformed", closed_by="client", detail=f"the upgrade's response: {what}")
+
+    def receive(self, data: bytes) -> list[tuple[int, bytes]]:
+        """See `Wire.receive`."""
+        protocol = self._protocol
+        protocol.receive_data(data)
+        messages: list[tuple[int, bytes]] = []
+        for event in protocol.events_received():
+            assert isinstance(event, Frame)
+            opcode = int(event.opcode)
+            if event.fin and opcode not in (CONTINUATION, PING):
+                messages.append((opcode, bytes(event.data)))
+            elif opcode != PING:
+                self._collect(event, messages)
+        if protocol.parser_exc is not None:
+            messages.append((BROKEN, str(protocol.parser_exc).encode()))
+        return messages
+
+    def _collect(self, frame: Frame, messages: list[tuple[int, bytes]]) -> None:
+        """Put a fragmented message together; the core has checked that its frames are in order."""
+        if frame.opcode is not Opcode.CONT:
+            self._opcode = int(frame.opcode)
+        self._parts.append(bytes(frame.data))
+        if frame.fin:
+            messages.append((self._opcode, b"".join(self._parts)))
+            self._parts.clear()
+
+    def automatic(self) -> bytes:
+        """See `Wire.automatic`."""
+        return b"".join(self._protocol.data_to_send())
+
+    def send(self, opcode: int, payload: bytes) -> bytes:
+        """See `Wire.send`."""
+        protocol = self._protocol
+        if opcode == CLOSE:
+            if protocol.state is OPEN:
+                protocol.send_close(int.from_bytes(payload, "big"))
+        elif opcode == PING:
+            protocol.send_ping(payload)
+        elif protocol.state is OPEN:
+            protocol.send_text(payload)
+        return b"".join(protocol.data_to_send())
+
+
+def run(plan: ConnectionPlan, target: Target, services: Services) -> ConnectionResult:
+    """Run one connection; see `scenarios.clients`."""
+    return GeventConnection(plan, target, services, WebsocketsWire).run()

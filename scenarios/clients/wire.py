@@ -1,0 +1,54 @@
+"""The WebSocket of one library, without I/O: what a client library is to a driver."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from scenarios.clients.dial import UpgradeRequest
+from scenarios.ledger import End
+from scenarios.plan import Target
+
+# Opcodes of RFC 6455, section 5.2.
+CONTINUATION: Final = 0x0
+TEXT: Final = 0x1
+BINARY: Final = 0x2
+CLOSE: Final = 0x8
+PING: Final = 0x9
+PONG: Final = 0xA
+
+
+# No opcode: the peer broke RFC 6455, the payload says how; nothing can be read behind it.
+BROKEN: Final = -1
+
+
+class Wire(Protocol):
+    """One connection's handshake and framing, by a library."""
+
+    def __init__(self, target: Target, request: UpgradeRequest) -> None:
+        """A wire for one connection."""
+
+    def request(self) -> bytes:
+        """The upgrade request."""
+
+    def response(self, head: bytes) -> End | None:
+        """Judge the response's complete head (with its empty line, status 101); None = upgraded."""
+
+    def receive(self, data: bytes) -> list[tuple[int, bytes]]:
+        """The whole messages and control frames in what came.
+
+        (TEXT, BINARY, PONG, CLOSE or BROKEN, payload). Pings are answered and closes acknowledged by the
+        library, see `automatic`.
+        """
+
+    def automatic(self) -> bytes:
+        """Frames that the library itself owes the peer: send them now."""
+
+    def send(self, opcode: int, payload: bytes) -> bytes:
+        """One whole message or control frame as bytes, masked; the payload of a CLOSE is its code."""
+
+
+def close_code(payload: bytes) -> tuple[int | None, str]:
+    """Code and reason of a close frame's payload; None = it names none."""
+    if len(payload) < 2:
+        return None, ""
+    return int.from_bytes(payload[:2], "big"), payload[2:].decode("utf-8", "replace")
