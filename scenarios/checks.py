@@ -14,7 +14,7 @@ from scenarios.generator import arm_plan, script_settings_of
 from scenarios.live_run import standin_arguments
 from scenarios.options import Settings
 from scenarios.protocol import load_protocol
-from scenarios.scripts import protocol_knows, script_settings
+from scenarios.scripts import script_settings
 from scenarios.secret import standin_secret
 
 
@@ -55,11 +55,8 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
         ConfigError: In one sentence.
     """
     protocol = load_protocol(settings.protocol)
-    for scenario in settings.scenario:
-        if not protocol_knows(protocol, scenario):
-            raise ConfigError(
-                f"--scenario {scenario} needs messages that --protocol {settings.protocol} does not have."
-            )
+    if "agent" in settings.scenario and "start_agent" not in protocol.sequences:
+        raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
     script_settings(script_settings_of(settings))
     arm_plan(settings)
     key_file: str | None = None
@@ -67,3 +64,7 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
         _, file = standin_secret(os.environ)
         key_file = str(file) if file else None
     credentials_for(settings, key_file)
+
+
+def check_machine(settings: Settings, users: int) -> None:
+    """x"""

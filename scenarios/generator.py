@@ -29,7 +29,7 @@ from scenarios.clients import Services, run_connection
 from scenarios.clock import Clock
 from scenarios.credentials import LEASE_WAIT_S, credentials_for
 from scenarios.errors import HarnessError
-from scenarios.fingerprint import worker_facts
+from scenarios.fingerprint import gevent_loop_name, worker_facts
 from scenarios.options import Settings
 from scenarios.order import GeneratorReport, RunOrder
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Setting

@@ -51,6 +51,7 @@ class LiveRun:
         file: What `run.json` says.
         standin, relay, store: The processes beside the users, those that this run needs.
         exit_status: Of the run; None until it is finished.
+        last_words: What the analysis said; shown when Locust has printed its tables.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class LiveRun:
     relay: Child | None = None
     store: Child | None = None
     exit_status: int | None = None
+    last_words: str = ""
     planned_end: datetime | None = None
     _said: set[str] = field(default_factory=set)
 
@@ -164,15 +166,13 @@ class LiveRun:
             ),
             wait_ready=False,
         )
-        status, output = analysis.finish(ANALYSIS_TIMEOUT_S)
-        print(output, end="", flush=True)
-        if status is None or status not in (0, 1, 2, 3):
-            analysis.stop()
-            print(
-                f"wsoak: VOID: the analysis failed (exit status {status}); the rows are in {self.folder}.", flush=True
-            )
-            return EXIT_VOID
-        return EXIT_VOID if status == 2 else status
+        status, self.last_words = analysis.finish(ANALYSIS_TIMEOUT_S)
+        # A crash of the analysis ends with status 1, too; only a verdict makes that "breached".
+        if status in (0, 1, 3) and (self.folder / "verdict.json").is_file():
+            return status
+        analysis.stop()
+        self.last_words += f"wsoak: VOID: the analysis failed (exit status {status}); the rows are in {self.folder}.\n"
+        return EXIT_VOID
 
 
 def create(

@@ -17,6 +17,7 @@ import functools
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ from scenarios.live_run import EXIT_VOID, LiveRun, create, start_relay, start_st
 from scenarios.options import DEFAULTS, Settings, settings_from
 from scenarios.order import GeneratorReport, RunOrder, order_from_text
 from scenarios.plan import Target
+from scenarios.progress import EVERY_S, progress_line
 from scenarios.redact import redacted
 from scenarios.runfile import TargetFacts, WorkerEntry
 from scenarios.screen import show
@@ -55,6 +57,7 @@ class Soak:
         run: The run that this process leads, from its start until it is analysed; None on workers.
         generator: This process's load, while a run goes on; None on the master.
         status: One sentence for the page of runs.
+        last_words: What the last run's analysis said.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -62,6 +65,7 @@ class Soak:
         self.run: LiveRun | None = None
         self.generator: Generator | None = None
         self.status = "No run has been started yet."
+        self.last_words = ""
         self._standin_url: str | None = None
         self._is_quitting = False
         self._finishing: gevent.Greenlet[..., None] | None = None
@@ -180,8 +184,7 @@ class Soak:
         return root / ".outbox" / order.run_id
 
     def _begin_run(self, settings: Settings) -> RunOrder:
-        options = self.environment.parsed_options
-        run_time = getattr(options, "run_time", None)
+        run_time_s = self._run_time_s()
         is_standin = self.environment.host == self._standin_url
         self.check(settings, self.environment.host, self._users())
         url = parse_target(self.environment.host or "")
@@ -194,7 +197,7 @@ class Soak:
                 seed=settings.seed if is_standin else None,
             ),
             command=[Path(sys.argv[0]).name, *sys.argv[1:]],
-            run_time_s=float(run_time) if run_time else None,
+            run_time_s=run_time_s,
             plan=arm_plan(settings).as_json(),
             versions=library_versions(),
             now=utc_now(),
@@ -220,10 +223,10 @@ class Soak:
         started_at = clock.wall_us
         storm_s = settings.storm_at_s
         if not storm_s and settings.shape == "ramp-soak-storm":
-            storm_s = storm_at_s(float(run_time or DEFAULT_RUN_TIME_S))
+            storm_s = storm_at_s(run_time_s or DEFAULT_RUN_TIME_S)
         if self._fleet is not None:
             self._fleet.begin(run)
-            vars(options)[WORKERS_OPTION] = max(1, self._fleet.expected)
+            vars(self.environment.parsed_options)[WORKERS_OPTION] = max(1, self._fleet.expected)
         self.status = f"Run {run.run_id} is going on."
         self._watcher = gevent.spawn(self._watch, run)
         return RunOrder(
@@ -244,9 +247,14 @@ class Soak:
 
     def _watch(self, run: LiveRun) -> None:
         """Every second: has a part of the run died? Void at once, and end the run."""
+        started = said = time.perf_counter()
         while True:
             gevent.sleep(1.0)
             run.watch()
+            now = time.perf_counter()
+            if self.generator is not None and self.environment.parsed_options.headless and now - said >= EVERY_S:
+                self._say_progress(run, now - started, self.generator, since=said, now=now)
+                said = now
             if self._fleet is not None:
                 self._fleet.watch()
             if self.generator is not None:
@@ -255,6 +263,21 @@ class Soak:
             if run.file.problems:
                 gevent.spawn(self._end_early)
                 return
+
+    def _say_progress(self, run: LiveRun, elapsed_s: float, generator: Generator, *, since: float, now: float) -> None:
+        lag_s, _ = generator.services.lag.lag_between(since, now)
+        line = progress_line(
+            elapsed_s=elapsed_s,
+            run_time_s=self._run_time_s(),
+            users=self.environment.runner.user_count,
+            tally=generator.services.tally,
+            lag_s=lag_s,
+        )
+        print(line, file=sys.stderr, flush=True)
+
+    def _run_time_s(self) -> float | None:
+        seconds = getattr(self.environment.parsed_options, "run_time", None)
+        return float(seconds) if seconds else None
 
     def _end_early(self) -> None:
         if self.environment.parsed_options.headless:
@@ -312,6 +335,7 @@ class Soak:
         except Exception as error:
             run.problem(f"The end of the run failed ({type(error).__name__}: {error}); the rows are in {run.folder}.")
             status = EXIT_VOID
+        self.last_words = run.last_words
         self.environment.process_exit_code = worst_status(self.environment.process_exit_code, status)
         self.status = f"Run {run.run_id} ended with exit status {status}."
         self._finishing = None
@@ -319,9 +343,11 @@ class Soak:
     def _how_ended(self, run: LiveRun) -> str:
         if run.file.problems:
             return "crash"
-        if run.planned_end is not None and utc_now() >= run.planned_end - timedelta(seconds=1):
-            return "run_time"
-        return "signal" if self._is_quitting else "stopped"
+        if self._is_quitting:
+            return "signal"
+        # Headless, nothing but the time limit and signals ends a run that has no problems.
+        is_over = run.planned_end is not None and utc_now() >= run.planned_end - timedelta(seconds=1)
+        return "run_time" if is_over or self.environment.parsed_options.headless else "stopped"
 
     def quitting(self) -> None:
         """Locust's quitting: on a signal it comes before test_stop, so the run is stopped from here."""
