@@ -11,7 +11,8 @@ def progress_line(*, elapsed_s: float, run_time_s: float | None, users: int, tal
     """How far the run is and how it goes: counts since its start, the generator's largest delay of late.
 
     Args:
-        elapsed_s, run_time_s: Since the start; the plan's end, None = until stopped.
+        elapsed_s: Since the start.
+        run_time_s: As planned; None = until stopped.
         users: Virtual users now.
         tally: Attempts so far.
         lag_s: The largest delay of this process's loop since the last line; None = elsewhere (workers).
