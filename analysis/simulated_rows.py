@@ -1,0 +1,497 @@
+"""From sessions that happened to rows of the contract: one Arrow table a chunk, columns by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis.design import CLIENTS, OPERATIONS, PROBES, Bools, Design, Floats, Ints
+from analysis.sessions import (
+    ASYNCIO_CLIENT,
+    CONNECT_BUDGET_S,
+    EXCHANGE_BUDGET_S,
+    FAULTS,
+    WORKERS_PER_HOST,
+    Scene,
+    Sessions,
+)
+from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
+
+ARROW_TYPES: Final[dict[ColumnType, pa.DataType]] = {
+    "string": pa.dictionary(pa.int32(), pa.string()),
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+SCHEMA: Final = pa.schema(
+    [pa.field(c.name, ARROW_TYPES[c.type], nullable=c.nullable) for c in COLUMNS],
+    metadata={"schema_version": str(SCHEMA_VERSION)},
+)
+
+KINDS: Final = ("connect", "exchange", "hold", "close", "probe")
+OPERATION_NAMES: Final = ("connect", *OPERATIONS, "hold", "close", *PROBES)
+# The budgets of a closing handshake and of a probe; a good wait never comes near its budget by itself.
+CLOSE_BUDGET_S: Final = 10.0
+PROBE_BUDGET_S: Final = 3.0
+LONGER_BUDGET: Final = 2.0
+GOOD_SHARE: Final = 0.9
+# A loop's delays below this are not summed (attempts.md, `loop_blocked_s`).
+BLOCKED_FROM_S: Final = 0.05
+
+_FAULTS: Final = tuple(FAULTS.values())
+_OUTCOMES: Final = ("ok", "timeout", "failed", "aborted")
+_PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome", "exchange", "hold", "close")
+_CAUSES: Final = tuple(sorted({fault.cause for fault in _FAULTS if fault.cause}))
+_CLOSED_BY: Final = ("client", "server", "network")
+
+
+@dataclass
+class Counters:
+    """What is numbered within a worker, carried from chunk to chunk: (workers,) each."""
+
+    connections: Ints
+    rows: Ints
+
+    @classmethod
+    def start(cls, design: Design) -> Counters:
+        """Nothing numbered yet."""
+        workers = design.host_count * WORKERS_PER_HOST
+        return cls(connections=np.zeros(workers, dtype=np.int64), rows=np.zeros(workers, dtype=np.int64))
+
+
+@dataclass
+class Block:
+    """Rows of one kind: `session` says on which connection each runs, the arrays what is its own."""
+
+    kind: int
+    session: Ints
+    operation: Ints
+    at_s: Floats
+    duration_s: Floats
+    budget_s: Floats
+    fault: Ints
+    lag_s: Floats
+    own: dict[str, Floats] = field(default_factory=dict)
+
+
+def table_of(sessions: Sessions, counters: Counters, *, run_id: str, started_us: int) -> pa.Table:
+    """All rows of the sessions that were meant to start before the run's end."""
+    blocks = [_connects(sessions), _exchanges(sessions), _holds(sessions), _closes(sessions)]
+    connection, worker = _number_connections(sessions, counters)
+    return _assemble(
+        blocks, _facts(sessions, connection, worker), sessions.scene, counters, run_id=run_id, started_us=started_us
+    )
+
+
+def probes_of(
+    scene: Scene,
+    rng: np.random.Generator,
+    counters: Counters,
+    *,
+    first_s: float,
+    last_s: float,
+    risk: Any,
+    run_id: str,
+    started_us: int,
+) -> pa.Table:
+    """The probes of all hosts between two moments; `risk` maps (moment, host, probe) to their chance to fail."""
+    design = scene.design
+    every = design.probe_every_s
+    ticks = np.arange(np.ceil(first_s / every), np.ceil(last_s / every)) * every
+    tick, host, probe = (
+        a.ravel() for a in np.meshgrid(ticks, np.arange(design.host_count), np.arange(len(PROBES)), indexing="ij")
+    )
+    at_s = tick + rng.random(len(tick)) * 0.1 * every
+    hit = rng.random(len(tick)) < risk(at_s, host, probe)
+    worker = host * WORKERS_PER_HOST + WORKERS_PER_HOST - 1
+    rtt_s = scene.host_rtt_s[host] * rng.uniform(0.95, 1.05, len(host))
+    block = Block(
+        kind=KINDS.index("probe"),
+        session=np.arange(len(host)),
+        operation=probe + OPERATION_NAMES.index(PROBES[0]),
+        at_s=at_s,
+        duration_s=np.where(hit, PROBE_BUDGET_S, rtt_s * 1.5 + 0.002),
+        budget_s=np.full(len(host), PROBE_BUDGET_S),
+        fault=hit.astype(np.int64),
+        lag_s=rng.exponential(0.002, len(host)),
+        own={"rtt_s": rtt_s},
+    )
+    zero = np.zeros(len(host), dtype=np.int64)
+    facts = _Facts(
+        host=host,
+        worker=worker,
+        connection=_next_numbers(worker, counters.connections),
+        user=zero,
+        subject=zero,
+        client=zero,
+        delay=np.full(len(host), -1),
+        mitigation=zero,
+        retry=0,
+        instance=np.full(len(host), -1),
+        preface=np.full(len(host), -1),
+        token_age_s=np.full(len(host), np.nan),
+        started_up=np.ones(len(host), dtype=np.bool_),
+        ready_s=at_s,
+        rtt_s=rtt_s,
+    )
+    return _assemble([block], facts, scene, counters, run_id=run_id, started_us=started_us)
+
+
+@dataclass
+class _Facts:
+    """The columns of a connection's level, (n,) each."""
+
+    host: Ints
+    worker: Ints
+    connection: Ints
+    user: Ints
+    subject: Ints
+    client: Ints
+    delay: Ints
+    mitigation: Ints
+    retry: int
+    instance: Ints
+    preface: Ints
+    token_age_s: Floats
+    started_up: Bools
+    ready_s: Floats
+    rtt_s: Floats
+
+
+def _facts(sessions: Sessions, connection: Ints, worker: Ints) -> _Facts:
+    return _Facts(
+        host=sessions.host,
+        worker=worker,
+        connection=connection,
+        user=connection % 50,
+        subject=sessions.subject,
+        client=sessions.client,
+        delay=sessions.delay,
+        mitigation=sessions.mitigation,
+        retry=sessions.retry,
+        # Named in the answer to the upgrade: unknown where the connect did not come that far.
+        instance=np.where(_reached_upgrade(sessions), sessions.instance, -1),
+        preface=np.where(_reached_upgrade(sessions), sessions.preface, -1),
+        token_age_s=sessions.token_age_s,
+        started_up=sessions.started_up,
+        ready_s=sessions.at_s + 1.0,
+        rtt_s=_rtt_s(sessions),
+    )
+
+
+def _reached_upgrade(sessions: Sessions) -> Bools:
+    late = np.array([fault.connect_phase == "welcome" for fault in _FAULTS])
+    return np.asarray(late[sessions.connect_fault])
+
+
+def _rtt_s(sessions: Sessions) -> Floats:
+    jitter = sessions.rng.uniform(0.95, 1.1, len(sessions.at_s))
+    way = sessions.scene.host_rtt_s[sessions.host] * jitter
+    return way + sessions.delay_s if sessions.design.delay_arrives else way
+
+
+def _connects(sessions: Sessions) -> Block:
+    rng, count = sessions.rng, len(sessions.at_s)
+    rtt_s = _rtt_s(sessions)
+    serving_s = rng.lognormal(np.log(0.15), 0.3, count)
+    good_s = 4 * rtt_s + serving_s
+    budget_s = np.full(count, CONNECT_BUDGET_S)
+    names = sessions.design.mitigations
+    if "longer_budget" in names:
+        budget_s[sessions.mitigation == names.index("longer_budget")] *= LONGER_BUDGET
+    fault = sessions.connect_fault
+    phase = np.array([_PHASES.index(f.connect_phase) for f in _FAULTS])[fault]
+    ok = fault == 0
+    return Block(
+        kind=0,
+        session=np.arange(count),
+        operation=np.zeros(count, dtype=np.int64),
+        at_s=sessions.at_s,
+        duration_s=_durations(good_s, budget_s, fault, rng),
+        budget_s=budget_s,
+        fault=fault,
+        lag_s=sessions.connect_lag_s,
+        own={
+            "dns_s": np.full(count, 0.001),
+            "tcp_s": np.where(phase > 1, rtt_s, np.nan),
+            "tls_s": np.where(phase > 2, rtt_s, np.nan),
+            "upgrade_s": np.where(phase > 3, rtt_s + serving_s / 2, np.nan),
+            "welcome_s": np.where(ok, rtt_s + serving_s / 2, np.nan),
+            "rtt_s": np.where(phase > 1, rtt_s, np.nan),
+        },
+    )
+
+
+def _exchanges(sessions: Sessions) -> Block:
+    exchanges = sessions.exchange_at_s.shape[1]
+    happened = np.arange(exchanges) < sessions.last_exchange()[:, None]
+    session, index = np.nonzero(happened)
+    rng = sessions.rng
+    fault = sessions.exchange_fault[session, index]
+    at_s = sessions.exchange_at_s[session, index]
+    rtt_s = _rtt_s(sessions)[session]
+    budget_s = np.full(len(session), EXCHANGE_BUDGET_S)
+    good_s = rtt_s + rng.lognormal(np.log(0.02), 0.6, len(session))
+    age_s = at_s - sessions.at_s[session] - 1.0
+    return Block(
+        kind=1,
+        session=session,
+        operation=sessions.operation[session, index] + 1,
+        at_s=at_s,
+        duration_s=_durations(good_s, budget_s, fault, rng),
+        budget_s=budget_s,
+        fault=fault,
+        lag_s=sessions.exchange_lag_s[session, index],
+        own={"rtt_s": rtt_s, "age_s": age_s, "idle_s": np.minimum(age_s, rng.exponential(5.0, len(session)))},
+    )
+
+
+def _durations(good_s: Floats, budget_s: Floats, fault: Ints, rng: np.random.Generator) -> Floats:
+    timeout = np.array([f.outcome == "timeout" for f in _FAULTS])[fault]
+    quick_s = rng.uniform(0.05, 0.6, len(good_s))
+    waited = np.where(timeout, budget_s, quick_s)
+    return np.where(fault == 0, np.minimum(good_s, GOOD_SHARE * budget_s), waited)
+
+
+def _session_end(sessions: Sessions) -> tuple[Ints, Floats, Ints]:
+    """Of the sessions that got ready: which, how long each was open, and the fault that ended it."""
+    session = np.nonzero(sessions.connect_fault == 0)[0]
+    last = sessions.last_exchange()[session]
+    final = sessions.exchange_fault[session, np.maximum(last - 1, 0)]
+    ends = np.array([f.ends_session for f in _FAULTS])
+    ended = (last > 0) & ends[final]
+    open_s = sessions.hold_s[session] - 1.0
+    cut_s = sessions.hold_cut_s[session]
+    cut = (cut_s < open_s) & ~ended
+    since_s = sessions.exchange_at_s[session, np.maximum(last - 1, 0)] - sessions.at_s[session] - 1.0
+    fault = np.where(ended, final, np.where(cut, list(FAULTS).index("reset"), 0))
+    return session, np.where(ended, since_s + 0.1, np.where(cut, cut_s, open_s)), fault
+
+
+def _holds(sessions: Sessions) -> Block:
+    session, open_s, fault = _session_end(sessions)
+    return Block(
+        kind=2,
+        session=session,
+        operation=np.full(len(session), OPERATION_NAMES.index("hold")),
+        at_s=sessions.at_s[session] + 1.0,
+        duration_s=open_s,
+        budget_s=np.maximum(sessions.hold_s[session], open_s),
+        fault=fault,
+        lag_s=sessions.rng.exponential(0.01, len(session)),
+        own={"rtt_s": _rtt_s(sessions)[session], "age_s": np.zeros(len(session)), "idle_s": np.zeros(len(session))},
+    )
+
+
+def _closes(sessions: Sessions) -> Block:
+    session, open_s, fault = _session_end(sessions)
+    session, open_s = session[fault == 0], open_s[fault == 0]
+    rtt_s = _rtt_s(sessions)[session]
+    return Block(
+        kind=3,
+        session=session,
+        operation=np.full(len(session), OPERATION_NAMES.index("close")),
+        at_s=sessions.at_s[session] + 1.0 + open_s,
+        duration_s=rtt_s,
+        budget_s=np.full(len(session), CLOSE_BUDGET_S),
+        fault=np.zeros(len(session), dtype=np.int64),
+        lag_s=sessions.rng.exponential(0.002, len(session)),
+        own={"rtt_s": rtt_s, "age_s": open_s, "idle_s": np.minimum(open_s, 5.0)},
+    )
+
+
+def _number_connections(sessions: Sessions, counters: Counters) -> tuple[Ints, Ints]:
+    # An asyncio client lives in a process of its own; the others share two.
+    slot = np.where(sessions.client == ASYNCIO_CLIENT, 2, sessions.rng.integers(0, 2, len(sessions.at_s)))
+    worker = sessions.host * WORKERS_PER_HOST + slot
+    return _next_numbers(worker, counters.connections), worker
+
+
+def _next_numbers(worker: Ints, counter: Ints) -> Ints:
+    """The next numbers of each row's worker, in the order of the rows; the counter moves on."""
+    order = np.argsort(worker, kind="stable")
+    counts = np.bincount(worker, minlength=len(counter))
+    before = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    numbers = np.empty(len(worker), dtype=np.int64)
+    numbers[order] = np.arange(len(worker)) - np.repeat(before, counts) + np.repeat(counter, counts)
+    counter += counts
+    return numbers
+
+
+def _assemble(
+    blocks: Iterable[Block], facts: _Facts, scene: Scene, counters: Counters, *, run_id: str, started_us: int
+) -> pa.Table:
+    parts = [_within(block, scene.design.duration_s) for block in blocks]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _JOINED}
+    kind = np.concatenate([np.full(len(part.session), part.kind) for part in parts])
+    own = {
+        name: np.concatenate([part.own.get(name, np.full(len(part.session), np.nan)) for part in parts])
+        for name in _OWN
+    }
+    # A worker numbers its rows when they end.
+    session = joined["session"]
+    order = np.lexsort((joined["at_s"] + joined["duration_s"], facts.worker[session]))
+    joined = {name: values[order] for name, values in joined.items()}
+    own = {name: values[order] for name, values in own.items()}
+    columns = _columns(joined, own, kind[order], facts, scene, run_id=run_id, started_us=started_us)
+    columns["seq"] = _next_numbers(facts.worker[joined["session"]], counters.rows)
+    return pa.Table.from_arrays([_arrow(columns.get(c.name), c.type, len(order)) for c in COLUMNS], schema=SCHEMA)
+
+
+_JOINED: Final = ("session", "operation", "at_s", "duration_s", "budget_s", "fault", "lag_s")
+_OWN: Final = ("dns_s", "tcp_s", "tls_s", "upgrade_s", "welcome_s", "rtt_s", "age_s", "idle_s")
+
+
+@dataclass
+class _Named:
+    """A column of strings: numbers into names, below 0 is null."""
+
+    codes: Ints
+    names: tuple[str, ...]
+
+
+_Column = _Named | npt.NDArray[Any]
+
+
+def _within(block: Block, end_s: float) -> Block:
+    """What was meant to start before the run's end; what was still waiting then is aborted (fault -1)."""
+    keep = block.at_s < end_s
+    at_s, duration_s = block.at_s[keep], block.duration_s[keep]
+    cut = at_s + duration_s > end_s
+    return Block(
+        kind=block.kind,
+        session=block.session[keep],
+        operation=block.operation[keep],
+        at_s=at_s,
+        duration_s=np.where(cut, end_s - at_s, duration_s),
+        budget_s=block.budget_s[keep],
+        fault=np.where(cut, -1, block.fault[keep]),
+        lag_s=block.lag_s[keep],
+        own={
+            name: np.where(cut, np.nan, values[keep]) if name == "welcome_s" else values[keep]
+            for name, values in block.own.items()
+        },
+    )
+
+
+def _columns(
+    rows: dict[str, npt.NDArray[Any]],
+    own: dict[str, Floats],
+    kind: Ints,
+    facts: _Facts,
+    scene: Scene,
+    *,
+    run_id: str,
+    started_us: int,
+) -> dict[str, _Column]:
+    design, session, fault = scene.design, rows["session"], rows["fault"]
+    count = len(session)
+    host = facts.host[session]
+    at_us = started_us + np.round(rows["at_s"] * 1e6).astype(np.int64)
+    zero = np.zeros(count, dtype=np.int64)
+    ok = fault == 0
+    delay = facts.delay[session]
+    delays = np.array([*design.delays_s, 0.0])
+    probe = kind == KINDS.index("probe")
+    lag_s = rows["lag_s"]
+    loops = ("gevent-libev", "asyncio-proactor", "asyncio-selector")
+    on_windows = np.array([name == "Windows" for name in design.platforms])[scene.host_platform[host]]
+    client = facts.client[session]
+    loop = np.where(client == ASYNCIO_CLIENT, np.where(on_windows, 1, 2), 0)
+    named: dict[str, _Column] = {
+        "run_id": _Named(zero, (run_id,)),
+        "worker": _Named(facts.worker[session], _names("w{:04d}", design.host_count * WORKERS_PER_HOST)),
+        "subject": _Named(*_subjects(facts.subject[session], probe)),
+        "scenario": _Named(np.where(probe, 1, 0), ("session", "probe")),
+        "kind": _Named(kind, KINDS),
+        "operation": _Named(rows["operation"], OPERATION_NAMES),
+        "client": _Named(client, CLIENTS),
+        "mitigation": _Named(facts.mitigation[session], design.mitigations),
+        "platform": _Named(scene.host_platform[host], design.platforms),
+        "platform_detail": _Named(scene.host_platform[host], tuple(f"{p}, simulated" for p in design.platforms)),
+        "event_loop": _Named(loop, loops),
+        "python": _Named(zero, ("3.11.9",)),
+        "host": _Named(host, _names("host-{:03d}", design.host_count)),
+        "site": _Named(scene.host_site[host], ("site-a", "site-b")),
+        "server_instance": _Named(facts.instance[session], _names("instance-{}", design.instances)),
+        "outcome": _Named(_lookup(fault, [_OUTCOMES.index(f.outcome) for f in _FAULTS], aborted=3), _OUTCOMES),
+        "phase": _Named(_phases(kind, fault, rows["operation"]), _PHASES),
+        "cause": _Named(_lookup(fault, [_index(_CAUSES, f.cause) for f in _FAULTS], aborted=-1), _CAUSES),
+        "closed_by": _Named(_lookup(fault, [_index(_CLOSED_BY, f.closed_by) for f in _FAULTS], aborted=-1), _CLOSED_BY),
+    }
+    numbers: dict[str, _Column] = {
+        "user": facts.user[session],
+        "connection": facts.connection[session],
+        "delay_s": delays[delay],
+        "retry": np.full(count, facts.retry),
+        "simulated": np.zeros(count, dtype=np.bool_),
+        "scheduled_at": at_us,
+        "started_at": at_us + 500,
+        "duration_s": rows["duration_s"],
+        "budget_s": rows["budget_s"],
+        "errno": _lookup(fault, [f.errno for f in _FAULTS], aborted=-1),
+        "http_status": _lookup(fault, [f.http_status for f in _FAULTS], aborted=-1),
+        "close_code": _lookup(fault, [f.close_code for f in _FAULTS], aborted=-1),
+        "loop_lag_s": lag_s,
+        "loop_blocked_s": np.where(lag_s > BLOCKED_FROM_S, lag_s, 0.0),
+        "cpu": np.full(count, 0.3),
+        "open_connections": np.full(count, 40),
+        "token_age_s": facts.token_age_s[session] + np.maximum(0.0, rows["at_s"] - facts.ready_s[session]) * ~probe,
+        "token_ttl_s": np.where(probe, np.nan, design.token_ttl_s),
+        "preface_frames": facts.preface[session],
+        "frames_in": np.where(ok, 1, 0),
+        "frames_out": np.ones(count, dtype=np.int64),
+        "bytes_in": np.where(ok, 180, 0),
+        "bytes_out": np.full(count, 90),
+        "startup_complete": facts.started_up[session],
+    }
+    return {**named, **numbers, **own}
+
+
+def _names(pattern: str, count: int) -> tuple[str, ...]:
+    return tuple(pattern.format(number) for number in range(count))
+
+
+def _subjects(subject: Ints, probe: Bools) -> tuple[Ints, tuple[str, ...]]:
+    used, codes = np.unique(subject, return_inverse=True)
+    names = (*(f"user-{number:05d}" for number in used.tolist()), "probe")
+    return np.where(probe, len(used), codes), names
+
+
+def _index(names: tuple[str, ...], name: str) -> int:
+    return names.index(name) if name else -1
+
+
+def _lookup(fault: Ints, values: list[int], *, aborted: int) -> Ints:
+    return np.array([*values, aborted], dtype=np.int64)[fault]
+
+
+def _phases(kind: Ints, fault: Ints, operation: Ints) -> Ints:
+    """Where each row ended: a connect where its fault says, the others in the phase of their kind."""
+    of_connect = _lookup(fault, [_PHASES.index(f.connect_phase) for f in _FAULTS], aborted=_PHASES.index("welcome"))
+    of_kind = np.array([0, *(_PHASES.index(name) for name in ("exchange", "hold", "close")), 0])[kind]
+    # A tcp probe and the connect to ask for health end in tcp, a ping on an idle socket is an exchange.
+    of_probe = np.where(operation == OPERATION_NAMES.index("idle"), _PHASES.index("exchange"), _PHASES.index("tcp"))
+    return np.where(kind == 0, of_connect, np.where(kind == KINDS.index("probe"), of_probe, of_kind))
+
+
+def _arrow(values: _Column | None, kind: ColumnType, count: int) -> pa.Array:
+    """An Arrow column: NaN is null, and so is a negative number of a status, code or count."""
+    wanted = ARROW_TYPES[kind]
+    if values is None:
+        return pa.nulls(count, wanted)
+    if isinstance(values, _Named):
+        codes = pa.array(values.codes.astype(np.int32), mask=values.codes < 0)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(values.names, pa.string()))
+    if kind == "double":
+        return pa.array(values, wanted, mask=np.isnan(values))
+    if kind == "int32":
+        return pa.array(values.astype(np.int32), wanted, mask=values < 0)
+    return pa.array(values, wanted)
