@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--slo-max-duration-s", type=float, help="no attempt lasts longer (30)")
     result.add_argument("--slo-timeouts", type=int, help="at most so many timeouts (0)")
     result.add_argument("--slo-worsening-ratio", type=float, help="most rise of the share of bad attempts (0.01)")
-    result.add_argument("--slo-slowdown-ratio", type=float, help="most relative rise of the median (0.5)")
+    result.add_argument("--slo-slowdown-ratio", type=float, help="most relative rise of the typical duration (0.5)")
     result.add_argument("--rehearsal", action="store_true", help="platforms may be labels put on (simulated rows)")
     result.add_argument("--engine", choices=("duckdb", "spark"), default="duckdb", help="what scans the rows")
     result.add_argument("--server-log", type=Path, metavar="FILE", help="the server's log lines (JSON lines)")

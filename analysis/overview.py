@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # 40 bins a decade are 5.9 % wide: below what a latency picture can show, 320 bins from 1 us to 100 s.
 DURATION_BINS_PER_DECADE: Final = 40
-RTT_BINS_PER_DECADE: Final = 10
+RTT_BINS_PER_DECADE: Final = 20
 # The least lag that the analysis calls a blocked loop (attempts.md, claim client_loop).
 BLOCKED_LAG_S: Final = 0.1
 # CPU use of one core beyond which a single-threaded event loop queues (Locust warns at the same).
@@ -95,6 +95,8 @@ def bin_middle_s(bins: pd.Series[int], per_decade: int) -> pd.Series[float]:
 def _by_worker(attempts: ibis.Table) -> pd.DataFrame:
     import ibis
 
+    from analysis.explain import seconds
+
     t = attempts
     judged = t.kind.isin(["connect", "exchange"]) & (t.outcome != "aborted")
     starved = (t.loop_lag_s >= t.budget_s / 4) | (t.loop_blocked_s >= t.budget_s / 4)
@@ -126,8 +128,8 @@ def _by_worker(attempts: ibis.Table) -> pd.DataFrame:
             cpu_null=count(judged & t.cpu.isnull()),
             lag_max_s=t.loop_lag_s.max(),
             cpu_max=t.cpu.max(),
-            first=t.scheduled_at.epoch_seconds().min(),
-            last=t.scheduled_at.epoch_seconds().max(),
+            first=seconds(t.scheduled_at).min(),
+            last=seconds(t.scheduled_at).max(),
         )
         .order_by(ibis.asc("run_id"), ibis.asc("worker"))
         .to_pandas()
@@ -138,7 +140,9 @@ def _by_worker(attempts: ibis.Table) -> pd.DataFrame:
 def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
     import ibis
 
-    t = attempts
+    from analysis.explain import seconds
+
+    t = attempts.filter(attempts.outcome.notnull(), attempts.kind.notnull())
     probe = (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect")
     refused = (t.cause == "auth_rejected").fill_null(False)
     outcome = ibis.cases(
@@ -148,8 +152,7 @@ def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
     cause = ibis.cases((probe & refused, ibis.null("string")), else_=t.cause)
     late_s = t.started_at.delta(t.scheduled_at, unit="microsecond").cast("float64") / 1e6
     frame: pd.DataFrame = (
-        t.filter(t.outcome.notnull(), t.kind.notnull())
-        .group_by(
+        t.group_by(
             t.run_id,
             t.platform,
             t.host,
@@ -158,7 +161,7 @@ def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
             t.phase,
             outcome=outcome,
             cause=cause,
-            slot=(t.scheduled_at.epoch_seconds() // slot_s * slot_s).cast("int64"),
+            slot=(seconds(t.scheduled_at) / slot_s).floor().cast("int64") * slot_s,
         )
         .aggregate(n=t.count(), longest_s=t.duration_s.max(), late_s=late_s.sum())
         .order_by("slot")
@@ -168,16 +171,18 @@ def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
 
 
 def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
-    t = attempts
+    from analysis.explain import seconds
+
+    a = attempts
+    t = a.filter(a.kind.isin(["connect", "exchange"]), a.outcome != "aborted", a.duration_s.notnull())
     part_s = max(1.0, (end - start + 1) / PARTS)
     frame: pd.DataFrame = (
-        t.filter(t.kind.isin(["connect", "exchange"]), t.outcome != "aborted", t.duration_s.notnull())
-        .group_by(
+        t.group_by(
             t.platform,
             t.client,
             t.kind,
             t.outcome,
-            part=((t.scheduled_at.epoch_seconds() - start) / part_s).floor().cast("int64"),
+            part=((seconds(t.scheduled_at) - start) / part_s).floor().cast("int64"),
             bin=_log_bin(t.duration_s, DURATION_BINS_PER_DECADE),
         )
         .aggregate(n=t.count())
@@ -187,10 +192,10 @@ def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
 
 
 def _rtt(attempts: ibis.Table) -> pd.DataFrame:
-    t = attempts
+    a = attempts
+    t = a.filter(a.kind.isin(["connect", "exchange"]), a.outcome != "aborted", a.rtt_s > 0)
     frame: pd.DataFrame = (
-        t.filter(t.kind.isin(["connect", "exchange"]), t.outcome != "aborted", t.rtt_s > 0)
-        .group_by(t.platform, t.kind, bin=_log_bin(t.rtt_s, RTT_BINS_PER_DECADE))
+        t.group_by(t.platform, t.kind, bin=_log_bin(t.rtt_s, RTT_BINS_PER_DECADE))
         .aggregate(n=t.count(), timeouts=(t.outcome == "timeout").cast("int64").sum())
         .to_pandas()
     )
@@ -198,16 +203,11 @@ def _rtt(attempts: ibis.Table) -> pd.DataFrame:
 
 
 def _phases(attempts: ibis.Table) -> pd.DataFrame:
-    t = attempts
+    t = attempts.filter(attempts.kind == "connect", attempts.outcome == "ok")
     quantiles = {
         f"{phase}_p{round(100 * q)}_s": t[f"{phase}_s"].approx_quantile(q) for phase in _PHASES for q in (0.5, 0.95)
     }
-    frame: pd.DataFrame = (
-        t.filter(t.kind == "connect", t.outcome == "ok")
-        .group_by("platform", "client")
-        .aggregate(n=t.count(), **quantiles)
-        .to_pandas()
-    )
+    frame: pd.DataFrame = t.group_by("platform", "client").aggregate(n=t.count(), **quantiles).to_pandas()
     return frame
 
 

@@ -46,8 +46,8 @@ class Levels:
         timeouts: At most so many attempts time out.
         worsening_ratio: Most that the share of bad attempts may rise from the run's start to its end. One
             point: a fifth of what `success_ratio` allows in all.
-        slowdown_ratio: Most that the median duration may rise, relative to the start. One half: below it, a
-            median moves with the mix of operations.
+        slowdown_ratio: Most that the typical duration may rise, relative to the start. One half: below it,
+            it moves with the mix of operations.
     """
 
     success_ratio: float = 0.95
@@ -138,12 +138,12 @@ def _success_ratio(sessions: pd.DataFrame, limit: float) -> SloCheck:
         why = f"{n:,} attempts are too few to tell a success ratio of {limit:g}: at least {needed} are needed."
     elif value >= limit:
         state = "met"
-        why = f"{n - failed:,} of {n:,} attempts succeeded ({value:.2%}, limit {limit:.2%})"
-        why += "." if low >= limit else f", but a repetition may fall to {low:.2%}: the margin is narrow."
+        why = f"{n - failed:,} of {n:,} attempts succeeded ({100 * value:.2f} %, limit {100 * limit:.2f} %)"
+        why += "." if low >= limit else f", but a repetition may fall to {100 * low:.2f} %: the margin is narrow."
     else:
         state = "breached"
-        why = f"Only {n - failed:,} of {n:,} attempts succeeded ({value:.2%}, limit {limit:.2%})"
-        why += "." if high < limit else f"; a repetition may reach {high:.2%}."
+        why = f"Only {n - failed:,} of {n:,} attempts succeeded ({100 * value:.2f} %, limit {100 * limit:.2f} %)"
+        why += "." if high < limit else f"; a repetition may reach {100 * high:.2f} %."
     return SloCheck(name="success_ratio", value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
 
 
@@ -218,30 +218,30 @@ def _stability_latency(overview: Overview, limit: float) -> SloCheck:
     n = int(rows["n"].sum())
     if n == 0:
         return _nothing(name, limit)
-    medians = _median_by_part(rows)
-    if len(medians) < FEWEST_PARTS:
+    parts = _typical_by_part(rows)
+    if len(parts) < FEWEST_PARTS:
         return _too_short(name, limit, n)
-    log_median = np.log(medians["median_s"].to_numpy(dtype=float))
-    weights = medians["n"].to_numpy(dtype=float)
-    value, low, high = (math.expm1(x) for x in _trend(medians.index.to_numpy(dtype=float), log_median, weights))
+    x, y, weights = (values.to_numpy(dtype=float) for values in (parts.index.to_series(), parts["log_s"], parts["n"]))
+    value, low, high = (math.expm1(change) for change in _trend(x, y, weights))
     state: SloState = "breached" if low > limit else "met"
-    why = f"The median {kind} became {value:+.0%} slower over the run ({low:+.0%} to {high:+.0%}; limit {limit:+.0%})."
+    why = (
+        f"The typical (geometric mean) {kind} changed its duration by {100 * value:+.0f} % over the run "
+        f"({100 * low:+.0f} to {100 * high:+.0f} %; limit {100 * limit:+.0f} %)."
+    )
     return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
 
 
-def _median_by_part(rows: pd.DataFrame) -> pd.DataFrame:
-    """Median duration of each part, timeouts counted at their budget; leading ramp-up parts left out."""
-    counts = rows.groupby(["part", "bin"])["n"].sum().reset_index().sort_values(["part", "bin"])
-    counts["below"] = counts.groupby("part")["n"].cumsum()
-    counts["all"] = counts.groupby("part")["n"].transform("sum")
-    middle = counts[counts["below"] * 2 >= counts["all"]].groupby("part").first()
-    # Position of the median inside its bin, so that a median does not jump a whole bin at once.
-    inside = 1 - (middle["below"] - middle["all"] / 2) / middle["n"]
-    medians = pd.DataFrame(
-        {"median_s": bin_middle_s(middle["bin"] + inside - 0.5, DURATION_BINS_PER_DECADE), "n": middle["all"]}
-    )
-    full = medians["n"] >= medians["n"].median() / 2
-    return medians[full.cummax()]
+def _typical_by_part(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean logarithm of the durations in each part; parts of the ramp-up, half empty, are left out.
+
+    A mean of logarithms, not a median: with several delay arms a median lies in the gap between them and
+    jumps. A timeout counts with its budget, so that an outage never looks like an improvement.
+    """
+    log_s = np.log(bin_middle_s(rows["bin"], DURATION_BINS_PER_DECADE))
+    sums = rows.assign(total=log_s * rows["n"]).groupby("part")[["n", "total"]].sum()
+    parts = pd.DataFrame({"log_s": sums["total"] / sums["n"], "n": sums["n"]})
+    full = parts["n"] >= parts["n"].median() / 2
+    return parts[full.cummax()]
 
 
 def _trend(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:

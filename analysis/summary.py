@@ -73,8 +73,8 @@ def check_number(check: SloCheck, value: float | None) -> str:
     if check.name == "stability":
         return f"{100 * value:+.2f} points"
     if check.name == "stability_latency":
-        return f"{value:+.0%}"
-    return f"{value:.2%}"
+        return f"{100 * value:+.0f} %"
+    return f"{100 * value:.2f} %"
 
 
 def interval_text(check: SloCheck) -> str:

@@ -74,7 +74,7 @@ def found(verdict: Mapping[str, Any]) -> str:
     """Second sentence: what was confirmed, with its effect, and what was ruled out."""
     claims = verdict["claims"]
     confirmed = [
-        f"{STATEMENTS[name]} ({effect_text(claim['effect'])})"
+        f"{STATEMENTS[name]}, {effect_text(claim['effect'])}"
         for name, claim in claims.items()
         if claim["state"] == "confirmed"
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -31,7 +31,7 @@ _MOST_WORKERS: Final = 8  # more lines cannot be followed; beyond it, only the w
 _FEWEST_IN_BIN: Final = 20  # a share of fewer attempts than this is drawn as noise, so not at all
 
 
-def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Iterable[int] = ()) -> go.Figure:
+def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Sequence[int] = ()) -> go.Figure:
     """Failed attempts by cause, the share that failed on each platform, and all attempts; bursts shaded.
 
     Args:
@@ -87,12 +87,11 @@ def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Iterable[
     for first, last in _spans(sorted(bursts), slot_s):
         x0, x1 = (pd.Timestamp(moment - slot_s / 2, unit="s", tz="UTC") for moment in (first, last + slot_s))
         figure.add_vrect(x0=x0, x1=x1, fillcolor=faded(RED, 0.13), line_width=0, layer="below", row=1, col=1)
-        figure.add_annotation(
-            x=x0, y=1, xref="x", yref="y domain", text="burst", showarrow=False, xanchor="left", yanchor="bottom",
-            font={"size": 11, "color": RED},
-        )  # fmt: skip
+    if bursts:
+        square = {"symbol": "square", "size": 11, "color": faded(RED, 0.3)}
+        figure.add_scatter(x=[None], y=[None], name="burst", mode="markers", marker=square, row=1, col=1)
     dress(figure, height=480)
-    figure.update_layout(barmode="stack", bargap=0.05, legend={"y": -0.1})
+    figure.update_layout(barmode="stack", bargap=0.05)
     figure.update_yaxes(title_text=f"failed / {slot_s} s", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="share failed", tickformat=".1%", rangemode="tozero", row=2, col=1)
     figure.update_yaxes(title_text="attempts", rangemode="tozero", row=3, col=1)
@@ -128,7 +127,7 @@ def phase_waterfall(phases: pd.DataFrame) -> go.Figure:
     if not figure.data:
         return empty("The phases of the connects were not measured.")
     dress(figure, height=110 + 44 * len(labels))
-    figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal", "y": -0.35})
+    figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
     figure.update_xaxes(title_text="milliseconds (sum of the medians)", rangemode="tozero")
     figure.update_yaxes(showgrid=False)
     return figure
@@ -159,7 +158,7 @@ def where_connects_ended(timeline: pd.DataFrame) -> go.Figure:
             hovertemplate="%{x} " + str(cause) + " in %{y}<extra></extra>",
         )
     dress(figure, height=130 + 36 * len(present))
-    figure.update_layout(barmode="stack", bargap=0.35, legend={"y": -0.35})
+    figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(title_text="connects that did not succeed", rangemode="tozero")
     figure.update_yaxes(showgrid=False, autorange="reversed")
     return figure
@@ -210,7 +209,7 @@ def latency_distribution(durations: pd.DataFrame, *, kind: str) -> go.Figure:
                 hovertemplate="%{customdata} timed out at %{x:.3g} s<extra>" + name + "</extra>",
             )
     dress(figure, height=360)
-    figure.update_xaxes(title_text="seconds waited", type="log", dtick=1)
+    figure.update_xaxes(title_text="seconds waited", type="log", dtick="D2")
     figure.update_yaxes(title_text="share not answered", type="log", tickformat=".2~%", dtick=1)
     return figure
 
@@ -242,7 +241,7 @@ def timeouts_by_rtt(rtt: pd.DataFrame) -> go.Figure:
             unit="ms round trip",
         )
     dress(figure, height=340)
-    figure.update_xaxes(title_text="round trip before the attempt, milliseconds", type="log", dtick=1)
+    figure.update_xaxes(title_text="round trip before the attempt, milliseconds", type="log", dtick="D2")
     figure.update_yaxes(title_text="share timed out", tickformat=".2~%", rangemode="tozero")
     return figure
 

@@ -67,15 +67,17 @@ def claims_on_one_scale(claims: Mapping[str, Finding], *, margin: float) -> go.F
             hovertemplate="%{customdata[2]} %{x:+.2f} points (%{customdata[0]:+.2f} to %{customdata[1]:+.2f})"
             "<extra>%{y}</extra>",
         )
-    dress(figure, height=130 + 36 * len(drawn))
-    order = [TITLES.get(name, name) for name, _, _ in drawn]
-    figure.update_layout(margin={"t": 34}, legend={"y": -70 / (130 + 36 * len(drawn))})
-    figure.update_xaxes(title_text="effect, percent points (95 % interval)", zeroline=False)
-    figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], showgrid=False)
-    figure.add_annotation(
-        x=0, y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 11},
-        text=f"margin ±{100 * margin:g} points: too small to matter",
-    )  # fmt: skip
+    for name in claims.keys() - {name for name, _, _ in drawn}:
+        figure.add_annotation(
+            x=0, y=TITLES.get(name, name), text="not estimated", showarrow=False, xanchor="left", font={"size": 11}
+        )
+    dress(figure, height=130 + 34 * len(claims))
+    order = [TITLES.get(name, name) for name in claims]
+    band = f"effect, percent points (95 % interval); shaded: ±{100 * margin:g} points, too small to matter"
+    figure.update_xaxes(title_text=band, zeroline=False)
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=order[::-1], showgrid=False, range=[-0.6, len(order) - 0.4]
+    )
     return figure
 
 
@@ -144,7 +146,6 @@ def host_estimates(cells: pd.DataFrame) -> go.Figure:
         mean = sum(ratio) / len(ratio)
         figure.add_vline(x=mean, line={"color": colour, "width": 1.5, "dash": "dot"})
     dress(figure, height=120 + 26 * len(hosts))
-    figure.update_layout(legend={"y": -60 / (120 + 26 * len(hosts))})
     figure.update_xaxes(title_text="share failed (dotted: mean of the platform's hosts)", tickformat=".2~%")
     figure.update_yaxes(showgrid=False, autorange="reversed")
     return figure
@@ -177,7 +178,7 @@ def latency_overlap(rtt: pd.DataFrame) -> go.Figure:
             hovertemplate=f"{platform}: %{{y:.1%}} of its attempts at %{{x:.3g}} ms<extra></extra>",
         )
     dress(figure, height=300)
-    figure.update_xaxes(title_text="round trip, milliseconds", type="log", dtick=1)
+    figure.update_xaxes(title_text="round trip, milliseconds", type="log", dtick="D2")
     figure.update_yaxes(title_text="share of attempts", tickformat=".0%", rangemode="tozero")
     return figure
 

@@ -76,18 +76,27 @@ def dress(figure: go.Figure, *, height: int = 340, legend: bool = True) -> go.Fi
     figure.update_layout(
         template="none",
         height=height,
-        margin={"l": 64, "r": 20, "t": 30, "b": 48},
+        margin={"l": 64, "r": 20, "t": 34 if legend else 10, "b": 48},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": INK},
         colorway=list(_CYCLE),
         showlegend=legend,
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0, "bgcolor": "rgba(0,0,0,0)"},
+        # Above the axes: below them it would cover the axis title of a low figure.
+        legend={
+            "orientation": "h",
+            "y": 1,
+            "yanchor": "bottom",
+            "x": 0,
+            "bgcolor": "rgba(0,0,0,0)",
+            "font": {"size": 12},
+        },
         hoverlabel={"font": {"size": 12}},
         hovermode="closest",
     )
-    figure.update_xaxes(gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, ticks="")
-    figure.update_yaxes(gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, ticks="")
+    lines = {"gridcolor": GRID, "linecolor": GRID, "zerolinecolor": GRID, "automargin": True, "ticks": ""}
+    figure.update_xaxes(**lines, title_font_size=12)
+    figure.update_yaxes(**lines, title_font_size=12)
     return figure
 
 
