@@ -51,12 +51,11 @@ class WorkerRows:
             more = f" and {len(missing) - _NAMED_RANGES} more ranges" if len(missing) > _NAMED_RANGES else ""
             rows = sum(map(len, missing))
             found.append(f"Worker {self.worker}: {rows} rows are missing (seq {named}{more}).")
+        last = max((run.last for run in self.stored), default=None)
         if self.rows_written is None:
-            found.append(
-                f"Worker {self.worker} never said how many rows it wrote (it crashed, or still runs): rows after "
-                f"its last stored one, seq {max((r.last for r in self.stored), default=-1)}, may be missing."
-            )
-        elif len(self.stored) and max(r.last for r in self.stored) >= self.rows_written:
+            lost = "none is stored" if last is None else f"those after seq {last} may be missing"
+            found.append(f"Worker {self.worker} never said how many rows it wrote (it crashed, or still runs): {lost}.")
+        elif last is not None and last >= self.rows_written:
             found.append(f"Worker {self.worker} says it wrote {self.rows_written} rows, and more are stored.")
         if self.doubled:
             found.append(f"Worker {self.worker}: {self.doubled} rows are stored more than once.")

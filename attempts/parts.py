@@ -32,7 +32,8 @@ from attempts.spool import SegmentName, sync_folder
 from attempts.tables import METADATA, joined
 
 ROW_GROUP_ROWS: Final = 122_880  # DuckDB's vector of row groups: one thread's share of a scan
-JOINED_ROWS: Final = 1_000_000  # of one joined file: some 60 MB on disk, and 1 GB in memory while it is made
+JOINED_ROWS: Final = 500_000  # of one joined file at most: 30 MB on disk, half a GB of memory while it is made
+LARGE_ROWS: Final = 50_000  # a part of so many rows stays as it is: joining a day of them would take minutes
 _LEDGER_KEY: Final = b"wsoak_segments"
 _TEMPORARY: Final = ".tmp"
 
@@ -130,11 +131,8 @@ class PartFolder:
         return int(table.num_rows)
 
     def join(self) -> None:
-        """Join the parts to few files of a size that analysis likes. Parts in order, so times stay together."""
-        parts = list(self._files("part"))
-        if len(parts) < 2:
-            return
-        for group in _grouped(parts):
+        """Join small parts to few files of a size that analysis likes."""
+        for group in _grouped(list(self._files("part"))):
             ledger = Ledger()
             for part in group:
                 ledger.add(read_ledger(part))
@@ -220,17 +218,19 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _grouped(parts: list[Path]) -> Iterator[list[Path]]:
-    """Neighbouring parts that fit in a joined file together."""
+    """Small parts, in order, that fit in a joined file together."""
     group: list[Path] = []
     rows = 0
     for part in parts:
         more = pq.read_metadata(part).num_rows
-        if group and rows + more > JOINED_ROWS:
+        if more >= LARGE_ROWS:
+            continue
+        if rows + more > JOINED_ROWS:
             yield group
             group, rows = [], 0
         group.append(part)
         rows += more
-    if group:
+    if len(group) > 1:
         yield group
 
 

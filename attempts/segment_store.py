@@ -20,7 +20,7 @@ from attempts.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, segments, sy
 from attempts.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table
 from attempts.truth import store_truth
 
-BATCH_BYTES: Final = 32 * 2**20  # of segments in one part: about 200,000 rows, 100 MB as Arrow tables
+BATCH_BYTES: Final = 32 * 2**20  # of segments in one part: about 200,000 rows, 400 MB while it is made
 _SHOWN_GAPS: Final = 100  # of these the summary names the rows; all are counted
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m attempts.store", description="Spool segments to Parquet.")
     parser.add_argument("run", type=Path, help="the run folder, reports/<run_id>")
     parser.add_argument("--follow", action="store_true", help="go on until stdin closes or spool/END appears")
+    parser.add_argument("--every-s", type=_interval, help="with --follow: store so often (3, growing with the run)")
     arguments = parser.parse_args(argv)
     run: Path = arguments.run
     if not is_run_folder(run):
@@ -57,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     with only_process(run / "spool" / "store.lock") as is_mine:
         if not is_mine:
             return _usage(f"Another store is at work in {run}: wait until it has ended.")
-        return _store(run, follow=arguments.follow)
+        return _store(run, follow=arguments.follow, every_s=arguments.every_s)
 
 
 def is_run_folder(run: Path) -> bool:
@@ -74,12 +76,12 @@ def pass_interval_s(elapsed_s: float) -> float:
     return min(max(3.0, elapsed_s / 60), 120.0)
 
 
-def _store(run: Path, *, follow: bool) -> int:
+def _store(run: Path, *, follow: bool, every_s: float | None) -> int:
     summary: dict[str, object] = {}
     try:
         store = Store(run)
         if follow:
-            _follow(store, is_over=_end_of_run(run / "spool" / END_FILE))
+            _follow(store, every_s=every_s, is_over=_end_of_run(run / "spool" / END_FILE))
             (run / "spool" / END_FILE).unlink(missing_ok=True)
         store.store_segments(final=True)
         summary = store.finish()
@@ -89,11 +91,11 @@ def _store(run: Path, *, follow: bool) -> int:
     return EXIT_MISSING if summary["problems"] else EXIT_OK
 
 
-def _follow(store: Store, *, is_over: Callable[[float], bool]) -> None:
+def _follow(store: Store, *, every_s: float | None, is_over: Callable[[float], bool]) -> None:
     started = time.monotonic()
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    while not is_over(pass_interval_s(time.monotonic() - started)):
+    while not is_over(every_s or pass_interval_s(time.monotonic() - started)):
         store.store_segments(final=False)
 
 
@@ -124,6 +126,16 @@ def _end_of_run(end_file: Path) -> Callable[[float], bool]:
         return True
 
     return is_over
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
 
 
 def _usage(sentence: str) -> int:

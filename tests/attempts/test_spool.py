@@ -8,12 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from attempts.frames import read_segment
 from attempts.recorder import Recorder
-from attempts.spool import SEGMENT_AGE_S, SegmentName, Spool, SpoolError, parse_segment_name, segments
+from attempts.spool import SEGMENT_AGE_S, SegmentName, Spool, SpoolError, parse_segment_name
 from tests.attempts.recording import (
     EPOCH_US,
     connection_facts,
@@ -243,63 +242,3 @@ def test_killed_writer_leaves_everything_up_to_its_last_flush(tmp_path: Path) ->
     rows = [a.seq for s in read_all(tmp_path) for a in s.attempts]
     assert rows == list(range(len(rows)))
     assert len(rows) >= flushed
-
-
-def test_truncated_segment_gives_the_rows_of_its_whole_frames(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    recorder = Recorder(spool, worker_facts())
-    facts = recorder.connection(connection_facts())
-    ends = []
-    for _ in range(4):
-        recorder.write(exchange(facts))
-        spool.flush()
-        ends.append(next(segments(tmp_path))[1].stat().st_size)
-    spool.close()
-    whole = next(segments(tmp_path))[1].read_bytes()
-    for size in range(len(whole) + 1):
-        segment = read_segment(whole[:size])
-        assert len(segment.attempts) == sum(end <= size for end in ends)
-        assert segment.damaged_bytes == 0
-        assert segment.torn_bytes < size or size < 10
-    assert read_segment(whole).torn_bytes == 0
-
-
-@settings(max_examples=300)
-@given(st.data())
-def test_flipped_byte_costs_one_frame_at_most_and_is_counted(flushed_segment: bytes, data: st.DataObject) -> None:
-    position = data.draw(st.integers(0, len(flushed_segment) - 1))
-    flip = data.draw(st.integers(1, 255))
-    damaged = bytearray(flushed_segment)
-    damaged[position] ^= flip
-    whole, segment = read_segment(flushed_segment), read_segment(bytes(damaged))
-    frames_kept = [segment.worker == whole.worker, segment.facts == whole.facts, segment.rows_written == 20]
-    lost_rows = 20 - len(segment.attempts)
-    assert [a for a in whole.attempts if a in segment.attempts] == segment.attempts
-    assert lost_rows in (0, 5)
-    assert frames_kept.count(False) + lost_rows / 5 <= 1
-    if position >= 10:  # beyond the file's header
-        assert segment.damaged_bytes + segment.torn_bytes > 0
-
-
-@given(st.binary(max_size=300), st.integers(0, 3))
-def test_garbage_between_frames_is_passed_over_and_counted(flushed_segment: bytes, garbage: bytes, where: int) -> None:
-    starts = [n for n in range(len(flushed_segment)) if flushed_segment.startswith(b"\xf5\xae\x0a\x9c", n)]
-    cut = starts[where]
-    segment = read_segment(flushed_segment[:cut] + garbage + flushed_segment[cut:])
-    assert segment.attempts == read_segment(flushed_segment).attempts
-    assert segment.damaged_bytes == len(garbage)
-
-
-@pytest.fixture(scope="module")
-def flushed_segment(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Four flushes of five rows each, then the end."""
-    folder = tmp_path_factory.mktemp("spool")
-    spool = Spool(folder)
-    recorder = Recorder(spool, worker_facts())
-    facts = recorder.connection(connection_facts())
-    for _ in range(4):
-        for _ in range(5):
-            recorder.write(exchange(facts, EPOCH_US + recorder.rows_written))
-        spool.flush()
-    spool.close()
-    return next(segments(folder))[1].read_bytes()
