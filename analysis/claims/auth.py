@@ -1,0 +1,51 @@
+"""Auth: are tokens refused? An exact rule: the server says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.comparison import points, rate_words
+from analysis.groups import sums
+from analysis.model import Finding
+from analysis.rated import rated
+from analysis.rates import Rate
+from analysis.view import View
+
+
+def auth(view: View) -> Finding:
+    """Refusals per connect, over all and on the worst host; refusals on open sessions beside them."""
+    cells = view.cells
+    connects = cells.where(view.connects)
+    others = cells.where(~view.connects)
+    rates: dict[str, Rate] = {}
+    if len(connects):
+        rates["connects"] = view.rate(connects, connects.auth, connects.n, census=True)
+    if others.auth.any():
+        rates["open sessions"] = view.rate(others, others.auth, others.n, census=True)
+    refused = sums(connects.host, connects.auth, len(view.hosts)) > 0
+    if len(view.hosts) > 1:
+        for h in np.flatnonzero(refused):
+            mine = connects.where(connects.host == h)
+            host, platform = view.hosts[int(h)]
+            rates[f"connects of {platform} {host}"] = view.rate(mine, mine.auth, mine.n, census=True)
+    if not rates:
+        return Finding(
+            state="undecided",
+            n=int(cells.n.sum()),
+            evidence="No session was opened in this run.",
+            needs="Connects: about 740 without a refusal rule it out.",
+        )
+    judged = rated(rates, view.margin, n=rates["connects"].n if "connects" in rates else int(cells.n.sum()))
+    base, worst = judged.finding, judged.worst
+    fresh = int(cells.auth_fresh.sum())
+    young = f" {fresh} of them more than a minute before their token's expiry." if fresh else ""
+    reading = f"Refused: {rate_words(rates[worst])} of the {worst}.{young}"
+    if judged.p_value <= view.settings.alpha:
+        return replace(base, state="confirmed", evidence=reading)
+    if judged.all_below:
+        return replace(base, state="ruled_out", evidence=f"{reading} That is below {points(view.margin)} %.")
+    missing = 740 - rates["connects"].n if "connects" in rates else 740
+    needs = f"About {missing} more connects." if missing > 0 else "About twice as many connects."
+    return replace(base, evidence=reading, needs=needs)

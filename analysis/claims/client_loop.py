@@ -1,0 +1,51 @@
+"""Client loop: were attempts lost because the client's own event loop was blocked?
+
+An exact rule: a lag of half the budget explains a failure by itself. Lag is never correlated with
+failing, for an attempt that waits longer sees more of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from analysis.checks import loops_measured
+from analysis.comparison import points, rate_words
+from analysis.model import Finding
+from analysis.rated import rated
+from analysis.rates import Rate
+from analysis.view import View
+
+
+def client_loop(view: View) -> Finding:
+    """The worst host's rate of failures that its own loop explains."""
+    cells = view.cells
+    measured = loops_measured(view)
+    own: dict[str, Rate] = {}
+    any_lag: dict[str, Rate] = {}
+    for h, (host, platform) in enumerate(view.hosts):
+        mine = cells.where(cells.host == h)
+        name = f"{platform} {host}"
+        own[name] = view.rate(mine, mine.client_loop, mine.n, census=True)
+        any_lag[name] = view.rate(mine, mine.any_lag_bad, mine.n, census=True)
+    judged = rated(own, view.margin, n=int(cells.n.sum()))
+    base, worst = replace(judged.finding, checks=(measured.check,)), judged.worst
+    if measured.check.ok is not True:
+        return replace(base, evidence=measured.check.detail, needs=f"{measured.need.capitalize()}.")
+    if judged.p_value <= view.settings.alpha:
+        words = (
+            f"The loop of {worst} was blocked for half the budget or more in {rate_words(own[worst])} of its attempts."
+        )
+        return replace(base, state="confirmed", evidence=words)
+    late = rated(any_lag, view.margin, n=int(cells.n.sum()))
+    if late.all_below:
+        words = (
+            f"On no host do failures with a late loop (0.1 s or more) reach {points(view.margin)} % of the attempts."
+        )
+        return replace(base, state="ruled_out", evidence=words)
+    lagging = late.highest
+    return replace(
+        base,
+        evidence=f"On {lagging} {rate_words(any_lag[lagging])} of the attempts failed while the loop was late, "
+        "but the lag does not explain them by itself.",
+        needs="Fewer users a worker (or more cores), so that no loop is late by 0.1 s; or more attempts on each host.",
+    )

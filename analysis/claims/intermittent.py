@@ -1,0 +1,69 @@
+"""Intermittent: under the same conditions some attempts fail and some do not.
+
+Conditions are host, client, delay, operation, frames before the welcome and an expired token; time is
+not one of them. What fails always under its conditions is a defect, but not an intermittent one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from analysis.comparison import points, rate_words
+from analysis.groups import Bools, combined, sums
+from analysis.model import Finding
+from analysis.rated import rated
+from analysis.view import Cells, View
+
+# "Always": nine of ten, since a retry inside the server or a lucky race lets one through.
+ALWAYS: Final = 0.9
+# A smaller cell that failed throughout may be chance; then its conditions on all hosts decide.
+LEAST_CELL: Final = 10
+
+
+def intermittent(view: View) -> Finding:
+    """The worst cohort (platform x delay) by its rate of failures that are not deterministic."""
+    cells = view.cells
+    sometimes = cells.where(~always_fails(cells))
+    rates = {}
+    for p, platform in enumerate(view.platforms):
+        for d, delay in enumerate(view.delays_us):
+            cohort = sometimes.where((sometimes.platform == p) & (sometimes.delay == d))
+            if len(cohort):
+                rates[f"{platform}, {delay / 1000:g} ms added"] = view.rate(cohort, cohort.bad, cohort.n)
+    if not rates:
+        return Finding(
+            state="undecided",
+            n=int(cells.n.sum()),
+            evidence="Everything fails, always, under every condition.",
+            needs="A run while the target answers at times, or a longer budget.",
+        )
+    judged = rated(rates, view.margin, n=int(cells.n.sum()))
+    base, worst, widest = judged.finding, judged.worst, judged.highest
+    if judged.p_value <= view.settings.alpha:
+        return replace(
+            base, state="confirmed", evidence=f"Under the same conditions ({worst}) {rate_words(rates[worst])} fail."
+        )
+    reading = f"At most so in {widest}: {rate_words(rates[widest])}."
+    if judged.all_below:
+        words = f"No cohort's rate of such failures reaches {points(view.margin)} %. {reading}"
+        return replace(base, state="ruled_out", evidence=words)
+    high = rates[widest].interval()[1]
+    times = max(2.0, high / view.margin)
+    return replace(
+        base,
+        evidence=f"{reading} That reaches across the margin of {points(view.margin)} %.",
+        needs=f"About {times:.0f} times as many attempts in each cohort of platform and delay.",
+    )
+
+
+def always_fails(cells: Cells) -> Bools:
+    """(cells,) whether nearly all attempts under the same conditions fail; small groups go by all hosts."""
+    alike, many = combined(cells.operation, cells.preface, cells.expired)
+    exact, finest = combined(cells.host, cells.client, cells.delay, alike)
+    everywhere = sums(alike, cells.bad, many) / sums(alike, cells.n, many)
+    n = sums(exact, cells.n, finest)
+    rate = sums(exact, cells.bad, finest) / n
+    enough = n[exact] >= LEAST_CELL
+    result: Bools = (rate[exact] >= ALWAYS) & (enough | (everywhere[alike] >= ALWAYS))
+    return result

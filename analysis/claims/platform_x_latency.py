@@ -1,0 +1,132 @@
+"""Platform x latency: does latency raise the risk more on one platform than on another?
+
+Each host's own effect of latency first (what is particular to the host cancels), then hosts of one
+platform against hosts of the others. On the additive scale: points of risk.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from analysis import checks
+from analysis.ceiling import below_ceiling
+from analysis.cohorts import Cohorts, cohorts_of, contrasts, platform_rates
+from analysis.comparison import Comparison, Rule, compare
+from analysis.estimate import Estimate, Spread, widest
+from analysis.groups import Bools, Floats
+from analysis.mantel_haenszel import Arms, Contrast, pooled_odds_ratio, risk_difference
+from analysis.model import Finding
+from analysis.view import View
+
+RULE = Rule(
+    joined="any",
+    directed=False,
+    confirmed="Latency raises the risk more on one platform than on another; {name}: {effect}.",
+    ruled_out="Latency raises no platform's risk by more than another's, within the margin; {name}: {effect}.",
+)
+
+
+def platform_x_latency(view: View) -> Finding:
+    """The hosts' effects of latency, platform against platform."""
+    sides = cohorts_of(view)
+    arms = np.unique(sides.cells.delay)
+    low, high = (int(arms[0]), int(arms[-1])) if len(arms) > 1 else (0, 0)
+    own = {int(h): _effect(view, sides, int(h), low, high) for h in sides.hosts} if len(arms) > 1 else {}
+    seen = {h: contrast for h, contrast in own.items() if contrast is not None}
+    hosts = np.array(sorted(seen), dtype=np.int64)
+    compared = replace(
+        sides, hosts=hosts, platforms=tuple(p for p in sides.platforms if (view.platform_of[hosts] == p).any())
+    )
+    comparisons = _comparisons(view, compared, seen)
+    conditions = [
+        checks.not_simulated(view),
+        checks.enough_hosts(view, hosts if len(arms) > 1 else sides.hosts, sides.platforms),
+    ]
+    if seen:
+        conditions += [
+            checks.base_rtt_similar(view, hosts, compared.platforms),
+            checks.loops_measured(view),
+            checks.loops_alike(view, hosts, compared.platforms),
+            checks.sites_shared(view, hosts, compared.platforms),
+        ]
+        for p in compared.platforms:
+            mine = hosts[view.platform_of[hosts] == p]
+            kept = min(seen[int(h)].overlap for h in mine)
+            conditions.append(checks.arms_interleaved(kept, where=view.platforms[p]))
+            conditions.append(checks.delay_arrived(view, mine, low, high, where=view.platforms[p]))
+        conditions += checks.present(
+            (checks.instances_shared(view, compared.platforms), checks.probes_alike(view, compared.platforms))
+        )
+    cells = view.compared
+    top = cells.where(cells.delay == high)
+    delays_known = all(c.check.ok is True for c in conditions if c.check.name.startswith("delay arrived"))
+    finding = compare(
+        view,
+        comparisons,
+        conditions,
+        RULE,
+        ceiling=bool(seen)
+        and len(view.platforms) > 1
+        and delays_known
+        and below_ceiling(platform_rates(view, top), view.margin),
+        incomplete=sides.left_out,
+        nothing_to_compare="Delay arms (for example --delay-ms 0,80,160,320) on three hosts of each of two platforms.",
+    )
+    return _with_scale(view, finding, compared, seen)
+
+
+def _effect(view: View, sides: Cohorts, host: int, low: int, high: int) -> Contrast | None:
+    cells = sides.cells
+    ends = cells.where((cells.host == host) & ((cells.delay == low) | (cells.delay == high)))
+    stratum, _ = view.strata(ends)
+    exposed: Bools = ends.delay == high
+    return risk_difference(
+        stratum,
+        view.clock.chunk(ends.minute),
+        exposed,
+        ends.n_clean,
+        ends.residual,
+        chunks=view.clock.chunks,
+        design_effect=view.attempts_a_connection,
+    )
+
+
+def _comparisons(view: View, sides: Cohorts, seen: dict[int, Contrast]) -> list[Comparison]:
+    if len(sides.platforms) < 2:
+        return []
+    effects: Floats = np.array([seen[int(h)].estimate.value for h in sides.hosts])
+    scores = np.stack([seen[int(h)].scores for h in sides.hosts], axis=1)
+    informed = min(seen[int(h)].informed for h in sides.hosts)
+    found = contrasts(view, sides, effects, scores, informed)
+    return [replace(one, estimate=widest(one.estimate, _attempts(view, sides, seen, one.estimate))) for one in found]
+
+
+def _attempts(view: View, sides: Cohorts, seen: dict[int, Contrast], estimate: Estimate) -> Estimate:
+    """The spread that attempts alone would give: a floor where nothing failed and all hosts agree."""
+    variance = 0.0
+    for p in sides.platforms:
+        mine = [seen[int(h)] for h in sides.hosts if view.platform_of[h] == p]
+        variance += sum(contrast.estimate.spreads[1].se ** 2 for contrast in mine) / len(mine) ** 2
+    return Estimate(value=estimate.value, spreads=(Spread(math.sqrt(variance), math.inf),), n=estimate.n)
+
+
+def _with_scale(view: View, finding: Finding, sides: Cohorts, seen: dict[int, Contrast]) -> Finding:
+    """Say where the difference in points may be one and the same factor on a higher base risk."""
+    if finding.state != "confirmed" or len(sides.platforms) != 2:
+        return finding
+    ratios = []
+    for p in sides.platforms:
+        mine = [seen[int(h)].arms for h in sides.hosts if view.platform_of[h] == p]
+        ratios.append(pooled_odds_ratio(Arms(*(np.concatenate(parts) for parts in zip(*mine, strict=True)))))
+    if ratios[0] is None or ratios[1] is None:
+        return finding
+    log_ratio = math.log(ratios[0].value / ratios[1].value)
+    half = 1.96 * math.hypot(ratios[0].log_se, ratios[1].log_se)
+    if abs(log_ratio) > half:
+        return finding
+    both = f"{ratios[0].value:.1f} and {ratios[1].value:.1f}"
+    words = f" The odds ratios agree ({both}): latency multiplies a higher base risk."
+    return replace(finding, evidence=finding.evidence + words)

@@ -1,0 +1,165 @@
+"""Server: do the failures come from the server's side?
+
+A union of paths (`server_paths.py`), corrected for their number. To rule the server out takes more than
+their absence: some cohort must be clean all the time, since a fault of the server's hits everybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from analysis import server_paths as paths
+from analysis.comparison import joined_words, points, rate_words, too_short
+from analysis.groups import Bools, sums
+from analysis.holm import bonferroni
+from analysis.model import Check, Finding, Part, State
+from analysis.rates import Rate
+from analysis.server_paths import Path
+from analysis.synchrony import Synchrony
+from analysis.view import LEAST_CHUNKS, View
+
+PRESENT: Final = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clean:
+    """The cohort that fails least, with its limit corrected for the choice."""
+
+    name: str
+    rate: Rate
+    high: float
+
+
+def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Finding:
+    """The union of the paths.
+
+    Args:
+        view: The prepared tables.
+        found: Synchrony of all failures that are the target's (`server_paths.together`).
+        silent: Operations that are never answered: the format's, not an instance's.
+    """
+    ways = [paths.explicit(view), paths.fresh_refusals(view), *paths.limits(view)]
+    synchronous = paths.synchronous(view, found) if found is not None else None
+    instance = paths.instances(view, silent)
+    ways += [way for way in (synchronous, instance, paths.alike(view)) if way is not None]
+    best = min(ways, key=lambda way: (way.p_value, way.name))
+    p_value = bonferroni(best.p_value, len(ways))
+    parts = {way.name: _part(way, view.settings.alpha / len(ways)) for way in ways}
+    clean = cleanest(view)
+    checks = _checks(view, clean, synchronous, instance, silent)
+    held = Finding(
+        state="undecided", effect=best.effect, n=int(view.cells.n.sum()), p_value=p_value, parts=parts, checks=checks
+    )
+    if p_value <= view.settings.alpha:
+        said = " ".join(way.evidence for way in ways if parts[way.name].state == "confirmed")
+        return replace(held, state="confirmed", evidence=said or best.evidence)
+    open_ways = [way for way in ways if way.below is False]
+    if not open_ways and clean is not None and all(check.ok for check in checks):
+        scope = "of any instance" if instance is not None else "of all attempts"
+        words = (
+            f"A cohort was clean all the time ({clean.name}: {rate_words(clean.rate)}), no moment, age or answer "
+            f"{scope} shows more than {points(view.margin)} points."
+        )
+        return replace(held, state="ruled_out", evidence=words)
+    return replace(held, evidence=_why_open(view, open_ways, checks), needs=_needs(open_ways, checks))
+
+
+def cleanest(view: View) -> Clean | None:
+    """The cohort with the lowest limit, of those seen in nearly all minutes; None where no limit is below."""
+    cells = view.compared
+    cohorts: dict[str, Bools] = {}
+    for p, name in enumerate(view.platforms):
+        cohorts[name] = cells.platform == p
+    if len(view.delays_us) > 1:
+        for d, delay in enumerate(view.delays_us):
+            cohorts[f"{delay / 1000:g} ms added"] = cells.delay == d
+        for p, name in enumerate(view.platforms):
+            cohorts[f"{name} without added delay"] = (cells.platform == p) & (cells.delay == 0)
+    if len(view.clients) > 1:
+        for c, name in enumerate(view.clients):
+            cohorts[name] = cells.client == c
+    minutes = len(view.clock.minutes)
+    found = []
+    for name, mask in cohorts.items():
+        mine = cells.where(mask)
+        if len(np.unique(mine.minute)) <= PRESENT * minutes:
+            continue
+        rate = view.rate(mine, mine.residual + mine.explicit + mine.auth_fresh, mine.n)
+        found.append(Clean(name=name, rate=rate, high=rate.interval(1 - 0.05 / len(cohorts))[1]))
+    best = min(found, key=lambda one: (one.high, one.name), default=None)
+    return best if best is not None and best.high < view.margin else None
+
+
+def _part(way: Path, alpha: float) -> Part:
+    if way.p_value <= alpha:
+        return Part(state="confirmed", effect=way.effect, n=way.n, p_value=way.p_value, evidence=way.evidence)
+    state: State = "ruled_out" if way.below else "undecided"
+    return Part(state=state, effect=way.effect, n=way.n, p_value=way.p_value)
+
+
+def _checks(
+    view: View, clean: Clean | None, synchronous: Path | None, instance: Path | None, silent: frozenset[str]
+) -> tuple[Check, ...]:
+    """What ruling the server out rests on."""
+    long_enough = len(view.clock.minutes) >= 2 * LEAST_CHUNKS
+    connects = sums(view.cells.host, np.where(view.connects, view.cells.n, 0), len(view.hosts)).sum()
+    named = int(view.tables.instances["n"].sum()) > 0
+    checks = [
+        Check(
+            name="a clean cohort",
+            ok=clean is not None,
+            detail=f"{clean.name} was clean." if clean else "No cohort is surely below the margin all the time.",
+        ),
+        Check(
+            name="groups to compare",
+            ok=synchronous is not None,
+            detail="Clients that share nothing but the server were compared moment by moment."
+            if synchronous
+            else "There is one host: whether others fail at the same moment cannot be seen.",
+        ),
+        Check(name="long enough", ok=long_enough, detail=f"{len(view.clock.minutes)} minutes."),
+        Check(name="connects seen", ok=bool(connects > 0), detail=f"{int(connects)} connects."),
+        Check(
+            name="hosts meet all instances",
+            ok=not paths.sticky(view),
+            detail="Hosts met all instances that are named." if named else "The server names no instance.",
+        ),
+    ]
+    if silent:
+        # A gap in the server's routing and a slow handler look alike from here.
+        names = joined_words(sorted(silent))
+        checks.append(Check(name="every type answered", ok=False, detail=f"Nobody answers {names}: by whose fault?"))
+    if instance is None and int(view.tables.instances["server_instance"].nunique()) > 1:
+        checks.append(Check(name="instances compared", ok=False, detail="The instances could not be compared."))
+    return tuple(checks)
+
+
+def _why_open(view: View, ways: list[Path], checks: tuple[Check, ...]) -> str:
+    short = too_short(view, view.clock.chunks)
+    said = [way.evidence for way in ways if way.effect is not None and (way.effect.estimate or 0.0) > 0]
+    failed = [check.detail for check in checks if check.ok is not True]
+    return " ".join([*([short[0]] if short else []), *said[:2], *failed]) or "The limits reach across the margin."
+
+
+def _needs(ways: list[Path], checks: tuple[Check, ...]) -> str:
+    needs = []
+    failed = {check.name for check in checks if check.ok is not True}
+    if "long enough" in failed:
+        needs.append(f"A run of at least {2 * LEAST_CHUNKS} minutes.")
+    if "groups to compare" in failed:
+        needs.append("A second host, so that failures at the same moment can be seen.")
+    if "hosts meet all instances" in failed:
+        needs.append("Connections without session affinity, so that every host meets every instance.")
+    if "every type answered" in failed:
+        needs.append("The server's log of the unanswered messages.")
+    if "a clean cohort" in failed:
+        needs.append(
+            "Control probes (tcp, health) from every site, an instance named in the upgrade's response "
+            "(X-Server-Instance), or the server's log: a constant fault looks the same from all clients."
+        )
+    if ways and not needs:
+        needs.append(f"More attempts: {', '.join(way.name for way in ways)} could not be bounded.")
+    return " ".join(needs)

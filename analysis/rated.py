@@ -1,0 +1,58 @@
+"""Claims that are a rate: the worst of several groups by its p-value, and all of them by their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.comparison import rate_effect
+from analysis.holm import bonferroni
+from analysis.model import Finding, Part, State
+from analysis.rates import Rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rated:
+    """Groups' rates held against the margin.
+
+    Attributes:
+        worst: The group with the smallest p-value, by name.
+        highest: The group with the highest upper limit.
+        p_value: Of the worst group, corrected for the number of groups.
+        all_below: Every group's upper limit lies below the margin.
+        finding: Undecided yet, with effect, p-value and parts.
+    """
+
+    worst: str
+    highest: str
+    p_value: float
+    all_below: bool
+    finding: Finding
+
+
+def rated(rates: Mapping[str, Rate], margin: float, *, n: int) -> Rated:
+    """Hold the rates of one or more groups against the margin.
+
+    Args:
+        rates: At least one, by the group's name.
+        margin: The rate that matters.
+        n: Attempts that the claim rests on.
+    """
+    worst = min(rates, key=lambda name: (rates[name].p_above(margin), -(rates[name].estimate or 0.0), name))
+    highest = max(rates, key=lambda name: (rates[name].interval()[1], name))
+    p_value = bonferroni(rates[worst].p_above(margin), len(rates))
+    parts = {name: rate_part(rate, margin) for name, rate in rates.items()}
+    return Rated(
+        worst=worst,
+        highest=highest,
+        p_value=p_value,
+        all_below=all(part.state == "ruled_out" for part in parts.values()),
+        finding=Finding(state="undecided", effect=rate_effect(rates[worst]), n=n, p_value=p_value, parts=parts),
+    )
+
+
+def rate_part(rate: Rate, margin: float) -> Part:
+    """One group's rate as a part of a claim, by its own 95 % interval."""
+    low, high = rate.interval()
+    state: State = "confirmed" if low > margin else "ruled_out" if high < margin else "undecided"
+    return Part(state=state, effect=rate_effect(rate), n=rate.n, p_value=rate.p_above(margin))

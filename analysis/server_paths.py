@@ -1,0 +1,334 @@
+"""The ways in which a failure shows that it comes from the server's side; each is one path of the claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analysis.age_limit import age_limit
+from analysis.comparison import effect_words, rate_effect, rate_words
+from analysis.estimate import Estimate
+from analysis.groups import Bools, Ints, coded, combined, sums
+from analysis.holm import bonferroni
+from analysis.mantel_haenszel import risk_difference
+from analysis.model import Effect
+from analysis.ordinal import ordinal_contrast
+from analysis.probes import probe_rate
+from analysis.rates import Rate
+from analysis.synchrony import Synchrony, synchrony
+from analysis.view import LEAST_CHUNKS, View
+
+# A fault of the server's spares no cohort: the least hit one still has a fifth of the most hit one's rate.
+ALIKE_LEAST: Final = 1 / 5
+# Cohorts with fewer attempts than this say nothing of being spared.
+LEAST_COHORT: Final = 200
+# Clients that fail alike within a factor of two, and many of them: see `alike`.
+SAME_LEAST: Final = 1 / 2
+STICKY: Final = 0.8
+OUTLIER_ALPHA: Final = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Path:
+    """One path of the claim `server`.
+
+    Attributes:
+        name: What it is called in the parts.
+        effect: Its size with its interval.
+        p_value: Against "at most the margin"; 1 where a condition for confirming fails.
+        below: Its upper limit lies below the margin (None: this path cannot say so, and need not).
+        n: Attempts it rests on.
+        evidence: One sentence.
+    """
+
+    name: str
+    effect: Effect | None
+    p_value: float
+    below: bool | None
+    n: int
+    evidence: str
+
+
+def explicit(view: View) -> Path:
+    """The server's own words: error frames, closes, refusals, HTTP 500 and above; seen by everybody alike."""
+    cells = view.cells
+    rate = view.rate(cells, cells.explicit, cells.n, cautious=True)
+    p_value = rate.p_above(view.margin)
+    spared = _spared(view)
+    words = f"The server itself refused or broke {rate_words(rate)} of the attempts"
+    if not spared:
+        words += ", alike for all who asked."
+    else:
+        ordinal = _ordinal(view)
+        p_value = max(p_value, ordinal[0])
+        words += f", but {spared}" + (f"; {ordinal[1]}." if ordinal[1] else ".")
+    return Path(
+        name="explicit answers",
+        effect=rate_effect(rate),
+        p_value=p_value,
+        below=rate.interval()[1] < view.margin,
+        n=rate.n,
+        evidence=words,
+    )
+
+
+def _spared(view: View) -> str:
+    """Who was spared the explicit failures, in words; empty if they met everybody alike."""
+    cells = view.cells
+    hit = sums(cells.host, cells.explicit, len(view.hosts)) > 0
+    if len(view.hosts) > 1 and hit.sum() < 2:
+        return "only one host saw it"
+    looks: tuple[tuple[str, Ints, tuple[str, ...]], ...] = (("platform", cells.platform, view.platforms),)
+    if len(view.hosts) == 1:
+        # One host has no other host to agree with: its clients and delays must agree instead.
+        delays = tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)
+        looks = (("client", cells.client, view.clients), ("delay", cells.delay, delays))
+    for what, group, names in looks:
+        n, x = sums(group, cells.n, len(names)), sums(group, cells.explicit, len(names))
+        used = n >= LEAST_COHORT
+        if used.sum() < 2:
+            continue
+        rate = x[used] / n[used]
+        if rate.min() <= ALIKE_LEAST * rate.max():
+            least = np.array(names)[used][int(np.argmin(rate))]
+            return f"the {what} {least} was nearly spared"
+    return ""
+
+
+def _ordinal(view: View) -> tuple[float, str]:
+    """p-value and words for "a subject's later connects are refused more" (a quota)."""
+    frame = view.tables.subjects
+    host = view.host_codes(frame)
+    known = host >= 0
+    bins = frame["bin"].to_numpy(dtype=np.int64)[known]
+    contrast = ordinal_contrast(
+        host[known],
+        np.unique(bins, return_inverse=True)[1].astype(np.int64),
+        view.clock.chunk(bins * 5),
+        frame["ordinal"].to_numpy(dtype=np.int64)[known],
+        frame["n"].to_numpy(dtype=np.int64)[known],
+        frame["explicit"].to_numpy(dtype=np.int64)[known],
+        chunks=view.clock.chunks,
+    )
+    if contrast is None or contrast.informed < LEAST_CHUNKS:
+        return 1.0, ""
+    value = 100 * contrast.estimate.value
+    return contrast.estimate.p_above(view.margin), f"a user's later connects fail more often ({value:+.1f} points)"
+
+
+def together(view: View, silent: frozenset[str], *, residual_only: bool = False) -> Synchrony | None:
+    """Synchrony of the platforms' failures, or of the hosts' where there is one platform."""
+    frame = view.tables.slots
+    frame = frame[~frame["operation"].isin(silent)]
+    host = view.host_codes(frame)
+    known = host >= 0
+    group = host if len(view.platforms) < 2 else view.platform_of[host]
+    column = "residual" if residual_only else "bad"
+    return synchrony(
+        group[known],
+        frame["slot"].to_numpy(dtype=np.int64)[known],
+        frame["n"].to_numpy(dtype=np.int64)[known],
+        frame[column].to_numpy(dtype=np.int64)[known],
+    )
+
+
+def synchronous(view: View, found: Synchrony) -> Path:
+    """Clients that share nothing but the server fail in the same moments."""
+    low, high = found.interval()
+    groups = "platforms" if len(view.platforms) > 1 else "hosts"
+    effect = Effect(name="synchronous excess", estimate=found.excess, low=low, high=high)
+    return Path(
+        name="failures at the same moments",
+        effect=effect,
+        p_value=found.p_above(view.margin),
+        below=high < view.margin and found.other_attempts >= LEAST_OTHERS,
+        n=int(view.cells.n.sum()),
+        evidence=f"The {groups} fail in the same moments: {effect_words(effect)} of all attempts, in "
+        f"{found.episodes} {'burst' if found.episodes == 1 else 'bursts'} ({found.slot_s} s slots).",
+    )
+
+
+# With fewer attempts of the others in a slot a burst goes unseen, and nothing is ruled out.
+LEAST_OTHERS: Final = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One named instance against the rest.
+
+    Attributes:
+        name: As the server names it.
+        estimate: Difference of risks within host, time and kind; None: never beside another one.
+        own: Its own failure rate.
+    """
+
+    name: str
+    estimate: Estimate | None
+    own: Rate
+
+
+def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
+    """Each instance that the server names against the rest; empty where fewer than two are named.
+
+    Args:
+        view: The prepared tables.
+        silent: Operations that are never answered.
+    """
+    frame = view.tables.instances
+    frame = frame[~frame["operation"].isin(silent) & (view.host_codes(frame) >= 0)]
+    instance, names = coded(frame["server_instance"].astype(str))
+    if len(names) < 2:
+        return []
+    minute = frame["minute"].to_numpy(dtype=np.int64)
+    kind, _ = coded(frame["kind"].astype(str))
+    n, bad = frame["n"].to_numpy(dtype=np.int64), frame["bad"].to_numpy(dtype=np.int64)
+    stratum, _ = combined(view.host_codes(frame), view.clock.bin(minute, view.unit), kind)
+    found = []
+    for code, name in enumerate(names):
+        exposed: Bools = instance == code
+        contrast = risk_difference(
+            stratum,
+            view.clock.chunk(minute),
+            exposed,
+            n,
+            bad,
+            chunks=view.clock.chunks,
+            design_effect=view.attempts_a_connection,
+        )
+        estimate = contrast.estimate if contrast is not None else None
+        if contrast is not None and estimate is not None and contrast.informed < LEAST_CHUNKS:
+            # The server deals connections to instances, so connections are what was randomised: in a run too
+            # short for chunks they alone give the error (method, trap 14).
+            estimate = Estimate(value=estimate.value, spreads=estimate.spreads[1:], n=estimate.n)
+        own = Rate(events=int(bad[exposed].sum()), n=int(n[exposed].sum()), design_effect=view.attempts_a_connection)
+        found.append(Instance(name=str(name), estimate=estimate, own=own))
+    return found
+
+
+def outliers(view: View, silent: frozenset[str]) -> list[str]:
+    """Instances that surely fail more than the others, by more than the margin."""
+    return [
+        one.name
+        for one in instance_contrasts(view, silent)
+        if one.estimate is not None and one.estimate.p_above(view.margin) <= OUTLIER_ALPHA
+    ]
+
+
+def instances(view: View, silent: frozenset[str]) -> Path | None:
+    """The instance that stands out most; None where none were named beside each other."""
+    listed = instance_contrasts(view, silent)
+    compared = [(one, one.estimate) for one in listed if one.estimate is not None]
+    if not compared:
+        return None
+    one, estimate = min(compared, key=lambda pair: (pair[1].p_above(view.margin), -pair[1].value))
+    low, high = estimate.interval()
+    effect = Effect(name="risk difference", estimate=estimate.value, low=low, high=high)
+    below = len(compared) == len(listed) and all(
+        each.interval()[1] < view.margin or member.own.interval()[1] < view.margin for member, each in compared
+    )
+    return Path(
+        name="a named instance",
+        effect=effect,
+        p_value=bonferroni(estimate.p_above(view.margin), len(listed)),
+        below=below,
+        n=estimate.n,
+        evidence=f"Instance {one.name} against the others at the same time: {effect_words(effect)}.",
+    )
+
+
+def sticky(view: View) -> bool:
+    """Whether several instances are known and some host met hardly any but one of them."""
+    frame = view.tables.instances
+    if frame["server_instance"].nunique() < 2:
+        return False
+    shares = frame.groupby(["host", "platform", "server_instance"], observed=True)["n"].sum()
+    by_host = shares.groupby(level=[0, 1])
+    return bool((by_host.max() / by_host.sum() > STICKY).any())
+
+
+def limits(view: View) -> list[Path]:
+    """An age, or an idle time, at which the peer ends sessions."""
+    frame = view.tables.holds
+    host = view.host_codes(frame)
+    frame, host = frame[host >= 0], host[host >= 0]
+    found = []
+    for name, column in (("an age limit", "duration_bin"), ("an idle limit", "idle_bin")):
+        known = frame[column].notna().to_numpy(dtype=np.bool_)
+        if not known.any():
+            continue
+        rows = frame[known]
+        limit = age_limit(
+            host[known],
+            rows["by_peer"].to_numpy(dtype=np.int64),
+            rows["parity"].to_numpy(dtype=np.int64),
+            rows[column].to_numpy(dtype=np.int64),
+            view.clock.chunk(rows["chunk_minute"].to_numpy(dtype=np.int64)),
+            rows["n"].to_numpy(dtype=np.int64),
+        )
+        if limit is None:
+            continue
+        enough = limit.hosts >= min(2, len(view.hosts))
+        what = "of age" if column == "duration_bin" else "idle"
+        found.append(
+            Path(
+                name=name,
+                effect=rate_effect(limit.rate),
+                p_value=limit.p_above(view.margin) if enough else 1.0,
+                below=None,
+                n=limit.rate.n,
+                evidence=f"The peer ends {rate_words(limit.rate)} of the sessions that reach "
+                f"{limit.start_s:g} to {limit.end_s:g} s {what}.",
+            )
+        )
+    return found
+
+
+def fresh_refusals(view: View) -> Path:
+    """Tokens refused long before their expiry: the server's own check fails, not the token."""
+    connects = view.cells.where(view.connects)
+    rate = view.rate(connects, connects.auth_fresh, connects.n, cautious=bool(connects.auth_fresh.any()), census=True)
+    return Path(
+        name="refusals of fresh tokens",
+        effect=rate_effect(rate),
+        p_value=rate.p_above(view.margin),
+        below=rate.n > 0 and rate.interval()[1] < view.margin,
+        n=rate.n,
+        evidence=f"Tokens more than a minute before their expiry are refused in {rate_words(rate)} of the connects.",
+    )
+
+
+def alike(view: View) -> Path | None:
+    """Everybody's sessions fail alike while bare TCP and health requests do not; None without the controls."""
+    cells = view.compared
+    platforms, clients = np.unique(cells.platform), np.unique(cells.client)
+    sites = np.unique(cells.site[cells.site >= 0])
+    hosts = np.unique(cells.host)
+    if len(platforms) < 2 or len(clients) < 2 or len(sites) < 2 or len(hosts) < 4:
+        return None
+    for operation in ("tcp", "health"):
+        for s in sites:
+            if not probe_rate(view, operation=operation, site=view.sites[int(s)]).interval()[1] < view.margin:
+                return None
+    lowest = cells.where(cells.delay == cells.delay.min())
+    groups = ((lowest.platform, platforms), (lowest.client, clients), (lowest.site, sites), (lowest.host, hosts))
+    rates = []
+    for group, members in groups:
+        for member in members:
+            mine = lowest.where(group == member)
+            rates.append(view.rate(mine, mine.residual, mine.n_clean, cautious=True))
+    if any(rate.n == 0 for rate in rates):
+        return None
+    estimates = [rate.estimate or 0.0 for rate in rates]
+    same = min(estimates) > SAME_LEAST * max(estimates)
+    overall = view.rate(lowest, lowest.residual, lowest.n_clean)
+    return Path(
+        name="everybody alike, controls clean",
+        effect=rate_effect(overall),
+        p_value=max(rate.p_above(view.margin) for rate in rates) if same else 1.0,
+        below=None,
+        n=overall.n,
+        evidence=f"Without added delay {rate_words(overall)} of the attempts fail, alike for every platform, client, "
+        "site and host, while bare TCP connects and health requests from every site go well.",
+    )

@@ -1,0 +1,150 @@
+"""The verdict: nine claims, one error rate, and the hypothesis that they join to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import pandas as pd
+
+from analysis.causes import cause_shares
+from analysis.claims.auth import auth
+from analysis.claims.client import client
+from analysis.claims.client_loop import client_loop
+from analysis.claims.format import flagged_by_format, format_, silent_operations
+from analysis.claims.intermittent import intermittent
+from analysis.claims.latency import latency
+from analysis.claims.platform import platform
+from analysis.claims.platform_x_latency import platform_x_latency
+from analysis.claims.server import server
+from analysis.holm import CLAIM_WEIGHTS, weighted_holm
+from analysis.live import live_finding
+from analysis.mitigations import mitigation_effects
+from analysis.model import CLAIMS, Decision, Finding, Hypothesis, Settings, State
+from analysis.server_paths import together
+from analysis.tables import Tables
+from analysis.view import view_of, with_flagged
+
+# The hypothesis says "and not from": each of these confirmed refutes it.
+EXCLUDED: Final = ("server", "auth", "format")
+HOLM_NEEDS: Final = "About a third more data: beyond the margin by itself, not beside the other eight claims."
+
+
+def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decision:
+    """Decide every claim on the runs' small tables.
+
+    Args:
+        tables: As `reduce` makes them; any of them may be empty.
+        settings: Margin, error rate, rehearsal.
+        live: The verdict is watched while the run grows: comparisons by a rule that holds at every minute
+            at once (`live.py`), claims that need hosts or bursts only at the end.
+
+    Returns:
+        Decision: all nine claims, whatever the tables hold; nothing is raised for what is missing.
+    """
+    prepared = view_of(tables, settings)
+    if len(prepared.cells) == 0:
+        return _nothing(tables)
+    flagged = flagged_by_format(prepared)
+    view = with_flagged(prepared, flagged)
+    silent = frozenset(view.operations[code] for code in silent_operations(prepared))
+    bursts = together(view, silent)
+    own = together(view, silent, residual_only=True) if len(view.platforms) > 1 else None
+    findings = {
+        "intermittent": intermittent(view),
+        "latency": latency(view),
+        "platform": platform(view, own),
+        "platform_x_latency": platform_x_latency(view),
+        "client": client(view),
+        "client_loop": client_loop(view),
+        "server": server(view, bursts, silent),
+        "auth": auth(view),
+        "format": format_(view),
+    }
+    if live:
+        findings = {name: live_finding(view, name, finding) for name, finding in findings.items()}
+    claims = _joined(stepped_down(findings, settings.alpha))
+    return Decision(
+        claims=claims,
+        hypothesis=hypothesis(claims),
+        causes=cause_shares(view, bursts, silent),
+        mitigations=mitigation_effects(view),
+        data_quality=_data_quality(tables, live=live),
+    )
+
+
+def _nothing(tables: Tables) -> Decision:
+    """The verdict on no attempts at all."""
+    empty = Finding(state="undecided", evidence="There are no attempts.", needs="A run with attempts.")
+    claims = dict.fromkeys(CLAIMS, empty)
+    return Decision(claims=claims, hypothesis=hypothesis(claims), data_quality=_data_quality(tables, live=False))
+
+
+def stepped_down(findings: dict[str, Finding], alpha: float) -> dict[str, Finding]:
+    """Leave confirmed only what passes the family's weighted Holm step."""
+    p_values = {
+        name: finding.p_value if finding.state == "confirmed" and finding.p_value is not None else 1.0
+        for name, finding in findings.items()
+    }
+    adjusted = weighted_holm(p_values, CLAIM_WEIGHTS)
+    return {
+        name: replace(
+            finding,
+            state="undecided",
+            evidence=f"{finding.evidence} Beside eight other claims that is not enough (p {adjusted[name]:.3f}).",
+            needs=HOLM_NEEDS,
+        )
+        if finding.state == "confirmed" and adjusted[name] > alpha
+        else finding
+        for name, finding in findings.items()
+    }
+
+
+def _joined(claims: dict[str, Finding]) -> dict[str, Finding]:
+    """Latency is what all platforms share: an interaction with a clean platform rules it out."""
+    found = claims["latency"]
+    clean = [name for name, part in found.parts.items() if part.state == "ruled_out"]
+    if claims["platform_x_latency"].state == "confirmed" and clean and found.state == "undecided":
+        words = f"Latency alone does not raise the risk: not so {clean[0]}, and the platforms differ in it."
+        claims = {**claims, "latency": replace(found, state="ruled_out", evidence=words, needs="")}
+    return {name: claims[name] for name in CLAIMS}
+
+
+def hypothesis(claims: dict[str, Finding]) -> Hypothesis:
+    """The client's platform under network latency, intermittently, and not the server, tokens or format.
+
+    Confirmed only if every part is (intersection-union: no correction); refuted by any one part.
+    """
+    states = {name: finding.state for name, finding in claims.items()}
+    against = [
+        f"{name} is ruled out" for name in ("intermittent", "platform_x_latency") if states[name] == "ruled_out"
+    ] + [f"{name} is confirmed" for name in EXCLUDED if states[name] == "confirmed"]
+    if against:
+        return Hypothesis(state="ruled_out", because=tuple(against))
+    missing = [
+        f"{name} is {_word(states[name])}"
+        for name in ("intermittent", "platform_x_latency")
+        if states[name] != "confirmed"
+    ] + [f"{name} is not ruled out" for name in EXCLUDED if states[name] != "ruled_out"]
+    if states["client_loop"] == "confirmed":
+        missing.append("client_loop is confirmed")
+    if missing:
+        return Hypothesis(state="undecided", because=tuple(missing))
+    because = ("intermittent and platform_x_latency are confirmed", "server, auth and format are ruled out")
+    return Hypothesis(state="confirmed", because=because)
+
+
+def _word(state: State) -> str:
+    return state.replace("_", " ")
+
+
+def _data_quality(tables: Tables, *, live: bool) -> tuple[str, ...]:
+    rule = (
+        "Watched while it grows: comparisons by a confidence sequence over minutes, so far; "
+        "platform, interaction and server at the end only."
+    )
+    notes = [*tables.notes, *([rule] if live else [])]
+    missing = tables.totals["seq_missing"].sum() if len(tables.totals) else 0
+    if not pd.isna(missing) and int(missing) and not any("missing" in note for note in notes):
+        notes.append(f"{int(missing)} rows are missing.")
+    return tuple(notes)

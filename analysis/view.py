@@ -1,0 +1,279 @@
+"""The tables as arrays, prepared once and read by every claim: who, when in which chunk, and counts.
+
+A *host* here is one machine under one platform label: a machine that runs two cohorts is two hosts, and
+still only one a side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from analysis.groups import Bools, Floats, Ints, coded, coded_pair, combined
+from analysis.model import Settings
+from analysis.rates import LEAST_CLUSTERS, Rate, clustered_rate, worst_design_effect
+from analysis.tables import Tables
+
+# Chunks are the sample behind every comparison: twenty are plenty, five are the fewest that count.
+MOST_CHUNKS: Final = 20
+LEAST_CHUNKS: Final = 5
+CHUNK_MINUTES: Final = 2
+# Strata of time: the finest unit that leaves this many connections in a stratum.
+TIME_UNITS: Final = (1, 2, 5, 10)
+CONNECTIONS_A_STRATUM: Final = 8
+COUNTS: Final = (
+    "n",
+    "connections",
+    "bad",
+    "timeouts",
+    "client_loop",
+    "any_lag_bad",
+    "lag_null",
+    "auth",
+    "auth_fresh",
+    "format",
+    "explicit",
+    "residual",
+    "n_clean",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """The minutes in which anything was attempted, cut into contiguous chunks.
+
+    Attributes:
+        minutes: (minutes,) sorted.
+        chunks: Their number of pieces: one per two minutes, at least 2 and at most 20.
+    """
+
+    minutes: Ints
+
+    @property
+    def chunks(self) -> int:
+        """The number of contiguous pieces."""
+        return int(np.clip(len(self.minutes) // CHUNK_MINUTES, 2, MOST_CHUNKS))
+
+    def rank(self, minutes: Ints) -> Ints:
+        """Place of each minute among those with attempts (the nearest later one, if it has none itself)."""
+        last = max(0, len(self.minutes) - 1)
+        return np.minimum(np.searchsorted(self.minutes, minutes), last).astype(np.int64)
+
+    def chunk(self, minutes: Ints) -> Ints:
+        """Chunk of each minute, from 0."""
+        return self.rank(minutes) * self.chunks // max(1, len(self.minutes))
+
+    def bin(self, minutes: Ints, unit: int) -> Ints:
+        """Stratum of time of each minute: `unit` minutes, none across two chunks."""
+        chunk = self.chunk(minutes)
+        start = -(-chunk * len(self.minutes) // self.chunks)
+        return chunk * (len(self.minutes) + 1) + (self.rank(minutes) - start) // unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """Table G1 as arrays, each (rows,): codes from 0 for who and how, and counts (see `Tables.cells`)."""
+
+    host: Ints
+    platform: Ints
+    site: Ints
+    minute: Ints
+    client: Ints
+    delay: Ints
+    kind: Ints
+    operation: Ints
+    preface: Ints
+    expired: Ints
+    n: Ints
+    connections: Ints
+    bad: Ints
+    timeouts: Ints
+    client_loop: Ints
+    any_lag_bad: Ints
+    lag_null: Ints
+    auth: Ints
+    auth_fresh: Ints
+    format: Ints
+    explicit: Ints
+    residual: Ints
+    n_clean: Ints
+
+    def where(self, mask: Bools) -> Cells:
+        """The rows of the mask."""
+        return Cells(**{one.name: getattr(self, one.name)[mask] for one in fields(self)})
+
+    def __len__(self) -> int:
+        return len(self.n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Everything the claims read.
+
+    Attributes:
+        settings: What was decided before the data were looked at.
+        tables: As reduced.
+        clock: Minutes and chunks.
+        cells: First tries without mitigation.
+        hosts: (host, platform) of each host code.
+        platforms: Of each platform code.
+        sites: Of each site code; -1 is unknown.
+        clients: "library/event loop" of each client code.
+        delays_us: Of each delay code, ascending.
+        operations: Of each operation code.
+        kinds: Of each kind code: connect, exchange.
+        flagged: (cells,) rows that a deterministic fault of the format explains; they leave the comparisons.
+    """
+
+    settings: Settings
+    tables: Tables
+    clock: Clock
+    cells: Cells
+    hosts: tuple[tuple[str, str], ...]
+    platforms: tuple[str, ...]
+    sites: tuple[str, ...]
+    clients: tuple[str, ...]
+    delays_us: tuple[int, ...]
+    operations: tuple[str, ...]
+    kinds: tuple[str, ...]
+    flagged: Bools
+
+    @property
+    def margin(self) -> float:
+        """The equivalence margin, an absolute difference of risks."""
+        return self.settings.margin
+
+    @cached_property
+    def platform_of(self) -> Ints:
+        """(hosts,) platform code of each host."""
+        index = {name: code for code, name in enumerate(self.platforms)}
+        return np.array([index[platform] for _, platform in self.hosts], dtype=np.int64)
+
+    @cached_property
+    def base_rtt_s(self) -> Floats:
+        """(hosts,) median round trip without the tester's own delay; nan: unknown."""
+        return self.by_host(self.tables.base_rtt, "base_rtt_s")
+
+    @cached_property
+    def compared(self) -> Cells:
+        """The cells that comparisons use: without what the format explains, and with measurable loops."""
+        return self.cells.where(~self.flagged & (self.cells.n_clean > 0))
+
+    @cached_property
+    def connects(self) -> Bools:
+        """(cells,) whether the attempts are connects."""
+        return np.array([kind == "connect" for kind in self.kinds], dtype=np.bool_)[self.cells.kind]
+
+    @cached_property
+    def unit(self) -> int:
+        """Minutes of a stratum of time: from connections, so that writing rows twice changes nothing."""
+        cells = self.compared
+        for unit in TIME_UNITS:
+            _, strata = self.strata(cells, unit=unit)
+            if strata and cells.connections.sum() / strata >= CONNECTIONS_A_STRATUM:
+                return unit
+        return TIME_UNITS[-1]
+
+    @cached_property
+    def attempts_a_connection(self) -> float:
+        """Mean attempts that share a connection, an operation and a minute: they share its fate."""
+        return max(1.0, float(self.cells.n.sum()) / max(1.0, float(self.cells.connections.sum())))
+
+    def strata(self, cells: Cells, *keys: Ints, unit: int | None = None) -> tuple[Ints, int]:
+        """Host x time x client x kind (x more keys), and their number."""
+        when = self.clock.bin(cells.minute, unit or self.unit)
+        return combined(cells.host, when, cells.client, cells.kind, *keys)
+
+    def by_host(self, frame: pd.DataFrame, column: str) -> Floats:
+        """One number a host from a frame with `host` and `platform`; nan where it has none."""
+        found = {
+            (str(host), str(platform)): value
+            for host, platform, value in zip(frame["host"], frame["platform"], frame[column], strict=True)
+        }
+        values = [found.get(name) for name in self.hosts]
+        return np.array([np.nan if pd.isna(value) else float(value) for value in values], dtype=np.float64)
+
+    def host_codes(self, frame: pd.DataFrame) -> Ints:
+        """Host code of each row of a frame; -1: a host without any attempt."""
+        index = {name: code for code, name in enumerate(self.hosts)}
+        pairs = zip(frame["host"].astype(str), frame["platform"].astype(str), strict=True)
+        return np.array([index.get(pair, -1) for pair in pairs], dtype=np.int64)
+
+    def rate(self, cells: Cells, events: Ints, n: Ints, *, census: bool = False, cautious: bool = False) -> Rate:
+        """The rate of events among n with the design effect of minutes and of host-minutes.
+
+        Args:
+            cells: The rows' places.
+            events: (rows,).
+            n: (rows,).
+            census: The events carry their cause: with none of them there is no burst to fear (deff 1, where
+                otherwise none of a connection's attempts fail on their own; the worst case in a short run).
+            cautious: Take the worst case for the design effect even where the data show a smaller one.
+        """
+        minute = self.clock.rank(cells.minute)
+        host_minute, clusters = combined(cells.host, minute)
+        worst = worst_design_effect(float(n.sum()) / max(1, clusters))
+        long_enough = len(self.clock.minutes) >= LEAST_CLUSTERS
+        empty = (1.0 if census else self.attempts_a_connection) if not events.any() and long_enough else worst
+        return clustered_rate(
+            events,
+            n,
+            minute,
+            host_minute,
+            empty_design_effect=empty,
+            least_design_effect=worst if cautious else 1.0,
+        )
+
+
+def view_of(tables: Tables, settings: Settings) -> View:
+    """Prepare the tables; nothing is flagged yet (`with_flagged`)."""
+    frame = tables.cells
+    frame = frame[(frame["mitigation"] == "none") & (frame["n"] > 0)]
+    host, hosts = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
+    platform, platforms = coded(frame["platform"].astype(str))
+    site, sites = coded(frame["site"])
+    client, clients = coded(frame["client"].astype(str) + "/" + frame["event_loop"].astype(str))
+    delay, delays = coded(frame["delay_us"])
+    kind, kinds = coded(frame["kind"].astype(str))
+    operation, operations = coded(frame["operation"].astype(str))
+    cells = Cells(
+        host=host,
+        platform=platform,
+        site=site,
+        minute=_whole(frame["minute"]),
+        client=client,
+        delay=delay,
+        kind=kind,
+        operation=operation,
+        preface=_whole(frame["preface"]),
+        expired=_whole(frame["token_expired"]),
+        **{name: _whole(frame[name]) for name in COUNTS},
+    )
+    return View(
+        settings=settings,
+        tables=tables,
+        clock=Clock(minutes=np.unique(cells.minute)),
+        cells=cells,
+        hosts=hosts,
+        platforms=platforms,
+        sites=sites,
+        clients=clients,
+        delays_us=tuple(int(one) for one in delays),
+        operations=operations,
+        kinds=kinds,
+        flagged=np.zeros(len(cells), dtype=np.bool_),
+    )
+
+
+def with_flagged(view: View, flagged: Bools) -> View:
+    """The same view with rows that the format explains taken out of the comparisons."""
+    return replace(view, flagged=flagged)
+
+
+def _whole(values: pd.Series[Any]) -> Ints:
+    filled: Ints = values.fillna(0).to_numpy().astype(np.int64)
+    return filled
