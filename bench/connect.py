@@ -1,0 +1,20 @@
+"""Connect, welcome, close, again, on one core: `python -m bench.connect`."""
+
+from __future__ import annotations
+
+from bench.arena import arguments, medians, table
+
+NAMES = ("websocket-client", "websockets-gevent")
+
+
+def main() -> None:
+    options = arguments(__doc__, seconds=3.0, users=50, names=NAMES)
+    names = ["naive", *options.names]
+    found = medians(
+        names, "connect", "connects_per_core_s", seconds=options.seconds, rounds=options.rounds, users=options.users
+    )
+    table(found, "per core s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""One contestant of a bench in a process of its own: `python -m bench.contestants NAME JOB PORT SECONDS USERS`.
+
+It runs a Locust user class on Locust's local runner for so many seconds after everybody has connected,
+and prints what it did as one JSON line. `naive` is the user that anyone would write; the others are
+wsoak's users with a client and with or without recording. What was done is divided by the CPU time that
+it took (a core's second), so that other work on the machine does not count as slowness.
+"""
+
+from __future__ import annotations
+
+from locust import User, task
+from locust.env import Environment
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+import websocket
+from gevent.threadpool import ThreadPool
+
+from attempts.recorder import Recorder
+from attempts.schema import Attempt, ConnectionFacts, WorkerFacts
+from attempts.spool import FLUSH_S, Spool
+from scenarios.clients import Services, run_connection
+from scenarios.clock import Clock
+from scenarios.plan import ConnectionPlan, Setting, Target
+from scenarios.screen import show
+from scenarios.vitals import GeventWatch, Vitals
+
+PING = '{"type":"ping"}'
+WORKER = WorkerFacts("bench", "w0", "Linux", "", "3.11", "host", None, False)
+
+# name -> (client, whether rows are recorded)
+OURS = {
+    "websocket-client": ("websocket-client", True),
+    "websocket-client, not recorded": ("websocket-client", False),
+    "websockets-gevent": ("websockets-gevent", True),
+    "websockets-gevent, not recorded": ("websockets-gevent", False),
+}
+
+
+def naive_user(job: str, port: int, counts: dict[str, int]) -> type[User]:
+    """The Locust user that anyone would write."""
+    url = f"ws://127.0.0.1:{port}/ws"
+
+    class Naive(User):
+        def connect(self) -> websocket.WebSocket:
+            started = time.perf_counter()
+            ws = websocket.create_connection(url, timeout=10)
+            ws.recv()
+            self.fire("WS", "connect", started)
+            counts["connects"] += 1
+            return ws
+
+        def fire(self, kind: str, name: str, started: float) -> None:
+            self.environment.events.request.fire(
+                request_type=kind,
+                name=name,
+                response_time=(time.perf_counter() - started) * 1000,
+                response_length=0,
+                exception=None,
+                context={},
+            )
+
+        def on_start(self) -> None:
+            if job != "connect":
+                self.ws = self.connect()
+
+        @task
+        def work(self) -> None:
+            if job == "connect":
+                self.connect().close()
+            elif job == "hold":
+                gevent.sleep(3600)
+            else:
+                started = time.perf_counter()
+                self.ws.send(PING)
+                self.ws.recv()
+                self.fire("WSX", "ping", started)
+                counts["exchanges"] += 1
+
+    return Naive
+
+
+class Unrecorded:
+    """A recorder that keeps nothing."""
+
+    def connection(self, facts: ConnectionFacts) -> int:
+        return 0
+
+    def write(self, attempt: Attempt) -> None:
+        pass
+
+
+def our_user(
+    name: str, job: str, port: int, counts: dict[str, int], folder: Path
+) -> tuple[type[User], Callable[[], None]]:
+    """Our user, with all that a worker has around it; and what ends it."""
+    client, is_recorded = OURS[name]
+    clock = Clock.now()
+    vitals = Vitals(unix_us=clock.micros, open_connections=lambda: 0, greenlets=lambda: 0)
+    spool = Spool(folder)
+    recorder = Recorder(spool, WORKER)
+    events: dict[str, Any] = {}
+
+    def seen(_: ConnectionPlan, attempt: Attempt) -> None:
+        counts["connects" if attempt.kind == "connect" else "exchanges"] += 1
+        show(events["request"], attempt)
+
+    services = Services(
+        recorder=recorder if is_recorded else Unrecorded(),
+        clock=clock,
+        lag=vitals.lag,
+        cpu=lambda: vitals.cpu,
+        on_attempt=seen,
+    )
+    target = Target(scheme="ws", host="127.0.0.1", port=port)
+    settings: dict[str, Setting] = {"operations": {"ping": 1.0}, "pace_s": 0.0, "churn_exchanges": 0}
+    scenario = {"exchange": "steady", "connect": "churn", "hold": "idle"}[job]
+    if job == "hold":
+        settings["heartbeat_s"] = 3600.0
+    failed: list[BaseException] = []
+    watch = GeventWatch(vitals, recorder.health, failed=failed.append)
+    disk = ThreadPool(1)
+
+    def keep_flushing() -> None:
+        while True:
+            gevent.sleep(FLUSH_S)
+            disk.apply(spool.flush)
+
+    flusher = gevent.spawn(keep_flushing)
+    numbers = iter(range(1 << 60))
+
+    class Ours(User):
+        @task
+        def live(self) -> None:
+            events["request"] = self.environment.events.request
+            while not services.stop:
+                number = next(numbers)
+                plan = ConnectionPlan(
+                    user=number,
+                    connection=number,
+                    scenario=scenario,
+                    scheduled_at=clock.micros(time.perf_counter()),
+                    subject="bench",
+                    seed=number,
+                    settings=settings,
+                    client=client,
+                    token_transport="header",
+                )
+                run_connection(plan, target, services)
+
+    def end() -> None:
+        services.stop.give()
+        watch.stop()
+        flusher.kill()
+        disk.apply(spool.close)
+        if failed or not services.tally.balanced:
+            raise SystemExit(f"the bench is wrong: {failed}, {services.tally}")
+
+    return Ours, end
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+def main() -> None:
+    name, job, port, seconds, users = sys.argv[1:]
+    counts = {"connects": 0, "exchanges": 0}
+    with tempfile.TemporaryDirectory() as folder:
+        end: Callable[[], None]
+        if name == "naive":
+            user, end = naive_user(job, int(port), counts), lambda: None
+        else:
+            user, end = our_user(name, job, int(port), counts, Path(folder))
+        environment = Environment(user_classes=[user])
+        runner = environment.create_local_runner()
+        before = resident_bytes()
+        runner.start(int(users), spawn_rate=int(users))
+        while counts["connects"] < int(users):
+            gevent.sleep(0.05)
+        gevent.sleep(0.5)
+        after = resident_bytes()
+        started, cpu = time.perf_counter(), time.process_time()
+        first = dict(counts)
+        gevent.sleep(float(seconds))
+        took = time.perf_counter() - started
+        used_s = time.process_time() - cpu
+        did = {f"{k}_per_core_s": (counts[k] - first[k]) / used_s for k in counts}
+        end()
+        print(
+            json.dumps({"name": name, **did, "cpu": used_s / took, "bytes_per_user": (after - before) / int(users)}),
+            flush=True,
+        )
+        runner.quit()
+
+
+if __name__ == "__main__":
+    main()
