@@ -30,6 +30,7 @@ import msgspec
 from scenarios.delay_line import LineQuality
 from scenarios.descriptors import raise_descriptor_limit
 from scenarios.errors import ConfigError
+from scenarios.priority import raise_priority
 from scenarios.relay_server import PROMISE_S, Relay, Report, split_authority
 
 EXIT_USAGE: Final = 2
@@ -160,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         raise_descriptor_limit()
+        raise_priority()
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             report = runner.run(run(options))
     except ConfigError as refusal:
