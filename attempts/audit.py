@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +58,16 @@ def worker_rows(stored: Stored, rows_written: Mapping[str, int | None]) -> tuple
     )
 
 
+def runs_of(numbers: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of consecutive numbers; the numbers in any order."""
+    if len(numbers):
+        unique = np.unique(numbers)
+        breaks = np.flatnonzero(np.diff(unique) > 1)
+        firsts = unique[np.concatenate(([0], breaks + 1))]
+        lasts = unique[np.concatenate((breaks, [len(unique) - 1]))]
+        yield from zip(firsts.tolist(), lasts.tolist(), strict=True)
+
+
 def _count_batch(batch: pa.RecordBatch, stored: Stored) -> None:
     stored.rows += batch.num_rows
     for entry in pc.value_counts(_dictionary(batch.column("outcome")).dictionary_decode()).to_pylist():
@@ -66,7 +76,7 @@ def _count_batch(batch: pa.RecordBatch, stored: Stored) -> None:
     codes = workers.indices.to_numpy()
     seqs = batch.column("seq").to_numpy()
     for code, worker in enumerate(workers.dictionary.to_pylist()):
-        _count_worker(worker, np.sort(seqs[codes == code]), stored)
+        _count_worker(worker, seqs[codes == code], stored)
 
 
 def _count_worker(worker: str, seqs: npt.NDArray[np.int64], stored: Stored) -> None:
@@ -74,11 +84,8 @@ def _count_worker(worker: str, seqs: npt.NDArray[np.int64], stored: Stored) -> N
         return
     unique = np.unique(seqs)
     doubled = len(seqs) - len(unique)
-    breaks = np.flatnonzero(np.diff(unique) > 1)
-    firsts = unique[np.concatenate(([0], breaks + 1))]
-    lasts = unique[np.concatenate((breaks, [len(unique) - 1]))]
     known = stored.seqs.setdefault(worker, Intervals())
-    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+    for first, last in runs_of(unique):
         doubled += known.add(first, last)
     stored.doubled[worker] = stored.doubled.get(worker, 0) + doubled
 

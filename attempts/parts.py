@@ -1,9 +1,9 @@
 """A folder of Parquet files that knows which segments it holds.
 
-Theory of operation. Every file carries in its metadata the segments whose rows it holds, so "is this
-segment stored?" is answered by the very rename that stored it: there is no second file to keep in step,
-and a crash at any moment leaves either the segment or its rows, or both and the knowledge that they are
-the same. Files are written under a temporary name, synced, read back and compared, then renamed.
+Theory of operation. Every file carries in its metadata which rows it holds and from which segments, so
+"is this row stored?" is answered by the very rename that stored it: there is no second file to keep in
+step, and a crash at any moment leaves either the segment or its rows, or both and the knowledge that they
+are the same. Files are written under a temporary name, synced, read back and compared, then renamed.
 
     part-00007.parquet   as segments came in
     rows-00000.parquet   several parts joined, when the run is over
@@ -48,12 +48,14 @@ class Ledger:
 
     Attributes:
         segments: By worker, the numbers of its segments.
+        rows: By worker, the `seq` of its rows.
         rows_written: By worker that ended, how many rows it wrote in all.
         dropped_bytes: Of those segments, what could not be read.
         problems: Sentences about rows of those segments that are lost.
     """
 
     segments: dict[str, Intervals] = field(default_factory=dict)
+    rows: dict[str, Intervals] = field(default_factory=dict)
     rows_written: dict[str, int] = field(default_factory=dict)
     dropped_bytes: int = 0
     problems: list[str] = field(default_factory=list)
@@ -76,25 +78,27 @@ class Ledger:
 
     def add(self, other: Ledger) -> None:
         """Note all that `other` notes."""
-        for worker, runs in other.segments.items():
-            mine = self.segments.setdefault(worker, Intervals())
-            for run in runs:
-                mine.add(run.first, run.last)
+        for mine, others in ((self.segments, other.segments), (self.rows, other.rows)):
+            for worker, runs in others.items():
+                known = mine.setdefault(worker, Intervals())
+                for run in runs:
+                    known.add(run.first, run.last)
         self.rows_written |= other.rows_written
         self.dropped_bytes += other.dropped_bytes
         self.problems += other.problems
 
     def encoded(self) -> bytes:
         """As the value of a file's metadata."""
-        segments = {worker: [tuple(run) for run in runs] for worker, runs in self.segments.items()}
-        return msgspec.json.encode({**vars(self), "segments": segments})
+        sets = {name: {w: list(runs) for w, runs in vars(self)[name].items()} for name in ("segments", "rows")}
+        return msgspec.json.encode(vars(self) | sets)
 
     @classmethod
     def decoded(cls, data: bytes) -> Ledger:
         """From the value of a file's metadata."""
         entries: dict[str, Any] = msgspec.json.decode(data)
-        segments = {worker: Intervals(runs) for worker, runs in entries.pop("segments").items()}
-        return cls(segments=segments, **entries)
+        for name in ("segments", "rows"):
+            entries[name] = {worker: Intervals(runs) for worker, runs in entries[name].items()}
+        return cls(**entries)
 
 
 class PartFolder:

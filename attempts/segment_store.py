@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -13,10 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attempts import audit
+from attempts.audit import runs_of
 from attempts.frames import NotASegment, Segment, read_segment
-from attempts.locks import lock_while_open
+from attempts.intervals import Intervals
 from attempts.parts import Ledger, PartFolder
-from attempts.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, segments, sync_folder
+from attempts.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, seal_abandoned, segments, sync_folder
 from attempts.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table
 from attempts.truth import store_truth
 
@@ -81,7 +83,7 @@ class Store:
         for name, path in segments(self._spool):
             if path.suffix != OPEN_SUFFIX:
                 continue
-            if _seal(path):
+            if seal_abandoned(path):
                 self.problems.pop(path.name, None)
             else:
                 self.problems[path.name] = (
@@ -96,10 +98,14 @@ class Store:
         for name, path in batch:
             try:
                 segment = self._read(name, path)
-                if not self._attempts.ledger.holds(name):
-                    table, lost_rows = attempts_table(segment)
+                table, lost_rows = attempts_table(self._new_rows(segment, rows_ledger))
+                is_known = self._attempts.ledger.holds(name)
+                is_end_new = segment.rows_written is not None and name.worker not in self._attempts.ledger.rows_written
+                if table.num_rows or is_end_new or not is_known:
                     rows.append(table)
-                    _note(rows_ledger, name, segment, lost_rows)
+                    _note(rows_ledger, name, table, segment)
+                if not is_known:
+                    _note_losses(rows_ledger, name, segment, lost_rows)
                 if not self._health.ledger.holds(name) and segment.health:
                     vitals.append(health_table(segment))
                     vitals_ledger.add_segment(name)
@@ -107,7 +113,7 @@ class Store:
                 self.problems[path.name] = f"Segment {path.name} was not stored: it {problem}."
                 continue
             self.problems.pop(path.name, None)
-            done.append((path, segment.damaged_bytes > 0))
+            done.append((path, segment.damaged_bytes > 0 or lost_rows > 0))
         if vitals:
             self._health.add(vitals, vitals_ledger)
         if rows:
@@ -124,6 +130,19 @@ class Store:
         if segment.worker is not None and run_id is not None and segment.worker.run_id != run_id:
             raise NotASegment(f"belongs to run {segment.worker.run_id}, and this folder is run {run_id}")
         return segment
+
+    def _new_rows(self, segment: Segment, batch: Ledger) -> Segment:
+        """The segment without the rows that are stored already or are in this batch.
+
+        A segment may come a second time: a store was killed, an acknowledgement was lost, somebody
+        collected a copy.
+        """
+        worker = segment.worker.worker if segment.worker is not None else ""
+        known = [ledger.rows[worker] for ledger in (self._attempts.ledger, batch) if worker in ledger.rows]
+        if not known:
+            return segment
+        new = [row for row in segment.attempts if not any(row.seq in rows for rows in known)]
+        return dataclasses.replace(segment, attempts=new)
 
     def _remove(self, path: Path, *, keep: bool) -> None:
         """Take a stored segment out of the spool. A damaged one is kept for people, out of the way."""
@@ -171,30 +190,18 @@ def _batches(sealed: list[tuple[SegmentName, Path]]) -> Iterator[list[tuple[Segm
         yield batch
 
 
-def _seal(path: Path) -> bool:
-    """Seal an open segment; False if its writer lives.
-
-    Where the sealed one is there already, it came complete by another way, and the open one is a part of it.
-    """
-    sealed = path.with_suffix(SEALED_SUFFIX)
-    with open(path, "rb") as file:
-        if os.name != "nt" and not lock_while_open(file):
-            return False
-    try:
-        if sealed.exists():
-            path.unlink()
-        else:
-            os.replace(path, sealed)
-    except PermissionError:  # Windows: a file that its writer holds open cannot be renamed
-        return False
-    return True
-
-
-def _note(ledger: Ledger, name: SegmentName, segment: Segment, lost_rows: int) -> None:
-    """Enter a segment in the ledger, with what of it could not be read."""
+def _note(ledger: Ledger, name: SegmentName, table: pa.Table, segment: Segment) -> None:
+    """Enter a segment and its rows in the ledger."""
     ledger.add_segment(name)
+    rows = ledger.rows.setdefault(name.worker, Intervals())
+    for first, last in runs_of(table.column("seq").to_numpy()):
+        rows.add(first, last)
     if segment.rows_written is not None:
         ledger.rows_written[name.worker] = segment.rows_written
+
+
+def _note_losses(ledger: Ledger, name: SegmentName, segment: Segment, lost_rows: int) -> None:
+    """Enter what of a segment could not be read."""
     ledger.dropped_bytes += segment.torn_bytes + segment.damaged_bytes
     if segment.torn_bytes:
         ledger.problems.append(f"Segment {name} was cut short in its last {segment.torn_bytes} bytes; these are lost.")

@@ -271,3 +271,22 @@ def segments(folder: Path) -> Iterator[tuple[SegmentName, Path]]:
     """The segment files of a spool folder, by worker and number; sealed and open ones."""
     found = ((parse_segment_name(path.name), path) for path in folder.iterdir())
     yield from sorted((name, path) for name, path in found if name is not None)
+
+
+def seal_abandoned(path: Path) -> bool:
+    """Seal the open segment of a process that is gone; False if its writer lives.
+
+    Where the sealed one is there already, it came complete by another way, and the open one is a part of it.
+    """
+    sealed = path.with_suffix(SEALED_SUFFIX)
+    with open(path, "rb") as file:
+        if os.name != "nt" and not lock_while_open(file):
+            return False
+    try:
+        if sealed.exists():
+            path.unlink()
+        else:
+            os.replace(path, sealed)
+    except PermissionError:  # Windows: a file that its writer holds open cannot be renamed
+        return False
+    return True

@@ -136,6 +136,26 @@ def test_segment_that_arrives_again_is_not_stored_twice(tmp_path: Path) -> None:
     assert not segment.exists()
 
 
+def test_longer_copy_of_a_stored_segment_brings_only_its_new_rows(tmp_path: Path) -> None:
+    """Somebody collected a segment while its worker still wrote it."""
+    spool = Spool(tmp_path / "worker")
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    (tmp_path / "run" / "spool").mkdir(parents=True)
+    copy = tmp_path / "run" / "spool" / "w0-000000.spool"
+    for rows in (2, 3):
+        for _ in range(rows):
+            recorder.write(exchange(facts))
+        spool.flush()
+        shutil.copy(tmp_path / "worker" / "w0-000000.open", copy)
+        store_all(tmp_path / "run")
+    spool.close()
+    shutil.copy(tmp_path / "worker" / "w0-000000.spool", copy)
+    summary = store_all(tmp_path / "run")
+    assert [row["seq"] for row in rows_of(tmp_path / "run")] == [0, 1, 2, 3, 4]
+    assert summary["problems"] == []
+
+
 def test_small_parts_are_joined_in_order_of_time(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for n in range(3):
@@ -254,6 +274,7 @@ def test_rows_whose_facts_are_damaged_are_missing_and_said(tmp_path: Path) -> No
     assert summary["rows_stored"] == 0
     assert summary["missing_rows"] == 3
     assert any("3 rows have lost the facts of their connection" in problem for problem in summary["problems"])
+    assert (tmp_path / "damaged" / segment.name).exists()
 
 
 @pytest.mark.parametrize(
