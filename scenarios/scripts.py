@@ -8,6 +8,7 @@ of its steps.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
@@ -23,6 +24,8 @@ from scenarios.steps import PROTOCOL_PING, Exchange, Hold, Result, Script, Step,
 WARMUP_FACTOR: Final = 3.0
 # How much longer every wait is in the arm `longer_budget`.
 LONGER_FACTOR: Final = 3.0
+# Requests that are drawn at once: enough for any weights that matter.
+DECK: Final = 64
 MITIGATIONS: Final = ("none", "retry", "warmup", "verify_state", "longer_budget")
 
 
@@ -78,26 +81,29 @@ class Context(NamedTuple):
     Attributes:
         ready_at: When the session became ready.
         end_at: When it is planned to close.
-        rng: This connection's own randomness.
+        seed: Of this connection's own randomness.
         identified: An operation whose reply names the request (see `TargetProtocol`).
     """
 
     settings: ScriptSettings
     ready_at: float
     end_at: float
-    rng: random.Random
+    seed: int
     identified: str | None
 
 
-def _drawn(operations: dict[str, float], size: int, rng: random.Random) -> Iterator[Exchange]:
-    """Requests at random by weight. Steps without a schedule are made once and used again."""
-    steps = [Exchange(name, size=size) for name in operations]
-    weights = list(operations.values())
-    if len(steps) == 1:
-        while True:
-            yield steps[0]
-    while True:
-        yield from rng.choices(steps, weights, k=256)
+def _drawn(operations: dict[str, float], c: Context) -> Iterator[Exchange]:
+    """Requests at random by weight: a drawn deck, again and again.
+
+    A generator of random numbers would be kept for the life of a session, at 2.5 KB each.
+    """
+    steps = [Exchange(name, size=c.settings.size) for name in operations]
+    return itertools.cycle(random.Random(c.seed).choices(steps, list(operations.values()), k=DECK))
+
+
+def _first_start(c: Context) -> float:
+    """A random moment within the first pace, so that sessions which began together do not go in step."""
+    return c.ready_at + random.Random(c.seed).uniform(0.0, c.settings.pace_s)
 
 
 def _paced(c: Context, requests: Iterator[Exchange], period_s: float, *, first: float) -> Script:
@@ -114,7 +120,7 @@ def _paced(c: Context, requests: Iterator[Exchange], period_s: float, *, first: 
         step = next(requests)
         if lagging and c.identified:
             step = Exchange(c.identified, size=step.size)
-        if period_s > 0:
+        if period_s:
             start = pacing.next_start(now)
             if start.scheduled_at >= c.end_at:
                 break
@@ -127,8 +133,8 @@ def _paced(c: Context, requests: Iterator[Exchange], period_s: float, *, first: 
 def steady(c: Context) -> Script:
     """Connect once, then exchanges at a pace; the first at a random moment within the pace."""
     s = c.settings
-    requests = _drawn(s.operations, s.size, c.rng)
-    first = c.ready_at + c.rng.uniform(0.0, s.pace_s)
+    requests = _drawn(s.operations, c)
+    first = _first_start(c)
     if s.in_flight == 1:
         yield from _paced(c, requests, s.pace_s, first=first)
         return
@@ -143,23 +149,22 @@ def steady(c: Context) -> Script:
 
 def churn(c: Context) -> Script:
     """A few exchanges, one after the other, then close."""
-    requests = _drawn(c.settings.operations, c.settings.size, c.rng)
+    requests = _drawn(c.settings.operations, c)
     for _ in range(c.settings.churn_exchanges):
         yield next(requests)
 
 
 def idle(c: Context) -> Script:
     """Hold; a heartbeat now and then."""
-    beat = _drawn({"heartbeat": 1.0}, 0, c.rng)
+    beat = itertools.repeat(Exchange("heartbeat"))
     first = c.ready_at + c.settings.heartbeat_s
     yield from _paced(c, beat, c.settings.heartbeat_s, first=first)
 
 
 def agent(c: Context) -> Script:
     """Run the agent at a pace and expect its events, in order."""
-    requests = _drawn({"start_agent": 1.0}, c.settings.size, c.rng)
-    first = c.ready_at + c.rng.uniform(0.0, c.settings.pace_s)
-    yield from _paced(c, requests, c.settings.pace_s, first=first)
+    requests = itertools.repeat(Exchange("start_agent", size=c.settings.size))
+    yield from _paced(c, requests, c.settings.pace_s, first=_first_start(c))
 
 
 def auth_probe(c: Context) -> Script:

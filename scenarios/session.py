@@ -274,8 +274,7 @@ class Session:
             self._connect_ended(now, "ok", NOTHING)
         hold_s = self._settings.hold_s or self._budgets.hold_s
         self._wait = self._ledger.start("hold", "hold", hold_s, now, phase="hold")
-        rng = random.Random(self.plan.seed)
-        context = Context(self._settings, now, now + hold_s, rng, self._protocol.identified)
+        context = Context(self._settings, now, now + hold_s, self.plan.seed, self._protocol.identified)
         self._conversation = Conversation(
             script_for(self.plan.scenario, self.plan.mitigation, context, self._budgets),
             protocol=self._protocol,

@@ -50,8 +50,9 @@ class GeventConnection:
         self._target = target
         self._services = services
         protocol = load_protocol(target.protocol)
-        self._request = dial.upgrade_request(plan, target, protocol)
-        self._wire = make_wire(target, self._request)
+        self._protocol = protocol
+        self._make_wire = make_wire
+        self._wire: Wire | None = None
         ledger = Ledger(
             clock=services.clock,
             lag=services.lag,
@@ -201,17 +202,20 @@ class GeventConnection:
     def _upgrade(self) -> bytes:
         """The HTTP upgrade; returns what came behind the response."""
         stream, session = self._stream, self._session
-        stream.send(self._wire.request())
+        request = dial.upgrade_request(self._plan, self._target, self._protocol)
+        wire = self._make_wire(self._target, request)
+        stream.send(wire.request())
         received = b""
         while b"\r\n\r\n" not in received:
             if len(received) > dial.MAX_HEAD_BYTES:
                 self._fail(End("malformed", closed_by="client", detail="a response without an end"))
             received += stream.plain(self._read())
         head, _, rest = received.partition(b"\r\n\r\n")
-        end = dial.response_end(head, self._request.expected_subprotocol) or self._wire.response(head + b"\r\n\r\n")
+        end = dial.response_end(head, request.expected_subprotocol) or wire.response(head + b"\r\n\r\n")
         now = perf_counter()
         if end is not None:
             self._fail(end)
+        self._wire = wire
         session.upgraded(now, instance=next(iter(dial.header_values(head, dial.INSTANCE_HEADER)), None))
         return rest
 
@@ -262,6 +266,7 @@ class GeventConnection:
 
     def _feed(self, data: bytes, now: float) -> None:
         session = self._session
+        assert self._wire is not None
         for opcode, payload in self._wire.receive(data):
             if opcode == TEXT:
                 session.frame(payload, now)
@@ -292,11 +297,13 @@ class GeventConnection:
 
     def _send(self) -> None:
         wire, outbox = self._wire, self._session.outbox
+        if wire is None:
+            return
         data = wire.automatic()
         if outbox:
             data += b"".join([wire.send(opcode, payload) for opcode, payload in outbox])
             outbox.clear()
-        if data and self._is_open:
+        if data:
             self._stream.send(data)
 
     def _record(self) -> None:
@@ -321,7 +328,7 @@ class GeventConnection:
         until = perf_counter() + LINGER_S
         while not self._services.stop and perf_counter() < until:
             try:
-                self._stream.read(until)
+                self._stream.plain(self._stream.read(until) or b"")  # the end of TLS is an end, too
             except (EndOfStream, OSError):
                 return
 

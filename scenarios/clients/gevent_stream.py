@@ -55,7 +55,6 @@ class Stream:
         if code and code not in _CONNECTING:
             raise OSError(code, os.strerror(code))
         self._readable = self._patience.watcher(sock.fileno(), READ)
-        self._either = self._patience.watcher(sock.fileno(), READ | WRITE)
         return not code
 
     def is_connected(self, until: float) -> bool:
@@ -115,6 +114,8 @@ class Stream:
     def read(self, until: float) -> bytes | None:
         """Wait for bytes of the peer's, as they come from the network (TLS: not yet decrypted)."""
         if self._unsent:
+            if self._either is None and self._socket is not None:
+                self._either = self._patience.watcher(self._socket.fileno(), READ | WRITE)
             if not self._patience.wait(self._either, until):
                 return None
             self._write(b"")

@@ -65,7 +65,8 @@ class WebSocketClientWire:
 
     def request(self) -> bytes:
         """See `Wire.request`."""
-        return self._request
+        request, self._request = self._request, b""
+        return request
 
     def response(self, head: bytes) -> End | None:
         """See `Wire.response`."""
