@@ -1,0 +1,253 @@
+"""How often the verdict errs, and how much it sees: simulated worlds with known truth, run by run.
+
+`python -m analysis.calibrate --worlds all --seeds 50 --rows 50000` simulates, reduces and decides every
+run as a user's would be, and counts: confirmed what is not there, ruled out what is, confirmed what is.
+Beside it stands what people would otherwise do (`naive.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from analysis.batch import reduce_together
+from analysis.design import DesignError
+from analysis.model import CLAIMS, Settings, State
+from analysis.naive import naive_verdict
+from analysis.rates import clopper_pearson
+from analysis.simulate import simulate_rows
+from analysis.verdict import decide
+from analysis.worlds import WORLDS, Truth, world
+
+# Runs that are reduced in one scan: beyond this the memory grows and the time a run does not fall.
+BATCH: Final = 10
+# The claims whose power the project promises, and the worlds that show it.
+PROMISED: Final = {
+    "latency": ("W1", 0.95),
+    "platform": ("W2b", 0.60),
+    "platform_x_latency": ("W2", 0.80),
+    "client": ("client", 0.75),
+    "server": ("W4", 0.95),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Some seeds of one world.
+
+    Attributes:
+        world: Its name.
+        seeds: One run each.
+        given: Parameters of the design.
+        settings: Of the verdict.
+    """
+
+    world: str
+    seeds: tuple[int, ...]
+    given: Mapping[str, Any]
+    settings: Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What was said of one run, by the verdict and by the naive engine."""
+
+    world: str
+    seed: int
+    states: Mapping[str, State]
+    naive: Mapping[str, State]
+
+
+@dataclass(kw_only=True)
+class Score:
+    """Errors and successes over runs; each pair is (how often, of how many runs).
+
+    Attributes:
+        false_confirm: By claim, runs in which it must not be confirmed.
+        false_rule_out: By claim, runs in which it must not be ruled out.
+        power: By (claim, world), runs of worlds that were made for the claim.
+        family: Runs with any false confirmation.
+    """
+
+    false_confirm: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
+    false_rule_out: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
+    power: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    family: list[int] = field(default_factory=lambda: [0, 0])
+    mistakes: list[tuple[str, int, str, str]] = field(default_factory=list)
+
+    def add(self, name: str, seed: int, states: Mapping[str, State], truth: Truth) -> None:
+        """Count one run."""
+        wrong = False
+        for claim in CLAIMS:
+            if claim in truth.must_not_confirm:
+                self.false_confirm[claim][1] += 1
+                if states[claim] == "confirmed":
+                    wrong = True
+                    self.false_confirm[claim][0] += 1
+                    self.mistakes.append((name, seed, claim, "confirmed"))
+            if claim in truth.must_not_rule_out:
+                self.false_rule_out[claim][1] += 1
+                if states[claim] == "ruled_out":
+                    self.false_rule_out[claim][0] += 1
+                    self.mistakes.append((name, seed, claim, "ruled out"))
+            if claim in truth.confirm:
+                count = self.power.setdefault((claim, name), [0, 0])
+                count[1] += 1
+                count[0] += states[claim] == "confirmed"
+        self.family[1] += 1
+        self.family[0] += wrong
+
+
+def outcomes(job: Job) -> list[Outcome]:
+    """Simulate, reduce and decide the job's runs."""
+    runs = [simulate_rows(job.world, seed=seed, **job.given) for seed in job.seeds]
+    found = []
+    for seed, rows, tables in zip(job.seeds, runs, reduce_together(runs), strict=True):
+        decision = decide(tables, job.settings)
+        states = {claim: finding.state for claim, finding in decision.claims.items()}
+        found.append(Outcome(world=job.world, seed=seed, states=states, naive=naive_verdict(rows)))
+    return found
+
+
+def jobs(
+    worlds: Sequence[str], *, seeds: int, given: Mapping[str, Any], settings: Settings, first_seed: int = 1
+) -> list[Job]:
+    """The runs of a calibration, a few seeds a job."""
+    return [
+        Job(
+            world=name,
+            seeds=tuple(range(start, min(start + BATCH, first_seed + seeds))),
+            given=given,
+            settings=settings,
+        )
+        for name in worlds
+        for start in range(first_seed, first_seed + seeds, BATCH)
+    ]
+
+
+def run_jobs(todo: Sequence[Job], *, processes: int) -> Iterator[list[Outcome]]:
+    """The jobs' outcomes in order, in so many processes."""
+    if processes <= 1:
+        yield from map(outcomes, todo)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(outcomes, todo)
+
+
+def truth_of(name: str, given: Mapping[str, Any], settings: Settings) -> Truth:
+    """What a verdict on a run of this world may say."""
+    where = world(name)
+    return where.truth(where.design(**given), margin=settings.margin)
+
+
+def report(ours: Score, theirs: Score, *, runs: int) -> str:
+    """The table that the documentation quotes."""
+    lines = [
+        f"{runs} runs. Shares with 95 % binomial intervals; beside them the naive engine.",
+        "",
+        "| claim | confirmed though not there | naive | ruled out though there | naive |",
+        "|---|---|---|---|---|",
+    ]
+    for claim in CLAIMS:
+        cells = [
+            _share(counts[claim])
+            for counts in (ours.false_confirm, theirs.false_confirm, ours.false_rule_out, theirs.false_rule_out)
+        ]
+        lines.append(f"| {claim} | {' | '.join(cells)} |")
+    lines += [
+        f"| any of the nine | {_share(ours.family)} | {_share(theirs.family)} | | |",
+        "",
+        "| claim | world | confirmed where it is there | promised | naive |",
+        "|---|---|---|---|---|",
+    ]
+    for claim, name in sorted(ours.power, key=lambda key: (CLAIMS.index(key[0]), key[1])):
+        promised = f"{PROMISED[claim][1]:.0%}" if claim in PROMISED and PROMISED[claim][0] == name else ""
+        found, naive = ours.power[claim, name], theirs.power[claim, name]
+        lines.append(f"| {claim} | {name} | {_share(found)} | {promised} | {_share(naive)} |")
+    return "\n".join(lines)
+
+
+def _share(counts: Sequence[int]) -> str:
+    hits, runs = counts
+    if not runs:
+        return "-"
+    low, high = clopper_pearson(hits, runs)
+    return f"{hits / runs:.1%} ({hits}/{runs}; {low:.1%} to {high:.1%})"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of `calibrate`."""
+    result = argparse.ArgumentParser(
+        prog="python -m analysis.calibrate", description="How often the verdict errs, and how much it sees."
+    )
+    result.add_argument("--worlds", default="all", help="names separated by commas, or all (see simulate --list)")
+    result.add_argument("--seeds", type=int, default=50, help="runs of each world")
+    result.add_argument("--first-seed", type=int, default=1, help="the first seed; the others follow")
+    result.add_argument("--rows", type=int, default=50_000, help="rows of a run")
+    result.add_argument("--hosts", type=int, default=3, help="hosts of each platform where the world leaves it open")
+    result.add_argument("--effect", type=float, default=0.02, help="size of what goes wrong, a difference of risks")
+    result.add_argument("--margin", type=float, default=0.005, help="equivalence margin of the verdict")
+    result.add_argument("--jobs", type=int, default=1, help="processes")
+    result.add_argument("--mistakes", action="store_true", help="list every run in which the verdict erred")
+    result.add_argument("--out", type=Path, help="write each run's states there (JSON lines)")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 for wrong usage."""
+    options = parser().parse_args(arguments)
+    names = list(WORLDS) if options.worlds == "all" else options.worlds.split(",")
+    settings = Settings(margin=options.margin)
+    if options.seeds < 1 or options.jobs < 1:
+        print("--seeds and --jobs are at least 1.", file=sys.stderr)
+        return 2
+    given = {"rows": options.rows, "effect": options.effect}
+    by_world = {name: _given(name, given, options.hosts) for name in names if name in WORLDS}
+    ours, theirs = Score(), Score()
+    try:
+        truths = {name: truth_of(name, by_world.get(name, given), settings) for name in names}
+    except DesignError as error:
+        print(f"{error}.", file=sys.stderr)
+        return 2
+    todo = [
+        job
+        for name in names
+        for job in jobs(
+            [name], seeds=options.seeds, given=by_world[name], settings=settings, first_seed=options.first_seed
+        )
+    ]
+    lines = []
+    done, started = 0, time.perf_counter()
+    for found in run_jobs(todo, processes=options.jobs):
+        for one in found:
+            ours.add(one.world, one.seed, one.states, truths[one.world])
+            theirs.add(one.world, one.seed, one.naive, truths[one.world])
+            lines.append(json.dumps({"world": one.world, "seed": one.seed, "states": one.states, "naive": one.naive}))
+        done += len(found)
+        spent = time.perf_counter() - started
+        total = options.seeds * len(names)
+        print(f"\r{done} of {total} runs, {spent:.0f} s ({found[0].world}) ", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    print(report(ours, theirs, runs=done))
+    if options.mistakes:
+        for name, seed, claim, what in ours.mistakes:
+            print(f"{name} seed {seed}: {claim} {what}")
+    if options.out is not None:
+        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 0
+
+
+def _given(name: str, given: Mapping[str, Any], hosts: int) -> dict[str, Any]:
+    """What is given, but for what makes the world what it is (one host a platform, for example)."""
+    return {**given, **({} if "hosts" in world(name).defaults else {"hosts": hosts})}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
