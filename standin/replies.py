@@ -1,7 +1,7 @@
 """The reply table: what the server answers to each client message, its silent drops included.
 
-Contract section 6 with the corrections of section 14, as shipped in profile E. Pure: a message's text and
-size in, the frames and the router's judgement out.
+Contract section 6 with the corrections of section 14, as shipped in profile E. Pure: a message's bytes in,
+the frames and the router's judgement out.
 """
 
 from __future__ import annotations
@@ -75,18 +75,17 @@ class Reply(NamedTuple):
     ignored: bool = False
 
 
-def reply(text: str | bytes | None, *, user_id: str, wall_s: float, start_agent_fails: bool = False) -> Reply:
+def reply(raw: bytes | None, *, user_id: str, wall_s: float, start_agent_fails: bool = False) -> Reply:
     """What the server does with one message.
 
     Args:
-        text: The text of a text message; None stands for a binary one.
+        raw: The UTF-8 of a text message; None stands for a binary one.
         user_id: The authenticated user.
         wall_s: Epoch seconds, for the timestamps.
         start_agent_fails: The original's argument mismatch: `start_agent` gets no frame, one error is counted.
     """
-    if text is None:
+    if raw is None:
         return Reply("unknown", failed=True)
-    raw = text.encode() if isinstance(text, str) else text
     if len(raw) > frames.MAX_MESSAGE_BYTES:
         return Reply("unknown", ignored=True)
     try:

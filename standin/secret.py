@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -29,9 +30,8 @@ def jwt_secret(environment: Mapping[str, str], state_dir: Path) -> str:
     path = state_dir / FILE
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
-        write_private(path, secrets.token_urlsafe(48).encode())
-    except FileExistsError:
-        pass
+        with contextlib.suppress(FileExistsError):
+            write_private(path, secrets.token_urlsafe(48).encode())
     except OSError as error:
         raise SecretError(f"The secret file {path} cannot be made: {error.strerror}.") from None
     try:

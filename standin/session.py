@@ -198,10 +198,10 @@ class Session:
         began_s = self._world.clock.now()
         try:
             while True:
-                text, size = await self._next_message()
+                raw, size = await self._next_message()
                 wall_s = self._wall_s()
                 answer = reply(
-                    text,
+                    raw,
                     user_id=self._user_id,
                     wall_s=wall_s,
                     start_agent_fails=self._world.has_quirk("start_agent"),
@@ -211,7 +211,7 @@ class Session:
                 if answer.type == "pong":
                     self._pong_s = self._world.clock.now()
                 if self._log.enabled and not answer.ignored:
-                    preview = "" if text is None else text[:200]
+                    preview = (raw or b"")[:200].decode(errors="replace")
                     self._say(f"Routing message type '{answer.type}' from {self._user_id}: {preview}")
                 self._record.message()
                 dropped = False
@@ -252,8 +252,8 @@ class Session:
                 await self._wait(answer.gap_s)
             await self._send(frame)
 
-    async def _next_message(self) -> tuple[str | None, int]:
-        """The next message's text (None: it was binary) and its size in bytes."""
+    async def _next_message(self) -> tuple[bytes | None, int]:
+        """The next message's UTF-8 (None: it was binary) and its size in bytes."""
         if self._departed:
             raise _Over
         if self._inbox:
@@ -263,7 +263,10 @@ class Session:
             if self._departed:
                 raise _Over
         text = message.get("text")
-        return (None, len(message["bytes"])) if text is None else (text, len(text.encode()))
+        if text is None:
+            return None, len(message["bytes"])
+        raw = text.encode()
+        return raw, len(raw)
 
     # What faults and refusals do
 

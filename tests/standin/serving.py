@@ -196,6 +196,14 @@ def raw_upgrade(server: Standin, bearer: str | None = "", *, context: ssl.SSLCon
     return raw
 
 
+def without_tls(raw: socket.socket) -> socket.socket:
+    """The TCP socket under a TLS one: CPython's ssl reports a reset as an end of file."""
+    if isinstance(raw, ssl.SSLSocket):
+        raw = socket.socket(fileno=raw.detach())
+        raw.settimeout(PATIENCE_S)
+    return raw
+
+
 def read_until_end(raw: socket.socket) -> bytes:
     """All bytes until the peer closes; a reset raises ConnectionResetError."""
     data = b""
