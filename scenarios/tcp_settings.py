@@ -35,10 +35,13 @@ class TcpSettings(NamedTuple):
             a second: yes, no, or loopback (there only; Linux's default).
     """
 
-    ephemeral_ports: tuple[int, int] | None
-    syn_retries: int | None
-    time_wait_s: float | None
-    reuses_time_wait: str | None
+    ephemeral_ports: tuple[int, int] | None = None
+    syn_retries: int | None = None
+    time_wait_s: float | None = None
+    reuses_time_wait: str | None = None
+
+
+UNTOLD: Final = TcpSettings()
 
 
 def tcp_settings() -> TcpSettings:
