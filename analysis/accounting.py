@@ -60,7 +60,7 @@ def audit_rows(workers: pd.DataFrame) -> Audit:
         # The rows of 0..max must be max+1 in number and sum to max(max+1)/2: so a gap that a double fills is seen.
         unnumbered = int(rows["seq_null"].sum())
         if unnumbered:
-            notes.append(f"{run_id}: {unnumbered:,} rows carry no seq: whether rows are missing is unknown.")
+            notes.append(f"{run_id}: {unnumbered} rows have no number (seq): whether one is missing is unknown.")
         expected = rows["seq_max"] + 1 + rows["seq_null"]
         missing = int((expected - rows["rows"]).clip(lower=0).sum())
         doubled = int((rows["rows"] - expected).clip(lower=0).sum())
@@ -68,9 +68,9 @@ def audit_rows(workers: pd.DataFrame) -> Audit:
         shifted = (rows["rows"] == expected) & (rows["seq_sum"] != whole) & (rows["seq_null"] == 0)
         malformed = int(rows["malformed"].sum())
         if missing:
-            problems.append(f"{run_id}: {missing:,} rows are missing (gaps in seq).")
+            problems.append(f"{run_id}: {missing} rows are missing (gaps in seq).")
         if doubled:
-            problems.append(f"{run_id}: {doubled:,} rows are there more than once (doubles in seq).")
+            problems.append(f"{run_id}: {doubled} rows are there more than once (doubles in seq).")
         if shifted.any():
             problems.append(f"{run_id}: seq has as many doubles as gaps in {int(shifted.sum())} workers.")
         if malformed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -16,8 +17,11 @@ from typing import TYPE_CHECKING, Final, NoReturn
 if TYPE_CHECKING:
     from analysis.dataset import Dataset
     from analysis.pipeline import Analysis
+    from analysis.server_log import LogTable
+    from analysis.source import Engine
 
 USAGE: Final = 2
+VOID: Final = 3
 # Subcommands that live in modules of their own: `module.main(arguments) -> exit status`.
 _SUBCOMMANDS: Final = {
     "simulate": "analysis.simulate",
@@ -42,6 +46,11 @@ def main(arguments: Sequence[str]) -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return USAGE
+    except Exception:
+        # Python's own exit status for this, 1, means "breached": a fault of wsoak must not pass for a finding.
+        traceback.print_exc()
+        print("The analysis itself failed: nothing may be concluded. Please report the lines above.", file=sys.stderr)
+        return VOID
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,21 +87,46 @@ def _analyse(options: argparse.Namespace) -> int:
     from analysis import junit, summary, verdict_json
     from analysis.dataset import DatasetError
     from analysis.pipeline import analyse
+    from analysis.report import report_html
     from analysis.settings import SettingsError, settings_for
+    from analysis.source import EngineError
 
+    log_lines = _server_log(options.server_log)
     try:
         settings, levels = settings_for(options.runs, vars(options))
         analysis = analyse(options.runs, settings=settings, levels=levels, engine=options.engine)
-    except (DatasetError, SettingsError) as error:
+    except (DatasetError, SettingsError, EngineError) as error:
         raise UsageError(str(error)) from error
     out = output_folder(analysis.dataset, options.out)
     # The verdict first: a later failure, of a disk or of a figure, must not cost it.
     verdict_json.write(out / "verdict.json", analysis.verdict)
-    junit.write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo))
-    summary.write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo))
-    report = _write_report(out / "report.html", analysis, options.server_log)
-    print(summary.screen(analysis.verdict, analysis.slo, report))
+    _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo))
+    _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo))
+    log = None if log_lines is None else _log_table(log_lines, analysis, options.engine)
+    _write(out / "report.html", report_html(analysis, log=log))
+    print(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
     return verdict_json.exit_status(analysis.slo.state)
+
+
+def _server_log(path: Path | None) -> list[bytes] | None:
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            return file.readlines()
+    except OSError as error:
+        raise UsageError(f"--server-log {path} cannot be read ({error.strerror}): name a file of log lines.") from error
+
+
+def _log_table(lines: list[bytes], analysis: Analysis, engine: Engine) -> LogTable:
+    from analysis.dataset import attempts_table
+    from analysis.server_log import beside, parse
+
+    return beside(parse(lines), attempts_table(analysis.dataset, engine=engine))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def output_folder(dataset: Dataset, wanted: Path | None) -> Path:
@@ -111,10 +145,3 @@ def output_folder(dataset: Dataset, wanted: Path | None) -> Path:
     except OSError as error:
         raise UsageError(f"--out {wanted} cannot be made ({error.strerror}): name a folder that can.") from error
     return wanted
-
-
-def _write_report(path: Path, analysis: Analysis, server_log: Path | None) -> Path:
-    from analysis.report import report_html
-
-    path.write_text(report_html(analysis), encoding="utf-8")
-    return path

@@ -7,11 +7,11 @@ ruled out passes: it was decided, and its output says how.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from analysis.slo import Slo
+from analysis.wording import lower_first
 
 
 def junit_xml(verdict: Mapping[str, Any], slo: Slo) -> str:
@@ -33,7 +33,7 @@ def junit_xml(verdict: Mapping[str, Any], slo: Slo) -> str:
     for name, claim in verdict["claims"].items():
         case = _case("claim", name)
         if claim["state"] == "undecided":
-            _child(case, "skipped", f"undecided; needs {claim['needs']}")
+            _child(case, "skipped", f"undecided; needs {lower_first(claim['needs'])}")
         _child(case, "system-out", text=f"{claim['state']}: {claim['evidence']}")
         cases.append(case)
     counts = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
@@ -49,11 +49,6 @@ def junit_xml(verdict: Mapping[str, Any], slo: Slo) -> str:
     suite.extend(cases)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def write(path: Path, text: str) -> None:
-    """Write the document as UTF-8."""
-    path.write_text(text, encoding="utf-8")
 
 
 def _case(group: str, name: str) -> ElementTree.Element:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from analysis import verdict_json
 from analysis.accounting import audit_rows, audit_run
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     from analysis.source import Engine
     from analysis.tables import Tables
+
+
+# "3 rows are missing", up to the colon or the bracket behind which each speaker explains it.
+_COUNTED_ROWS: Final = re.compile(r"\d+ rows [a-z ]+(?=:| \()")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,7 @@ def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engi
     health = health_frame(dataset)
     ends = {run.run_id: run_end(run.manifest) for run in dataset.runs if run.manifest}
     tables = reduce(attempts, ends={run_id: end for run_id, end in ends.items() if end is not None})
-    decision = decide(tables, settings)
+    decision = decide(tables, settings, live=any(run.is_live for run in dataset.runs))
     audits = [*(audit_run(run) for run in dataset.runs), audit_rows(overview.workers)]
     problems = [*dataset.problems, *(sentence for audit in audits for sentence in audit.problems)]
     notes = [*dataset.notes, *(sentence for audit in audits for sentence in audit.notes)]
@@ -68,7 +73,7 @@ def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engi
     void_because = void_reasons(problems, generator)
     slo = judge(overview, levels, void_because=void_because)
     published = withhold(decision, problems=problems, generator=generator)
-    data_quality = _unique([*problems, *notes, *decision.data_quality])
+    data_quality = said_once([*problems, *notes, *decision.data_quality])
     workers = overview.workers
     verdict = verdict_json.compose(
         runs=[run.run_id for run in dataset.runs],
@@ -136,5 +141,14 @@ def _timeouts(overview: Overview) -> int:
     return int(timeline.loc[timeline["outcome"] == "timeout", "n"].sum())
 
 
-def _unique(sentences: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(sentences))
+def said_once(sentences: Sequence[str]) -> list[str]:
+    """Sentences without those that count the same rows again ("3 rows are missing: ...")."""
+    kept: list[str] = []
+    facts: set[str] = set()
+    for sentence in sentences:
+        counted = _COUNTED_ROWS.search(sentence)
+        fact = counted[0] if counted else sentence
+        if fact not in facts:
+            kept.append(sentence)
+            facts.add(fact)
+    return kept

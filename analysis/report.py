@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from analysis.dataset import Run
     from analysis.pipeline import Analysis
+    from analysis.server_log import LogTable
 
 _PAGE: Final = Path(__file__).with_name("page")
 _WORDS: Final = {"met": "Service levels met", "breached": "Service levels breached", "void": "Void"}
@@ -43,15 +44,6 @@ class Drawn:
     caption: str
     json: str
     height: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogTable:
-    """What a server's log adds: one sentence and a small table."""
-
-    sentence: str
-    heads: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
 
 
 def report_html(analysis: Analysis, *, log: LogTable | None = None) -> str:

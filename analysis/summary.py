@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from analysis.slo import Slo, SloCheck
-from analysis.wording import STATEMENTS, effect_text, found, headline, points, state_word, undecided
+from analysis.wording import STATEMENTS, effect_text, found, headline, lower_first, points, state_word, undecided
 
 _SLO_MARKS: Final = {"met": "✅ met", "breached": "❌ breached", "void": "⚠️ void"}
 _CLAIM_MARKS: Final = {"confirmed": "● confirmed", "ruled_out": "○ ruled out", "undecided": "◌ undecided"}
@@ -39,7 +39,7 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
         "|---|---|---|---|",
     ]
     for name, claim in verdict["claims"].items():
-        text = f"needs {claim['needs']}" if claim["state"] == "undecided" else claim["evidence"]
+        text = f"needs {lower_first(claim['needs'])}" if claim["state"] == "undecided" else claim["evidence"]
         lines.append(
             f"| {_cell(STATEMENTS[name])} | {_CLAIM_MARKS[claim['state']]} | {effect_text(claim['effect'])} "
             f"| {_cell(text)} |"
@@ -55,11 +55,6 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
         if len(notes) > _MOST_NOTES:
             lines.append(f"- and {len(notes) - _MOST_NOTES} more, in the report.")
     return "\n".join(lines) + "\n"
-
-
-def write(path: Path, text: str) -> None:
-    """Write the summary as UTF-8."""
-    path.write_text(text, encoding="utf-8")
 
 
 def check_number(check: SloCheck, value: float | None) -> str:

@@ -63,10 +63,10 @@ def headline(verdict: Mapping[str, Any], slo: Slo) -> str:
     """First sentence: are the service levels met, and by what numbers."""
     counts = f"{_count(verdict['attempts'], 'attempt')}, {_count(verdict['timeouts'], 'timeout')}"
     if slo.state == "void":
-        return f"Void, nothing may be concluded: {_lower(slo.why).rstrip('.')} ({counts})."
+        return f"Void, nothing may be concluded: {lower_first(slo.why).rstrip('.')} ({counts})."
     if slo.state == "breached":
         missed = [check for check in slo.checks if check.state == "breached"]
-        return f"Service levels breached ({counts}): {_lower(' '.join(check.why for check in missed[:2]))}"
+        return f"Service levels breached ({counts}): {lower_first(' '.join(check.why for check in missed[:2]))}"
     return f"Service levels met: {counts}, and every level was kept."
 
 
@@ -95,7 +95,7 @@ def undecided(verdict: Mapping[str, Any]) -> str:
     # Claims that need the same thing are named together, the most often needed thing first.
     by_need: dict[str, list[str]] = {}
     for name, claim in open_claims.items():
-        by_need.setdefault(claim["needs"].rstrip("."), []).append(_name(name))
+        by_need.setdefault(lower_first(claim["needs"].rstrip(".")), []).append(_name(name))
     ranked = sorted(by_need.items(), key=lambda item: -len(item[1]))
     shown = "; ".join(f"{', '.join(names)} (needs {need})" for need, names in ranked[:3])
     rest = [name for _, names in ranked[3:] for name in names]
@@ -110,5 +110,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def lower_first(text: str) -> str:
+    """A sentence as it stands in the middle of another; "HTTP ..." stays."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
