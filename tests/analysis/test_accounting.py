@@ -110,4 +110,4 @@ def test_rows_without_seq_are_a_note(tmp_path: Path) -> None:
     dataset = open_runs([write_run(tmp_path / "run", attempts(50).drop(columns=["seq"]))])
     audit = audit_rows(describe(attempts_table(dataset)).workers)
     assert audit.problems == ()
-    assert "50 rows carry no seq" in audit.notes[0]
+    assert "50 rows have no number" in audit.notes[0]
