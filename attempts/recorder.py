@@ -13,7 +13,7 @@ from attempts.spool import Spool, SpoolError
 
 # How long after a connection's last regular row a late one (its closing handshake) may come: longer
 # than any budget of a close, short against the memory that ended connections would fill.
-RETIRED_KEPT_S: Final = 120.0
+RETIRED_KEPT_S: Final = 30.0
 # Rows that may wait for the disk: minutes of a stalled flush, and less than 200 MB.
 MAX_WAITING_ROWS: Final = 500_000
 MAX_FRAME_ROWS: Final = 10_000  # one damaged frame costs no more than these; 1 to 2 MB

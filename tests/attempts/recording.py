@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,37 @@ def crash(spool: Spool) -> None:
         if chain._file is not None:
             chain._file.close()
             chain._file = None
+
+
+KILLED_WRITER = """
+    import sys
+    from pathlib import Path
+    from attempts.recorder import Recorder
+    from attempts.spool import Spool
+    from tests.attempts.recording import connection_facts, exchange, worker_facts
+
+    spool = Spool(Path(sys.argv[1]), segment_bytes=50_000)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    while True:
+        for _ in range(50):
+            recorder.write(exchange(facts))
+        spool.flush()
+        print(recorder.rows_written, flush=True)
+"""
+
+
+def kill_a_writer(folder: Path) -> int:
+    """Kill a process (-9) that writes and flushes as fast as it can; returns the rows it says are flushed."""
+    code = textwrap.dedent(KILLED_WRITER)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as child:
+        assert child.stdout is not None
+        said = [child.stdout.readline() for _ in range(200)]
+        child.kill()
+        said += child.stdout.readlines()
+    return int(said[-1] if said[-1].endswith("\n") else said[-2])
 
 
 def read_all(folder: Path) -> list[Segment]:

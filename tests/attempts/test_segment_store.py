@@ -20,7 +20,7 @@ from attempts.schema import COLUMNS, Attempt, ConnectionFacts, Health, WorkerFac
 from attempts.segment_store import Store
 from attempts.spool import Spool
 from tests.attempts import recording
-from tests.attempts.recording import EPOCH_US, connection_facts, crash, exchange, record, worker_facts
+from tests.attempts.recording import EPOCH_US, connection_facts, crash, exchange, kill_a_writer, record, worker_facts
 
 TYPES = {
     "string": "dictionary<values=string, indices=int32, ordered=0>",
@@ -230,6 +230,15 @@ def test_crashed_worker_gives_its_rows_and_a_problem(tmp_path: Path) -> None:
     assert summary["rows_stored"] == 3
     (problem,) = summary["problems"]
     assert "w0 never said how many rows it wrote" in problem
+
+
+def test_everything_that_a_killed_worker_flushed_is_stored(tmp_path: Path) -> None:
+    flushed = kill_a_writer(tmp_path / "spool")
+    summary = store_all(tmp_path)
+    assert summary["rows_stored"] >= flushed > 0
+    assert summary["missing_rows"] == 0
+    assert summary["gaps"] == []
+    assert list((tmp_path / "spool").iterdir()) == []
 
 
 def test_torn_tail_is_counted_and_said(tmp_path: Path) -> None:

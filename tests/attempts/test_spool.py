@@ -19,6 +19,7 @@ from tests.attempts.recording import (
     crash,
     exchange,
     health,
+    kill_a_writer,
     read_all,
     record,
     worker_facts,
@@ -209,36 +210,8 @@ def test_full_disk_is_loud_and_harms_nothing_that_was_flushed(tmp_path: Path) ->
     assert names(tmp_path) == ["w0-000000.spool"]
 
 
-KILLED = """
-    import sys
-    from pathlib import Path
-    from attempts.recorder import Recorder
-    from attempts.spool import Spool
-    from tests.attempts.recording import connection_facts, exchange, worker_facts
-
-    spool = Spool(Path(sys.argv[1]), segment_bytes=50_000)
-    recorder = Recorder(spool, worker_facts())
-    facts = recorder.connection(connection_facts())
-    while True:
-        for _ in range(50):
-            recorder.write(exchange(facts))
-        spool.flush()
-        print(recorder.rows_written, flush=True)
-"""
-
-
 def test_killed_writer_leaves_everything_up_to_its_last_flush(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    ) as child:
-        assert child.stdout is not None
-        said = [child.stdout.readline() for _ in range(200)]
-        child.kill()
-        said += child.stdout.readlines()
-    flushed = int(said[-1] if said[-1].endswith("\n") else said[-2])
+    flushed = kill_a_writer(tmp_path)
     rows = [a.seq for s in read_all(tmp_path) for a in s.attempts]
     assert rows == list(range(len(rows)))
     assert len(rows) >= flushed
