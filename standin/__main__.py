@@ -23,13 +23,13 @@ from standin.jsonlines import JsonLines, WriteError
 from standin.log import Log
 from standin.options import OptionError, Options, read_options
 from standin.secret import SecretError, jwt_secret
-from standin.server import GRACE_S, Server, listening_socket
+from standin.server import GRACE_S, LostPortError, Server, listening_socket
 from standin.truth import Truth
 from standin.world import World
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The exit status: 0 after an orderly end, 1 when log or truth cannot be written any more, 2 for a wrong wish."""
+    """The exit status: 0 after an orderly end, 1 when it cannot go on, 2 for a wrong wish."""
     try:
         options = read_options(arguments)
         if options.list_faults:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except (OptionError, SecretError) as error:
         print(f"standin: {error}", file=sys.stderr)
         return 2
-    except WriteError as error:
+    except (WriteError, LostPortError) as error:
         print(f"standin: {error}", file=sys.stderr)
         return 1
 

@@ -87,6 +87,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         timeline=Timeline.with_floor(given.welcome_floor_ms / 1000),
         heartbeat_s=given.heartbeat_s,
         protocol_ping_s=given.protocol_ping_s,
+        log_messages=not given.no_message_log,
     )
     return Options(
         settings=settings,
@@ -144,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--tls", action="store_true", help="serve wss:// and https:// with a certificate of its own")
     add("--state-dir", type=Path, default=Path(".standin"), help="secret and certificate (default %(default)s)")
     add("--log", type=Path, help="write the server's log here, as JSON lines")
+    add("--no-message-log", action="store_true", help="leave out the two log lines that each message makes")
     add("--truth", type=Path, help="write the ground truth here, as JSON lines")
     add("--issuer", default=ISSUER, help="iss that tokens must carry (default %(default)s)")
     add("--audience", action="append", help=f"aud that tokens may carry; repeatable (default {', '.join(AUDIENCES)})")

@@ -25,6 +25,10 @@ FLUSH_TICKS: Final = 2
 """Log and truth reach their files every 0.2 s (uvicorn ticks ten times a second)."""
 
 
+class LostPortError(Exception):
+    """The listening socket cannot be opened again; the text is one sentence."""
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
     """A bound TCP socket.
 
@@ -136,4 +140,10 @@ class Server(uvicorn.Server):
         await asyncio.sleep(max(0.0, until_s - self._world.moment().since_ready_s))
         self._world.started()
         host, port = self._address[:2]
-        await self.startup(sockets=[listening_socket(host, port)])
+        try:
+            bound = listening_socket(host, port)
+        except OSError as error:
+            raise LostPortError(
+                f"Port {port} was taken by another process during a restart: {error.strerror}."
+            ) from None
+        await self.startup(sockets=[bound])

@@ -58,9 +58,9 @@ class Session:
     def __init__(self, websocket: WebSocket, world: World) -> None:
         self._websocket = websocket
         self._world = world
-        self._log = world.log
         self._arrival: Arrival = websocket.scope["state"]["arrival"]
         self._record = self._arrival.record
+        self._logs_messages = world.log.enabled and world.settings.log_messages
         self._instance = self._arrival.instance
         self._say = functools.partial(world.log.say, instance=self._instance.name)
         self._inbox: collections.deque[dict[str, Any]] = collections.deque()
@@ -101,9 +101,9 @@ class Session:
         for effect in self._world.effects("on_accept", self._arrival):
             if isinstance(effect, Subprotocol):
                 subprotocol = effect.value
-        if self._world.has_quirk("first_stall") and not self._instance.warm:
+        if self._world.has_quirk("first_stall") and not self._world.is_warm:
             time.sleep(FIRST_STALL_S)
-        self._instance.warm = True
+        self._world.is_warm = True
         await self._websocket.accept(subprotocol, [(b"x-server-instance", self._instance.name.encode())])
         self._accepted_s = self._world.clock.now()
         self._accepted_wall_s = self._world.clock.wall_s()
@@ -210,7 +210,7 @@ class Session:
                     self._say(f"Message size violation for {self._id}: size={size}", "WARNING")
                 if answer.type == "pong":
                     self._pong_s = self._world.clock.now()
-                if self._log.enabled and not answer.ignored:
+                if self._logs_messages and not answer.ignored:
                     preview = (raw or b"")[:200].decode(errors="replace")
                     self._say(f"Routing message type '{answer.type}' from {self._user_id}: {preview}")
                 self._record.message()
@@ -224,7 +224,7 @@ class Session:
                             await self._suffer(effect)
                 served += 1
                 if not answer.failed:
-                    if self._log.enabled and not answer.ignored:
+                    if self._logs_messages and not answer.ignored:
                         self._say(f"Message routing successful for user {self._user_id}")
                     in_a_row, back_off_s = 0, BACK_OFF_S
                     if not dropped:
@@ -275,6 +275,7 @@ class Session:
             case Delay(seconds):
                 await self._wait(seconds)
             case Frames(extra):
+                self._say(f"agent_supervisor is None in {frames.ENVIRONMENT}", "WARNING")
                 for frame in extra:
                     await self._send(dict(frame))
             case Silence():
@@ -288,6 +289,7 @@ class Session:
                 if code == "FACTORY_INIT_FAILED":
                     user = self._arrival.facts.subject
                     self._say(f"Resource limit exceeded for user {user[:8]}... {text[text.rfind('(') :]}", "ERROR")
+                    self._say(f"HARD LIMIT: User {user[:8]}...", "ERROR")
                 await self._send(frames.error_message(code, text, {"environment": frames.ENVIRONMENT}, self._wall_s()))
                 await self._close("error_close", close_code, reason)
             case _:

@@ -55,6 +55,7 @@ class Settings:
         quirks: Names out of `QUIRKS`.
         timeline: Waits of the set-up.
         heartbeat_s: Between two JSON pings; after four of them without a JSON pong they stop.
+        log_messages: Two log lines for each message, as the original writes them.
         protocol_ping_s: Between two protocol pings, and the wait for each one's pong.
     """
 
@@ -65,3 +66,4 @@ class Settings:
     timeline: Timeline = Timeline()
     heartbeat_s: float = 25.0
     protocol_ping_s: float = 20.0
+    log_messages: bool = True

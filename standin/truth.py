@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from standin.clock import Clock
 from standin.faults import Fault, canonical
 from standin.jsonlines import JsonLines
+
+FIELDS: Final = (
+    "kind",
+    "ordinal",
+    "server_connection_id",
+    "subject",
+    "instance",
+    "client_port",
+    "opened_at",
+    "welcomed_at",
+    "closed_at",
+    "fault",
+    "fault_spec",
+    "fault_at",
+    "ended",
+    "close_code",
+    "messages",
+)
+"""Every line has all of them, null where they do not apply: the lines are a table."""
 
 
 class Record:
@@ -14,20 +33,13 @@ class Record:
 
     def __init__(self, *, ordinal: int, subject: str, instance: str, client_port: int | None, opened_at: int) -> None:
         self._line: dict[str, Any] = {
+            **dict.fromkeys(FIELDS),
             "kind": "connection",
             "ordinal": ordinal,
-            "server_connection_id": None,
             "subject": subject or None,
             "instance": instance,
             "client_port": client_port,
             "opened_at": opened_at,
-            "welcomed_at": None,
-            "closed_at": None,
-            "fault": None,
-            "fault_spec": None,
-            "fault_at": None,
-            "ended": None,
-            "close_code": None,
             "messages": 0,
         }
         self._faults: list[Fault] = []
@@ -90,6 +102,7 @@ class Truth:
         """The server was affected between these times (microseconds since the epoch)."""
         self._add(
             {
+                **dict.fromkeys(FIELDS),
                 "kind": "window",
                 "opened_at": started_at,
                 "closed_at": ended_at,

@@ -29,7 +29,6 @@ class Instance:
     def __init__(self, index: int) -> None:
         self.index = index
         self.name = f"instance-{index}"
-        self.warm = False
         self.sessions = 0
         self._accepts: dict[str, collections.deque[float]] = {}
 
@@ -81,6 +80,7 @@ class World:
     def started(self) -> None:
         """A start, the first or another: all instances are fresh."""
         self.start_s = self.clock.now()
+        self.is_warm = False
         self.instances = [Instance(index) for index in range(self.settings.instances)]
 
     def has_quirk(self, name: str) -> bool:

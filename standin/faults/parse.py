@@ -109,6 +109,8 @@ def parse_faults(specs: Iterable[str], *, seed: int) -> tuple[Fault, ...]:
     faults: list[Fault] = []
     for spec in specs:
         name = spec.strip().partition(":")[0]
+        if name == Restart.name and any(fault.name == name for fault in faults):
+            raise FaultError(f"--fault {spec!r}: there can be one restart only; every=SECONDS repeats it.")
         faults.append(parse_fault(spec, seed=seed + sum(fault.name == name for fault in faults)))
     return tuple(faults)
 

@@ -99,6 +99,25 @@ def test_a_stall_blocks_http_too(start: Start) -> None:
     assert not [done for _, done in answered if begin_s + 0.1 < done < end_s]
 
 
+def test_a_port_that_is_lost_during_a_restart_ends_it_with_a_sentence() -> None:
+    command = [sys.executable, "-m", "standin", "--exit-with-stdin", "--fault", "restart:from=0.2,for=1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None and process.stderr is not None
+        port = int(json.loads(process.stdout.readline())["http_url"].rsplit(":", 1)[1])
+
+        def taken() -> socket.socket | None:
+            try:
+                return socket.create_server(("127.0.0.1", port))
+            except OSError:
+                return None
+
+        with wait_for(taken, "the free port"):
+            assert process.wait(PATIENCE_S) == 1
+        text = process.stderr.read().decode()
+    assert text.startswith(f"standin: Port {port} was taken by another process") and text.count("\n") == 1
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_whatever_is_open(start: Start, sign: int) -> None:

@@ -252,6 +252,14 @@ def test_a_refusal_is_logged_without_its_token(start: Start) -> None:
     assert bearer.split(".")[2] not in (server.folder / "log.jsonl").read_text()
 
 
+def test_the_two_lines_of_each_message_can_be_left_out(start: Start) -> None:
+    server = start("--no-message-log")
+    with server.session() as websocket:
+        ask(websocket, {"type": "ping"})
+    messages = wait_for(lambda: "Exiting" in "".join(server.messages()) and server.messages(), "the exit line")
+    assert not any("outing" in message for message in messages)
+
+
 def test_quirk_bypass_accepts_an_expired_token_for_a_header_that_says_test(start: Start) -> None:
     server = start("--quirks", "e2e_bypass")
     expired = token(exp=1, sub="bypassed")

@@ -9,7 +9,7 @@ from typing import Any
 from standin.clock import Clock
 from standin.faults import parse_fault
 from standin.jsonlines import JsonLines
-from standin.truth import Record, Truth
+from standin.truth import FIELDS, Record, Truth
 
 
 def record(ordinal: int = 0) -> Record:
@@ -22,6 +22,7 @@ def written(path: Path) -> list[dict[str, Any]]:
 
 def test_a_line_is_flat_and_nothing_unknown_is_a_number() -> None:
     line = record().line(20)
+    assert tuple(line) == FIELDS
     assert all(value is None or isinstance(value, str | int) for value in line.values())
     assert line["subject"] is None and line["fault"] is None and line["welcomed_at"] is None
     assert (line["opened_at"], line["closed_at"], line["ended"]) == (10, 20, "client_gone")
@@ -64,7 +65,8 @@ def test_a_window_names_its_fault(tmp_path: Path) -> None:
     Truth(file, Clock()).window(parse_fault("server_stall:for=1"), 5, 9)
     file.close()
     (line,) = written(tmp_path / "truth")
-    assert line == {
+    assert tuple(line) == FIELDS
+    assert {key: value for key, value in line.items() if value is not None} == {
         "kind": "window",
         "opened_at": 5,
         "closed_at": 9,

@@ -93,6 +93,11 @@ def test_faults_of_one_name_draw_by_seeds_of_their_own() -> None:
     assert [canonical(fault) for fault in faults] == ["zombie:seed=7", "zombie:share=0.5,seed=8", "reset:seed=7"]
 
 
+def test_there_is_one_restart_only() -> None:
+    with pytest.raises(FaultError, match="one restart only; every=SECONDS repeats it"):
+        parse_faults(["restart", "restart:from=60"], seed=1)
+
+
 def test_the_list_shows_every_fault_and_every_parameter() -> None:
     text = describe()
     for name, kind in FAULTS.items():
