@@ -1,8 +1,8 @@
-"""Bring what a dead worker machine left: `python -m attempts.collect <spool folder> reports/<run>`.
+"""Bring what a dead worker machine left: `python -m attempts.collect <folder> reports/<run>`.
 
-Copies the segments of the folder into the run's spool; the folder itself is left as it is. Run it as often
-as you like, before or after the store: no row counts twice. Then `python -m attempts.store reports/<run>`
-stores them and `python -m analysis reports/<run>` judges anew.
+Copies the segments in the folder and the folders below it into the run's spool, and leaves them where they
+are. Run it as often as you like, before or after the store: no row counts twice. Then
+`python -m attempts.store reports/<run>` stores them and `python -m analysis reports/<run>` judges anew.
 
 Exit status: 0 all is there; 2 wrong usage; 3 some segments could not be brought (each in a sentence).
 """
@@ -40,14 +40,15 @@ def main(argv: list[str] | None = None) -> int:
     run: Path = arguments.run
     if not run.is_dir():
         return _usage(f"{run} is no run folder: name reports/<run_id>, into which the segments shall go.")
-    if not source.is_dir() or not any(True for _ in segments(source)):
+    found = [] if not source.is_dir() else segments_below(source)
+    if not found:
         return _usage(f"{source} holds no segments (*.spool, *.open): name the spool folder of the lost worker.")
     target = run / "spool"
     if target.exists() and target.samefile(source):
         return _usage(f"{source} is the run's own spool: run python -m attempts.store {run} instead.")
     target.mkdir(exist_ok=True)
     brought, problems = 0, []
-    for name, path in segments(source):
+    for name, path in found:
         try:
             brought += collect_segment(name, path, target, run_id=_run_id(run))
         except (NotCollected, OSError) as problem:
@@ -56,6 +57,12 @@ def main(argv: list[str] | None = None) -> int:
         print(sentence, file=sys.stderr)
     print(f"{brought} segments were brought. Now run: python -m attempts.store {run}; python -m analysis {run}")
     return EXIT_MISSING if problems else EXIT_OK
+
+
+def segments_below(folder: Path) -> list[tuple[SegmentName, Path]]:
+    """The segments of a folder and of all folders in it: each worker process has one of its own."""
+    folders = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
+    return [found for one in folders for found in segments(one)]
 
 
 def collect_segment(name: SegmentName, path: Path, target: Path, *, run_id: str | None) -> bool:

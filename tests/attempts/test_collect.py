@@ -36,13 +36,14 @@ def names(folder: Path) -> list[str]:
 def test_leftover_segments_are_brought_once_and_the_source_stays(tmp_path: Path, run: Path) -> None:
     left = tmp_path / "left"
     record(left, 3)
-    record(left, 2, worker="w1", close=False)
+    record(left / "deeper", 2, worker="w1", close=False)
     for brought in (2, 0):
         ran = collect(left, run)
         assert ran.returncode == 0
         assert ran.stdout.startswith(f"{brought} segments were brought.")
         assert names(run / "spool") == ["w0-000000.spool", "w1-000000.spool"]
-        assert names(left) == ["w0-000000.spool", "w1-000000.open"]
+        assert names(left) == ["deeper", "w0-000000.spool"]
+        assert names(left / "deeper") == ["w1-000000.open"]
     for _ in range(2):
         collect(left, run)
         store = Store(run)
