@@ -20,6 +20,7 @@ from pathlib import Path
 
 from windows import wine
 from windows.errors import BuildError, Unavailable
+from windows.forwarder import BCRYPTPRIMITIVES, forwarder_dll
 from windows.lock import FOR_WINDOWS, WHEELS
 from windows.pins import pinned_hashes
 from windows.places import ROOT, Places
@@ -66,6 +67,7 @@ def ensure(places: Places, *, install_wine: bool, say: Say) -> None:
     unpack_interpreter(sdist, places, say)
     install_wheels(places, say)
     make_prefix(places, say)
+    fill_gaps(places)
     versions = first_words(places)
     places.stamp.write_text(json.dumps({"recipe": recipe(), **versions}, indent=1) + "\n")
     say(f"ready in {time.perf_counter() - started:.0f} s: {versions['python']}, {versions['wine']}")
@@ -140,10 +142,17 @@ def make_prefix(places: Places, say: Say) -> None:
         raise BuildError(f"`wine wineboot -i` left no registry in {places.prefix}; run it by hand to see why.")
 
 
+def fill_gaps(places: Places) -> None:
+    """Put the one system DLL beside `python.exe` that cryptography needs and Wine before version 9 has not."""
+    if not (places.prefix / "drive_c/windows/system32/bcryptprimitives.dll").exists():
+        dll = forwarder_dll("bcryptprimitives.dll", BCRYPTPRIMITIVES)
+        (places.home / "bcryptprimitives.dll").write_bytes(dll)
+
+
 FIRST_WORDS = """
 import json, platform, sys
-import locust, gevent, msgspec, orjson, psutil, websocket, websockets, cryptography, pytest, win32api
-import asyncio
+import locust, gevent, msgspec, orjson, psutil, websocket, websockets, jwt, pytest, win32api
+import asyncio, cryptography.hazmat.bindings._rust
 print("first words:", json.dumps({
     "python": f"CPython {platform.python_version()} for {platform.system()} {platform.version()}",
     "asyncio_loop": type(asyncio.new_event_loop()).__name__,
