@@ -23,6 +23,7 @@ import pytest
 from scenarios.errors import ConfigError
 from scenarios.relay import main, parse
 from scenarios.relay_protocol import RelayError, RelayReply, connect_request, read_reply
+from tests.scenarios.certificates import make_certificate
 
 DEADLINE_S = 30.0
 # Less than the clocks' and epoll's steps: a delay may not come out shorter than this.
@@ -306,33 +307,6 @@ def test_tls_passes_with_the_targets_name(tmp_path: Path) -> None:
         with trust.wrap_socket(sock, server_hostname="soak.test") as secure:
             secure.sendall(b"secret")
             assert secure.recv(100) == b"secret"
-
-
-def make_certificate(key_file: Path, certificate_file: Path) -> None:
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "soak.test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("soak.test")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
 
 
 def test_a_relay_with_a_target_leads_nowhere_else() -> None:
