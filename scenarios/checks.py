@@ -67,4 +67,4 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
 
 
 def check_machine(settings: Settings, users: int) -> None:
-    """x"""
+    """X"""

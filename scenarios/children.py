@@ -22,6 +22,9 @@ from scenarios.errors import ConfigError, HarnessError
 READY_TIMEOUT_S: Final = 45.0
 _TERMINATE_GRACE_S: Final = 5.0
 _USAGE_EXIT: Final = 2
+_OWN_GROUP: Final[dict[str, Any]] = (
+    {"creationflags": 0x0200} if sys.platform == "win32" else {"start_new_session": True}  # CREATE_NEW_PROCESS_GROUP
+)
 
 
 class Child:
@@ -105,6 +108,8 @@ def start_child(
         stderr=subprocess.PIPE if wait_ready else None,
         env=None if environment is None else dict(environment),
         text=True,
+        # Ctrl-C in a terminal goes to the whole group; children end when we say so, in our order.
+        **_OWN_GROUP,
     )
     if not wait_ready:
         return Child(name, process, {})

@@ -32,7 +32,7 @@ from scenarios.errors import HarnessError
 from scenarios.fingerprint import gevent_loop_name, worker_facts
 from scenarios.options import Settings
 from scenarios.order import GeneratorReport, RunOrder
-from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Setting
+from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Setting, Target
 from scenarios.starts import OpenStarts
 from scenarios.subjects import NoSubjectFree
 from scenarios.vitals import GeventWatch, Vitals
@@ -75,6 +75,7 @@ class Generator:
         order: From the controller.
         settings: The options.
         spool_folder: Where this process may write.
+        target: Where connections go, by this process's own way (its relay).
         worker_key: Stable name of this worker within the plan (Locust's index).
         workers: How many processes share an open plan's rate.
         on_attempt: For the screens.
@@ -86,22 +87,24 @@ class Generator:
         settings: Settings,
         *,
         spool_folder: Path,
+        target: Target,
         worker_key: int = 0,
         workers: int = 1,
         on_attempt: Callable[[Attempt], None],
     ) -> None:
         self.order = order
+        self._target = target
         self.problems: list[str] = []
         self._settings = settings
         self._clock = Clock.now()
-        self._facts = worker_facts(
+        self.facts = worker_facts(
             run_id=order.run_id,
             worker=secrets.token_hex(8),
             site=settings.site or None,
             platform_label=settings.platform_label or None,
         )
         self._spool = Spool(spool_folder)
-        self._recorder = Recorder(self._spool, self._facts)
+        self._recorder = Recorder(self._spool, self.facts)
         self._disk = ThreadPool(1)
         self._budgets = budgets_of(settings)
         self._script_settings = script_settings_of(settings)
@@ -140,6 +143,11 @@ class Generator:
             wait_s = max(0.0, self._clock.monotonic(order.storm_at) - time.perf_counter())
             self._greenlets.append(gevent.spawn_later(wait_s, self.services.storm.give))
 
+    @property
+    def pid(self) -> int:
+        """Of this process."""
+        return os.getpid()
+
     def problem(self, sentence: str) -> None:
         """Something of ours broke: the run is void, and says so."""
         if sentence not in self.problems:
@@ -171,14 +179,14 @@ class Generator:
         try:
             self._disk.apply(self._spool.close)
         except OSError as error:
-            self.problem(f"Rows of worker {self._facts.worker} were lost: {error}.")
+            self.problem(f"Rows of worker {self.facts.worker} were lost: {error}.")
         if self.services.open.count:
             self.problem(f"{self.services.open.count} connections were still open when the run had stopped.")
         return GeneratorReport(
-            worker=self._facts.worker,
-            host=self._facts.host,
-            platform=self._facts.platform,
-            pid=os.getpid(),
+            worker=self.facts.worker,
+            host=self.facts.host,
+            platform=self.facts.platform,
+            pid=self.pid,
             rows_written=self._recorder.rows_written,
             tally=msgspec.to_builtins(self.services.tally),
             problems=self.problems,
@@ -234,7 +242,7 @@ class Generator:
                 budgets=self._budgets,
                 expect_refusal=is_probe,
             )
-            return run_connection(plan, self.order.target, self.services)
+            return run_connection(plan, self._target, self.services)
         finally:
             pool.release(subject)
 

@@ -49,7 +49,7 @@ class LiveRun:
     Attributes:
         folder: `reports/<run_id>`.
         file: What `run.json` says.
-        standin, relay, store: The processes beside the users, those that this run needs.
+        standin, store: The processes beside the users, those that this run needs.
         exit_status: Of the run; None until it is finished.
         last_words: What the analysis said; shown when Locust has printed its tables.
     """
@@ -58,7 +58,6 @@ class LiveRun:
     file: RunFile
     settings: Settings
     standin: Child | None = None
-    relay: Child | None = None
     store: Child | None = None
     exit_status: int | None = None
     last_words: str = ""
@@ -85,7 +84,7 @@ class LiveRun:
 
     def watch(self) -> None:
         """Notice a process beside the users that has ended on its own; call it every second or so."""
-        for child in (self.standin, self.relay, self.store):
+        for child in (self.standin, self.store):
             if child is not None and child.exit_status is not None:
                 self.problem(f"The {child.name} ended during the run (exit status {child.exit_status}).")
 
@@ -103,15 +102,15 @@ class LiveRun:
         self.watch()
         self.file.ended, self.file.ended_at = ended, _iso(now)
         self.file.workers = list(workers)
-        for name in ("standin", "relay"):
-            child: Child | None = getattr(self, name)
-            if child is not None:
-                self._stop(child)
+        if self.standin is not None:
+            self._stop(self.standin)
         stored = self._finish_store()
         sums = account(tallies, workers, stored)
         self.file.accounting = _as_entry(sums)
         for sentence in sums.imbalances:
             self.problem(f"The accounting does not balance: {sentence}")
+        if not sums.started:
+            self.problem("No attempt was started, or nobody knows of one: there is nothing to judge.")
         self.file.write(self.folder)
         if self.settings.no_analysis:
             self.exit_status = EXIT_VOID if self.file.problems else EXIT_MET
@@ -121,7 +120,7 @@ class LiveRun:
 
     def abandon(self) -> None:
         """End the child processes of a run that could not start."""
-        for child in (self.standin, self.relay, self.store):
+        for child in (self.standin, self.store):
             if child is not None:
                 child.stop()
 
@@ -289,21 +288,6 @@ def standin_arguments(settings: Settings) -> list[str]:
     for fault in settings.fault:
         arguments += ["--fault", fault]
     return arguments + (["--tls"] if settings.standin_tls else [])
-
-
-def start_relay(settings: Settings) -> Child:
-    """Start the relay that adds the arms' delay.
-
-    Raises:
-        HarnessError: If it does not start.
-    """
-    child = start_child(
-        "relay", module_command("scenarios.relay", "--port", "0", "--seed", str(settings.seed), "--exit-with-stdin")
-    )
-    if "port" not in child.ready:
-        child.stop()
-        raise HarnessError("The relay's ready line names no port.")
-    return child
 
 
 def utc_now() -> datetime:

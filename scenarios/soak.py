@@ -15,6 +15,7 @@ from locust.env import Environment
 
 import functools
 import os
+import secrets
 import socket
 import sys
 import time
@@ -24,20 +25,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import gevent
+import msgspec
 
 from scenarios.allow import parse_target
 from scenarios.checks import check_faults, check_machine, check_plan, check_target
+from scenarios.children import Child
 from scenarios.clock import Clock
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.fingerprint import library_versions
 from scenarios.fleet import Courier, Fleet
 from scenarios.generator import Generator, arm_plan
-from scenarios.live_run import EXIT_VOID, LiveRun, create, start_relay, start_standin, utc_now
+from scenarios.live_run import EXIT_VOID, LiveRun, create, start_standin, utc_now
 from scenarios.options import DEFAULTS, Settings, settings_from
 from scenarios.order import GeneratorReport, RunOrder, order_from_text
 from scenarios.plan import Target
 from scenarios.progress import EVERY_S, progress_line
 from scenarios.redact import redacted
+from scenarios.relay_child import start_relay, stop_relay
 from scenarios.runfile import TargetFacts, WorkerEntry
 from scenarios.screen import show
 from scenarios.secret import standin_secret
@@ -72,6 +76,7 @@ class Soak:
         self._watcher: gevent.Greenlet[..., None] | None = None
         self._fleet: Fleet | None = None
         self._courier: Courier | None = None
+        self._relay: Child | None = None
 
     @property
     def leads(self) -> bool:
@@ -166,22 +171,29 @@ class Soak:
         self.choose_users(settings)
         if isinstance(self.environment.runner, runners.MasterRunner):
             return
+        target = order.target
+        if settings.needs_relay:
+            self._relay = start_relay(settings, target)
+            target = msgspec.structs.replace(target, relay=("127.0.0.1", int(self._relay.ready["port"])))
+        folder = self._spool_folder(order, settings)
         self.generator = SoakUser.generator = Generator(
             order,
             settings,
-            spool_folder=self._spool_folder(order, settings),
+            spool_folder=folder,
+            target=target,
             worker_key=max(0, getattr(self.environment.runner, "worker_index", 0)),
             workers=max(1, getattr(self.environment.parsed_options, WORKERS_OPTION, 1)),
             on_attempt=functools.partial(show, self.environment.events.request),
         )
         if self._courier is not None:
-            self._courier.start(self.generator)
+            self._courier.start(self.generator, folder)
 
     def _spool_folder(self, order: RunOrder, settings: Settings) -> Path:
         root = Path(settings.reports_dir)
         if self.leads:
             return root / order.run_id / "spool"
-        return root / ".outbox" / order.run_id
+        # One folder a worker: several on one machine must not ship each other's segments.
+        return root / ".outbox" / order.run_id / secrets.token_hex(4)
 
     def _begin_run(self, settings: Settings) -> RunOrder:
         run_time_s = self._run_time_s()
@@ -205,16 +217,12 @@ class Soak:
         self.run = run
         jwt_key_file: str | None = None
         ca_file = settings.ca_file or None
-        relay_address: tuple[str, int] | None = None
         try:
             if is_standin:
                 secret, file = standin_secret(os.environ)
                 jwt_key_file = str(file.resolve()) if file else None
                 run.standin = start_standin(settings, port=url.port, folder=run.folder, secret=secret)
                 ca_file = run.standin.ready.get("ca_file") or ca_file
-            if settings.needs_relay:
-                run.relay = start_relay(settings)
-                relay_address = ("127.0.0.1", int(run.relay.ready["port"]))
             run.start_store()
         except (ConfigError, HarnessError):
             run.abandon()
@@ -238,7 +246,6 @@ class Soak:
                 path=url.path,
                 protocol=settings.protocol,
                 ca_file=ca_file,
-                relay=relay_address,
             ),
             jwt_key_file=jwt_key_file,
             started_at=started_at,
@@ -294,6 +301,10 @@ class Soak:
         """Locust's test_stop: the users have stopped; every row is on its way to the store."""
         SoakUser.generator = None
         generator, self.generator = self.generator, None
+        relay, self._relay = self._relay, None
+        if generator is not None and relay is not None:
+            for sentence in stop_relay(relay):
+                generator.problem(sentence)
         report = generator.finish() if generator is not None else None
         if self._courier is not None and report is not None:
             self._courier.finish(report)
@@ -356,6 +367,8 @@ class Soak:
             self.environment.runner.stop()
         if self._finishing is not None:
             self._finishing.join()
+        if self._courier is not None:
+            self._courier.join()
 
     def user_error(self, exception: BaseException) -> None:
         """An exception in a user is wsoak's fault, never the target's."""
