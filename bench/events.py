@@ -1,0 +1,345 @@
+"""What can happen to a connection, as scripts of a server, and the one row that each must become.
+
+Every client must write the same (outcome, phase, cause, errno, http_status, close_code, closed_by) for
+the same event: `python -m bench.conformance` prints the table, a test asserts it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bench.scripted_server import PONG, WELCOME, Peer, frame
+from scenarios.plan import Budgets
+
+# Short waits: a silent server costs the test no more than this.
+SHORT = Budgets(connect_s=0.4, exchange_s=0.3, sequence_s=0.6, close_s=0.3)
+LONG = Budgets(connect_s=20.0, exchange_s=20.0, sequence_s=20.0, close_s=20.0)
+
+CHURN = {"operations": {"ping": 1.0}, "churn_exchanges": 1}
+
+
+class Row(NamedTuple):
+    """What of a row must be the same in every client."""
+
+    kind: str
+    outcome: str
+    phase: str
+    cause: str | None = None
+    errno: int | None = None
+    http_status: int | None = None
+    close_code: int | None = None
+    closed_by: str | None = None
+
+
+class Event(NamedTuple):
+    """One event.
+
+    Attributes:
+        name: A sentence.
+        script: What the server does.
+        rows: What the client must write (of these kinds; it may write others).
+        budgets: Short where waits run out.
+        by_subprotocol: Whether the client comes with a token in its subprotocols.
+    """
+
+    name: str
+    script: Callable[[Peer], None]
+    rows: tuple[Row, ...]
+    budgets: Budgets = LONG
+    by_subprotocol: bool = False
+
+
+def _http(peer: Peer, status: str) -> None:
+    peer.read_request()
+    peer.send(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
+
+def _drip_response(peer: Peer) -> None:
+    """One byte of the response's head at a time, without an end."""
+    peer.read_request()
+    for byte in b"HTTP/1.1 101 Switching Protocols\r\nX-Drip: " + b"." * 100:
+        peer.send(bytes([byte]))
+        time.sleep(0.05)
+
+
+def _drip_welcome(peer: Peer) -> None:
+    peer.upgrade()
+    for byte in frame(0x1, b"x" * 200):
+        peer.send(bytes([byte]))
+        time.sleep(0.05)
+
+
+def _slowly_but_surely(peer: Peer) -> None:
+    """Everything in pieces of a byte, and in time."""
+    peer.read_request()
+    for byte in peer.response() + frame(0x1, _json(WELCOME)):
+        peer.send(bytes([byte]))
+    peer.read_frame()
+    for byte in frame(0x1, _json(PONG)):
+        peer.send(bytes([byte]))
+    _answer_close(peer)
+
+
+def _all_at_once(peer: Peer) -> None:
+    """The welcome in the same segment as the response; fragments with a ping between them."""
+    peer.read_request()
+    welcome = _json(WELCOME)
+    peer.send(
+        peer.response()
+        + frame(0x1, welcome[:10], fin=False)
+        + frame(0x9, b"are you there")
+        + frame(0x0, welcome[10:30], fin=False)
+        + frame(0x0, welcome[30:])
+    )
+    assert peer.read_frame() == (0xA, b"are you there")
+    peer.read_frame()
+    peer.json(PONG)
+    _answer_close(peer)
+
+
+def _json(message: Any) -> bytes:
+    return json.dumps(message).encode()
+
+
+def _answer_close(peer: Peer) -> None:
+    code = peer.read_until_close()
+    peer.close_frame(code)
+
+
+def _refuse_token(peer: Peer) -> None:
+    peer.upgrade()
+    peer.json({"type": "error_message", "error_code": "VALIDATION_FAILED", "error_message": "no", "details": {}})
+    time.sleep(0.1)
+    peer.close_frame(1008, "SSOT Auth failed")
+    peer.wait_for_end()
+
+
+def _then(*steps: Callable[[Peer], Any]) -> Callable[[Peer], None]:
+    def script(peer: Peer) -> None:
+        for step in steps:
+            step(peer)
+
+    return script
+
+
+def _welcome(peer: Peer) -> None:
+    peer.welcome()
+
+
+def _request(peer: Peer) -> None:
+    peer.read_frame()
+
+
+def _end(peer: Peer) -> None:
+    peer.wait_for_end()
+
+
+def _close(code: int | None) -> Callable[[Peer], None]:
+    return lambda peer: peer.close_frame(code)
+
+
+def _raw(data: bytes) -> Callable[[Peer], None]:
+    return lambda peer: peer.send(data)
+
+
+OK_ROWS = (
+    Row("connect", "ok", "welcome"),
+    Row("exchange", "ok", "exchange"),
+    Row("hold", "ok", "hold", closed_by="client"),
+    Row("close", "ok", "close", close_code=1000, closed_by="client"),
+)
+
+
+def _both(outcome: str, cause: str, **columns: Any) -> tuple[Row, ...]:
+    """The same end for the exchange in flight and for the hold."""
+    return (
+        Row("connect", "ok", "welcome"),
+        Row("exchange", outcome, "exchange", cause, **columns),
+        Row("hold", outcome, "hold", cause, **columns),
+    )
+
+
+EVENTS: tuple[Event, ...] = (
+    Event("all is well, byte by byte", _slowly_but_surely, OK_ROWS),
+    Event("all is well, all at once, in fragments", _all_at_once, OK_ROWS),
+    Event(
+        "the upgrade is never answered",
+        _then(Peer.read_request, _end),
+        (Row("connect", "timeout", "upgrade", "silent_peer"),),
+        SHORT,
+    ),
+    Event(
+        "the response drips without end",
+        _drip_response,
+        (Row("connect", "timeout", "upgrade", "silent_peer"),),
+        SHORT,
+    ),
+    Event(
+        "no welcome comes",
+        _then(Peer.upgrade, _end),
+        (Row("connect", "timeout", "welcome", "silent_peer"),),
+        SHORT,
+    ),
+    Event(
+        "the welcome drips",
+        _drip_welcome,
+        (Row("connect", "timeout", "welcome", "silent_peer"),),
+        SHORT,
+    ),
+    Event(
+        "503",
+        lambda peer: _http(peer, "503 Service Unavailable"),
+        (Row("connect", "failed", "upgrade", "http_status", http_status=503, closed_by="server"),),
+    ),
+    Event(
+        "403",
+        lambda peer: _http(peer, "403 Forbidden"),
+        (Row("connect", "failed", "upgrade", "http_status", http_status=403, closed_by="server"),),
+    ),
+    Event(
+        "a redirect is not followed",
+        lambda peer: _http(peer, "302 Found\r\nLocation: ws://127.0.0.1:1/"),
+        (Row("connect", "failed", "upgrade", "http_status", http_status=302, closed_by="server"),),
+    ),
+    Event(
+        "200 instead of 101",
+        lambda peer: _http(peer, "200 OK"),
+        (Row("connect", "failed", "upgrade", "http_status", http_status=200, closed_by="server"),),
+    ),
+    Event(
+        "the answer is no HTTP",
+        _then(Peer.read_request, _raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), _end),
+        (Row("connect", "failed", "upgrade", "malformed", closed_by="client"),),
+    ),
+    Event(
+        "the accept key is wrong",
+        lambda peer: peer.upgrade(accept=b"d3Jvbmc="),
+        (Row("connect", "failed", "upgrade", "malformed", closed_by="client"),),
+    ),
+    Event(
+        "a subprotocol that nobody offered",
+        lambda peer: peer.upgrade("Sec-WebSocket-Protocol: jwt-auth"),
+        (Row("connect", "failed", "upgrade", "subprotocol", closed_by="client"),),
+    ),
+    Event(
+        "the subprotocol that was offered is not answered",
+        lambda peer: peer.upgrade(),
+        (Row("connect", "failed", "upgrade", "subprotocol", closed_by="client"),),
+        by_subprotocol=True,
+    ),
+    Event(
+        "the subprotocol in other letters",
+        lambda peer: peer.upgrade("Sec-WebSocket-Protocol: JWT-Auth"),
+        (Row("connect", "failed", "upgrade", "subprotocol", closed_by="client"),),
+        by_subprotocol=True,
+    ),
+    Event(
+        "closed before the response",
+        Peer.read_request,
+        (Row("connect", "failed", "upgrade", "server_closed", closed_by="network"),),
+    ),
+    Event(
+        "reset before the response",
+        _then(Peer.read_request, Peer.reset),
+        (Row("connect", "failed", "upgrade", "reset", errno=errno.ECONNRESET, closed_by="network"),),
+    ),
+    Event(
+        "closed before the welcome",
+        Peer.upgrade,
+        (Row("connect", "failed", "welcome", "server_closed", close_code=1006, closed_by="network"),),
+    ),
+    Event(
+        "reset before the welcome",
+        _then(Peer.upgrade, lambda _: time.sleep(0.1), Peer.reset),
+        (Row("connect", "failed", "welcome", "reset", errno=errno.ECONNRESET, closed_by="network"),),
+    ),
+    Event(
+        "close 1011 instead of a welcome",
+        _then(Peer.upgrade, _close(1011), _end),
+        (Row("connect", "failed", "welcome", "server_error", close_code=1011, closed_by="server"),),
+    ),
+    Event(
+        "close 1000 instead of a welcome",
+        _then(Peer.upgrade, _close(1000), _end),
+        (Row("connect", "failed", "welcome", "server_closed", close_code=1000, closed_by="server"),),
+    ),
+    Event(
+        "a close without a code",
+        _then(Peer.upgrade, _close(None), _end),
+        (Row("connect", "failed", "welcome", "server_closed", closed_by="server"),),
+    ),
+    Event(
+        "the token is refused",
+        _refuse_token,
+        (Row("connect", "failed", "welcome", "auth_rejected", close_code=1008, closed_by="server"),),
+    ),
+    Event(
+        "a first frame that is no JSON",
+        _then(Peer.upgrade, lambda peer: peer.frame(0x1, b"hello"), _end),
+        (Row("connect", "failed", "welcome", "malformed", closed_by="client"),),
+    ),
+    Event(
+        "a first frame that is binary",
+        _then(Peer.upgrade, lambda peer: peer.frame(0x2, b"\x00"), _end),
+        (Row("connect", "failed", "welcome", "malformed", closed_by="client"),),
+    ),
+    Event(
+        "a frame that breaks the protocol",
+        _then(_welcome, _request, _raw(b"\xf1\x01x"), _end),
+        _both("failed", "malformed", closed_by="client"),
+    ),
+    Event(
+        "a request is never answered",
+        _then(_welcome, _request, _answer_close),
+        (
+            Row("exchange", "timeout", "exchange", "silent_peer"),
+            Row("hold", "ok", "hold", closed_by="client"),
+            Row("close", "ok", "close", close_code=1000, closed_by="client"),
+        ),
+        SHORT,
+    ),
+    Event(
+        "a close is never answered",
+        _then(_welcome, _request, lambda peer: peer.json(PONG), _request, _end),
+        (
+            Row("exchange", "ok", "exchange"),
+            Row("hold", "ok", "hold", closed_by="client"),
+            Row("close", "timeout", "close", "silent_peer"),
+        ),
+        SHORT,
+    ),
+    Event(
+        "cut while closing",
+        _then(_welcome, _request, lambda peer: peer.json(PONG), _request),
+        (Row("close", "failed", "close", "server_closed", close_code=1006, closed_by="network"),),
+    ),
+    Event(
+        "close 1011 during an exchange",
+        _then(_welcome, _request, _close(1011), _end),
+        _both("failed", "server_error", close_code=1011, closed_by="server"),
+    ),
+    Event(
+        "close 1012 during an exchange",
+        _then(_welcome, _request, _close(1012), _end),
+        _both("failed", "server_closed", close_code=1012, closed_by="server"),
+    ),
+    Event(
+        "cut during an exchange",
+        _then(_welcome, _request),
+        _both("failed", "server_closed", close_code=1006, closed_by="network"),
+    ),
+    Event(
+        "cut in the middle of a frame",
+        _then(_welcome, _request, _raw(frame(0x1, _json(PONG))[:7])),
+        _both("failed", "server_closed", close_code=1006, closed_by="network"),
+    ),
+    Event(
+        "reset during an exchange",
+        _then(_welcome, _request, lambda _: time.sleep(0.1), Peer.reset),
+        _both("failed", "reset", errno=errno.ECONNRESET, closed_by="network"),
+    ),
+)
