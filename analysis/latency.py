@@ -33,7 +33,8 @@ def unanswered(durations: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "seconds": 10.0 ** ((table.index.to_numpy(dtype=float) + 1) / DURATION_BINS_PER_DECADE) / 1e6,
-            "unanswered": np.clip(1 - answered, 0.0, 1.0),
+            # What rounding leaves of a one that was subtracted from is no attempt.
+            "unanswered": np.where(answered > 1 - 1e-9, 0.0, 1 - answered),
             "at_risk": left.astype(np.int64),
             "censored": counts["timeout"].astype(np.int64),
         }

@@ -142,16 +142,11 @@ def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
             figures.where_connects_ended(timeline),
         ),
         _drawn(
-            "connects",
-            "Connect: still waiting after",
-            "Share without a good answer. Timeouts are cut at their budget (crosses), not dropped.",
-            figures.latency_distribution(overview.durations, kind="connect"),
-        ),
-        _drawn(
-            "exchanges",
-            "Exchange: still waiting after",
-            "The same for requests on a ready session.",
-            figures.latency_distribution(overview.durations, kind="exchange"),
+            "latency",
+            "Still waiting after",
+            "Share of attempts without a good answer. Timeouts are cut at their budget (crosses), not dropped; "
+            "failures never count as answered.",
+            figures.latency_distribution(overview.durations),
         ),
         _drawn(
             "by_rtt",

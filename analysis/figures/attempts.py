@@ -19,15 +19,24 @@ from analysis.figures.theme import (
     dress,
     empty,
     faded,
+    log_axis,
 )
 from analysis.latency import unanswered
-from analysis.overview import BLOCKED_LAG_S, BUSY_CPU, RTT_BINS_PER_DECADE, bin_middle_s
+from analysis.overview import (
+    BLOCKED_LAG_S,
+    BUSY_CPU,
+    DURATION_BINS_PER_DECADE,
+    RTT_BINS_PER_DECADE,
+    bin_middle_s,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome")
 _MOST_WORKERS: Final = 8  # more lines cannot be followed; beyond it, only the worst worker of each second
+_SHORTEST_PHASE_S: Final = 0.0005  # under half a millisecond a bar has no width
+_DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 _FEWEST_IN_BIN: Final = 20  # a share of fewer attempts than this is drawn as noise, so not at all
 
 
@@ -91,7 +100,7 @@ def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Sequence[
         square = {"symbol": "square", "size": 11, "color": faded(RED, 0.3)}
         figure.add_scatter(x=[None], y=[None], name="burst", mode="markers", marker=square, row=1, col=1)
     dress(figure, height=480)
-    figure.update_layout(barmode="stack", bargap=0.05)
+    figure.update_layout(barmode="stack", bargap=0)
     figure.update_yaxes(title_text=f"failed / {slot_s} s", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="share failed", tickformat=".1%", rangemode="tozero", row=2, col=1)
     figure.update_yaxes(title_text="attempts", rangemode="tozero", row=3, col=1)
@@ -109,11 +118,12 @@ def phase_waterfall(phases: pd.DataFrame) -> go.Figure:
 
     if phases.empty:
         return empty("No connect succeeded, so no phase was measured to its end.")
+    phases = phases.sort_values(["platform", "client"], ascending=False)
     labels = [f"{platform} · {client}" for platform, client in zip(phases["platform"], phases["client"], strict=True)]
     figure = go.Figure()
     for phase in _PHASES:
         median = phases[f"{phase}_p50_s"]
-        if median.isna().all():
+        if median.isna().all() or median.max() < _SHORTEST_PHASE_S:
             continue
         figure.add_bar(
             y=labels,
@@ -164,53 +174,67 @@ def where_connects_ended(timeline: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def latency_distribution(durations: pd.DataFrame, *, kind: str) -> go.Figure:
+def latency_distribution(durations: pd.DataFrame) -> go.Figure:
     """Share of attempts without a good answer by the time waited, for each platform and client.
 
-    Timeouts are censored at their budget (a cross), failures never count as answered.
+    Connects on the left, exchanges on the right. Timeouts are censored at their budget (a cross), failures
+    never count as answered.
 
     Args:
         durations: `Overview.durations`.
-        kind: connect or exchange.
     """
-    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
 
-    rows = durations[durations["kind"] == kind]
-    if rows.empty:
-        return empty(f"No {kind} ran to its end, so there is no latency to show.")
-    figure = go.Figure()
-    palette = colours(rows["platform"])
-    dashes = dict(zip(sorted(rows["client"].unique()), ("solid", "dash", "dot", "dashdot", "longdash"), strict=False))
-    for (platform, client), group in rows.groupby(["platform", "client"], observed=True):
-        curve = unanswered(group)
-        name, colour = f"{platform} · {client}", palette[str(platform)]
-        drawn = curve[curve["unanswered"] > 0]
-        figure.add_scatter(
-            x=drawn["seconds"].tolist(),
-            y=drawn["unanswered"].tolist(),
-            name=name,
-            mode="lines",
-            line={"color": colour, "width": 2, "shape": "hv", "dash": dashes.get(str(client), "solid")},
-            customdata=drawn["at_risk"].tolist(),
-            hovertemplate="after %{x:.3g} s: %{y:.2%} unanswered<br>%{customdata} still waited<extra>"
-            + name
-            + "</extra>",
-        )
-        cut = curve[curve["censored"] > 0]
-        if len(cut):
+    kinds = [kind for kind in ("connect", "exchange") if (durations["kind"] == kind).any()]
+    if not kinds:
+        return empty("No attempt ran to its end, so there is no latency to show.")
+    figure = make_subplots(rows=1, cols=len(kinds), subplot_titles=kinds, horizontal_spacing=0.09)
+    palette = colours(durations["platform"])
+    dashes = dict(zip(sorted(durations["client"].unique()), _DASHES, strict=False))
+    named: set[str] = set()
+    for col, kind in enumerate(kinds, start=1):
+        rows = durations[durations["kind"] == kind]
+        lowest = 1.0
+        for (platform, client), group in rows.groupby(["platform", "client"], observed=True):
+            curve, name, colour = unanswered(group), f"{platform} · {client}", palette[str(platform)]
+            # The line falls to half an attempt where the last one was answered: a logarithm has no zero.
+            floor = 0.5 / int(curve["at_risk"].iloc[0])
+            height = curve["unanswered"].clip(lower=floor)
+            lowest = min(lowest, float(height.min()))
             figure.add_scatter(
-                x=cut["seconds"].tolist(),
-                y=cut["unanswered"].tolist(),
-                name=f"{name}: timeouts (cut at their budget)",
-                mode="markers",
-                showlegend=False,
-                marker={"symbol": "x-thin", "size": 9, "line": {"color": colour, "width": 2}},
-                customdata=cut["censored"].tolist(),
-                hovertemplate="%{customdata} timed out at %{x:.3g} s<extra>" + name + "</extra>",
+                x=curve["seconds"].tolist(),
+                y=height.tolist(),
+                name=name,
+                legendgroup=name,
+                showlegend=name not in named,
+                mode="lines",
+                line={"color": colour, "width": 2, "shape": "hv", "dash": dashes.get(str(client), "solid")},
+                customdata=list(zip(curve["unanswered"], curve["at_risk"], strict=True)),
+                hovertemplate="after %{x:.3g} s: %{customdata[0]:.2%} unanswered, %{customdata[1]} still waited"
+                f"<extra>{name}</extra>",
+                row=1,
+                col=col,
             )
-    dress(figure, height=360)
-    figure.update_xaxes(title_text="seconds waited", type="log", dtick="D2")
-    figure.update_yaxes(title_text="share not answered", type="log", tickformat=".2~%", dtick=1)
+            named.add(name)
+            cut = curve["censored"] > 0
+            figure.add_scatter(
+                x=curve.loc[cut, "seconds"].tolist(),
+                y=height[cut].tolist(),
+                legendgroup=name,
+                showlegend=False,
+                mode="markers",
+                marker={"symbol": "x-thin", "size": 9, "line": {"color": colour, "width": 2}},
+                customdata=curve.loc[cut, "censored"].tolist(),
+                hovertemplate=f"%{{customdata}} timed out at %{{x:.3g}} s<extra>{name}</extra>",
+                row=1,
+                col=col,
+            )
+        seconds = bin_middle_s(rows["bin"], DURATION_BINS_PER_DECADE)
+        figure.update_xaxes(title_text="seconds waited", **log_axis(seconds.min(), seconds.max()), row=1, col=col)
+        figure.update_yaxes(**log_axis(lowest, 1.0, percent=True), row=1, col=col)
+    figure.update_yaxes(title_text="share not answered", row=1, col=1)
+    dress(figure, height=400)
+    figure.update_layout(margin={"t": 74}, legend={"y": 1.1})
     return figure
 
 
@@ -241,7 +265,10 @@ def timeouts_by_rtt(rtt: pd.DataFrame) -> go.Figure:
             unit="ms round trip",
         )
     dress(figure, height=340)
-    figure.update_xaxes(title_text="round trip before the attempt, milliseconds", type="log", dtick="D2")
+    shown_ms = bin_middle_s(bins["bin"], RTT_BINS_PER_DECADE) * 1e3
+    figure.update_xaxes(
+        title_text="round trip before the attempt, milliseconds", **log_axis(shown_ms.min(), shown_ms.max())
+    )
     figure.update_yaxes(title_text="share timed out", tickformat=".2~%", rangemode="tozero")
     return figure
 

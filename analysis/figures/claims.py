@@ -18,6 +18,7 @@ from analysis.figures.theme import (
     empty,
     error_bars,
     faded,
+    log_axis,
 )
 from analysis.model import CauseShare, Effect, Finding
 from analysis.overview import RTT_BINS_PER_DECADE, bin_middle_s
@@ -74,7 +75,10 @@ def claims_on_one_scale(claims: Mapping[str, Finding], *, margin: float) -> go.F
     dress(figure, height=130 + 34 * len(claims))
     order = [TITLES.get(name, name) for name in claims]
     band = f"effect, percent points (95 % interval); shaded: ±{100 * margin:g} points, too small to matter"
-    figure.update_xaxes(title_text=band, zeroline=False)
+    edges = [bound for _, _, effect in drawn if effect for bound in (effect.estimate, effect.low, effect.high)]
+    low, high = (100 * pick([_or(edge, 0.0) for edge in edges]) for pick in (min, max))
+    low, high = min(low, -160 * margin), max(high, 160 * margin)
+    figure.update_xaxes(title_text=band, zeroline=False, range=[low - 0.04 * (high - low), high + 0.04 * (high - low)])
     figure.update_yaxes(
         categoryorder="array", categoryarray=order[::-1], showgrid=False, range=[-0.6, len(order) - 0.4]
     )
@@ -178,7 +182,8 @@ def latency_overlap(rtt: pd.DataFrame) -> go.Figure:
             hovertemplate=f"{platform}: %{{y:.1%}} of its attempts at %{{x:.3g}} ms<extra></extra>",
         )
     dress(figure, height=300)
-    figure.update_xaxes(title_text="round trip, milliseconds", type="log", dtick="D2")
+    shown_ms = bin_middle_s(rtt["bin"], RTT_BINS_PER_DECADE) * 1e3
+    figure.update_xaxes(title_text="round trip, milliseconds", **log_axis(shown_ms.min() / 1.3, shown_ms.max() * 1.3))
     figure.update_yaxes(title_text="share of attempts", tickformat=".0%", rangemode="tozero")
     return figure
 

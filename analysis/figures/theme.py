@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +54,7 @@ CAUSE_COLOURS: Final[Mapping[str, str]] = {
     "local_resource": GREY,
     "harness": GREY,
 }
+_MANY_DECADES: Final = 1000
 _PLATFORM_COLOURS: Final[Mapping[str, str]] = {"Windows": BLUE, "Linux": ORANGE, "macOS": GREEN}
 
 
@@ -98,6 +100,25 @@ def dress(figure: go.Figure, *, height: int = 340, legend: bool = True) -> go.Fi
     figure.update_xaxes(**lines, title_font_size=12)
     figure.update_yaxes(**lines, title_font_size=12)
     return figure
+
+
+def log_axis(low: float, high: float, *, percent: bool = False) -> dict[str, object]:
+    """A logarithmic axis over positive values, with ticks at 1, 2 and 5 (over three decades or more: at 1).
+
+    Args:
+        low: The smallest value to show.
+        high: The largest.
+        percent: Values are ratios, to be written in percent.
+    """
+    decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+    steps = (1,) if high / low >= _MANY_DECADES else (1, 2, 5)
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
+    return {
+        "type": "log",
+        "range": [math.log10(low) - 0.05, math.log10(high) + 0.05],
+        "tickvals": ticks,
+        "ticktext": [f"{100 * tick:g} %" if percent else f"{tick:g}" for tick in ticks],
+    }
 
 
 def empty(message: str, *, height: int = 150) -> go.Figure:

@@ -1,0 +1,96 @@
+import pandas as pd
+import pytest
+
+from analysis import figures
+from analysis.model import CLAIMS, CauseShare, Effect, Finding
+
+MARGIN = 0.005
+
+
+def said(figure: object) -> str:
+    assert not figure.data  # type: ignore[attr-defined]
+    return str(figure.layout.annotations[0].text)  # type: ignore[attr-defined]
+
+
+def cells(**changes: object) -> pd.DataFrame:
+    rows = [
+        {
+            "platform": platform,
+            "host": f"{platform}-{host}",
+            "delay_us": delay_us,
+            "mitigation": "none",
+            "residual": 4 if delay_us and platform == "Windows" else 1,
+            "n_clean": 200,
+        }
+        for platform in ("Windows", "Linux")
+        for host in (1, 2)
+        for delay_us in (0, 200_000)
+    ]
+    return pd.DataFrame(rows).assign(**changes)
+
+
+def finding(state: str, estimate: float | None) -> Finding:
+    effect = None if estimate is None else Effect(name="rate", estimate=estimate, low=estimate - 0.01, high=None)
+    return Finding(state=state, effect=effect, needs="more")  # type: ignore[arg-type]
+
+
+def test_every_claim_is_on_the_scale_and_the_margin_behind_it() -> None:
+    claims = dict.fromkeys(CLAIMS, finding("undecided", None)) | {
+        "server": finding("confirmed", 0.03),
+        "auth": finding("ruled_out", 0.0),
+    }
+    figure = figures.claims_on_one_scale(claims, margin=MARGIN)
+    assert {trace.name: list(trace.y) for trace in figure.data} == {"confirmed": ["Server"], "ruled out": ["Authentication"]}
+    assert sum(annotation.text == "not estimated" for annotation in figure.layout.annotations) == len(CLAIMS) - 2
+    assert (figure.layout.shapes[0].x0, figure.layout.shapes[0].x1) == (-0.5, 0.5)
+    assert figure.layout.xaxis.range[0] < -0.5 < 3.0 < figure.layout.xaxis.range[1]
+    assert len(figure.layout.yaxis.categoryarray) == len(CLAIMS)
+
+
+def test_bound_that_does_not_exist_is_drawn_at_the_estimate() -> None:
+    figure = figures.claims_on_one_scale({"server": finding("confirmed", 0.03)}, margin=MARGIN)
+    bars = figure.data[0].error_x
+    assert list(bars.array) == [0.0]
+    assert list(bars.arrayminus) == pytest.approx([1.0])
+
+
+def test_risk_by_delay_is_failures_per_clean_attempt() -> None:
+    figure = figures.risk_by_delay(cells())
+    found = {trace.name: list(trace.y) for trace in figure.data}
+    assert found == {"Windows": pytest.approx([0.005, 0.02]), "Linux": pytest.approx([0.005, 0.005])}
+    assert list(figure.data[0].x) == [0.0, 200.0]
+
+
+def test_other_mitigations_are_left_out() -> None:
+    other = cells(mitigation="retry", residual=100)
+    both = pd.concat([cells(), other])
+    assert figures.risk_by_delay(both).to_json() == figures.risk_by_delay(cells()).to_json()
+    assert figures.host_estimates(both).to_json() == figures.host_estimates(cells()).to_json()
+
+
+def test_a_dot_a_host() -> None:
+    figure = figures.host_estimates(cells())
+    assert sum(len(trace.x) for trace in figure.data) == 4
+    assert len(figure.layout.shapes) == 2
+
+
+def test_overlap_is_a_share_of_each_platform() -> None:
+    rtt = pd.DataFrame({"platform": ["Windows", "Windows", "Linux"], "bin": [100, 101, 100], "n": [30, 10, 5]})
+    figure = figures.latency_overlap(rtt)
+    assert [sum(trace.y) for trace in figure.data] == pytest.approx([1.0, 1.0])
+
+
+def test_shares_of_causes_keep_their_intervals() -> None:
+    causes = (CauseShare(name="server", share=0.8, low=0.7, high=0.9), CauseShare(name="unexplained", share=0.2, low=None, high=None))
+    figure = figures.cause_shares(causes)
+    assert list(figure.data[0].x) == [0.8, 0.2]
+    assert list(figure.data[0].error_x.array) == pytest.approx([0.1, 0.0])
+
+
+def test_nothing_to_draw_says_what_is_missing() -> None:
+    assert "could be estimated" in said(figures.claims_on_one_scale({"server": finding("undecided", None)}, margin=MARGIN))
+    assert "Only one delay" in said(figures.risk_by_delay(cells(delay_us=0)))
+    assert "no attempts" in said(figures.risk_by_delay(cells().iloc[:0]))
+    assert "no attempts" in said(figures.host_estimates(cells(n_clean=0)))
+    assert "not measured" in said(figures.latency_overlap(pd.DataFrame(columns=["platform", "bin", "n"])))
+    assert "No attempt failed" in said(figures.cause_shares(()))
