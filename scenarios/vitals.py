@@ -64,10 +64,11 @@ class ProcessProbe:
                 time_wait=_told(lambda: time_wait_from(_SOCKSTAT.read_text(encoding="ascii"))),
             )
 
-    def _descriptors(self) -> int:
+    def _descriptors(self) -> int | None:
         # psutil has each name only on the platforms that know the thing.
         count = getattr(self._process, "num_handles" if psutil.WINDOWS else "num_fds")
-        return int(count())
+        # Wine answers 0, which no running process has.
+        return int(count()) or None
 
 
 def time_wait_from(sockstat: str) -> int | None:

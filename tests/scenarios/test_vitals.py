@@ -64,7 +64,9 @@ def test_this_process_has_memory_and_used_cpu() -> None:
     now = ProcessProbe().read()
     assert now.rss_bytes is not None and now.rss_bytes > 1_000_000
     assert now.cpu_s is not None and now.cpu_s > 0.0
-    assert now.file_descriptors is not None and now.file_descriptors >= 3
+    # Wine tells neither handles nor descriptors; none may become a number.
+    assert now.file_descriptors is None or now.file_descriptors >= 3
+    assert now.file_descriptors is not None or sys.platform == "win32"
 
 
 GEVENT_CHILD = """
