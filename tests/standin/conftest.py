@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.standin.serving import Standin, serving
+from tests.standin.serving import Process, Standin, process_serving, serving
 
 
 @pytest.fixture(scope="module")
@@ -24,5 +24,16 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Standin]]:
 
         def starting(*arguments: str, floor_ms: float = 0) -> Standin:
             return stack.enter_context(serving(tmp_path, *arguments, floor_ms=floor_ms))
+
+        yield starting
+
+
+@pytest.fixture
+def start_process(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """The same as a process of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def starting(*arguments: str) -> Process:
+            return stack.enter_context(process_serving(tmp_path, *arguments))
 
         yield starting

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import queue
 import socket
 import ssl
 import subprocess
@@ -20,6 +21,10 @@ from typing import Any
 
 import jwt
 from websockets.sync.client import ClientConnection, connect
+
+from standin.options import read_options
+from standin.serve import serve, verification_keys
+from standin.server import Server
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret for tests that is longer than thirty-two bytes"
@@ -57,15 +62,11 @@ def wait_for(probe: Callable[[], Any], what: str) -> Any:
 class Standin:
     """A running stand-in."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
-        self.process = process
+    def __init__(self, ready: dict[str, Any], folder: Path) -> None:
         self.folder = folder
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, "the stand-in ended before it was ready"
-        self.ready: dict[str, Any] = json.loads(line)
-        self.url: str = self.ready["url"]
-        self.http_url: str = self.ready["http_url"]
+        self.ready = ready
+        self.url: str = ready["url"]
+        self.http_url: str = ready["http_url"]
         self.port = int(self.http_url.rsplit(":", 1)[1])
 
     def connect(self, bearer: str | None = "", *, path: str = "", **options: Any) -> ClientConnection:
@@ -93,12 +94,6 @@ class Standin:
             with error:
                 return error.code, error.read()
 
-    def stop(self) -> int:
-        """Let it end, by closing its standard input; the exit status."""
-        if self.process.stdin is not None and not self.process.stdin.closed:
-            self.process.stdin.close()
-        return self.process.wait(PATIENCE_S)
-
     def log(self) -> list[dict[str, Any]]:
         return lines(self.folder / "log.jsonl")
 
@@ -123,30 +118,63 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "STANDIN_JWT_SECRET": SECRET, **more}
 
 
+def arguments_for(folder: Path, *arguments: str, floor_ms: float = 0) -> list[str]:
+    """The command line of a stand-in whose log, truth and state are in `folder`."""
+    files = ["--log", str(folder / "log.jsonl"), "--truth", str(folder / "truth.jsonl")]
+    return [*files, "--state-dir", str(folder / "state"), "--welcome-floor-ms", str(floor_ms), *arguments]
+
+
 @contextlib.contextmanager
 def serving(folder: Path, *arguments: str, floor_ms: float = 0) -> Iterator[Standin]:
-    """A stand-in with log and truth in `folder`; it must end with status 0 and an empty standard error."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "standin", "--exit-with-stdin", "--welcome-floor-ms", str(floor_ms)]
-    command += ["--log", str(folder / "log.jsonl"), "--truth", str(folder / "truth.jsonl")]
-    command += ["--state-dir", str(folder / "state"), *arguments]
+    """A stand-in in a thread of this process, which starts faster than a process."""
+    options = read_options(arguments_for(folder, *arguments, floor_ms=floor_ms))
+    keys = verification_keys(options, {"STANDIN_JWT_SECRET": SECRET})
+    begun: queue.SimpleQueue[tuple[Server, dict[str, Any]]] = queue.SimpleQueue()
+    thread = threading.Thread(target=serve, args=(options, keys), kwargs={"on_ready": lambda *a: begun.put(a)})
+    thread.start()
+    server, ready = begun.get(timeout=PATIENCE_S)
+    try:
+        yield Standin(ready, folder)
+    finally:
+        server.stop()
+        thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+class Process(Standin):
+    """A stand-in in a process of its own, ended through its standard input."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self.process = process
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, "the stand-in ended before it was ready"
+        super().__init__(json.loads(line), folder)
+
+    def stop(self) -> int:
+        """Let it end; the exit status."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def process_serving(folder: Path, *arguments: str) -> Iterator[Process]:
+    """It must end with status 0 and an empty standard error."""
+    command = [sys.executable, "-m", "standin", "--exit-with-stdin", *arguments_for(folder, *arguments)]
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
         )
-    assert process.stdout is not None
-    try:
-        server = Standin(process, folder)
-        yield server
-        assert server.stop() == 0
-        assert (folder / "stderr").read_bytes() == b""
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        process.stdout.close()
-        if process.stdin is not None:
-            process.stdin.close()
+    with process:
+        try:
+            server = Process(process, folder)
+            yield server
+            assert server.stop() == 0
+            assert (folder / "stderr").read_bytes() == b""
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def frame(websocket: ClientConnection, timeout: float = PATIENCE_S) -> dict[str, Any]:
