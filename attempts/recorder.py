@@ -83,9 +83,8 @@ class Recorder:
             SchemaError: The row breaks the contract. It is not counted and takes no `seq`.
             SpoolError: Rows can no longer be kept.
         """
-        spool_error = self._spool.error
-        if spool_error is not None:
-            raise spool_error
+        if self._spool.error is not None:
+            self._spool.refuse()
         facts = self._facts.get(attempt.facts)
         if facts is None:
             raise SchemaError(
@@ -111,8 +110,7 @@ class Recorder:
             SchemaError: Names the value and the rule.
             SpoolError: Rows can no longer be kept, or nobody flushes the spool.
         """
-        if self._spool.error is not None:
-            raise self._spool.error
+        self._spool.refuse()
         if len(self._buffer.rows) > MAX_WAITING_ROWS:
             raise SpoolError(
                 f"{len(self._buffer.rows)} rows wait for the spool: Spool.flush is not called, or the disk stalls"

@@ -58,9 +58,7 @@ class Store:
         """Join the files, store the truth, count what is there. Returns what `attempts.store` prints."""
         self._attempts.join()
         self._health.join()
-        problems = [*self._attempts.ledger.problems, *self.problems.values()]
-        truth_rows, truth_problems = self._store_truth()
-        problems += truth_problems
+        truth_rows, notes = self._store_truth()
         stored = audit.count_rows(self._attempts.files)
         workers = audit.worker_rows(stored, self._rows_written())
         gaps = [(rows.worker, gap) for rows in workers for gap in rows.missing]
@@ -75,7 +73,12 @@ class Store:
                 w.worker: {"rows_stored": len(w.stored) + w.doubled, "rows_written": w.rows_written} for w in workers
             },
             "truth_rows": truth_rows,
-            "problems": problems + [sentence for rows in workers for sentence in rows.problems],
+            "notes": notes,
+            "problems": [
+                *self._attempts.ledger.problems,
+                *self.problems.values(),
+                *(sentence for rows in workers for sentence in rows.problems),
+            ],
         }
 
     def _seal_abandoned(self) -> None:
@@ -164,7 +167,8 @@ class Store:
         """By worker: how many rows it wrote, as itself or as run.json says; None if neither does."""
         written: dict[str, int | None] = dict.fromkeys(self._attempts.ledger.segments)
         for entry in self._manifest().get("workers") or []:
-            written[entry["worker"]] = entry.get("rows_written")
+            if isinstance(entry, dict) and isinstance(entry.get("worker"), str):
+                written[entry["worker"]] = entry.get("rows_written")
         return written | self._attempts.ledger.rows_written
 
     def _manifest(self) -> dict[str, Any]:

@@ -80,8 +80,8 @@ class Spool:
     gevent a `ThreadPool(1)` of its own), never from two at a time. Writing rows is safe meanwhile.
 
     Attributes:
-        error: The failure that ended the spool, or None. It is raised by every later write, flush and
-            close; what had been flushed stays in its files, and is sealed where that is still possible.
+        error: What ended the spool (a failure, or `close`), or None. Every later write and flush is
+            refused with it; what had been flushed stays in its files, and is sealed where that is possible.
     """
 
     def __init__(
@@ -126,6 +126,7 @@ class Spool:
         Raises:
             SpoolError: Now or earlier, the disk refused.
         """
+        self.refuse()
         self._flush(last=False)
 
     def sync(self) -> None:
@@ -134,6 +135,7 @@ class Spool:
         Raises:
             SpoolError: Now or earlier, the disk refused.
         """
+        self.refuse()
         self._synced_at = -float("inf")
         self._flush(last=False)
 
@@ -145,20 +147,31 @@ class Spool:
         """
         if self._is_closed:
             return
+        self._is_closed = True
+        failure = self.error
+        # Before the last rows are taken: one that came after would be lost without a word.
+        self.error = failure or SpoolError("the spool is closed: no row may be written any more")
         try:
+            if failure is not None:
+                self.refuse()
             self._flush(last=True)
         finally:
-            self._is_closed = True
             for chain in self._chains:
                 chain.abandon()
-            if self.error is None:
-                self.error = SpoolError("the spool is closed: no row may be written any more")
+
+    def refuse(self) -> None:
+        """Raise what ended the spool, if anything did. A new error each time: a traceback grows when raised again.
+
+        Raises:
+            SpoolError: See `error`.
+        """
+        if self.error is not None:
+            raise SpoolError(str(self.error))
 
     def _flush(self, *, last: bool) -> None:
-        if self.error is not None:
-            raise self.error
         now = self._clock()
-        is_sync_due = last or now - self._synced_at >= SYNC_S
+        # The next chance comes in FLUSH_S: sync now if that would be too late.
+        is_sync_due = last or now - self._synced_at > SYNC_S - FLUSH_S
         try:
             for chain in self._chains:
                 chain.append(now, last=last)

@@ -6,8 +6,9 @@ is stored twice, and a segment is removed only after its rows were read back fro
 
 Prints one line of JSON at the end: {"rows_stored", "health_rows", "dropped_bytes", "missing_rows",
 "gaps": [{"worker", "first", "last"}], "outcomes", "workers": {worker: {"rows_stored", "rows_written"}},
-"truth_rows", "problems": [sentences]}. Exit status: 0 everything is there; 2 no run folder, or another
-store is at work in it; 3 rows are missing, or it cannot be told whether they are (see `problems`).
+"truth_rows", "notes": [sentences], "problems": [sentences]}. Exit status: 0 everything is there; 2 no run
+folder, or another store is at work in it; 3 rows are missing, or it cannot be told whether they are (see
+`problems`).
 """
 
 from __future__ import annotations

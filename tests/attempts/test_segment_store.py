@@ -224,6 +224,22 @@ def test_worker_that_the_run_names_and_that_sent_nothing_is_missing(tmp_path: Pa
     assert summary["workers"]["w9"] == {"rows_stored": 0, "rows_written": 7}
 
 
+@pytest.mark.parametrize("manifest", [b"", b"[]", b'{"workers": null}', b'{"workers": [1, {"worker": 2}, {}]}'])
+def test_run_file_that_says_nothing_of_use_is_passed_over(tmp_path: Path, manifest: bytes) -> None:
+    record(tmp_path / "spool", 2)
+    (tmp_path / "run.json").write_bytes(manifest)
+    assert store_all(tmp_path)["problems"] == []
+
+
+def test_torn_truth_is_a_note_and_no_missing_row(tmp_path: Path) -> None:
+    record(tmp_path / "spool", 2)
+    (tmp_path / "truth.jsonl").write_text('{"a": 1}\n{"a"', encoding="utf-8")
+    summary = store_all(tmp_path)
+    assert summary["truth_rows"] == 1
+    assert summary["notes"] == ["1 lines of truth.jsonl are no JSON objects and were left out."]
+    assert summary["problems"] == []
+
+
 def test_crashed_worker_gives_its_rows_and_a_problem(tmp_path: Path) -> None:
     record(tmp_path / "spool", 3, close=False)
     summary = store_all(tmp_path)

@@ -95,9 +95,13 @@ def test_spool_is_synced_when_it_is_due(tmp_path: Path, monkeypatch: pytest.Monk
         spool.flush()
         now[0] += 0.25
     assert synced == [1.0, 2.0]
+    now[0] = 2.8  # the flush after this one might come later than a second after the last sync
+    recorder.write(exchange(facts))
+    spool.flush()
+    assert synced == [1.0, 2.0, 2.8]
     recorder.write(exchange(facts))
     spool.sync()
-    assert synced == [1.0, 2.0, 3.0]
+    assert synced == [1.0, 2.0, 2.8, 2.8]
     crash(spool)
 
 
@@ -137,6 +141,30 @@ def test_write_after_close_is_refused(tmp_path: Path) -> None:
     spool.close()
     with pytest.raises(SpoolError, match="closed"):
         recorder.write(exchange(facts))
+
+
+def test_row_that_comes_while_the_spool_closes_is_refused_and_not_lost(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    refused = []
+
+    class Late:
+        def take(self, *, new_segment: bool, last: bool) -> bytes:
+            with pytest.raises(SpoolError, match="closed"):
+                recorder.write(exchange(facts))
+            refused.append(last)
+            return b""
+
+        def taken(self) -> None:
+            raise AssertionError("there was nothing to take")
+
+    spool.attach("late", Late())
+    recorder.write(exchange(facts))
+    spool.close()
+    assert refused == [True]
+    assert recorder.rows_written == 1
+    assert read_all(tmp_path)[0].rows_written == 1
 
 
 def test_existing_segment_is_never_overwritten(tmp_path: Path) -> None:

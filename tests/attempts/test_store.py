@@ -61,6 +61,7 @@ def test_run_whose_rows_are_all_there_is_stored_with_exit_status_0(tmp_path: Pat
         "outcomes": {"ok": 3},
         "workers": {"w0": {"rows_stored": 3, "rows_written": 3}},
         "truth_rows": 1,
+        "notes": [],
         "problems": [],
     }
     assert ran.stderr == ""
@@ -102,6 +103,28 @@ def test_foreign_parquet_is_a_sentence_and_exit_status_3(tmp_path: Path) -> None
     assert ran.returncode == 3
     assert "move it away" in summary_of(ran.stdout)["problems"][0]
     assert ran.stderr == ""
+
+
+FULL_DISK = """
+import resource, sys
+from attempts.store import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_FSIZE is POSIX")
+def test_full_disk_is_a_sentence_and_no_segment_is_removed(tmp_path: Path) -> None:
+    record(tmp_path / "spool", 3)
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert ran.returncode == 3
+    (problem,) = summary_of(ran.stdout)["problems"]
+    assert "File too large" in problem
+    assert "run it again" in problem
+    assert [path.name for path in (tmp_path / "spool").iterdir()] == ["w0-000000.spool"]
+    assert run_store(tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("end", ["stdin", "file", "sigterm"])
