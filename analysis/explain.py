@@ -97,9 +97,9 @@ def microseconds(duration_s: ibis.Value) -> ibis.Value:
 
 
 def explained(rows: ibis.Table) -> ibis.Table:
-    """Add to each row its second, its arm's delay, and what it counts as.
+    """Add to each row its second and what it counts as.
 
-    Adds `second`, `delay_us`, `preface`, `token_expired`; `is_bad`; `explanation` (one of `EXPLANATIONS` for
+    Adds `second`, `preface`, `token_expired`; `is_bad`; `explanation` (one of `EXPLANATIONS` for
     a bad row, else ""); `is_clean` (fit for comparisons: no late loop, not the generator's own failure);
     `has_lag` and `has_any_lag` (late at all; or not
     measured); `token_fresh`.
@@ -126,7 +126,6 @@ def explained(rows: ibis.Table) -> ibis.Table:
     left_s = rows.token_ttl_s - rows.token_age_s
     return rows.mutate(
         second=seconds(rows.scheduled_at),
-        delay_us=microseconds(rows.delay_s),
         preface=(rows.preface_frames > 0).fill_null(False),
         token_expired=(left_s <= 0).fill_null(False),
         token_fresh=(left_s > CLOCK_LEEWAY_S).fill_null(False),

@@ -1,71 +1,29 @@
-"""From attempts to small tables: the group-bys G1 to G6 of the method.
+"""From attempts to small tables: the group-bys of `groupbys.py` run, and what they give put in order.
 
-Every table is a sum over rows with whole numbers for keys: files and runs merge by adding, rows may come in
-any order, and a table's size depends on hosts, minutes and arms, not on the number of attempts. The
-expressions are Ibis, so that DuckDB and Spark run the same ones (`source.py`). What a row counts as is
-decided in `explain.py`; the columns of each table are listed in `tables.py`.
+The size of a table depends on hosts, minutes and arms, and not on the number of attempts. What a row
+counts as is decided in `explain.py`; the columns of each table are listed in `tables.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import ibis
 import numpy as np
 import pandas as pd
-from ibis import _
+from ibis.util import gen_name
 
-from analysis.explain import (
-    CAUSES_OF_THE_GENERATOR,
-    EXPLANATIONS,
-    contract_columns,
-    explained,
-    is_usable,
-    microseconds,
-    seconds,
-)
+from analysis import groupbys
+from analysis.explain import contract_columns
+from analysis.groupbys import ARM_KEYS, CELL_KEYS, PLACE_KEYS, WORKER_KEYS
 from analysis.tables import Tables
 from attempts.schema import KINDS
 
-MINUTE_S: Final = 60
-SLOT_S: Final = 10
-# A quota's sliding window, and the bins in which its subjects are compared (method, G4).
-WINDOW_S: Final = 300
-HOLD_BIN_S: Final = 0.5
-# The shortest keepalive in the field is 20 s: a loop that stood still for half of it may itself have cost
-# the session, so that its end is no word about the server's limits.
-HOLD_LAG_S: Final = 10.0
-# Bins a decade of the latency histogram: 12 % wide, finer than the noise of any p99 compared here.
-LATENCY_BINS_PER_DECADE: Final = 20
-
 # Up to this many rows connections are counted one by one, beyond it every second, third ... of them: counting
-# distinct names is the only step whose memory grows with the rows.
-DISTINCT_ROWS: Final = 8_000_000
-# (below, width) of bins: exact where it matters, 1 % or better beyond, the last one open-ended.
-RTT_STEPS: Final = ((10_000, 10), (100_000, 100), (1_000_000, 1_000), (0, 10_000))
-# Known quotas are 5 and 20: exact there, and a subject that connects all the time cannot blow the table up.
-ORDINAL_STEPS: Final = ((32, 1), (128, 8), (1_024, 64), (0, 1_024))
-
-WAITS: Final = ("connect", "exchange")
-OF_THE_TARGET: Final = ("explicit", "residual")
-
-CELL_KEYS: Final = (
-    "run_id",
-    "host",
-    "platform",
-    "site",
-    "minute",
-    "client",
-    "event_loop",
-    "delay_us",
-    "mitigation",
-    "kind",
-    "operation",
-    "preface",
-    "token_expired",
-)
+# distinct names is the only step whose memory would grow with the rows.
+DISTINCT_ROWS: Final = 2_000_000
 
 
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:
@@ -96,64 +54,81 @@ def reduce(attempts: ibis.Table, *, ends: Mapping[str, datetime] | None = None) 
             off, and only the quick ones would be counted. Where a run's end is not given, and where
             its rows end earlier than that, the end is where its rows end.
     """
-    rows = contract_columns(attempts)
-    workers = _frame(_workers(rows))
-    marked = _marked(rows, _cutoffs(workers, ends or {}))
-    waits = marked.filter(_.is_wait)
-    plain = waits.filter((_.retry == 0) & (_.mitigation == "none"))
-    cells = _with_connections(_frame(_cells(waits)), waits, rows=int(workers["rows"].sum()))
-    instances = _frame(_instances(plain))
-    rtts = _frame(_rtts(plain))
-    hosts = cells[["host", "platform"]].drop_duplicates()
-    totals = _totals(workers, cells)
+    backend = attempts.get_backend()
+    prepared = _view(backend, groupbys.prepared(contract_columns(attempts)))
+    census = _described(_frame(groupbys.census(prepared)))
+    marked = _view(backend, groupbys.marked(prepared, cutoffs=_cutoffs(census, ends or {})))
+    numbers, places = _places(census)
+    arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
+    arms_table, numbers_table, places_table = (ibis.memtable(frame) for frame in (arms, numbers, places))
+    placed = _view(backend, groupbys.placed(marked, numbers_table, arms_table))
+    fine = _kept(backend, groupbys.moments(placed))
+    moments = _view(backend, groupbys.named(fine, places_table, arms_table))
+    cells = _frame(groupbys.cells(moments))
+    every = max(1, -(-int(census["rows"].sum()) // DISTINCT_ROWS))
+    connections = _frame(groupbys.connections(marked, numbers_table, arms_table, every=every))
+    cells = _with_connections(cells, connections, places, arms, every=every)
+    plain = moments.filter(moments.is_first & (moments.mitigation == "none"))
+    instances = _frame(groupbys.instances(plain))
+    rtts = _frame(groupbys.rtts(marked))
+    totals = _totals(census, cells)
     return Tables(
         cells=cells,
-        slots=_frame(_slots(plain)),
+        slots=_frame(groupbys.slots(plain)),
         instances=instances,
-        subjects=_frame(_subjects(marked)),
-        holds=_frame(_holds(marked)),
-        base_rtt=_base_rtt(hosts, rtts),
+        subjects=_frame(groupbys.subjects(marked)),
+        holds=_frame(groupbys.holds(marked)),
+        base_rtt=_base_rtt(cells, rtts),
         arm_rtt=_arm_rtt(cells, rtts),
         loops=_sums(cells[cells["mitigation"] == "none"], ["host", "platform"], ["good", "good_lagged"]),
-        pythons=_sums(workers, ["platform", "python"], ["n"]),
+        pythons=_sums(census, ["platform", "python"], ["n"]),
         platform_instances=_sums(instances, ["platform", "server_instance"], ["n"]),
-        sites=_sums(workers, ["platform", "host", "site"], ["n"]),
-        probes=_frame(_probes(marked)),
-        mitigation_costs=_frame(_mitigation_costs(waits)),
+        sites=_sums(census, ["platform", "host", "site"], ["n"]),
+        probes=_frame(groupbys.probes(marked)),
+        mitigation_costs=_mitigation_costs(marked, arms),
         totals=totals,
-        notes=_notes(workers, totals),
+        notes=_notes(census, totals),
     )
 
 
-def _workers(rows: ibis.Table) -> ibis.Table:
-    """What each worker wrote: rows, gaps, the last sign of life, the largest budget."""
-    usable = is_usable(rows)
-    is_wait = usable & rows.kind.isin(WAITS)
-    is_kept = is_wait & (rows.outcome != "aborted")
-    is_first = rows.retry.fill_null(0) == 0
-    last_s = seconds(ibis.coalesce(rows.started_at, rows.scheduled_at)) + rows.duration_s
-    return rows.group_by("run_id", "worker", "host", "platform", "site", "python").agg(
-        rows=rows.count(),
-        n=_count(is_kept & is_first),
-        retries=_count(is_kept & ~is_first),
-        aborted=_count(is_wait & (rows.outcome == "aborted")),
-        unusable=_count(~usable),
-        unknown_kind=_count(~rows.kind.isin(sorted(KINDS)).fill_null(True)),
-        simulated=_count(rows.simulated.fill_null(False)),
-        lag_null=_count(is_kept & rows.loop_lag_s.isnull()),
-        seq_rows=rows.seq.count(),
-        seq_sum=rows.seq.sum(),
-        seq_max=rows.seq.max(),
-        budget_s=is_wait.ifelse(rows.budget_s, ibis.null("float64")).max(),
-        last_s=usable.ifelse(last_s, ibis.null("float64")).max(),
-    )
+def _view(backend: ibis.BaseBackend, table: ibis.Table) -> ibis.Table:
+    """A name for an expression, so that what is built on it is short (Ibis compiles it once, not each time)."""
+    return backend.create_view(gen_name("wsoak"), table)
 
 
-def _cutoffs(workers: pd.DataFrame, ends: Mapping[str, datetime]) -> dict[str, int]:
-    """For each run the second from which its attempts are dropped."""
+def _kept(backend: ibis.BaseBackend, table: ibis.Table) -> ibis.Table:
+    """The rows of an expression, kept where the engine can keep them for the session."""
+    if backend.name == "duckdb":
+        return backend.create_table(gen_name("wsoak"), table, temp=True)
+    return _view(backend, table)
+
+
+def _frame(table: ibis.Table) -> pd.DataFrame:
+    """Executed, and in the order of its columns: engines return groups in any order."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.sort_values(list(frame.columns), ignore_index=True)
+
+
+def _described(census: pd.DataFrame) -> pd.DataFrame:
+    """The census with what each of its lines counts as: `n`, `retries`, `aborted`, `unusable`, `unknown_kind`."""
+    is_wait = census["usable"] & census["kind"].isin(groupbys.WAITS)
+    is_kept = is_wait & ~census["is_aborted"]
+    counts = {
+        "n": is_kept & census["is_first"],
+        "retries": is_kept & ~census["is_first"],
+        "aborted": is_wait & census["is_aborted"],
+        "unusable": ~census["usable"],
+        "unknown_kind": census["usable"] & ~census["kind"].isin(KINDS),
+    }
+    described = census.assign(**{name: census["rows"].where(these, 0) for name, these in counts.items()})
+    return described.assign(is_wait=is_kept, lag_null=census["lag_null"].where(is_kept, 0))
+
+
+def _cutoffs(census: pd.DataFrame, ends: Mapping[str, datetime]) -> dict[str, int]:
     cutoffs = {}
-    for run, group in workers.groupby("run_id"):
-        last_s, budget_s = float(group["last_s"].max()), float(group["budget_s"].max())
+    for run, group in census[census["usable"]].groupby("run_id"):
+        budget_s = float(group.loc[group["kind"].isin(groupbys.WAITS), "budget_s"].max())
+        last_s = float(group["last_s"].max())
         end = ends.get(str(run))
         if end is not None:
             last_s = min(last_s, end.timestamp())
@@ -162,210 +137,92 @@ def _cutoffs(workers: pd.DataFrame, ends: Mapping[str, datetime]) -> dict[str, i
     return cutoffs
 
 
-def _marked(rows: ibis.Table, cutoffs: Mapping[str, int]) -> ibis.Table:
-    """The usable rows, explained; `is_wait`: a connect or exchange that ended, scheduled before the tail."""
-    marked = explained(rows.filter(is_usable(rows))).mutate(
-        retry=_.retry.fill_null(0),
-        mitigation=_.mitigation.fill_null("none"),
-        event_loop=_.event_loop.fill_null("unknown"),
-    )
-    # A join would be the way for many runs; engines look a CASE over few strings up once a string.
-    branches = [(marked.run_id == run, ibis.literal(second, "int64")) for run, second in cutoffs.items()]
-    cutoff = ibis.cases(*branches) if branches else ibis.null("int64")
-    is_wait = marked.kind.isin(WAITS) & (marked.outcome != "aborted") & (marked.second < cutoff)
-    return marked.mutate(is_wait=is_wait.fill_null(False), minute=marked.second // MINUTE_S)
+def _numbered(frame: pd.DataFrame, keys: Sequence[str], name: str) -> pd.DataFrame:
+    distinct = frame[list(keys)].drop_duplicates(ignore_index=True)
+    return distinct.assign(**{name: np.arange(len(distinct), dtype="int64")})
 
 
-def _cells(waits: ibis.Table) -> ibis.Table:
-    """G1: what happened in each minute of each host, by arm and operation."""
-    first = waits.retry == 0
-    bad = first & waits.is_bad
-    return waits.group_by(*CELL_KEYS).agg(
-        n=_count(first),
-        bad=_count(bad),
-        timeouts=_count(first & (waits.outcome == "timeout")),
-        **{name: _count(first & (waits.explanation == name)) for name in EXPLANATIONS},
-        auth_fresh=_count(first & (waits.explanation == "auth") & waits.token_fresh),
-        any_lag_bad=_count(bad & waits.has_any_lag),
-        lag_null=_count(first & waits.loop_lag_s.isnull()),
-        n_clean=_count(first & waits.is_clean),
-        good=_count(first & ~waits.is_bad),
-        good_lagged=_count(first & ~waits.is_bad & waits.has_lag),
-        retries=_count(~first),
-        rescued=_count(~first & ~waits.is_bad),
-    )
+def _places(census: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Numbers of workers and their places for the join with rows (site ""), and the places' names."""
+    waits = census[census["is_wait"]]
+    places = _numbered(waits, PLACE_KEYS, "place")
+    numbers = _numbered(waits, WORKER_KEYS, "worker_number").merge(places, on=list(PLACE_KEYS))
+    return numbers.assign(site=numbers["site"].fillna("")), places
 
 
-def _with_connections(cells: pd.DataFrame, waits: ibis.Table, *, rows: int) -> pd.DataFrame:
-    """Add `connections`, the distinct ones. Counting them is the one thing that grows with the rows."""
-    every = max(1, -(-rows // DISTINCT_ROWS))
-    sample = waits.filter((_.retry == 0) & (_.connection % every == 0))
-    named = sample.mutate(name=sample.worker + ":" + sample.connection.cast("string"))
-    counted = _frame(named.group_by(*CELL_KEYS).agg(connections=named.name.nunique()))
-    cells = cells.merge(counted, how="left", on=list(CELL_KEYS), validate="one_to_one")
+def _with_connections(
+    cells: pd.DataFrame, counted: pd.DataFrame, places: pd.DataFrame, arms: pd.DataFrame, *, every: int
+) -> pd.DataFrame:
+    """Add `connections`: exact, or of every so manieth connection and scaled up."""
+    by_name = counted.merge(places, on="place").merge(arms, on="arm")[[*CELL_KEYS, "connections"]]
+    cells = cells.merge(by_name, how="left", on=list(CELL_KEYS), validate="one_to_one")
     estimate = cells["connections"].fillna(0) * every
     return cells.assign(connections=np.minimum(estimate, cells["n"]).astype("int64"))
 
 
-def _slots(plain: ibis.Table) -> ibis.Table:
-    """G2: failures that are not the client's or the token's, in slots short enough for synchrony."""
-    return (
-        plain.mutate(slot=plain.second // SLOT_S)
-        .group_by("host", "platform", "slot", "operation")
-        .agg(
-            n=_.count(),
-            bad=_count(_.explanation.isin(OF_THE_TARGET)),
-            residual=_count(_.explanation == "residual"),
-        )
-    )
-
-
-def _instances(plain: ibis.Table) -> ibis.Table:
-    """G3: the same by the server's instance, where it named one."""
-    return (
-        plain.filter(_.server_instance.notnull())
-        .group_by("host", "platform", "minute", "server_instance", "kind", "operation")
-        .agg(n=_.count(), bad=_count(_.explanation.isin(OF_THE_TARGET)))
-    )
-
-
-def _subjects(marked: ibis.Table) -> ibis.Table:
-    """G4: connects by their ordinal among their subject's connects of the last `WINDOW_S`.
-
-    A server counts every connect against a quota: retries, other arms and those that the run's end cut off
-    have an ordinal too, though only the plain ones are counted here.
-    """
-    connects = marked.filter((_.kind == "connect") & _.subject.notnull() & _.started_at.notnull())
-    trailing = ibis.range_window(
-        group_by="subject", order_by="started_at", preceding=ibis.interval(seconds=WINDOW_S), following=0
-    )
-    ranked = connects.mutate(rank=connects.count().over(trailing))
-    kept = ranked.filter(_.is_wait & (_.retry == 0) & (_.mitigation == "none"))
-    return (
-        kept.mutate(bin=_.second // WINDOW_S, ordinal=_step(_.rank, ORDINAL_STEPS))
-        .group_by("host", "platform", "bin", "ordinal")
-        .agg(n=_.count(), explicit=_count(_.explanation == "explicit"))
-    )
-
-
-def _holds(marked: ibis.Table) -> ibis.Table:
-    """G5: how long sessions stayed open, and whether it was the peer who ended them."""
-    holds = marked.filter((_.kind == "hold") & (_.mitigation == "none"))
-    late_s = ibis.greatest(holds.loop_lag_s.fill_null(0.0), holds.loop_blocked_s.fill_null(0.0))
-    by_peer = (
-        (holds.outcome == "failed")
-        & (holds.closed_by.fill_null("network") != "client")
-        & ~holds.cause.fill_null("").isin(CAUSES_OF_THE_GENERATOR)
-        & (late_s < HOLD_LAG_S)
-    )
-    # The high bits of a linear congruential step (Knuth, TAOCP 2, 3.2.1): neighbours fall on either side.
-    parity = (holds.connection * 1_103_515_245 + 12_345) // 65_536 % 2
-    keyed = holds.mutate(
-        chunk_minute=holds.minute,
-        by_peer=by_peer,
-        parity=parity,
-        duration_bin=(holds.duration_s / HOLD_BIN_S).floor().cast("int64"),
-        idle_bin=(holds.idle_s / HOLD_BIN_S).floor().cast("int64"),
-    )
-    keys = ("host", "platform", "chunk_minute", "by_peer", "parity", "duration_bin", "idle_bin")
-    return keyed.group_by(*keys).agg(n=keyed.count())
-
-
-def _rtts(plain: ibis.Table) -> ibis.Table:
-    """Histogram of the connects' round trips: medians do not add up, their histograms do."""
-    timed = plain.filter((_.kind == "connect") & _.rtt_s.notnull()).mutate(us=microseconds(_.rtt_s))
-    return (
-        timed.mutate(rtt_us=_step(_.us, RTT_STEPS)).group_by("host", "platform", "delay_us", "rtt_us").agg(n=_.count())
-    )
-
-
-def _probes(marked: ibis.Table) -> ibis.Table:
-    """The controls beside the sessions, in the slots of G2."""
-    probes = marked.filter((_.kind == "probe") & (_.outcome != "aborted")).mutate(slot=_.second // SLOT_S)
-    return probes.group_by("host", "platform", "site", "slot", "operation").agg(n=_.count(), bad=_count(_.is_bad))
-
-
-def _mitigation_costs(waits: ibis.Table) -> ibis.Table:
-    """Latencies of what went well, and what was started for it (`latency_bin` null)."""
-    keys = ("host", "platform", "minute", "mitigation", "kind")
-    us = ibis.greatest(microseconds(waits.duration_s), 1)
-    latency_bin = (us.cast("float64").log10() * LATENCY_BINS_PER_DECADE).floor().cast("int64")
-    good = waits.filter(~_.is_bad).mutate(latency_bin=latency_bin)
-    latencies = good.group_by(*keys, "latency_bin").agg(n=_.count())
-    started = waits.group_by(*keys).agg(n=_.count()).mutate(latency_bin=ibis.null("int64"))
-    return latencies.union(started.select(*latencies.columns))
-
-
-def _count(condition: Any) -> Any:
-    return condition.ifelse(1, 0).sum().fill_null(0)
-
-
-def _step(value: Any, steps: tuple[tuple[int, int], ...]) -> Any:
-    """The lower edge of a whole number's bin; `steps` are (below, width), the last one open-ended."""
-    widths = [(value < below, value // width * width) for below, width in steps[:-1]]
-    return ibis.cases(*widths, else_=value // steps[-1][1] * steps[-1][1])
-
-
-def _frame(table: ibis.Table) -> pd.DataFrame:
-    """Executed, and in the order of its keys: engines return groups in any order."""
-    frame: pd.DataFrame = table.to_pandas()
-    return frame.sort_values(list(frame.columns), ignore_index=True)
+def _mitigation_costs(marked: ibis.Table, arms: pd.DataFrame) -> pd.DataFrame:
+    """Only where there is something to compare: it is one more look at every row."""
+    costs = groupbys.mitigation_costs(marked)
+    if (arms["mitigation"] == "none").all():
+        costs = costs.limit(0)
+    table = _frame(costs)
+    keys = ["host", "platform", "minute", "mitigation", "kind"]
+    started = _sums(table, keys, ["n"]).assign(latency_bin=np.nan)
+    good = table[table["latency_bin"].notna()]
+    return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
 
 
 def _sums(frame: pd.DataFrame, keys: list[str], counts: list[str]) -> pd.DataFrame:
     return frame.groupby(keys, dropna=False, observed=True)[counts].sum().reset_index()
 
 
-def _base_rtt(hosts: pd.DataFrame, rtts: pd.DataFrame) -> pd.DataFrame:
+def _base_rtt(cells: pd.DataFrame, rtts: pd.DataFrame) -> pd.DataFrame:
     """Per host the median round trip without the tester's own delay."""
     base = rtts.assign(rtt_us=rtts["rtt_us"] - rtts["delay_us"])
-    return _medians(hosts, base, ["host", "platform"]).rename(columns={"rtt_s": "base_rtt_s"})
+    return _medians(cells, base, ["host", "platform"]).rename(columns={"rtt_s": "base_rtt_s"})
 
 
 def _arm_rtt(cells: pd.DataFrame, rtts: pd.DataFrame) -> pd.DataFrame:
     """Per host and arm the median round trip: whether the delay arrived."""
-    plain = cells[cells["mitigation"] == "none"]
-    return _medians(plain, rtts, ["host", "platform", "delay_us"])
+    return _medians(cells[cells["mitigation"] == "none"], rtts, ["host", "platform", "delay_us"])
 
 
 def _medians(groups: pd.DataFrame, histogram: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Lower median of each group, to the width of its bin (`RTT_STEPS`); null where nothing was measured."""
-    ordered = histogram.sort_values("rtt_us").assign(below=lambda h: h.groupby(keys, observed=True)["n"].cumsum())
-    total = ordered.groupby(keys, observed=True)["n"].transform("sum")
-    reached = ordered[2 * ordered["below"] >= total].groupby(keys, observed=True, as_index=False).first()
-    medians = reached.assign(rtt_s=reached["rtt_us"] / 1e6)[[*keys, "rtt_s"]]
-    counts = ordered.groupby(keys, observed=True, as_index=False)["n"].sum()
+    """Lower median of each group, to the width of its bin; null where nothing was measured."""
+    ordered = histogram.sort_values("rtt_us")
+    by_group = ordered.groupby(keys, observed=True)["n"]
+    is_reached = 2 * by_group.cumsum() >= by_group.transform("sum")
+    medians = ordered[is_reached].groupby(keys, observed=True, as_index=False).first()
+    medians = medians.assign(rtt_s=medians["rtt_us"] / 1e6)[[*keys, "rtt_s"]]
+    counts = by_group.sum().reset_index()
     table = groups[keys].drop_duplicates().merge(medians, how="left", on=keys).merge(counts, how="left", on=keys)
     return table.assign(n=table["n"].fillna(0).astype("int64")).sort_values(keys, ignore_index=True)
 
 
-def _totals(workers: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+def _totals(census: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     attempts = int(cells["n"].sum())
-    return pd.DataFrame(
-        {
-            "attempts": [attempts],
-            "rows": [int(workers["rows"].sum())],
-            "timeouts": [int(cells["timeouts"].sum())],
-            "aborted": [int(workers["aborted"].sum())],
-            "dropped_tail": [int(workers["n"].sum()) - attempts],
-            "retries": [int(workers["retries"].sum())],
-            "hosts": [int(cells["host"].nunique())],
-            "first_minute": [cells["minute"].min()],
-            "last_minute": [cells["minute"].max()],
-            "simulated": [int(workers["simulated"].sum())],
-            "seq_missing": [_seq_missing(workers)],
-        }
-    )
+    counts = {
+        "attempts": attempts,
+        "rows": int(census["rows"].sum()),
+        "timeouts": int(cells["timeouts"].sum()),
+        "aborted": int(census["aborted"].sum()),
+        "dropped_tail": int(census["n"].sum()) - attempts,
+        "retries": int(census["retries"].sum()),
+        "hosts": int(cells["host"].nunique()),
+        "first_minute": cells["minute"].min(),
+        "last_minute": cells["minute"].max(),
+        "simulated": int(census["simulated"].sum()),
+        "seq_missing": int(_gaps(census).clip(lower=0).sum()),
+    }
+    return pd.DataFrame({name: [value] for name, value in counts.items()})
 
 
-def _seq_missing(workers: pd.DataFrame) -> int:
-    """Rows that a worker numbered and that are not there (those after its last row cannot be seen)."""
-    return int(_gaps(workers).clip(lower=0).sum())
+def _gaps(census: pd.DataFrame) -> pd.Series[int]:
+    """For each worker what its numbers promise less what is there; negative: rows that are there twice.
 
-
-def _gaps(workers: pd.DataFrame) -> pd.Series[int]:
-    """For each worker what its numbers promise less what is there; negative: rows that are there twice."""
-    boots = workers.groupby(["run_id", "worker"]).agg(
+    Rows lost after a worker's last one leave no gap; `run.json` knows of them.
+    """
+    boots = census.groupby(["run_id", "worker"], dropna=False).agg(
         rows=("seq_rows", "sum"), last=("seq_max", "max"), total=("seq_sum", "sum")
     )
     gaps = (boots["last"].fillna(-1) + 1 - boots["rows"]).astype("int64")
@@ -374,21 +231,21 @@ def _gaps(workers: pd.DataFrame) -> pd.Series[int]:
     return gaps.mask(swapped, 1)
 
 
-def _notes(workers: pd.DataFrame, totals: pd.DataFrame) -> tuple[str, ...]:
+def _notes(census: pd.DataFrame, totals: pd.DataFrame) -> tuple[str, ...]:
     """What was missing or dropped, in sentences."""
     total = totals.iloc[0]
-    twice = int(-_gaps(workers).clip(upper=0).sum())
-    unnumbered = int((workers["rows"] - workers["seq_rows"]).sum())
-    waits = int(workers["n"].sum() + workers["retries"].sum())
+    twice = int(-_gaps(census).clip(upper=0).sum())
+    unnumbered = int((census["rows"] - census["seq_rows"]).sum())
+    waits = int(census["n"].sum() + census["retries"].sum())
     counted = (
         (total["seq_missing"], "rows are missing: their workers numbered them and they are not in the files"),
         (twice, "rows are there more than once: a file or a run was named twice"),
         (unnumbered, "rows have no number (seq), so that a lost one could not be noticed"),
-        (int(workers["unusable"].sum()), "rows were left out: without run, place, time, arm, budget or outcome"),
-        (int(workers["unknown_kind"].sum()), "rows were left out: their kind is not one of the contract's"),
+        (census["unusable"].sum(), "rows were left out: without run, place, time, arm, budget or outcome"),
+        (census["unknown_kind"].sum(), "rows were left out: their kind is not one of the contract's"),
         (total["dropped_tail"], "attempts were dropped: scheduled within the largest budget before their run's end"),
         (total["aborted"], "attempts were still waiting when their run ended, and count neither way"),
-        (int(workers["lag_null"].sum()), f"of {waits} attempts have no measured event-loop lag"),
+        (census["lag_null"].sum(), f"of {waits} attempts have no measured event-loop lag"),
         (total["simulated"], "rows carry a platform that is a label put on for a rehearsal"),
     )
     return tuple(f"{int(count)} {sentence}." for count, sentence in counted if count)

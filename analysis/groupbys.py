@@ -1,0 +1,266 @@
+"""The group-bys G1 to G6 of the method, as Ibis expressions: DuckDB and Spark run the same ones.
+
+Every count is a sum over rows and every key a whole number or a name, so that files and runs merge by
+adding. Rows are grouped once, finely (`moments`); what the claims read is grouped from that. All functions map
+expressions to expressions; `reduce.py` runs them, and numbers the places and arms that they are joined with.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import ibis
+from ibis import _
+
+from analysis.explain import CAUSES_OF_THE_GENERATOR, EXPLANATIONS, explained, is_usable, microseconds, seconds
+
+MINUTE_S: Final = 60
+SLOT_S: Final = 10
+# A quota's sliding window, and the bins in which its subjects are compared (method, G4).
+WINDOW_S: Final = 300
+HOLD_BIN_S: Final = 0.5
+# The shortest keepalive in the field is 20 s: a loop that stood still for half of it may itself have cost
+# the session, so that its end is no word about the server's limits.
+HOLD_LAG_S: Final = 10.0
+# Bins a decade of the latency histogram: 12 % wide, finer than the noise of any p99 compared here.
+LATENCY_BINS_PER_DECADE: Final = 20
+# (below, width) of bins: exact where it matters, 1 % or better beyond, the last one open-ended.
+RTT_STEPS: Final = ((10_000, 10), (100_000, 100), (1_000_000, 1_000), (0, 10_000))
+# Known quotas are 5 and 20: exact there, and a subject that connects all the time cannot blow the table up.
+ORDINAL_STEPS: Final = ((32, 1), (128, 8), (1_024, 64), (0, 1_024))
+# A worker's connections, made a number of their own: no worker opens as many as 2^40.
+CONNECTIONS_OF_A_WORKER: Final = 2**40
+
+WAITS: Final = ("connect", "exchange")
+OF_THE_TARGET: Final = ("explicit", "residual")
+
+WORKER_KEYS: Final = ("run_id", "worker", "host", "platform", "site")
+PLACE_KEYS: Final = ("run_id", "host", "platform", "site")
+ARM_KEYS: Final = ("client", "event_loop", "delay_us", "mitigation", "kind", "operation")
+CELL_KEYS: Final = (
+    "run_id",
+    "host",
+    "platform",
+    "site",
+    "minute",
+    "client",
+    "event_loop",
+    "delay_us",
+    "mitigation",
+    "kind",
+    "operation",
+    "preface",
+    "token_expired",
+)
+
+
+def prepared(rows: ibis.Table) -> ibis.Table:
+    """Arms without nulls and with whole numbers, and whether a row is usable: the ground of all that follows."""
+    return rows.mutate(
+        retry=_.retry.fill_null(0),
+        mitigation=_.mitigation.fill_null("none"),
+        event_loop=_.event_loop.fill_null("unknown"),
+        delay_us=microseconds(rows.delay_s),
+        usable=is_usable(rows),
+    )
+
+
+def census(prepared: ibis.Table) -> ibis.Table:
+    """Who wrote what: rows of each worker, arm and operation, their numbers, the last sign of life."""
+    keyed = prepared.mutate(is_aborted=(_.outcome == "aborted").fill_null(False), is_first=_.retry == 0)
+    last_s = seconds(ibis.coalesce(keyed.started_at, keyed.scheduled_at)) + keyed.duration_s
+    return keyed.group_by(*WORKER_KEYS, "python", *ARM_KEYS, "usable", "is_aborted", "is_first").agg(
+        rows=keyed.count(),
+        simulated=_count(keyed.simulated.fill_null(False)),
+        lag_null=_count(keyed.loop_lag_s.isnull()),
+        seq_rows=keyed.seq.count(),
+        seq_sum=keyed.seq.sum(),
+        seq_max=keyed.seq.max(),
+        budget_s=keyed.budget_s.max(),
+        last_s=last_s.max(),
+    )
+
+
+def marked(prepared: ibis.Table, *, cutoffs: dict[str, int]) -> ibis.Table:
+    """The usable rows, explained; `is_wait`: a connect or exchange that ended, scheduled before the tail.
+
+    `cutoffs` names for each run the second from which its attempts are dropped.
+    """
+    # Few runs, looked up in order: engines evaluate this once a name and not once a row.
+    branches = [(prepared.run_id == run, ibis.literal(second, "int64")) for run, second in cutoffs.items()]
+    cutoff = ibis.cases(*branches) if branches else ibis.null("int64")
+    rows = explained(prepared.filter(prepared.usable).mutate(cutoff=cutoff))
+    is_wait = rows.kind.isin(WAITS) & (rows.outcome != "aborted") & (rows.second < rows.cutoff)
+    return rows.mutate(is_wait=is_wait.fill_null(False), minute=rows.second // MINUTE_S)
+
+
+def placed(rows: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
+    """The waits with numbers for names: `place`, `arm` and a `name` of their connection.
+
+    `places` holds `WORKER_KEYS` (site "" if unknown), `place` and `worker_number`; `arms` `ARM_KEYS` and `arm`.
+    """
+    waits = rows.filter(_.is_wait).mutate(site=_.site.fill_null(""))
+    joined = waits.join(places, list(WORKER_KEYS)).join(arms, list(ARM_KEYS))
+    return joined.mutate(name=joined.worker_number * CONNECTIONS_OF_A_WORKER + joined.connection)
+
+
+def moments(placed: ibis.Table) -> ibis.Table:
+    """The waits, grouped as finely as any table needs: `n` of each kind in each slot of each place and arm."""
+    keyed = placed.mutate(
+        slot=placed.second // SLOT_S,
+        is_first=placed.retry == 0,
+        is_timeout=placed.outcome == "timeout",
+        is_fresh=placed.token_fresh & (placed.explanation == "auth"),
+        has_no_lag=placed.loop_lag_s.isnull(),
+    )
+    keys = (
+        "place",
+        "arm",
+        "slot",
+        "server_instance",
+        "preface",
+        "token_expired",
+        "is_first",
+        "explanation",
+        "is_timeout",
+        "is_fresh",
+        "is_clean",
+        "has_lag",
+        "has_any_lag",
+        "has_no_lag",
+    )
+    return keyed.group_by(*keys).agg(n=keyed.count())
+
+
+def named(moments: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
+    """The moments with their names again: `PLACE_KEYS` of their `place`, `ARM_KEYS` of their `arm`."""
+    joined = moments.join(places, "place").join(arms, "arm")
+    minutes = MINUTE_S // SLOT_S
+    return joined.mutate(minute=joined.slot // minutes, is_bad=joined.explanation != "")
+
+
+def cells(moments: ibis.Table) -> ibis.Table:
+    """G1: what happened in each minute of each host, by arm and operation."""
+    first, bad = moments.is_first, moments.is_first & moments.is_bad
+    good = moments.is_first & ~moments.is_bad
+    return moments.group_by(*CELL_KEYS).agg(
+        n=_sum(moments, first),
+        bad=_sum(moments, bad),
+        timeouts=_sum(moments, first & moments.is_timeout),
+        **{name: _sum(moments, first & (moments.explanation == name)) for name in EXPLANATIONS},
+        auth_fresh=_sum(moments, first & moments.is_fresh),
+        any_lag_bad=_sum(moments, bad & moments.has_any_lag),
+        lag_null=_sum(moments, first & moments.has_no_lag),
+        n_clean=_sum(moments, first & moments.is_clean),
+        good=_sum(moments, good),
+        good_lagged=_sum(moments, good & moments.has_lag),
+        retries=_sum(moments, ~first),
+        rescued=_sum(moments, ~first & ~moments.is_bad),
+    )
+
+
+def connections(marked: ibis.Table, places: ibis.Table, arms: ibis.Table, *, every: int) -> ibis.Table:
+    """Distinct connections of each cell, of every `every`-th one."""
+    # Sampled before the joins: engines do not move a remainder below them, for it could fail.
+    sample = placed(marked.filter((_.retry == 0) & (_.connection % every == 0)), places, arms)
+    keys = ("place", "arm", "minute", "preface", "token_expired")
+    return sample.group_by(*keys).agg(connections=sample.name.nunique())
+
+
+def slots(plain: ibis.Table) -> ibis.Table:
+    """G2: failures that are not the client's or the token's, in slots short enough for synchrony."""
+    return plain.group_by("host", "platform", "slot", "operation").agg(
+        n=plain.n.sum(),
+        bad=_sum(plain, plain.explanation.isin(OF_THE_TARGET)),
+        residual=_sum(plain, plain.explanation == "residual"),
+    )
+
+
+def instances(plain: ibis.Table) -> ibis.Table:
+    """G3: the same by the server's instance, where it named one."""
+    known = plain.filter(_.server_instance.notnull())
+    return known.group_by("host", "platform", "minute", "server_instance", "kind", "operation").agg(
+        n=known.n.sum(), bad=_sum(known, known.explanation.isin(OF_THE_TARGET))
+    )
+
+
+def subjects(rows: ibis.Table) -> ibis.Table:
+    """G4: connects by their ordinal among their subject's connects of the last `WINDOW_S`.
+
+    A server counts every connect against a quota: retries, other arms and those that the run's end cut off
+    have an ordinal too, though only the plain ones are counted here.
+    """
+    connects = rows.filter((_.kind == "connect") & _.subject.notnull() & _.started_at.notnull())
+    trailing = ibis.range_window(
+        group_by="subject", order_by="started_at", preceding=ibis.interval(seconds=WINDOW_S), following=0
+    )
+    ranked = connects.mutate(rank=connects.count().over(trailing))
+    keyed = is_plain(ranked).mutate(bin=_.second // WINDOW_S, ordinal=_step(_.rank, ORDINAL_STEPS))
+    return keyed.group_by("host", "platform", "bin", "ordinal").agg(
+        n=keyed.count(), explicit=_count(keyed.explanation == "explicit")
+    )
+
+
+def is_plain(rows: ibis.Table) -> ibis.Table:
+    """The waits that are compared: first tries, without mitigation."""
+    return rows.filter(_.is_wait & (_.retry == 0) & (_.mitigation == "none"))
+
+
+def holds(rows: ibis.Table) -> ibis.Table:
+    """G5: how long sessions stayed open, and whether it was the peer who ended them."""
+    held = rows.filter((_.kind == "hold") & (_.mitigation == "none"))
+    late_s = ibis.greatest(held.loop_lag_s.fill_null(0.0), held.loop_blocked_s.fill_null(0.0))
+    by_peer = (
+        (held.outcome == "failed")
+        & (held.closed_by.fill_null("network") != "client")
+        & ~held.cause.fill_null("").isin(CAUSES_OF_THE_GENERATOR)
+        & (late_s < HOLD_LAG_S)
+    )
+    keyed = held.mutate(
+        chunk_minute=held.minute,
+        by_peer=by_peer,
+        # The high bits of a linear congruential step (Knuth, TAOCP 2, 3.2.1): neighbours fall on either side.
+        parity=(held.connection * 1_103_515_245 + 12_345) // 65_536 % 2,
+        duration_bin=(held.duration_s / HOLD_BIN_S).floor().cast("int64"),
+        idle_bin=(held.idle_s / HOLD_BIN_S).floor().cast("int64"),
+    )
+    keys = ("host", "platform", "chunk_minute", "by_peer", "parity", "duration_bin", "idle_bin")
+    return keyed.group_by(*keys).agg(n=keyed.count())
+
+
+def rtts(rows: ibis.Table) -> ibis.Table:
+    """G6: histogram of the connects' round trips. Medians do not add up, their histograms do."""
+    timed = is_plain(rows).filter((_.kind == "connect") & _.rtt_s.notnull())
+    keyed = timed.mutate(rtt_us=_step(microseconds(timed.rtt_s), RTT_STEPS))
+    return keyed.group_by("host", "platform", "delay_us", "rtt_us").agg(n=keyed.count())
+
+
+def probes(rows: ibis.Table) -> ibis.Table:
+    """The controls beside the sessions, in the slots of G2."""
+    probed = rows.filter((_.kind == "probe") & (_.outcome != "aborted")).mutate(slot=_.second // SLOT_S)
+    return probed.group_by("host", "platform", "site", "slot", "operation").agg(
+        n=probed.count(), bad=_count(probed.is_bad)
+    )
+
+
+def mitigation_costs(rows: ibis.Table) -> ibis.Table:
+    """Latencies of what went well (`latency_bin`), and what else was started (null)."""
+    waits = rows.filter(_.is_wait)
+    us = ibis.greatest(microseconds(waits.duration_s), 1)
+    latency_bin = (us.cast("float64").log10() * LATENCY_BINS_PER_DECADE).floor().cast("int64")
+    keyed = waits.mutate(latency_bin=waits.is_bad.ifelse(ibis.null("int64"), latency_bin))
+    return keyed.group_by("host", "platform", "minute", "mitigation", "kind", "latency_bin").agg(n=keyed.count())
+
+
+def _count(condition: Any) -> Any:
+    return condition.ifelse(1, 0).sum().fill_null(0)
+
+
+def _sum(moments: ibis.Table, condition: Any) -> Any:
+    return condition.ifelse(moments.n, 0).sum().fill_null(0)
+
+
+def _step(value: Any, steps: tuple[tuple[int, int], ...]) -> Any:
+    """The lower edge of a whole number's bin; `steps` are (below, width), the last one open-ended."""
+    closed = [(value < below, value // width * width) for below, width in steps[:-1]]
+    return ibis.cases(*closed, else_=value // steps[-1][1] * steps[-1][1])
