@@ -9,7 +9,6 @@ from typing import Any, Final
 Frame = dict[str, Any]
 
 ENVIRONMENT: Final = "staging"
-HEARTBEAT_INTERVAL_S: Final = 25
 MAX_MESSAGE_BYTES: Final = 8192
 
 
@@ -62,7 +61,7 @@ def handshake_validation(wall_s: float) -> Frame:
     return {"type": "handshake_validation", "timestamp": wall_s, "validation_id": f"test_{int(wall_s * 1000)}"}
 
 
-def welcome(*, connection_id: str, user_id: str, startup_complete: bool, wall_s: float) -> Frame:
+def welcome(*, connection_id: str, user_id: str, startup_complete: bool, heartbeat_s: float, wall_s: float) -> Frame:
     """The frame that says the session is ready."""
     data = {
         "event": "connection_established",
@@ -72,7 +71,7 @@ def welcome(*, connection_id: str, user_id: str, startup_complete: bool, wall_s:
         "connection_ready": True,
         "environment": ENVIRONMENT,
         "startup_complete": startup_complete,
-        "config": {"heartbeat_interval": HEARTBEAT_INTERVAL_S, "max_message_size": MAX_MESSAGE_BYTES},
+        "config": {"heartbeat_interval": heartbeat_s, "max_message_size": MAX_MESSAGE_BYTES},
         "factory_pattern_enabled": True,
     }
     return system_message(data, wall_s)

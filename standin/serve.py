@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
@@ -26,6 +26,9 @@ from standin.truth import Truth
 from standin.world import World
 
 Ready = dict[str, Any]
+
+KEEP_ALIVE_S: Final = 75
+"""As the original's web server keeps idle HTTP connections."""
 
 
 def verification_keys(options: Options, environment: Mapping[str, str], *, make_secret: bool = True) -> dict[str, Any]:
@@ -114,6 +117,8 @@ def _uvicorn_config(world: World, tls: Certificate | None) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        # A probe's pooled connection must not be closed between two probes: that would look like a failure.
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         ssl_certfile=tls.chain_file if tls else None,
         ssl_keyfile=tls.key_file if tls else None,

@@ -77,6 +77,7 @@ class Server(uvicorn.Server):
         """Listen; the first time, start the clock of the schedules and tell that the server is ready."""
         first = not self.started
         await super().startup(sockets)
+        self._world.log.say(f"Started server process [{os.getpid()}]")
         if not first:
             return
         assert sockets
@@ -99,6 +100,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell every handler, close every connection, write what is known of them."""
+        self._world.log.say("Shutting down")
         self._world.stopping.set()
         for task in self._faults:
             task.cancel()
@@ -129,6 +131,7 @@ class Server(uvicorn.Server):
 
     async def _restart(self, fault: Restart, until_s: float) -> None:
         """Stop listening, drop everybody, come back with nothing remembered."""
+        self._world.log.say("Shutting down")
         for server in self.servers:
             server.close()
         self._world.truth.ending("restart", 1012 if fault.drop == "1012" else None)

@@ -164,7 +164,11 @@ class Session:
         wall_s = self._wall_s()
         await self._send(
             frames.welcome(
-                connection_id=self._id, user_id=self._user_id, startup_complete=startup_complete, wall_s=wall_s
+                connection_id=self._id,
+                user_id=self._user_id,
+                startup_complete=startup_complete,
+                heartbeat_s=self._world.settings.heartbeat_s,
+                wall_s=wall_s,
             )
         )
         if not self._departed:

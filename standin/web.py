@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from standin.frames import ENVIRONMENT, HEARTBEAT_INTERVAL_S, MAX_MESSAGE_BYTES, iso
+from standin.frames import ENVIRONMENT, MAX_MESSAGE_BYTES, iso
 from standin.world import World
 
 STREAM_GAP_S: Final = 5.0
@@ -56,7 +56,7 @@ class Web:
             },
             "config": {
                 "max_connections_per_user": 3,
-                "heartbeat_interval": HEARTBEAT_INTERVAL_S,
+                "heartbeat_interval": self._world.settings.heartbeat_s,
                 "pre_connection_auth_required": False,
             },
             "e2e_testing": {
@@ -75,7 +75,7 @@ class Web:
             "max_connections_per_user": 3,
             "max_message_rate_per_minute": 100,
             "max_message_size_bytes": MAX_MESSAGE_BYTES,
-            "heartbeat_interval_seconds": HEARTBEAT_INTERVAL_S,
+            "heartbeat_interval_seconds": self._world.settings.heartbeat_s,
         }
         return _json(
             {

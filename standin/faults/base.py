@@ -123,7 +123,8 @@ NOTHING: Effects = ()
 def uniform(*key: object) -> float:
     """A number in [0, 1) that depends on the key only: the same on every platform and in every process."""
     digest = hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    # 53 bits are what a float holds: with more, the largest digests would round up to 1.
+    return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
 def setting(

@@ -43,6 +43,7 @@ def test_a_restart_drops_everybody_refuses_and_comes_back(start: Start, drop: st
         pass
     (window,) = wait_for(lambda: server.truth("window"), "the truth of the restart")
     assert window["fault"] == "restart" and window["closed_at"] - window["opened_at"] >= 800_000
+    assert sum("Started server process" in message for message in server.messages()) == 2
     first = wait_for(server.truth, "a truth line")[0]
     assert (first["ended"], first["close_code"]) == ("restart", close_code)
 

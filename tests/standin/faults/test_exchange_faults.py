@@ -81,6 +81,23 @@ def test_a_reset_instead_of_a_reply(start: Start, fault: str) -> None:
     assert server.truth_of_one()["ended"] == "reset"
 
 
+def test_an_instance_may_misbehave_on_established_sessions_only(start: Start) -> None:
+    server = start("--fault", "bad_instance:of=1,phase=exchange,effect=silent")
+    with server.session() as websocket:
+        websocket.send(PING)
+        assert is_quiet(websocket) and answers_protocol_pings(websocket)
+
+
+def test_an_instance_may_fail_in_the_middle_of_an_exchange(start: Start) -> None:
+    server = start("--fault", "bad_instance:of=1,phase=exchange,effect=error")
+    with server.session() as websocket:
+        assert ask(websocket, PING)["error_code"] == "INTERNAL_ERROR"
+        with pytest.raises(ConnectionClosed) as closed:
+            websocket.recv(PATIENCE_S)
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1011
+    assert server.truth_of_one()["ended"] == "error_close"
+
+
 @pytest.mark.parametrize(
     ("fault", "ended"), [("lifetime_cut:age=0.5", "lifetime_cut"), ("idle_cut:idle=0.5", "idle_cut")]
 )
