@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -223,13 +223,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             [name], seeds=options.seeds, given=by_world[name], settings=settings, first_seed=options.first_seed
         )
     ]
-    lines = []
+    if options.out is not None:
+        options.out.write_text("", encoding="utf-8")
     done, started = 0, time.perf_counter()
     for found in run_jobs(todo, processes=options.jobs):
         for one in found:
             ours.add(one.world, one.seed, one.states, truths[one.world])
             theirs.add(one.world, one.seed, one.naive, truths[one.world])
-            lines.append(json.dumps({"world": one.world, "seed": one.seed, "states": one.states, "naive": one.naive}))
+        _append(options.out, found)
         done += len(found)
         spent = time.perf_counter() - started
         total = options.seeds * len(names)
@@ -239,9 +240,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.mistakes:
         for name, seed, claim, what in ours.mistakes:
             print(f"{name} seed {seed}: {claim} {what}")
-    if options.out is not None:
-        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
+
+
+def _append(out: Path | None, found: Sequence[Outcome]) -> None:
+    """Each run's states on a line, as soon as they are known: hours of work are not lost to the last run."""
+    if out is not None:
+        with out.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(asdict(one)) + "\n" for one in found)
 
 
 def _given(name: str, given: Mapping[str, Any], hosts: int) -> dict[str, Any]:

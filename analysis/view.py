@@ -199,9 +199,11 @@ class View:
 
     def host_codes(self, frame: pd.DataFrame) -> Ints:
         """Host code of each row of a frame; -1: a host without any attempt."""
+        if len(frame) == 0:
+            return np.zeros(0, dtype=np.int64)
         index = {name: code for code, name in enumerate(self.hosts)}
-        pairs = zip(frame["host"].astype(str), frame["platform"].astype(str), strict=True)
-        return np.array([index.get(pair, -1) for pair in pairs], dtype=np.int64)
+        pair, pairs = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
+        return np.array([index.get(one, -1) for one in pairs], dtype=np.int64)[pair]
 
     def rate(self, cells: Cells, events: Ints, n: Ints, *, census: bool = False, cautious: bool = False) -> Rate:
         """The rate of events among n with the design effect of minutes and of host-minutes.

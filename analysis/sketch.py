@@ -1,0 +1,186 @@
+"""The small tables of a run that was never run: drawn directly, without a single row.
+
+For planning (a thousand runs in a minute) and for tests. It draws hosts, minutes and connections with
+the clustering that matters to the comparisons; bursts, holds and tokens are left to `simulate.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis.tables import Tables
+
+Suspect = Literal["none", "latency", "platform", "platform_x_latency", "client"]
+FIRST_MINUTE: Final = 29_460_000
+COUNTS: Final = (
+    "timeouts",
+    "client_loop",
+    "harness",
+    "auth",
+    "auth_fresh",
+    "format",
+    "explicit",
+    "lagged",
+    "any_lag_bad",
+    "lag_null",
+    "good_lagged",
+    "retries",
+    "rescued",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sketch:
+    """What the run would be like.
+
+    Attributes:
+        platforms: The first one is the suspect.
+        hosts: Of each platform.
+        minutes: Length.
+        attempts_a_minute: Of each host, all arms and operations together.
+        clients, delays_us, operations: Arms, dealt evenly; `connect` is an operation.
+        base_risk: Chance that an attempt fails though nothing is wrong.
+        host_sd, minute_sd: Standard deviation of the logarithm of a host's, a minute's multiplier.
+        effect: Points of risk that the suspect adds.
+        suspect: Who adds them: the highest delay (latency), the first platform, both at once, or the
+            first client.
+    """
+
+    platforms: tuple[str, ...] = ("Windows", "Linux")
+    hosts: int = 3
+    minutes: int = 60
+    attempts_a_minute: float = 100.0
+    clients: tuple[str, ...] = ("websocket-client", "websockets-asyncio")
+    delays_us: tuple[int, ...] = (0, 160_000, 320_000)
+    operations: tuple[str, ...] = ("connect", "ping", "chat")
+    base_risk: float = 0.005
+    host_sd: float = 0.3
+    minute_sd: float = 0.3
+    effect: float = 0.0
+    suspect: Suspect = "none"
+
+
+def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
+    """Draw the tables of one run."""
+    grid = np.meshgrid(
+        np.arange(len(sketch.platforms) * sketch.hosts),
+        np.arange(sketch.minutes),
+        np.arange(len(sketch.clients)),
+        np.arange(len(sketch.delays_us)),
+        np.arange(len(sketch.operations)),
+        indexing="ij",
+    )
+    host, minute, client, delay, operation = (axis.ravel() for axis in grid)
+    cells_a_minute = len(host) / (len(sketch.platforms) * sketch.hosts * sketch.minutes)
+    n = rng.poisson(sketch.attempts_a_minute / cells_a_minute, len(host))
+    multiplier = np.exp(
+        rng.normal(0, sketch.host_sd, len(sketch.platforms) * sketch.hosts)[host]
+        + rng.normal(0, sketch.minute_sd, sketch.minutes)[minute]
+    )
+    suspected = {
+        "none": np.zeros(len(host), dtype=np.bool_),
+        "latency": delay == len(sketch.delays_us) - 1,
+        "platform": host < sketch.hosts,
+        "platform_x_latency": (host < sketch.hosts) & (delay == len(sketch.delays_us) - 1),
+        "client": client == 0,
+    }[sketch.suspect]
+    risk = np.clip(sketch.base_risk * multiplier + sketch.effect * suspected, 0.0, 1.0)
+    bad = rng.binomial(n, risk)
+    names = np.array([f"{platform}-{i}" for platform in sketch.platforms for i in range(sketch.hosts)])
+    cells = pd.DataFrame(
+        {
+            "run_id": "sketched",
+            "host": names[host],
+            "platform": np.repeat(sketch.platforms, sketch.hosts)[host],
+            "site": np.array(["north", "south"])[host % 2],
+            "minute": FIRST_MINUTE + minute,
+            "client": np.array(sketch.clients)[client],
+            "event_loop": "gevent-libev",
+            "delay_us": np.array(sketch.delays_us)[delay],
+            "mitigation": "none",
+            "kind": np.where(np.array(sketch.operations)[operation] == "connect", "connect", "exchange"),
+            "operation": np.array(sketch.operations)[operation],
+            "preface": False,
+            "token_expired": False,
+            "n": n,
+            "connections": n,
+            "bad": bad,
+            "residual": bad,
+            "n_clean": n,
+            "good": n - bad,
+            **dict.fromkeys(COUNTS, 0),
+        }
+    )
+    cells["timeouts"] = cells["bad"]
+    return tables_of(cells[cells["n"] > 0].reset_index(drop=True), rng)
+
+
+def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: float = 0.04) -> Tables:
+    """The other tables that go with a table of cells: round trips, sites, loops, slots, instances."""
+    by_host = cells.groupby(["host", "platform"], as_index=False)[["n"]].sum()
+    arms = cells.groupby(["host", "platform", "delay_us"], as_index=False)[["n"]].sum()
+    loops = cells.groupby(["host", "platform"], as_index=False)[["good", "good_lagged"]].sum()
+    instances = _instances(cells, rng)
+    return Tables(
+        cells=cells,
+        slots=_slots(cells, rng),
+        instances=instances,
+        subjects=_empty("host platform bin ordinal n explicit"),
+        holds=_empty("host platform chunk_minute by_peer parity duration_bin idle_bin n"),
+        base_rtt=by_host.assign(base_rtt_s=base_rtt_s),
+        arm_rtt=arms.assign(rtt_s=base_rtt_s + arms["delay_us"] / 1e6),
+        loops=loops,
+        pythons=cells.groupby("platform", as_index=False)[["n"]].sum().assign(python="3.11.9"),
+        platform_instances=instances.groupby(["platform", "server_instance"], as_index=False)[["n"]].sum(),
+        sites=cells.groupby(["platform", "host", "site"], as_index=False)[["n"]].sum(),
+        probes=_empty("host platform site slot operation n bad"),
+        mitigation_costs=_empty("host platform minute mitigation kind latency_bin n"),
+        totals=pd.DataFrame(
+            {
+                "attempts": [int(cells["n"].sum())],
+                "rows": [int(cells["n"].sum())],
+                "timeouts": [int(cells["timeouts"].sum())],
+                **{name: [0] for name in ("aborted", "dropped_tail", "retries", "simulated", "seq_missing")},
+                "hosts": [cells["host"].nunique()],
+                "first_minute": [cells["minute"].min()],
+                "last_minute": [cells["minute"].max()],
+            }
+        ),
+    )
+
+
+def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Each minute's attempts and failures, spread over its six slots."""
+    keys = ["host", "platform", "minute", "operation"]
+    minutes = cells.groupby(keys, as_index=False)[["n", "residual"]].sum()
+    good = _spread(minutes["n"].to_numpy() - minutes["residual"].to_numpy(), 6, rng)
+    bad = _spread(minutes["residual"].to_numpy(), 6, rng)
+    slots = minutes.loc[minutes.index.repeat(6), ["host", "platform", "operation"]].reset_index(drop=True)
+    slots["slot"] = (minutes["minute"].to_numpy()[:, None] * 6 + np.arange(6)).ravel()
+    slots["n"], slots["residual"] = (good + bad).ravel(), bad.ravel()
+    return slots.assign(bad=slots["residual"])[slots["n"] > 0].reset_index(drop=True)
+
+
+def _instances(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Connections dealt evenly to two instances."""
+    keys = ["host", "platform", "minute", "kind", "operation"]
+    minutes = cells.groupby(keys, as_index=False)[["n", "residual"]].sum()
+    good = _spread(minutes["n"].to_numpy() - minutes["residual"].to_numpy(), 2, rng)
+    bad = _spread(minutes["residual"].to_numpy(), 2, rng)
+    both = minutes.loc[minutes.index.repeat(2), keys].reset_index(drop=True)
+    both["server_instance"] = np.tile(["a", "b"], len(minutes))
+    both["n"], both["bad"] = (good + bad).ravel(), bad.ravel()
+    return both[both["n"] > 0].reset_index(drop=True)
+
+
+def _spread(counts: npt.NDArray[np.int64], places: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    return rng.multinomial(counts, np.full(places, 1 / places)).astype(np.int64)
+
+
+def _empty(columns: str) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype="int64") for name in columns.split()})
