@@ -1,0 +1,125 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pandas as pd
+import pytest
+
+from analysis import cli, report
+from analysis.verdict_json import SCHEMA_FILE
+from tests.analysis.run_folders import START_S, attempts, health, manifest, write_run
+
+FILES = {"verdict.json", "report.html", "summary.md", "junit.xml"}
+
+
+def run_folder(path: Path, *, timeouts: float = 0.0, lag_s: float | None = None, run_id: str = "run") -> Path:
+    rows = attempts(2000, timeouts=timeouts, run_id=run_id)
+    if lag_s is not None:
+        rows["loop_lag_s"] = lag_s
+    return write_run(path, rows, run_json=manifest(rows), vitals=health())
+
+
+def verdict_in(folder: Path) -> dict[str, object]:
+    verdict: dict[str, object] = json.loads((folder / "verdict.json").read_text())
+    jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text())).validate(verdict)
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "lag_s", "status", "word"),
+    [(0.0, None, 0, "met"), (0.02, None, 1, "breached"), (0.0, 4.0, 3, "void")],
+)
+def test_exit_status_is_that_of_the_service_levels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], timeouts: float, lag_s: float | None, status: int, word: str
+) -> None:
+    folder = run_folder(tmp_path / "run", timeouts=timeouts, lag_s=lag_s)
+    assert cli.main([str(folder)]) == status
+    assert {path.name for path in folder.iterdir()} >= FILES
+    assert verdict_in(folder)["slo"]["state"] == word  # type: ignore[index]
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[3] == f"Report: {folder / 'report.html'}"
+    ElementTree.parse(folder / "junit.xml")
+
+
+def test_command_in_a_process_of_its_own(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "run", timeouts=0.02)
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis", str(folder), "--slo-timeouts", "1000"],
+        cwd=Path(cli.__file__).parents[1],
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Service levels met: 2,000 attempts")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "nowhere is no folder"),
+        ([], "the following arguments are required"),
+        (["RUN", "--margin", "2"], "--margin = 2.0 is not allowed"),
+        (["RUN", "--margin", "wide"], "invalid float value: 'wide'"),
+        (["RUN", "--engine", "abacus"], "invalid choice: 'abacus'"),
+        (["RUN", "--server-log", "nowhere.log"], "--server-log nowhere.log cannot be read"),
+        (["RUN", "RUN"], "is named twice"),
+        (["RUN", "--out", "RUN/run.json"], "cannot be made"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    folder = run_folder(tmp_path / "run")
+    assert cli.main([argument.replace("RUN", str(folder)) for argument in arguments]) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert len(shown.err.splitlines()) == 1
+    assert not (folder / "verdict.json").exists()
+
+
+def test_several_runs_leave_their_own_verdicts_alone(tmp_path: Path) -> None:
+    first, second = (run_folder(tmp_path / name, run_id=name) for name in ("a", "b"))
+    assert cli.main([str(first), str(second)]) == 0
+    assert not (first / "verdict.json").exists()
+    together = [path for path in tmp_path.iterdir() if path.name.startswith("together-")]
+    assert len(together) == 1
+    assert verdict_in(together[0])["runs"] == ["a", "b"]
+    assert cli.main([str(second), str(first), "--out", str(tmp_path / "out")]) == 0
+    assert verdict_in(tmp_path / "out")["attempts"] == 4000
+
+
+def test_server_log_is_read_into_the_report(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "run")
+    log = tmp_path / "server.log"
+    at = pd.Timestamp(START_S, unit="s", tz="UTC").isoformat()
+    message = "WebSocket connection fully established for user user-001 in staging using FACTORY_PATTERN"
+    log.write_text(json.dumps({"message": message, "timestamp": at}) + "\n")
+    assert cli.main([str(folder), "--server-log", str(log)]) == 0
+    assert "1 lines were read" in (folder / "report.html").read_text()
+
+
+def test_crash_of_the_analysis_is_void_and_loud_and_costs_no_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> str:
+        raise RuntimeError("a figure fell over")
+
+    monkeypatch.setattr(report, "report_html", broken)
+    folder = run_folder(tmp_path / "run")
+    assert cli.main([str(folder)]) == 3
+    assert "nothing may be concluded" in capsys.readouterr().err
+    assert verdict_in(folder)["slo"]["state"] == "met"  # type: ignore[index]
+
+
+def test_simulated_run_can_be_made_and_analysed(tmp_path: Path) -> None:
+    folder = tmp_path / "sim"
+    assert cli.main(["simulate", "--world", "W1", "--rows", "5000", "--seed", "3", "--out", str(folder)]) == 0
+    assert cli.main([str(folder)]) in (0, 1)
+    assert verdict_in(folder)["attempts"]

@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import pytest
+
+from analysis.generator import Generator
+from analysis.model import CLAIMS, Settings
+from analysis.pipeline import Analysis, analyse, said_once, void_reasons, withhold
+from analysis.slo import Levels
+from tests.analysis.run_folders import attempts, health, manifest, write_run
+from tests.analysis.verdicts import decision
+
+HEALTHY = Generator(state="healthy", why="Fine.")
+IMPAIRED = Generator(state="impaired", why="The loop was blocked.")
+
+
+def analysed(*folders: Path) -> Analysis:
+    return analyse(folders, settings=Settings(), levels=Levels())
+
+
+def test_healthy_run_is_met_with_every_claim_present(tmp_path: Path) -> None:
+    rows = attempts(2000)
+    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health()))
+    assert found.slo.state == "met"
+    assert found.verdict["generator"]["state"] == "healthy"
+    assert list(found.verdict["claims"]) == list(CLAIMS)
+    assert not any(claim["state"] == "confirmed" for claim in found.verdict["claims"].values())
+    assert (found.verdict["attempts"], found.verdict["timeouts"]) == (2000, 0)
+    assert found.verdict["hosts"] == {"Linux": 2, "Windows": 2}
+
+
+def test_missing_row_voids_everything(tmp_path: Path) -> None:
+    rows = attempts(2000, timeouts=0.1)
+    found = analysed(write_run(tmp_path / "run", rows.drop(rows[rows["seq"] == 3].index[:1])))
+    assert found.slo.state == "void"
+    assert {claim["state"] for claim in found.verdict["claims"].values()} == {"undecided"}
+    assert found.verdict["hypothesis"]["state"] == "undecided"
+    assert sum("1 rows are missing" in note for note in found.verdict["data_quality"]) == 1
+
+
+def test_impaired_generator_voids_all_but_its_own_claim(tmp_path: Path) -> None:
+    rows = attempts(2000)
+    rows["loop_lag_s"] = 6.0
+    bad = rows.index % 4 == 0
+    rows.loc[bad, ["outcome", "cause", "duration_s"]] = ["timeout", "silent_peer", 10.0]
+    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows)))
+    assert found.slo.state == "void"
+    assert found.verdict["generator"]["state"] == "impaired"
+    states = {name: claim["state"] for name, claim in found.verdict["claims"].items()}
+    assert states.pop("client_loop") == "confirmed"
+    assert set(states.values()) == {"undecided"}
+
+
+def test_two_runs_are_taken_together(tmp_path: Path) -> None:
+    folders = []
+    for name in ("a", "b"):
+        rows = attempts(600, run_id=name, seed=ord(name))
+        folders.append(write_run(tmp_path / name, rows, run_json=manifest(rows)))
+    found = analysed(*folders)
+    assert found.verdict["runs"] == ["a", "b"]
+    assert found.verdict["attempts"] == 1200
+    assert found.slo.state == "met"
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_next_to_nothing_is_void(tmp_path: Path, count: int) -> None:
+    found = analysed(write_run(tmp_path / "run", attempts(5).iloc[:count]))
+    assert found.slo.state == "void"
+    assert found.verdict["attempts"] == count
+    assert {claim["state"] for claim in found.verdict["claims"].values()} <= {"undecided", "ruled_out"}
+
+
+def test_all_timeouts_breach_and_confirm_no_comparison(tmp_path: Path) -> None:
+    rows = attempts(2000, timeouts=1.0)
+    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health()))
+    assert found.slo.state == "breached"
+    for name in ("latency", "platform", "platform_x_latency", "client", "intermittent"):
+        assert found.verdict["claims"][name]["state"] != "confirmed", name
+
+
+def test_unmeasured_lag_and_round_trip_only_loosen(tmp_path: Path) -> None:
+    rows = attempts(2000)
+    rows[["loop_lag_s", "rtt_s", "cpu"]] = None
+    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows)))
+    assert found.verdict["generator"]["state"] == "unknown"
+    assert found.slo.state == "met"
+    assert found.verdict["claims"]["client_loop"]["state"] == "undecided"
+    assert found.verdict["claims"]["platform"]["state"] != "confirmed"
+
+
+def test_running_run_is_so_far(tmp_path: Path) -> None:
+    rows = attempts(1000)
+    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows, ended="running")))
+    assert found.slo.state == "met"
+    assert any("so far" in note for note in found.verdict["data_quality"])
+
+
+def test_withheld_claim_keeps_its_effect_and_says_what_it_would_have_been() -> None:
+    found = withhold(decision(), problems=["3 rows are missing."], generator=HEALTHY)
+    server = found.claims["server"]
+    assert (server.state, server.needs) == ("undecided", "a run with all its rows")
+    assert server.effect == decision().claims["server"].effect
+    assert "without that: confirmed. Everybody failed together." in server.evidence
+
+
+def test_nothing_is_withheld_from_a_sound_run() -> None:
+    assert withhold(decision(), problems=[], generator=HEALTHY) == decision()
+
+
+def test_unknown_generator_voids_nothing() -> None:
+    assert void_reasons([], Generator(state="unknown", why="No lag was measured.")) == ()
+    assert void_reasons(["One."], IMPAIRED) == (
+        "One.",
+        "The load generator was impaired. The loop was blocked.",
+    )
+
+
+def test_rows_that_were_counted_are_not_counted_again() -> None:
+    said = ["run: 3 rows are missing (gaps in seq).", "3 rows are missing: they are not there.", "Other.", "Other."]
+    assert said_once(said) == [said[0], "Other."]

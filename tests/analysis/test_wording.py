@@ -1,0 +1,58 @@
+from analysis.model import CLAIMS, Decision, Finding, Hypothesis
+from analysis.slo import Slo
+from analysis.wording import STATEMENTS, TITLES, effect_text, found, headline, lower_first, undecided
+from tests.analysis.verdicts import BREACHED, MET, verdict
+
+BAD = Slo(state="breached", checks=(MET, BREACHED), why=BREACHED.why)
+GOOD = Slo(state="met", checks=(MET,), why="")
+
+
+def test_every_claim_has_a_title_and_a_statement() -> None:
+    assert set(TITLES) == set(CLAIMS)
+    assert set(STATEMENTS) == {*CLAIMS, "hypothesis"}
+
+
+def test_headline_says_what_was_breached_and_how_much_was_seen() -> None:
+    text = headline(verdict(BAD), BAD)
+    assert text == "Service levels breached (1,000 attempts, 27 timeouts): 27 of 900 timed out."
+    assert headline(verdict(GOOD), GOOD).startswith("Service levels met: 1,000 attempts, 27 timeouts")
+
+
+def test_void_headline_concludes_nothing() -> None:
+    slo = Slo(state="void", checks=(), why="3 rows are missing.")
+    assert headline(verdict(slo), slo).startswith("Void, nothing may be concluded: 3 rows are missing (")
+
+
+def test_found_names_effects_and_what_is_ruled_out() -> None:
+    text = found(verdict(BAD))
+    assert "it comes from the server's side, +1.20 points (+0.80 to +1.70)" in text
+    assert "ruled out within 0.50 points: authentication" in text
+    assert "the hypothesis (platform under latency) is ruled out" in text
+
+
+def test_nothing_confirmed_is_said() -> None:
+    nothing = Decision(claims={}, hypothesis=Hypothesis(state="undecided"))
+    assert found(verdict(GOOD, decision=nothing)) == "Found: no cause is confirmed."
+
+
+def test_undecided_claims_with_one_need_are_named_together() -> None:
+    text = undecided(verdict(BAD))
+    assert text.count("needs three hosts of each platform") == 1
+    assert "intermittent, latency, platform" in text
+
+
+def test_nothing_undecided_is_said() -> None:
+    decided = dict.fromkeys(CLAIMS, Finding(state="ruled_out"))
+    all_decided = Decision(claims=decided, hypothesis=Hypothesis(state="ruled_out"))
+    assert undecided(verdict(GOOD, decision=all_decided)) == "Undecided: nothing."
+
+
+def test_effect_that_was_not_estimated_is_a_dash() -> None:
+    assert effect_text(verdict(BAD)["claims"]["platform"]["effect"]) == "–"
+    assert effect_text(verdict(BAD)["claims"]["auth"]["effect"]) == "0.00 % (0.00 to 0.30)"
+
+
+def test_first_letter_is_lowered_unless_it_is_an_acronym() -> None:
+    assert lower_first("Three hosts") == "three hosts"
+    assert lower_first("HTTP probes") == "HTTP probes"
+    assert lower_first("") == ""

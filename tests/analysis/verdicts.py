@@ -1,0 +1,57 @@
+"""Hand-made verdicts for the tests of what is written from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis import verdict_json
+from analysis.generator import Generator
+from analysis.model import CLAIMS, Check, Decision, Effect, Finding, Hypothesis, Part, Settings
+from analysis.slo import Slo, SloCheck
+
+MET = SloCheck(
+    name="success_ratio", value=0.97, low=0.965, high=0.974, limit=0.95, state="met", n=900, why="Most succeeded."
+)
+BREACHED = SloCheck(
+    name="timeouts", value=27.0, low=10.0, high=60.0, limit=0.0, state="breached", n=900, why="27 of 900 timed out."
+)
+
+
+def decision() -> Decision:
+    """The server is confirmed, authentication ruled out, the rest needs more hosts."""
+    effect = Effect(name="risk difference", estimate=0.012, low=0.008, high=0.017)
+    clean = Effect(name="rate", estimate=0.0, low=0.0, high=0.003)
+    undecided = Finding(
+        state="undecided",
+        evidence="One host a side.",
+        needs="Three hosts of each platform.",
+        checks=(Check(name="hosts on each side", ok=False, detail="1 Windows"),),
+    )
+    claims = dict.fromkeys(CLAIMS, undecided) | {
+        "server": Finding(
+            state="confirmed",
+            effect=effect,
+            n=900,
+            p_value=0.001,
+            evidence="Everybody failed together.",
+            parts={"synchrony": Part(state="confirmed", effect=effect, evidence="Two bursts.")},
+        ),
+        "auth": Finding(state="ruled_out", effect=clean, n=300, p_value=1.0, evidence="No token was refused."),
+    }
+    return Decision(claims=claims, hypothesis=Hypothesis(state="ruled_out", because=("server is confirmed",)))
+
+
+def verdict(slo: Slo, **changes: Any) -> dict[str, Any]:
+    """`verdict.json` of the decision above."""
+    given: dict[str, Any] = {
+        "runs": ["run-1"],
+        "attempts": 1000,
+        "timeouts": 27,
+        "hosts": {"Windows": 1, "Linux": 2},
+        "settings": Settings(),
+        "generator": Generator(state="healthy", why="Nothing lagged."),
+        "slo": slo,
+        "decision": decision(),
+        "data_quality": [],
+    }
+    return verdict_json.compose(**given | changes)
