@@ -6,13 +6,15 @@ import os
 
 import gevent.subprocess as subprocess
 
-from scenarios.allow import check_allowed, parse_target
+from scenarios.allow import TargetUrl, check_allowed, parse_target
 from scenarios.children import module_command
+from scenarios.client_arms import loop_of
 from scenarios.credentials import credentials_for
 from scenarios.errors import ConfigError
 from scenarios.generator import arm_plan, script_settings_of
 from scenarios.live_run import standin_arguments
 from scenarios.options import Settings
+from scenarios.preflight import Demand, machine_limits, require
 from scenarios.protocol import load_protocol
 from scenarios.scripts import script_settings
 from scenarios.secret import standin_secret
@@ -59,6 +61,8 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
         raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
     script_settings(script_settings_of(settings))
     arm_plan(settings)
+    for client in settings.client:
+        loop_of(client)
     key_file: str | None = None
     if is_standin:
         _, file = standin_secret(os.environ)
@@ -66,5 +70,23 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
     credentials_for(settings, key_file)
 
 
-def check_machine(settings: Settings, users: int) -> None:
-    """X"""
+def check_machine(settings: Settings, users: int, target: TargetUrl) -> None:
+    """Refuse more users than this machine can hold, before they fail in ways that look like the target's.
+
+    The soft limit on open files is raised to the hard one on the way.
+
+    Raises:
+        ConfigError: Names the limit and how to raise it.
+    """
+    loops = {loop_of(client) for client in settings.client}
+    require(
+        Demand(
+            connections=users,
+            by_loop=dict.fromkeys(loops, users),
+            starts_per_s=settings.arrival_rate,
+            is_tls=target.scheme == "wss",
+            is_loopback=target.host in ("127.0.0.1", "::1", "localhost"),
+            through_relay=settings.needs_relay,
+        ),
+        machine_limits(),
+    )

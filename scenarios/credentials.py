@@ -18,6 +18,8 @@ from scenarios.tokens import BAD_TOKENS, Minter, forged, load_key
 
 # A user that finds every subject taken looks again after so long, and so notices a stop.
 LEASE_WAIT_S: Final = 1.0
+# The control probes' idle socket has a user of its own, whose quota nobody else uses up.
+PROBE_SUBJECT: Final = "soak-probe"
 
 
 class Credentials:
@@ -27,6 +29,7 @@ class Credentials:
         pool: The subjects; lease one for each connection.
         tokens: Good tokens, by subject.
         minter: Makes the broken tokens; None where tokens are made elsewhere.
+        probe_subject: As whom the control probes connect.
         wall_s: Epoch seconds: what claims are made and compared with.
     """
 
@@ -36,9 +39,11 @@ class Credentials:
         tokens: TokenCache,
         minter: Minter | None,
         *,
+        probe_subject: str = PROBE_SUBJECT,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self.pool = pool
+        self.probe_subject = probe_subject
         self._tokens = tokens
         self._minter = minter
         self._wall_s = wall_s
@@ -82,7 +87,8 @@ def credentials_for(
     names = subject_names(settings.subjects)
     if source.startswith("file:"):
         file = FileTokens(source.removeprefix("file:"))
-        return Credentials(SubjectPool(file.subjects, max_connections=limit), TokenCache(file), None)
+        pool = SubjectPool(file.subjects, max_connections=limit)
+        return Credentials(pool, TokenCache(file), None, probe_subject=file.subjects[0])
     pool = SubjectPool(names, max_connections=limit)
     if source != "mint":
         endpoint = HttpTokens(source, environment=environment, get=get_over_gevent)

@@ -25,6 +25,7 @@ from attempts.schema import Attempt
 from attempts.spool import FLUSH_S, Spool
 from scenarios.arms import Assignment, Dealer, Plan
 from scenarios.backoff import backoff_s
+from scenarios.client_arms import client_arm
 from scenarios.clients import Services, run_connection
 from scenarios.clock import Clock
 from scenarios.credentials import LEASE_WAIT_S, credentials_for
@@ -33,6 +34,9 @@ from scenarios.fingerprint import gevent_loop_name, worker_facts
 from scenarios.options import Settings
 from scenarios.order import GeneratorReport, RunOrder
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Setting, Target
+from scenarios.probes import Prober
+from scenarios.probing import ProbePlan
+from scenarios.redact import redacted
 from scenarios.starts import OpenStarts
 from scenarios.subjects import NoSubjectFree
 from scenarios.vitals import GeventWatch, Vitals
@@ -115,6 +119,7 @@ class Generator:
         self._next_user = 0
         self._stopped = gevent.event.Event()
         self._event_loop = gevent_loop_name()
+        self._client_arms = {name: client_arm(name) for name in settings.client}
         self._vitals = Vitals(
             unix_us=self._clock.micros,
             open_connections=lambda: self.services.open.count,
@@ -137,6 +142,13 @@ class Generator:
             if settings.arrival_rate is not None
             else None
         )
+        self._prober = (
+            Prober(self._target, self.services, self._probe_plan(), failed=self._probe_failed)
+            if settings.probes
+            else None
+        )
+        if self._prober is not None:
+            self._prober.start()
         self._watch = GeventWatch(self._vitals, self._recorder.health, failed=self._vitals_failed)
         self._greenlets = [gevent.spawn(self._keep_flushing)]
         if order.storm_at is not None:
@@ -174,6 +186,8 @@ class Generator:
         self.stop()
         if self._open_starts is not None:
             self._open_starts.stop()
+        if self._prober is not None:
+            self._prober.stop()
         self._watch.stop()
         gevent.killall(self._greenlets)
         try:
@@ -223,18 +237,17 @@ class Generator:
             token = (
                 self._credentials.bad_token(subject, self._rng) if is_probe else self._credentials.token_for(subject)
             )
-            connection = self._next_connection
-            self._next_connection += 1
+            library, loop = self._client_arms[arm.client]
             plan = ConnectionPlan(
                 user=user,
-                connection=connection,
+                connection=self._number_connection(),
                 scenario=scenario,
                 scheduled_at=self._clock.micros(scheduled),
                 subject=subject,
                 seed=self._rng.getrandbits(48),
                 settings=self._script_settings,
-                client=arm.client,
-                event_loop=self._event_loop,
+                client=library,
+                event_loop=loop or self._event_loop,
                 delay_s=arm.delay_s,
                 mitigation=arm.mitigation,
                 retry=retry,
@@ -245,6 +258,24 @@ class Generator:
             return run_connection(plan, self._target, self.services)
         finally:
             pool.release(subject)
+
+    def _number_connection(self) -> int:
+        self._next_connection += 1
+        return self._next_connection - 1
+
+    def _probe_plan(self) -> ProbePlan:
+        return ProbePlan(
+            every_s=self._settings.probe_every_s,
+            budget_s=self._settings.exchange_budget_s,
+            user=self.new_user(),
+            event_loop=self._event_loop,
+            next_connection=self._number_connection,
+            subject=self._credentials.probe_subject,
+            token=lambda: self._credentials.token_for(self._credentials.probe_subject),
+        )
+
+    def _probe_failed(self, error: BaseException) -> None:
+        self.problem(f"A control probe failed in itself ({type(error).__name__}: {redacted(str(error))}).")
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not beyond the run's stop."""

@@ -19,7 +19,7 @@ import gevent
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.live_run import EXIT_VOID
 from scenarios.options import OPTIONS
-from scenarios.soak import Soak, worst_status
+from scenarios.soak import Soak
 from scenarios.web import add_to_ui
 
 EXIT_USAGE: Final = 2
@@ -79,12 +79,7 @@ def install() -> None:
             print(f"wsoak: {problem}", file=sys.stderr, flush=True)
             if not isinstance(problem, ConfigError | HarnessError):
                 traceback.print_exc()
-            if soak.run is not None:
-                soak.run.abandon()
-                soak.run = None
-            soak.status = f"The run was refused: {problem}"
-            environment.process_exit_code = worst_status(environment.process_exit_code, kind)
-            gevent.spawn(soak._end_early)
+            soak.refuse(str(problem), kind)
 
     events.init_command_line_parser.add_listener(lambda parser, **_: add_arguments(parser))
     events.init.add_listener(on_init)

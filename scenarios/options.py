@@ -13,18 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from scenarios.client_arms import CLIENT_ARMS
 from scenarios.errors import ConfigError, unknown_name
+from scenarios.scripts import MITIGATIONS
 
 SCENARIOS: Final = ("steady", "churn", "idle", "agent", "storm", "auth_probe")
-CLIENTS: Final = (
-    "websocket-client",
-    "websockets-gevent",
-    "websockets-asyncio",
-    "websockets-uvloop",
-    "websockets-selector",
-    "websockets-proactor",
-)
-MITIGATIONS: Final = ("none", "retry", "warmup", "verify_state", "longer_budget")
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 
 
@@ -50,7 +43,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option("operations", "ping=3,chat=1", "Requests of an exchange, with weights"),
     Option("protocol", "staging", "The target's messages: staging, echo, or package.module:Class"),
-    Option("client", "websocket-client", f"Arms: client libraries and loops, of {', '.join(CLIENTS)}"),
+    Option("client", "websocket-client", f"Arms: client libraries and loops, of {', '.join(CLIENT_ARMS)}"),
     Option("delay_ms", "0", "Arms: network delay (round trip) that a relay adds, such as 0,80,160,320"),
     Option("mitigation", "none", f"Arms: of {', '.join(MITIGATIONS)}"),
     Option("seed", 1, "Seed of the plan: arms, pacing, payloads"),
@@ -234,7 +227,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         scenario=scenario,
         operations=_weights("operations", text("operations")),
         protocol=text("protocol"),
-        client=members("client", CLIENTS),
+        client=members("client", tuple(CLIENT_ARMS)),
         delay_ms=_delays(text("delay_ms")),
         mitigation=members("mitigation", MITIGATIONS),
         seed=whole("seed", *not_negative),

@@ -42,8 +42,8 @@ def stop_relay(child: Child) -> list[str]:
     if status == _EXIT_BROKEN_PROMISE:
         report = msgspec.json.decode(output.strip().splitlines()[-1])
         return [
-            f"The relay delayed more than asked: {report['error_p99_s']:.4f} s at the 99th percentile, and noticed data "
-            f"up to {report['read_p99_s']:.4f} s late, where it promises {report['promise_s']:g} s; the delay arms were "
-            "not what their rows say (this machine is too busy: fewer users, or another core for the relay)."
+            f"The relay delayed by {report['error_p99_s']:.4f} s more than asked (99th percentile) and noticed data "
+            f"{report['read_p99_s']:.4f} s late, where it promises {report['promise_s']:g} s, so the delay arms were "
+            "not what their rows say: this machine is too busy (fewer users, or another core for the relay)."
         ]
     return [f"The relay ended with exit status {status}."]

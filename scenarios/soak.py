@@ -35,7 +35,7 @@ from scenarios.errors import ConfigError, HarnessError
 from scenarios.fingerprint import library_versions
 from scenarios.fleet import Courier, Fleet
 from scenarios.generator import Generator, arm_plan
-from scenarios.live_run import EXIT_VOID, LiveRun, create, start_standin, utc_now
+from scenarios.live_run import EXIT_MET, EXIT_VOID, LiveRun, create, start_standin, utc_now
 from scenarios.options import DEFAULTS, Settings, settings_from
 from scenarios.order import GeneratorReport, RunOrder, order_from_text
 from scenarios.plan import Target
@@ -72,6 +72,7 @@ class Soak:
         self.last_words = ""
         self._standin_url: str | None = None
         self._is_quitting = False
+        self._worst_status = EXIT_MET
         self._finishing: gevent.Greenlet[..., None] | None = None
         self._watcher: gevent.Greenlet[..., None] | None = None
         self._fleet: Fleet | None = None
@@ -126,7 +127,7 @@ class Soak:
             check_faults(settings)
         check_plan(settings, is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
-            check_machine(settings, users)
+            check_machine(settings, users, parse_target(host or ""))
 
     def check_form(self, form: Mapping[str, str]) -> None:
         """The same for the web UI's start form.
@@ -162,6 +163,8 @@ class Soak:
     def start(self) -> None:
         """Locust's test_start: the run begins before the first user does."""
         if self.leads:
+            self.environment.process_exit_code = EXIT_VOID  # until its end says better
+        if self.leads:
             settings = self.settings()
             order = self._begin_run(settings)
             vars(self.environment.parsed_options)[ORDER_OPTION] = order.as_text()
@@ -187,6 +190,18 @@ class Soak:
         )
         if self._courier is not None:
             self._courier.start(self.generator, folder)
+
+    def refuse(self, sentence: str, status: int) -> None:
+        """The run cannot start: nobody connects, and the exit status says why."""
+        run, self.run = self.run, None
+        if self._watcher is not None:
+            self._watcher.kill()
+        if run is not None:
+            run.abandon()
+        self.status = f"The run was refused: {sentence}"
+        self._worst_status = max(self._worst_status, status)
+        self.environment.process_exit_code = self._worst_status
+        gevent.spawn(self._end_early)
 
     def _spool_folder(self, order: RunOrder, settings: Settings) -> Path:
         root = Path(settings.reports_dir)
@@ -313,11 +328,10 @@ class Soak:
         if self._watcher is not None:
             self._watcher.kill()
         reports = self._fleet.collect() if self._fleet is not None else ([report] if report else [])
-        if self.environment.parsed_options.headless or self._is_quitting:
-            self._finish(self.run, reports)
-        else:
-            # The stop button's answer must not wait for the analysis.
-            self._finishing = gevent.spawn(self._finish, self.run, reports)
+        self._finishing = gevent.spawn(self._finish, self.run, reports)
+        if self.environment.parsed_options.headless:
+            self._finishing.join()
+        # In the UI the stop button's answer must not wait for the analysis; quitting does.
 
     def _finish(self, run: LiveRun, reports: list[GeneratorReport]) -> None:
         self.status = f"Run {run.run_id} is being stored and analysed."
@@ -347,9 +361,10 @@ class Soak:
             run.problem(f"The end of the run failed ({type(error).__name__}: {error}); the rows are in {run.folder}.")
             status = EXIT_VOID
         self.last_words = run.last_words
-        self.environment.process_exit_code = worst_status(self.environment.process_exit_code, status)
+        self._worst_status = max(self._worst_status, status)
+        self.environment.process_exit_code = self._worst_status
         self.status = f"Run {run.run_id} ended with exit status {status}."
-        self._finishing = None
+        self.run = self._finishing = None
 
     def _how_ended(self, run: LiveRun) -> str:
         if run.file.problems:
@@ -376,11 +391,6 @@ class Soak:
         for part in (self.generator, self.run):
             if part is not None:
                 part.problem(sentence)
-
-
-def worst_status(before: int | None, now: int) -> int:
-    """Of several runs of one process, the status that a CI job must not miss: void over breached over met."""
-    return now if before is None else max(before, now)
 
 
 def free_standin_url(*, tls: bool) -> str:

@@ -25,8 +25,8 @@ _PAGE: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
  :root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem;
- padding: 0 1rem } table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .4rem .8rem .4rem 0;
- border-bottom: 1px solid #8884 } code { font-size: .9em }
+ padding: 0 1rem } table { border-collapse: collapse; width: 100% }
+ td, th { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884 } code { font-size: .9em }
 </style>
 <h1>wsoak runs</h1>
 <p>{{ status }}</p>
