@@ -36,13 +36,14 @@ class Peer:
 
     def take(self, size: int) -> bytes:
         """Exactly so many bytes; raises EOFError when the client has gone."""
-        while len(self._received) < size:
-            data = self.socket.recv(65_536)
+        received = bytearray(self._received)
+        while len(received) < size:
+            data = self.socket.recv(1_000_000)
             if not data:
                 raise EOFError
-            self._received += data
-        taken, self._received = self._received[:size], self._received[size:]
-        return taken
+            received += data
+        self._received = bytes(received[size:])
+        return bytes(received[:size])
 
     def read_request(self) -> bytes:
         while b"\r\n\r\n" not in self._received:
