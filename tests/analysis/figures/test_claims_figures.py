@@ -40,7 +40,10 @@ def test_every_claim_is_on_the_scale_and_the_margin_behind_it() -> None:
         "auth": finding("ruled_out", 0.0),
     }
     figure = figures.claims_on_one_scale(claims, margin=MARGIN)
-    assert {trace.name: list(trace.y) for trace in figure.data} == {"confirmed": ["Server"], "ruled out": ["Authentication"]}
+    assert {trace.name: list(trace.y) for trace in figure.data} == {
+        "confirmed": ["Server"],
+        "ruled out": ["Authentication"],
+    }
     assert sum(annotation.text == "not estimated" for annotation in figure.layout.annotations) == len(CLAIMS) - 2
     assert (figure.layout.shapes[0].x0, figure.layout.shapes[0].x1) == (-0.5, 0.5)
     assert figure.layout.xaxis.range[0] < -0.5 < 3.0 < figure.layout.xaxis.range[1]
@@ -81,14 +84,19 @@ def test_overlap_is_a_share_of_each_platform() -> None:
 
 
 def test_shares_of_causes_keep_their_intervals() -> None:
-    causes = (CauseShare(name="server", share=0.8, low=0.7, high=0.9), CauseShare(name="unexplained", share=0.2, low=None, high=None))
+    causes = (
+        CauseShare(name="server", share=0.8, low=0.7, high=0.9),
+        CauseShare(name="unexplained", share=0.2, low=None, high=None),
+    )
     figure = figures.cause_shares(causes)
     assert list(figure.data[0].x) == [0.8, 0.2]
     assert list(figure.data[0].error_x.array) == pytest.approx([0.1, 0.0])
 
 
 def test_nothing_to_draw_says_what_is_missing() -> None:
-    assert "could be estimated" in said(figures.claims_on_one_scale({"server": finding("undecided", None)}, margin=MARGIN))
+    assert "could be estimated" in said(
+        figures.claims_on_one_scale({"server": finding("undecided", None)}, margin=MARGIN)
+    )
     assert "Only one delay" in said(figures.risk_by_delay(cells(delay_us=0)))
     assert "no attempts" in said(figures.risk_by_delay(cells().iloc[:0]))
     assert "no attempts" in said(figures.host_estimates(cells(n_clean=0)))
