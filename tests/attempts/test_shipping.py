@@ -176,6 +176,7 @@ def test_incomplete_segments_have_a_limit_in_memory(monkeypatch: pytest.MonkeyPa
         first, *_ = loaded({name: data}, chunk_bytes=20).due(0.0)
         assert receiver.receive(first) == []
     assert sum(incoming.held_bytes for incoming in receiver._incoming.values()) <= 100
+    assert list(receiver._incoming) == list(contents)[-5:], "the oldest go first"
 
 
 @pytest.mark.parametrize("options", [{"window": 0}, {"window": 5}, {"chunk_bytes": 0}, {"chunk_bytes": 2**30}])

@@ -83,6 +83,27 @@ def test_segment_is_sealed_at_its_age(tmp_path: Path) -> None:
     assert names(tmp_path) == ["w0-000000.spool"]
 
 
+def test_segment_that_somebody_reads_on_windows_is_sealed_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "The process cannot access the file")
+
+    spool = Spool(tmp_path, segment_bytes=1)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refused)
+        for _ in range(2):
+            recorder.write(exchange(facts))
+            spool.flush()
+    assert names(tmp_path) == ["w0-000000.open", "w0-000001.open"]
+    spool.flush()
+    assert names(tmp_path) == ["w0-000000.spool", "w0-000001.spool"]
+    spool.close()
+    assert [a.seq for s in read_all(tmp_path) for a in s.attempts] == [0, 1]
+
+
 def test_spool_is_synced_when_it_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     synced: list[float] = []
