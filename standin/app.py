@@ -7,7 +7,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from standin.echo import echo_socket
-from standin.session import Session
+from standin.session import run_session
 from standin.web import Web
 from standin.world import World
 
@@ -18,7 +18,7 @@ def application(world: World) -> Starlette:
     """The application of one server."""
 
     async def session(websocket: WebSocket) -> None:
-        await Session(websocket, world).run()
+        await run_session(websocket, world)
 
     web = Web(world)
     return Starlette(
