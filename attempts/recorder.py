@@ -11,9 +11,9 @@ from attempts import frames, schema
 from attempts.schema import Attempt, ConnectionFacts, Health, SchemaError, WorkerFacts
 from attempts.spool import Spool, SpoolError
 
-# How long after a connection's last regular row a late one (its closing handshake) may come: longer
-# than any budget of a close, short against the memory that ended connections would fill.
-RETIRED_KEPT_S: Final = 30.0
+# How long after a connection's last regular row a late one (its closing handshake) may come: much longer
+# than a close may usually take, short against the memory that ended connections would fill.
+LATE_ROWS_S: Final = 30.0
 # Rows that may wait for the disk: minutes of a stalled flush, and less than 200 MB.
 MAX_WAITING_ROWS: Final = 500_000
 MAX_FRAME_ROWS: Final = 10_000  # one damaged frame costs no more than these; 1 to 2 MB
@@ -28,7 +28,13 @@ class Recorder:
 
     A connection's facts are kept as long as it lives. It has ended when its `hold` row is written, or
     its `connect` row unless that is `ok`, or when newer facts of the same connection were given, or by
-    `release`; `RETIRED_KEPT_S` later they are forgotten.
+    `release`; `late_rows_s` later they are forgotten, and a row that comes after is refused.
+
+    Args:
+        spool: Of this process; it may serve several recorders.
+        worker: What is true of every row; `worker.worker` is an id that no other boot has.
+        late_rows_s: Seconds that a connection's rows may come after its end: above the budget of a close.
+        clock: Seconds, monotonic.
 
     Attributes:
         rows_written: Rows accepted so far; also the next `seq`.
@@ -36,12 +42,20 @@ class Recorder:
         kinds: The same by kind.
     """
 
-    def __init__(self, spool: Spool, worker: WorkerFacts, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        worker: WorkerFacts,
+        *,
+        late_rows_s: float = LATE_ROWS_S,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.worker = worker
         self.rows_written = 0
         self.outcomes = dict.fromkeys(sorted(schema.OUTCOMES), 0)
         self.kinds = dict.fromkeys(sorted(schema.KINDS), 0)
         self._spool = spool
+        self._late_rows_s = late_rows_s
         self._clock = clock
         self._buffer = _Buffer(schema.worker_checker.checked_bytes(worker))
         self._facts: dict[int, bytes] = {}
@@ -118,7 +132,7 @@ class Recorder:
         self._buffer.health.append(schema.health_checker.checked_bytes(health))
 
     def _forget_retired(self) -> None:
-        horizon = self._clock() - RETIRED_KEPT_S
+        horizon = self._clock() - self._late_rows_s
         while self._retired and self._retired[0][0] < horizon:
             _, number = self._retired.popleft()
             self._facts.pop(number, None)

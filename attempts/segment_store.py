@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from attempts import audit
 from attempts.audit import runs_of
 from attempts.frames import NotASegment, Segment, read_segment
-from attempts.intervals import Intervals
+from attempts.intervals import Intervals, Range
 from attempts.parts import Ledger, PartFolder
 from attempts.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, seal_abandoned, segments, sync_folder
 from attempts.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table
@@ -142,6 +142,9 @@ class Store:
         """
         worker = segment.worker.worker if segment.worker is not None else ""
         known = [ledger.rows[worker] for ledger in (self._attempts.ledger, batch) if worker in ledger.rows]
+        if segment.attempts:
+            all_ = Range(segment.attempts[0].seq, segment.attempts[-1].seq)
+            known = [rows for rows in known if rows.gaps(first=all_.first, last=all_.last) != (all_,)]
         if not known:
             return segment
         new = [row for row in segment.attempts if not any(row.seq in rows for rows in known)]

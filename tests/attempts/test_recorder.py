@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attempts import schema
-from attempts.recorder import RETIRED_KEPT_S, Recorder
+from attempts.recorder import LATE_ROWS_S, Recorder
 from attempts.schema import Attempt, SchemaError
 from attempts.spool import Spool, SpoolError
 from tests.attempts import recording
@@ -143,7 +143,7 @@ def test_check_names_the_column_that_breaks_its_rule(row: Attempt, data: st.Data
 def test_facts_of_a_living_connection_are_kept_however_long_it_is_silent(recorder: Recorder, clock: Clock) -> None:
     held = recorder.connection(connection_facts(0))
     for n in range(1, 50):
-        clock.now += RETIRED_KEPT_S
+        clock.now += LATE_ROWS_S
         other = recorder.connection(connection_facts(n))
         recorder.write(exchange(other, kind="hold", phase="hold"))
     recorder.write(exchange(held))
@@ -154,7 +154,7 @@ def test_facts_of_an_ended_connection_serve_its_late_rows_and_are_then_forgotten
 ) -> None:
     ended = recorder.connection(connection_facts(0))
     recorder.write(exchange(ended, kind="hold", phase="hold"))
-    clock.now += RETIRED_KEPT_S - 1
+    clock.now += LATE_ROWS_S - 1
     recorder.connection(connection_facts(1))
     recorder.write(exchange(ended, kind="close", phase="close"))
     clock.now += 2
@@ -174,7 +174,7 @@ def test_memory_of_ended_connections_does_not_grow(recorder: Recorder, spool: Sp
         connect_and_fail(n)
     spool.flush()
     sizes = [len(recorder._facts), len(recorder._number_of), len(recorder._connection_of)]
-    assert max(sizes) <= 2 * RETIRED_KEPT_S + 4
+    assert max(sizes) <= 2 * LATE_ROWS_S + 4
 
 
 def test_grown_facts_hold_for_the_later_rows_only(recorder: Recorder, spool: Spool) -> None:
