@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from analysis.comparison import points, rate_words
-from analysis.groups import Bools, combined, sums
+from analysis.groups import Bools, Ints, combined, sums
 from analysis.model import Finding
 from analysis.rated import rated
 from analysis.view import Cells, View
@@ -24,7 +26,9 @@ LEAST_CELL: Final = 10
 def intermittent(view: View) -> Finding:
     """The worst cohort (platform x delay) by its rate of failures that are not deterministic."""
     cells = view.cells
-    sometimes = cells.where(~always_fails(cells))
+    sometimes = cells.where(
+        ~always_fails(cells, connect=view.kinds.index("connect") if "connect" in view.kinds else -1)
+    )
     rates = {}
     for p, platform in enumerate(view.platforms):
         for d, delay in enumerate(view.delays_us):
@@ -57,9 +61,21 @@ def intermittent(view: View) -> Finding:
     )
 
 
-def always_fails(cells: Cells) -> Bools:
-    """(cells,) whether nearly all attempts under the same conditions fail; small groups go by all hosts."""
-    alike, many = combined(cells.operation, cells.preface, cells.expired)
+def always_fails(cells: Cells, *, connect: int) -> Bools:
+    """(cells,) whether nearly all attempts under the same conditions fail; small groups go by all hosts.
+
+    A connect that waited in vain has seen no frame before the welcome because it waited in vain: having
+    seen none is its outcome, not a condition that it shares with others, so such a connect is judged
+    together with those that have (method, trap T3). `connect` is the code of that kind.
+    """
+    without = np.zeros_like(cells.preface)
+    knows = (cells.kind != connect) | (cells.preface > 0)
+    result: Bools = np.where(knows, _always(cells, cells.preface), _always(cells, without))
+    return result
+
+
+def _always(cells: Cells, preface: Ints) -> Bools:
+    alike, many = combined(cells.operation, preface, cells.expired)
     exact, finest = combined(cells.host, cells.client, cells.delay, alike)
     everywhere = sums(alike, cells.bad, many) / sums(alike, cells.n, many)
     n = sums(exact, cells.n, finest)
