@@ -18,10 +18,11 @@ $(BIN)/.dev: requirements-dev.txt $(BIN)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# One server-side fault, so that there is something to find: one of the three instances that the
-# stand-in names loses some replies for ever.
+# One server-side fault, so that there is something to find: of the three instances that the stand-in names
+# one sends its welcome too late to three connections in ten. SOAK="..." adds options of your own.
+FAULT := --fault bad_instance:instance=1,phase=welcome,effect=slow,share=0.3,delay=12
 soak: $(BIN)/.run ## soak the embedded stand-in for 90 seconds and say why sessions time out
-	$(BIN)/locust --headless --users 60 --spawn-rate 12 --run-time 90s $(SOAK)
+	$(BIN)/locust --headless --only-summary --users 60 --spawn-rate 12 --run-time 90s $(FAULT) $(SOAK)
 
 web: $(BIN)/.run ## the web UI, on the embedded stand-in
 	$(BIN)/locust $(SOAK)
