@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,13 +60,19 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _taken_apart(frame: pd.DataFrame, runs: int) -> list[pd.DataFrame]:
-    marked = [name for name in MARKED if name in frame.columns]
-    parts = {name: frame[name].astype("string").str.split(MARK, n=1, expand=True) for name in marked}
-    number = parts[marked[0]][0].astype("int64")
-    plain = frame.assign(**{name: part[1].astype(object) for name, part in parts.items()})
-    empty = plain.iloc[:0]
-    groups = dict(iter(plain.groupby(number)))
-    return [groups[one].reset_index(drop=True) if one in groups else empty for one in range(runs)]
+    if len(frame) == 0:
+        return [frame] * runs
+    plain = frame.copy()
+    number = np.zeros(len(frame), dtype=np.int64)
+    for name in MARKED:
+        if name in frame.columns:
+            codes, values = pd.factorize(frame[name])
+            marks = [str(value).split(MARK, 1) for value in values]
+            number = np.array([int(mark) for mark, _ in marks], dtype=np.int64)[codes]
+            plain[name] = np.array([rest for _, rest in marks], dtype=object)[codes]
+    order = np.argsort(number, kind="stable")
+    cuts = np.searchsorted(number[order], np.arange(1, runs))
+    return [plain.iloc[part].reset_index(drop=True) for part in np.split(order, cuts)]
 
 
 def _totals(cells: pd.DataFrame, run: pa.Table) -> pd.DataFrame:

@@ -38,7 +38,9 @@ def rated(rates: Mapping[str, Rate], margin: float, *, n: int) -> Rated:
         margin: The rate that matters.
         n: Attempts that the claim rests on.
     """
-    worst = min(rates, key=lambda name: (rates[name].p_above(margin), -(rates[name].estimate or 0.0), name))
+    worst = min(
+        rates, key=lambda name: (rates[name].p_above(margin), -(rates[name].estimate or 0.0), rates[name].trials, name)
+    )
     highest = max(rates, key=lambda name: (rates[name].interval()[1], name))
     p_value = bonferroni(rates[worst].p_above(margin), len(rates))
     parts = {name: rate_part(rate, margin) for name, rate in rates.items()}

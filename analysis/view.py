@@ -208,26 +208,29 @@ class View:
     def rate(self, cells: Cells, events: Ints, n: Ints, *, census: bool = False, cautious: bool = False) -> Rate:
         """The rate of events among n with the design effect of minutes and of host-minutes.
 
+        Attempts that share a connection count as one at the least. Where none failed in a run of some length,
+        that is all: the rate is one of this run, not of a run that might have had a burst.
+
         Args:
             cells: The rows' places.
             events: (rows,).
             n: (rows,).
-            census: The events carry their cause: with none of them there is no burst to fear (deff 1, where
-                otherwise none of a connection's attempts fail on their own; the worst case in a short run).
+            census: The events carry their cause: with none of them there is no burst to fear, however short
+                the run.
             cautious: Take the worst case for the design effect even where the data show a smaller one.
         """
         minute = self.clock.rank(cells.minute)
         host_minute, clusters = combined(cells.host, minute)
         worst = worst_design_effect(float(n.sum()) / max(1, clusters))
         long_enough = len(self.clock.minutes) >= LEAST_CLUSTERS
-        empty = (1.0 if census else self.attempts_a_connection) if not events.any() and long_enough else worst
+        empty = 1.0 if not events.any() and (long_enough or census) else worst
         return clustered_rate(
             events,
             n,
             minute,
             host_minute,
             empty_design_effect=empty,
-            least_design_effect=worst if cautious else 1.0,
+            least_design_effect=max(worst if cautious else 1.0, self.attempts_a_connection),
         )
 
 
