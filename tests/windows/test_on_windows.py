@@ -1,0 +1,77 @@
+"""What only a Windows CPython can show: wsoak's own tests on it, and both platforms in one run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from scenarios.arms import MAX_IMBALANCE
+from windows.check import UNIT_TESTS_DEADLINE_S, soak_both_platforms
+from windows.evidence import connects_by_cell, imbalance, read_rows
+from windows.fleet import FleetRun
+from windows.places import Places
+from windows.unit_tests import run_unit_tests
+
+# One group: they share one Wine, and the fleet's load wants the machine to itself.
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("windows"),
+    # The first test of all pays for the build, and the first of the soak's for the soak.
+    pytest.mark.timeout(UNIT_TESTS_DEADLINE_S + 300),
+]
+
+
+@pytest.fixture(scope="module")
+def both(windows_python: Places, tmp_path_factory: pytest.TempPathFactory) -> FleetRun:
+    return soak_both_platforms(windows_python, tmp_path_factory.mktemp("reports"))
+
+
+def test_the_unit_tests_of_what_a_worker_runs_pass_on_windows(windows_python: Places) -> None:
+    result = run_unit_tests(windows_python, deadline_s=UNIT_TESTS_DEADLINE_S)
+    assert not result.failed and result.ended, result.output[-20_000:]
+    assert result.passed > 100
+
+
+def test_every_process_of_a_mixed_fleet_ends_by_itself(both: FleetRun) -> None:
+    assert not both.unclean_ends()
+
+
+def test_rows_of_both_platforms_lie_in_one_run_and_none_is_missing(both: FleetRun) -> None:
+    workers = json.loads((both.folder / "run.json").read_text())["workers"]
+    assert sorted(worker["platform"] for worker in workers) == ["Linux", "Windows"]
+    rows = read_rows(both.folder, "worker", "platform")
+    for worker in workers:
+        stored = sum(row["worker"] == worker["worker"] for row in rows)
+        assert stored == worker["rows_written"] > 0
+        assert not worker["lost"]
+
+
+def test_both_platforms_connect_through_every_client_at_every_delay(both: FleetRun) -> None:
+    rows = read_rows(both.folder, "kind", "platform", "client", "event_loop", "delay_s", "outcome")
+    cells = connects_by_cell(row for row in rows if row["kind"] == "connect")
+    ok = {(cell.platform, cell.client, cell.delay_s) for cell, outcomes in cells.items() if outcomes["ok"]}
+    clients = ("websocket-client", "websockets-gevent", "websockets-asyncio")
+    expected = {(p, c, d) for p in ("Linux", "Windows") for c in clients for d in (0.0, 0.08, 0.16, 0.32)}
+    assert ok == expected, {cell: dict(outcomes) for cell, outcomes in cells.items()}
+
+
+def test_the_asyncio_client_ran_on_the_completion_ports_on_windows_only(both: FleetRun) -> None:
+    rows = read_rows(both.folder, "platform", "client", "event_loop")
+    loops = {(r["platform"], r["event_loop"]) for r in rows if r["client"] == "websockets-asyncio"}
+    assert ("Windows", "asyncio-proactor") in loops
+    assert ("Linux", "asyncio-proactor") not in loops
+
+
+def test_cells_are_balanced_within_what_the_plan_promises(both: FleetRun) -> None:
+    rows = read_rows(both.folder, "worker", "kind", "client", "delay_s", "mitigation", "retry")
+    first_tries = [row for row in rows if row["kind"] == "connect" and row["retry"] == 0]
+    assert set(imbalance(first_tries).values()) <= {0, MAX_IMBALANCE}
+
+
+def test_rows_say_that_this_windows_is_wine(both: FleetRun) -> None:
+    rows = read_rows(both.folder, "platform", "platform_detail", "simulated")
+    windows = [row for row in rows if row["platform"] == "Windows"]
+    assert windows
+    assert all("Wine" in row["platform_detail"] and not row["simulated"] for row in windows)
