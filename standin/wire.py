@@ -43,16 +43,16 @@ class Wire:
         self._inbox: collections.deque[dict[str, Any]] = collections.deque()
         self._message_s = self.now()
         self._silent = False
-        self._timers: list[asyncio.TimerHandle] = []
+        self._age_timer: asyncio.Handle | None = None
+        self._idle_timer: asyncio.Handle | None = None
 
     async def accept(self, subprotocol: str | None) -> None:
         """Answer the upgrade; limits of age and idleness count from here."""
         instance = self.arrival.instance.name
         await self._websocket.accept(subprotocol, [(b"x-server-instance", instance.encode())])
         idle, age = self._world.cuts(self.arrival)
-        loop = asyncio.get_running_loop()
         if age is not None:
-            self._timers.append(loop.call_later(age[0], self._cut, "lifetime_cut", age[1]))
+            self._age_timer = asyncio.get_running_loop().call_later(age[0], self._cut, "lifetime_cut", age[1])
         if idle is not None:
             self._message_s = self.now()
             self._cut_when_idle(*idle)
@@ -125,8 +125,9 @@ class Wire:
 
     def release(self) -> None:
         """Disarm the limits."""
-        for timer in self._timers:
-            timer.cancel()
+        for timer in (self._age_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
 
     async def _receive(self) -> dict[str, Any]:
         message = await self._websocket.receive()
@@ -142,8 +143,7 @@ class Wire:
             self._cut("idle_cut", fault)
             return
         # A timer for each message would be dearer than one that looks again.
-        self._timers[:] = [timer for timer in self._timers if timer.when() > asyncio.get_running_loop().time()]
-        self._timers.append(asyncio.get_running_loop().call_later(left_s, self._cut_when_idle, limit_s, fault))
+        self._idle_timer = asyncio.get_running_loop().call_later(left_s, self._cut_when_idle, limit_s, fault)
 
     def _cut(self, how: str, fault: Fault) -> None:
         """The TCP connection ends without a close frame."""

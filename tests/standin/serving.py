@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import logging
 import os
 import queue
 import socket
@@ -62,8 +63,9 @@ def wait_for(probe: Callable[[], Any], what: str) -> Any:
 class Standin:
     """A running stand-in."""
 
-    def __init__(self, ready: dict[str, Any], folder: Path) -> None:
+    def __init__(self, ready: dict[str, Any], folder: Path, end: Callable[[], None]) -> None:
         self.folder = folder
+        self.end = end
         self.ready = ready
         self.url: str = ready["url"]
         self.http_url: str = ready["http_url"]
@@ -76,7 +78,8 @@ class Standin:
             headers["Authorization"] = f"Bearer {bearer or token()}"
         url = self.url.removesuffix("/ws") + path if path else self.url
         options = {"ping_interval": None, "open_timeout": PATIENCE_S, "compression": None, **options}
-        return connect(url, additional_headers=headers, proxy=None, **options)
+        websocket: ClientConnection = connect(url, additional_headers=headers, proxy=None, **options)
+        return websocket
 
     @contextlib.contextmanager
     def session(self, bearer: str | None = "", **options: Any) -> Iterator[ClientConnection]:
@@ -105,7 +108,8 @@ class Standin:
 
     def truth_of_one(self) -> dict[str, Any]:
         """The truth line of the only connection that is over."""
-        (line,) = wait_for(self.truth, "a truth line")
+        found: list[dict[str, Any]] = wait_for(self.truth, "a truth line")
+        (line,) = found
         return line
 
 
@@ -124,21 +128,40 @@ def arguments_for(folder: Path, *arguments: str, floor_ms: float = 0) -> list[st
     return [*files, "--state-dir", str(folder / "state"), "--welcome-floor-ms", str(floor_ms), *arguments]
 
 
+class Problems(logging.Handler):
+    """What a server would print on its standard error."""
+
+    LOGGERS = ("asyncio", "uvicorn.error")
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.records: list[str] = []
+        for name in self.LOGGERS:
+            logging.getLogger(name).addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(self.format(record))
+
+
 @contextlib.contextmanager
 def serving(folder: Path, *arguments: str, floor_ms: float = 0) -> Iterator[Standin]:
     """A stand-in in a thread of this process, which starts faster than a process."""
     options = read_options(arguments_for(folder, *arguments, floor_ms=floor_ms))
     keys = verification_keys(options, {"STANDIN_JWT_SECRET": SECRET})
     begun: queue.SimpleQueue[tuple[Server, dict[str, Any]]] = queue.SimpleQueue()
+    problems = Problems()
     thread = threading.Thread(target=serve, args=(options, keys), kwargs={"on_ready": lambda *a: begun.put(a)})
     thread.start()
     server, ready = begun.get(timeout=PATIENCE_S)
     try:
-        yield Standin(ready, folder)
+        yield Standin(ready, folder, server.stop)
     finally:
         server.stop()
         thread.join(PATIENCE_S)
+        for name in Problems.LOGGERS:
+            logging.getLogger(name).removeHandler(problems)
     assert not thread.is_alive()
+    assert not problems.records
 
 
 class Process(Standin):
@@ -149,7 +172,7 @@ class Process(Standin):
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, "the stand-in ended before it was ready"
-        super().__init__(json.loads(line), folder)
+        super().__init__(json.loads(line), folder, lambda: None)
 
     def stop(self) -> int:
         """Let it end; the exit status."""
