@@ -6,9 +6,11 @@ here. All functions map Ibis expressions to Ibis expressions; nothing is execute
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import ibis
+import ibis.expr.datatypes as dt
 
 from attempts.schema import COLUMNS, OUTCOMES, ColumnType
 
@@ -32,7 +34,7 @@ ESSENTIAL: Final = (
     "delay_s",
     "platform",
     "host",
-    "scheduled_at",
+    "scheduled_us",
     "duration_s",
     "budget_s",
     "outcome",
@@ -60,16 +62,42 @@ QUOTA_STATUS: Final = 429
 EXPLANATIONS: Final = ("client_loop", "harness", "auth", "format", "explicit", "lagged", "residual")
 
 
+def _micros(name: str) -> Callable[[ibis.Value], ibis.Value]:
+    """An engine's own function from a moment to microseconds since the epoch."""
+
+    def micros(moment: Any) -> Any:
+        raise NotImplementedError(f"{name} is the engine's")
+
+    signature = ((dt.Timestamp(timezone="UTC"),), dt.int64)
+    function: Callable[[ibis.Value], ibis.Value] = ibis.udf.scalar.builtin(micros, name=name, signature=signature)
+    return function
+
+
+# Ibis' own way casts a zoned timestamp to a local one, which costs DuckDB more than all the rest of a row.
+_MICROSECONDS: Final = {"duckdb": _micros("epoch_us"), "pyspark": _micros("unix_micros")}
+
+
 def contract_columns(rows: ibis.Table) -> ibis.Table:
-    """The columns of the contract and no others, in its types; absent ones are null, and so is NaN."""
+    """The columns of the contract and no others, in its types; absent ones are null, and so is NaN.
+
+    Moments become whole microseconds since the epoch: `scheduled_us`, `started_us`.
+    """
+    micros = _MICROSECONDS[rows.get_backend().name]
     chosen = {}
     for column in COLUMNS:
         wanted = ibis.dtype(IBIS_TYPES[column.type])
         if column.name not in rows.columns:
-            chosen[column.name] = ibis.null(wanted)
+            if column.type == "timestamp":
+                chosen[_in_microseconds(column.name)] = ibis.null("int64")
+            else:
+                chosen[column.name] = ibis.null(wanted)
             continue
         value = rows[column.name]
-        if column.type != "timestamp" and value.type() != wanted:
+        if column.type == "timestamp":
+            # A zone of null is UTC by the contract, and the session's zone is UTC (`source.py`).
+            chosen[_in_microseconds(column.name)] = micros(value if value.type().timezone else value.cast(wanted))
+            continue
+        if value.type() != wanted:
             value = value.cast(wanted)
         if column.type == "double":
             # NaN lies above every threshold in SQL's order: a lag that was not measured would explain all.
@@ -86,9 +114,8 @@ def is_usable(rows: ibis.Table) -> ibis.Value:
     return whole.fill_null(False)
 
 
-def seconds(moment: ibis.Value) -> ibis.Value:
-    """Whole seconds since the epoch, rounded down."""
-    return moment.epoch_seconds().cast("float64").floor().cast("int64")
+def _in_microseconds(name: str) -> str:
+    return name.removesuffix("_at") + "_us"
 
 
 def microseconds(duration_s: ibis.Value) -> ibis.Value:
@@ -125,7 +152,7 @@ def explained(rows: ibis.Table) -> ibis.Table:
     )
     left_s = rows.token_ttl_s - rows.token_age_s
     return rows.mutate(
-        second=seconds(rows.scheduled_at),
+        second=rows.scheduled_us // 1_000_000,
         preface=(rows.preface_frames > 0).fill_null(False),
         token_expired=(left_s <= 0).fill_null(False),
         token_fresh=(left_s > CLOCK_LEEWAY_S).fill_null(False),

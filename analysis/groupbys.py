@@ -12,7 +12,7 @@ from typing import Any, Final
 import ibis
 from ibis import _
 
-from analysis.explain import CAUSES_OF_THE_GENERATOR, EXPLANATIONS, explained, is_usable, microseconds, seconds
+from analysis.explain import CAUSES_OF_THE_GENERATOR, EXPLANATIONS, explained, is_usable, microseconds
 
 MINUTE_S: Final = 60
 SLOT_S: Final = 10
@@ -68,7 +68,7 @@ def prepared(rows: ibis.Table) -> ibis.Table:
 def census(prepared: ibis.Table) -> ibis.Table:
     """Who wrote what: rows of each worker, arm and operation, their numbers, the last sign of life."""
     keyed = prepared.mutate(is_aborted=(_.outcome == "aborted").fill_null(False), is_first=_.retry == 0)
-    last_s = seconds(ibis.coalesce(keyed.started_at, keyed.scheduled_at)) + keyed.duration_s
+    last_s = ibis.coalesce(keyed.started_us, keyed.scheduled_us) / 1e6 + keyed.duration_s
     return keyed.group_by(*WORKER_KEYS, "python", *ARM_KEYS, "usable", "is_aborted", "is_first").agg(
         rows=keyed.count(),
         simulated=_count(keyed.simulated.fill_null(False)),
@@ -190,10 +190,8 @@ def subjects(rows: ibis.Table) -> ibis.Table:
     A server counts every connect against a quota: retries, other arms and those that the run's end cut off
     have an ordinal too, though only the plain ones are counted here.
     """
-    connects = rows.filter((_.kind == "connect") & _.subject.notnull() & _.started_at.notnull())
-    trailing = ibis.range_window(
-        group_by="subject", order_by="started_at", preceding=ibis.interval(seconds=WINDOW_S), following=0
-    )
+    connects = rows.filter((_.kind == "connect") & _.subject.notnull() & _.started_us.notnull())
+    trailing = ibis.range_window(group_by="subject", order_by="started_us", preceding=WINDOW_S * 1_000_000, following=0)
     ranked = connects.mutate(rank=connects.count().over(trailing))
     keyed = is_plain(ranked).mutate(bin=_.second // WINDOW_S, ordinal=_step(_.rank, ORDINAL_STEPS))
     return keyed.group_by("host", "platform", "bin", "ordinal").agg(
