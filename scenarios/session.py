@@ -376,8 +376,8 @@ class Session:
         self._over(event)
 
     def _over(self, event: Event) -> None:
-        self._wait = self._conversation = None
         self._move(event)
+        self._wait = self._conversation = None
         self.deadline = math.inf
 
     # -- small parts ------------------------------------------------------------------------------------------
