@@ -33,6 +33,29 @@ _ARROW_KINDS: Final[dict[ColumnType, str]] = {
 }
 
 
+# Without one of these a file says nothing: which run, where, what was tried, when, and how it ended. Other columns
+# may be missing: what they would say was not measured.
+_ESSENTIAL: Final = frozenset(
+    {
+        "run_id",
+        "worker",
+        "connection",
+        "kind",
+        "operation",
+        "client",
+        "delay_s",
+        "platform",
+        "host",
+        "scheduled_at",
+        "duration_s",
+        "budget_s",
+        "outcome",
+    }
+)
+# What is read of the workers' vitals.
+_VITALS: Final = frozenset({"worker", "at", "loop_lag_s", "cpu"})
+
+
 class DatasetError(Exception):
     """What was named cannot be analysed by this wsoak: one sentence, exit status 2."""
 
@@ -141,7 +164,7 @@ def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
     elif rows == 0:
         problems.append(f"{name}: the attempts table has no rows.")
     _check_spool(folder, name, manifest, problems, notes)
-    health = _readable(folder / "health", name, notes, "the workers' vitals")
+    health = _health_files(folder / "health", name, notes)
     if not health:
         notes.append(f"{name}: no health/ rows: the load generators' vitals are known only from the attempts.")
     truth = folder / "truth.parquet"
@@ -195,12 +218,10 @@ def _open_attempts_file(
         notes.append(f"{label} does not say its schema_version: read as version {SCHEMA_VERSION}.")
     elif version > SCHEMA_VERSION:
         raise DatasetError(_from_the_future(label, version))
-    from analysis.explain import ESSENTIAL
-
     wrong = [
         _mismatch(schema, column.name, column.type)
         for column in COLUMNS
-        if column.name in ESSENTIAL or column.name in schema.names
+        if column.name in _ESSENTIAL or column.name in schema.names
     ]
     found = [reason for reason in wrong if reason]
     if found:
@@ -268,41 +289,47 @@ def _check_spool(
     )
 
 
-def _readable(folder: Path, run: str, notes: list[str], what: str) -> tuple[Path, ...]:
+def _health_files(folder: Path, run: str, notes: list[str]) -> tuple[Path, ...]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     files = []
     for path in sorted(folder.glob("*.parquet")):
         try:
-            pq.read_metadata(path)
+            names = pq.read_schema(path).names
         except (OSError, pa.ArrowException):
-            notes.append(f"{run}/{folder.name}/{path.name} cannot be read: {what} are incomplete.")
-        else:
+            names = []
+        if _VITALS.issubset(names):
             files.append(path)
+        else:
+            notes.append(f"{run}/health/{path.name} holds no vitals that can be read: they are incomplete.")
     return tuple(files)
 
 
 def attempts_table(dataset: Dataset, *, engine: Engine = "duckdb") -> ibis.Table:
-    """The attempts of all runs as one Ibis table with exactly the contract's columns and types.
+    """The attempts of all runs as one Ibis table, columns as the files have them (`contract_columns` tidies them).
 
-    Columns that no file has are null. An empty dataset gives an empty table (on DuckDB).
+    An empty dataset gives an empty table (on DuckDB).
     """
-    from analysis.explain import contract_columns
     from analysis.source import open_attempts, open_rows
 
     if dataset.files:
-        return contract_columns(open_attempts(dataset.files, engine=engine))
+        table = open_attempts(dataset.files, engine=engine)
+        # What pandas writes by default, nanoseconds with a zone, DuckDB has a type for and Ibis has not.
+        odd = [name for name in ("scheduled_at", "started_at") if name in table.columns]
+        odd = [name for name in odd if not table[name].type().is_timestamp()]
+        return table.mutate(**{name: table[name].cast("timestamp('UTC')") for name in odd}) if odd else table
     import pyarrow as pa
 
-    return contract_columns(open_rows(pa.table({"run_id": pa.array([], type=pa.string())})))
+    return open_rows(pa.table({"run_id": pa.array([], type=pa.string())}))
 
 
 def health_frame(dataset: Dataset) -> pd.DataFrame:
     """The workers' vitals, one row a worker and second; an empty frame where there are none."""
     import pandas as pd
 
-    frames = [pd.read_parquet(path) for path in dataset.health_files]
+    frames = [pd.read_parquet(path, columns=sorted(_VITALS)) for path in dataset.health_files]
     if not frames:
-        return pd.DataFrame({"worker": pd.Series(dtype="str"), "at": pd.Series(dtype="datetime64[us, UTC]")})
+        empty = pd.DataFrame(columns=sorted(_VITALS), dtype="float64")
+        return empty.astype({"worker": "str", "at": "datetime64[us, UTC]"})
     return pd.concat(frames, ignore_index=True).sort_values(["worker", "at"], ignore_index=True)

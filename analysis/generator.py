@@ -89,7 +89,7 @@ def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Gen
 def _busy_workers(workers: pd.DataFrame, health: pd.DataFrame) -> list[str]:
     """Rule 3, a clause for each worker that it hits."""
     clauses = []
-    if len(health) and "cpu" in health and health["cpu"].notna().any():
+    if health["cpu"].notna().any():
         for worker, rows in health.sort_values("at").groupby("worker", observed=True):
             longest = _longest_run((rows["cpu"] > BUSY_CPU).tolist())
             if longest >= BUSY_RUN_S:

@@ -66,6 +66,9 @@ class Overview:
 
 def describe(attempts: ibis.Table) -> Overview:
     """Scan the attempts (five aggregations) and return the small tables."""
+    from analysis.explain import contract_columns
+
+    attempts = contract_columns(attempts)
     workers = _by_worker(attempts)
     start = None if workers.empty else int(workers["first"].min())
     end = None if workers.empty else int(workers["last"].max())
@@ -95,8 +98,6 @@ def bin_middle_s(bins: pd.Series[int], per_decade: int) -> pd.Series[float]:
 def _by_worker(attempts: ibis.Table) -> pd.DataFrame:
     import ibis
 
-    from analysis.explain import seconds
-
     t = attempts
     judged = t.kind.isin(["connect", "exchange"]) & (t.outcome != "aborted")
     starved = (t.loop_lag_s >= t.budget_s / 4) | (t.loop_blocked_s >= t.budget_s / 4)
@@ -105,7 +106,7 @@ def _by_worker(attempts: ibis.Table) -> pd.DataFrame:
         | ~t.kind.isin(sorted(KINDS)).fill_null(False)
         | ~(t.duration_s >= 0).fill_null(False)
         | ~(t.budget_s > 0).fill_null(False)
-        | t.scheduled_at.isnull()
+        | t.scheduled_us.isnull()
         | (t.outcome.isin(["timeout", "failed"]) & ~t.cause.isin(sorted(CAUSES)).fill_null(False)).fill_null(False)
     )
 
@@ -128,8 +129,8 @@ def _by_worker(attempts: ibis.Table) -> pd.DataFrame:
             cpu_null=count(judged & t.cpu.isnull()),
             lag_max_s=t.loop_lag_s.max(),
             cpu_max=t.cpu.max(),
-            first=seconds(t.scheduled_at).min(),
-            last=seconds(t.scheduled_at).max(),
+            first=_seconds(t).min(),
+            last=_seconds(t).max(),
         )
         .order_by(ibis.asc("run_id"), ibis.asc("worker"))
         .to_pandas()
@@ -140,8 +141,6 @@ def _by_worker(attempts: ibis.Table) -> pd.DataFrame:
 def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
     import ibis
 
-    from analysis.explain import seconds
-
     t = attempts.filter(attempts.outcome.notnull(), attempts.kind.notnull())
     probe = (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect")
     refused = (t.cause == "auth_rejected").fill_null(False)
@@ -150,7 +149,7 @@ def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
         else_=t.outcome,
     )
     cause = ibis.cases((probe & refused, ibis.null("string")), else_=t.cause)
-    late_s = t.started_at.delta(t.scheduled_at, unit="microsecond").cast("float64") / 1e6
+    late_s = (t.started_us - t.scheduled_us) / 1e6
     frame: pd.DataFrame = (
         t.group_by(
             t.run_id,
@@ -161,7 +160,7 @@ def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
             t.phase,
             outcome=outcome,
             cause=cause,
-            slot=(seconds(t.scheduled_at) / slot_s).floor().cast("int64") * slot_s,
+            slot=_seconds(t) // slot_s * slot_s,
         )
         .aggregate(n=t.count(), longest_s=t.duration_s.max(), late_s=late_s.sum())
         .order_by("slot")
@@ -171,8 +170,6 @@ def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
 
 
 def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
-    from analysis.explain import seconds
-
     a = attempts
     t = a.filter(a.kind.isin(["connect", "exchange"]), a.outcome != "aborted", a.duration_s.notnull())
     part_s = max(1.0, (end - start + 1) / PARTS)
@@ -182,7 +179,7 @@ def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
             t.client,
             t.kind,
             t.outcome,
-            part=((seconds(t.scheduled_at) - start) / part_s).floor().cast("int64"),
+            part=((_seconds(t) - start) / part_s).floor().cast("int64"),
             bin=_log_bin(t.duration_s, DURATION_BINS_PER_DECADE),
         )
         .aggregate(n=t.count())
@@ -209,6 +206,11 @@ def _phases(attempts: ibis.Table) -> pd.DataFrame:
     }
     frame: pd.DataFrame = t.group_by("platform", "client").aggregate(n=t.count(), **quantiles).to_pandas()
     return frame
+
+
+def _seconds(attempts: ibis.Table) -> ibis.expr.types.IntegerColumn:
+    """Epoch second in which an attempt was to start."""
+    return attempts.scheduled_us // 1_000_000
 
 
 def _log_bin(seconds: ibis.expr.types.FloatingColumn, per_decade: int) -> ibis.expr.types.IntegerColumn:

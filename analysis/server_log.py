@@ -116,6 +116,9 @@ def beside(log: ServerLog, attempts: ibis.Table) -> LogTable:
     events = log.events
     if events.empty:
         return LogTable(sentences=(_read(log), "No line carries a phrase of the staging contract."))
+    from analysis.explain import contract_columns
+
+    attempts = contract_columns(attempts)
     failures = _failures(attempts)
     known = frozenset(_connections(attempts))
     sentences = [_read(log), _join_by_id(events, known), _join_by_time(events, failures)]
@@ -143,10 +146,9 @@ def _record(line: bytes) -> tuple[float, str] | None:
 def _failures(attempts: ibis.Table) -> pd.DataFrame:
     """Failed attempts of sessions: id, user, and when they waited (epoch seconds)."""
     bad = attempts.filter(attempts.outcome.isin(["timeout", "failed"]), attempts.kind != "probe")
-    rows = bad.select("kind", "subject", "server_connection_id", "started_at", "duration_s").limit(MOST_FAILURES)
+    rows = bad.select("kind", "subject", "server_connection_id", "started_us", "duration_s").limit(MOST_FAILURES)
     frame: pd.DataFrame = rows.to_pandas()
-    started = pd.to_datetime(frame["started_at"], utc=True)
-    frame["from_s"] = (started - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    frame["from_s"] = frame["started_us"] / 1e6
     frame["to_s"] = frame["from_s"] + frame["duration_s"]
     return frame
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,7 @@ _PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome")
 _MOST_WORKERS: Final = 8  # more lines cannot be followed; beyond it, only the worst worker of each second
 _SHORTEST_PHASE_S: Final = 0.0005  # under half a millisecond a bar has no width
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
+_MOST_POINTS: Final = 400  # a point for every second or third pixel
 _FEWEST_IN_BIN: Final = 20  # a share of fewer attempts than this is drawn as noise, so not at all
 
 
@@ -284,18 +286,22 @@ def generator_vitals(health: pd.DataFrame) -> go.Figure:
     if health.empty:
         return empty("The run holds no health rows: the load generators' vitals over time are unknown.")
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09)
-    if health["worker"].nunique() > _MOST_WORKERS:
-        worst = health.assign(at=health["at"].dt.floor("s")).groupby("at")[["loop_lag_s", "cpu"]].max().reset_index()
-        series = [(f"worst of {health['worker'].nunique()} workers", worst)]
-    else:
-        series = [(str(worker)[:12], rows) for worker, rows in health.groupby("worker", observed=True)]
+    seconds = (health["at"] - health["at"].min()).dt.total_seconds()
+    # The worst moment of each interval is drawn, so that a spike stays a spike however long the run was.
+    width_s = max(1, math.ceil(seconds.max() / _MOST_POINTS))
+    frame = health.assign(slot=(seconds // width_s).astype("int64") * width_s)
+    many = frame["worker"].nunique() > _MOST_WORKERS
+    frame["line"] = f"worst of {frame['worker'].nunique()} workers" if many else frame["worker"].astype(str).str[:12]
+    worst = frame.groupby(["line", "slot"])[["loop_lag_s", "cpu"]].max().reset_index()
+    worst["at"] = health["at"].min().floor("s") + pd.to_timedelta(worst["slot"], unit="s")
+    series = [(str(line), rows) for line, rows in worst.groupby("line")]
     palette = colours(name for name, _ in series)
     for name, rows in series:
         for row, column, unit in ((1, "loop_lag_s", " s"), (2, "cpu", " of a core")):
-            if column in rows and rows[column].notna().any():
+            if rows[column].notna().any():
                 figure.add_scatter(
-                    x=rows["at"].tolist(),
-                    y=rows[column].tolist(),
+                    x=rows["at"].dt.strftime("%Y-%m-%d %H:%M:%S").tolist(),
+                    y=rows[column].round(4).tolist(),
                     name=name,
                     legendgroup=name,
                     showlegend=row == 1,

@@ -117,8 +117,11 @@ def health(seconds: int = 90, *, workers: int = 4, cpu: float = 0.4, lag_s: floa
             }
             for worker in range(workers)
             for second in range(seconds)
-        ]
-    )
+        ],
+        columns=[
+            "worker", "at", "loop_lag_s", "loop_blocked_s", "cpu", "rss_bytes", "queue_depth", "open_connections",
+        ],
+    )  # fmt: skip
 
 
 def manifest(rows: pd.DataFrame, **changes: Any) -> dict[str, Any]:
