@@ -156,15 +156,16 @@ class Probe:
         self.phase = "tcp"
         started = perf_counter()
         stream = self.stream
-        if not stream.connect(family, address) and not stream.is_connected(self.until):
-            raise OutOfTime(is_answered=stream.has_connected())
+        if not stream.connect(family, address):
+            while not stream.is_connected(self.until):
+                self._check_time(stream.has_connected)
         attempt.tcp_s = perf_counter() - started
 
     def read(self) -> bytes:
         """Bytes from the network, before the budget runs out."""
-        data = self.stream.read(self.until)
-        if data is None:
-            raise OutOfTime(is_answered=self.stream.has_answer())
+        # A loop may wake a reader although nothing is there (libuv on Windows does).
+        while (data := self.stream.read(self.until)) is None:
+            self._check_time(self.stream.has_answer)
         return data
 
     def read_head(self) -> tuple[bytes, bytes]:
@@ -184,14 +185,18 @@ class Probe:
             self.phase = "dns"
             started = perf_counter()
             lookup = gevent.spawn(_look_up, *where)
-            if not self._patience.wait_for(lookup, self.until):
-                raise OutOfTime(is_answered=lookup.dead)
+            while not self._patience.wait_for(lookup, self.until):
+                self._check_time(lambda: lookup.dead)
             found = lookup.get()
             if isinstance(found, OSError):
                 raise ProbeFailed(dial.end_of_dns_error(found))
             known = self.services.addresses.setdefault(where, found)
             attempt.dns_s = None if dial.is_literal(self.target.host) else perf_counter() - started
         return known[0]
+
+    def _check_time(self, is_answered: Callable[[], bool]) -> None:
+        if perf_counter() >= self.until:
+            raise OutOfTime(is_answered=is_answered())
 
     def _finish(self, wait: Wait, outcome: str, end: End) -> None:
         if self._facts < 0:

@@ -123,20 +123,22 @@ class Flow:
             self._give(thing)
 
     def _give(self, thing: bytes | _Mark) -> None:
-        if isinstance(thing, bytes):
+        if thing is _Mark.ABORT:
+            self.stop()
+            reset(self._sink)
+        elif thing is _Mark.END:
+            self.has_ended = True
+            if not self._sink.is_closing():
+                self._sink.write_eof()
+            self._ended()
+        else:
+            # Not asked whether it is `bytes`: the Proactor loop gives a bytearray.
+            assert not isinstance(thing, _Mark)
             self._sink.write(thing)
             self._held_bytes -= len(thing)
             if self._source_is_paused and self._held_bytes <= MAX_HELD_BYTES // 2:
                 self._source_is_paused = False
                 self._source.resume_reading()
-        elif thing is _Mark.ABORT:
-            self.stop()
-            reset(self._sink)
-        else:
-            self.has_ended = True
-            if not self._sink.is_closing():
-                self._sink.write_eof()
-            self._ended()
 
 
 class Leg(asyncio.Protocol):
@@ -193,6 +195,9 @@ def join(
 
     When both sides have ended, both sockets are closed.
     """
+    for transport in (client, target):
+        # asyncio does this itself, but not for what the Proactor loop accepts.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ended() -> None:
         if up.has_ended and down.has_ended:
@@ -214,3 +219,6 @@ def reset(transport: asyncio.Transport) -> None:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RST)
     transport.abort()
+    if os.name == "nt" and sock is not None:
+        # The Proactor loop would shut the socket down before it closes it, and FIN would go out first.
+        sock._sock.close()

@@ -6,6 +6,7 @@ It sees how late it gave chunks on, and by a ticker of its own how late it may h
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from typing import Final
 
@@ -153,7 +154,7 @@ class Relay:
             self.failed += 1
             # A refusal travels the slow way, too.
             await asyncio.sleep(request.delay_s)
-            client.answer(failed_reply(error.errno or 0, error.strerror or type(error).__name__))
+            client.answer(failed_reply(errno_of(error), error.strerror or type(error).__name__))
             client.transport.close()
             return
         due_at = loop.time() + request.delay_s
@@ -299,6 +300,21 @@ class Client(Leg):
     def _stop_timeout(self) -> None:
         if self._timeout is not None:
             self._timeout.cancel()
+
+
+# What ConnectEx fails with (winerror.h), where other calls have the socket error of the same meaning.
+_WINDOWS_ERRNO: Final = {
+    121: errno.ETIMEDOUT,
+    1225: errno.ECONNREFUSED,
+    1231: errno.ENETUNREACH,
+    1232: errno.EHOSTUNREACH,
+    1236: errno.ECONNABORTED,
+}
+
+
+def errno_of(error: OSError) -> int:
+    """The number of an error as a plain socket call would have it; 0 = it has none."""
+    return _WINDOWS_ERRNO.get(getattr(error, "winerror", None) or 0, error.errno or 0)
 
 
 def split_authority(text: str) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import signal
@@ -57,7 +58,9 @@ def target(handler: Handler) -> Iterator[tuple[str, int]]:
     try:
         yield listener.getsockname()
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
+        # Linux wakes the acceptor by the shutdown, Windows refuses it and wakes it by the close.
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         acceptor.join()
         for thread in threads:
@@ -232,6 +235,23 @@ def reset(sock: socket.socket) -> None:
     sock.close()
 
 
+def can_reset() -> bool:
+    """Whether a plain socket here can make its peer see RST."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as peer,
+    ):
+        reset(listener.accept()[0])
+        try:
+            return bool(peer.recv(1))
+        except ConnectionResetError:
+            return True
+
+
+needs_reset = pytest.mark.skipif(not can_reset(), reason="Wine sends no RST, whatever SO_LINGER says")
+
+
+@needs_reset
 def test_a_reset_by_the_target_is_a_reset_at_the_client() -> None:
     def read_and_reset(sock: socket.socket) -> None:
         sock.recv(1)
@@ -245,6 +265,7 @@ def test_a_reset_by_the_target_is_a_reset_at_the_client() -> None:
                 sock.recv(1)
 
 
+@needs_reset
 def test_a_reset_by_the_client_is_a_reset_at_the_target() -> None:
     ends: list[object] = []
     done = threading.Event()
