@@ -29,6 +29,7 @@ class Conversation:
     Attributes:
         over: The script has ended: the session shall close as planned.
         deadline: When `tick` is due; infinity = never.
+        waits: The exchanges in flight, oldest first.
         rtt_s: The smoothed round trip of earlier pings, else the one it was given (of the TCP handshake).
     """
 
@@ -55,7 +56,7 @@ class Conversation:
         self._ready_at = now
         self._last_frame_at = now
         self._in_flight = InFlight(can_resynchronise=protocol.identified is not None)
-        self._waits = self._in_flight.waits
+        self.waits = self._in_flight.waits
         self._scheduled: Step | None = None  # not started yet
         self._number = 0
         self._worst = "ok"  # of those that were sent together
@@ -71,7 +72,7 @@ class Conversation:
 
     def pong(self, payload: bytes, now: float) -> None:
         """A pong frame came (RFC 6455, section 5.5.3)."""
-        for wait in self._waits:
+        for wait in self.waits:
             if wait.request is not None and wait.request.payload == payload:
                 self._answered(wait, now)
                 return
@@ -79,14 +80,14 @@ class Conversation:
     def broke(self, end: End, now: float) -> None:
         """An error frame, or one that cannot be read: it answers the oldest request, if there is one."""
         self._last_frame_at = now
-        if self._waits:
-            wait = self._waits.pop(0)
+        if self.waits:
+            wait = self.waits.pop(0)
             self._ledger.finish(wait, now, "failed", end)
             self._settled("failed", now)
 
     def tick(self, now: float) -> None:
         """The deadline has come; all that could be read has been fed before."""
-        for wait in [wait for wait in self._waits if wait.deadline <= now]:
+        for wait in [wait for wait in self.waits if wait.deadline <= now]:
             self._in_flight.timed_out(wait)
             self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=False))
             self._settled("timeout", now)
@@ -95,13 +96,13 @@ class Conversation:
     def storm(self) -> None:
         """Everybody reconnects: be over after what is in flight."""
         self._storm = True
-        self.over = not self._waits
+        self.over = not self.waits
 
     def end(self, outcome: str, end: End, now: float) -> None:
         """The session is over: so is all that is in flight."""
-        for wait in self._waits:
+        for wait in self.waits:
             self._ledger.finish(wait, now, outcome, end)
-        self._waits.clear()
+        self.waits.clear()
         self._script.close()
         self.deadline = math.inf
 
@@ -112,7 +113,7 @@ class Conversation:
             wait.event += 1
             if wait.event < len(request.events):
                 return
-        self._waits.remove(wait)
+        self.waits.remove(wait)
         if now >= wait.deadline:
             self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=True))
             self._settled("timeout", now)
@@ -127,9 +128,9 @@ class Conversation:
 
     def _settled(self, outcome: str, now: float) -> None:
         """An exchange has its outcome; the script goes on when none is in flight any more."""
-        if self._waits or self._worst != "ok":
+        if self.waits or self._worst != "ok":
             outcome = self._worst = max(self._worst, outcome, key=_WORST.__getitem__)
-        if self._waits:
+        if self.waits:
             self.deadline = self._in_flight.deadline()
             return
         self._worst = "ok"
@@ -189,7 +190,7 @@ class Conversation:
         attempt.age_s = now - self._ready_at
         attempt.idle_s = now - self._last_frame_at
         attempt.rtt_s = self.rtt_s
-        self._waits.append(wait)
+        self.waits.append(wait)
         payload = request.payload
         if operation == PROTOCOL_PING:
             self._outbox.append((PING, payload))

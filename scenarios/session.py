@@ -232,6 +232,11 @@ class Session:
         """What came of it; to be asked when `state` is CLOSED."""
         return self._result
 
+    def in_flight(self) -> list[Wait]:
+        """Attempts that have begun and not ended; their rows are incomplete."""
+        exchanges = [] if self._conversation is None else self._conversation.waits
+        return [*exchanges, *([] if self._wait is None else [self._wait])]
+
     # -- the connect -------------------------------------------------------------------------------------
 
     def _phase_done(self, event: Event, column: str, now: float, took_s: float | None) -> None:

@@ -14,9 +14,13 @@ A new client is one module with a `run` of this shape, and one line in `CLIENTS`
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
+
+import msgspec
 
 from scenarios.clock import Clock
 from scenarios.errors import unknown_name
@@ -32,11 +36,33 @@ from scenarios.plan import (
 )
 from scenarios.signals import Signal
 
-# Imported when first used: a process that serves one arm loads one library.
+
+class Arm(NamedTuple):
+    """What the name of a client stands for.
+
+    Attributes:
+        client: The library, as the record names it.
+        event_loop: The loop, as the record names it; None = the worker's own (gevent's).
+        module: Where its `run` is; imported when first used: a process that serves one arm loads one
+            library.
+    """
+
+    client: str
+    event_loop: str | None
+    module: str
+
+
+_ASYNCIO: Final = "scenarios.clients.websockets_asyncio"
 CLIENTS: Final = {
-    "websocket-client": "scenarios.clients.websocket_client",
-    "websockets-gevent": "scenarios.clients.websockets_gevent",
-    "websockets-asyncio": "scenarios.clients.websockets_asyncio",
+    "websocket-client": Arm("websocket-client", None, "scenarios.clients.websocket_client"),
+    "websockets-gevent": Arm("websockets-gevent", None, "scenarios.clients.websockets_gevent"),
+    # The loop that `asyncio.run` takes on this platform.
+    "websockets-asyncio": Arm(
+        "websockets-asyncio", "asyncio-proactor" if sys.platform == "win32" else "asyncio-selector", _ASYNCIO
+    ),
+    "websockets-selector": Arm("websockets-asyncio", "asyncio-selector", _ASYNCIO),
+    "websockets-proactor": Arm("websockets-asyncio", "asyncio-proactor", _ASYNCIO),
+    "websockets-uvloop": Arm("websockets-asyncio", "uvloop", _ASYNCIO),
 }
 
 
@@ -55,6 +81,10 @@ class Services:
             not block. None = nobody watches.
         tally: Running counts, exact also for connections that were killed.
         open: How many connections are open.
+        child_recorder: Makes the recorder of a child process (argument: its event loop), which is a
+            load-generating process of its own; None = its rows go to `recorder` and its vitals nowhere.
+        problem: Called with a sentence when a part of wsoak broke: the run is void.
+        children: Child processes by event loop; `websockets_asyncio.close_children` ends them.
         addresses: Of names that were resolved, (family, socket address) each: a name is resolved once.
     """
 
@@ -67,10 +97,34 @@ class Services:
     on_attempt: OnAttempt | None = None
     tally: Tally = field(default_factory=Tally)
     open: OpenConnections = field(default_factory=OpenConnections)
+    child_recorder: Callable[[str], Any] | None = None
+    problem: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)
+    children: dict[str, Any] = field(default_factory=dict)
     addresses: dict[tuple[str, int], list[tuple[int, Any]]] = field(default_factory=dict)
 
 
 RunConnection = Callable[[ConnectionPlan, Target, Services], ConnectionResult]
+
+
+def why_unavailable(name: str) -> str | None:
+    """A sentence where this platform or installation lacks a client's loop; None = it is there."""
+    event_loop = CLIENTS[name].event_loop
+    if event_loop == "asyncio-proactor" and sys.platform != "win32":
+        return f"{name} needs Windows: only there asyncio has the Proactor loop."
+    if event_loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
+        return f"{name} needs uvloop, which is not installed here (there is none for Windows)."
+    return None
+
+
+def prepare(name: str, services: Services) -> None:
+    """Start what a client needs before its first connection, which would else start late.
+
+    Raises:
+        HarnessError: It cannot be started.
+    """
+    event_loop = CLIENTS[name].event_loop
+    if event_loop is not None:
+        importlib.import_module(_ASYNCIO).prepare(event_loop, services)
 
 
 def client_named(name: str) -> RunConnection:
@@ -81,9 +135,16 @@ def client_named(name: str) -> RunConnection:
     """
     if name not in CLIENTS:
         raise unknown_name("client", name, CLIENTS)
-    return cast(RunConnection, importlib.import_module(CLIENTS[name]).run)
+    return cast(RunConnection, importlib.import_module(CLIENTS[name].module).run)
 
 
 def run_connection(plan: ConnectionPlan, target: Target, services: Services) -> ConnectionResult:
-    """Run one connection with the client that the plan names; see the module's docstring."""
-    return client_named(plan.client)(plan, target, services)
+    """Run one connection with the client that the plan names; see the module's docstring.
+
+    `plan.client` is a key of `CLIENTS`; the record gets the library's name and its loop's.
+    """
+    run = client_named(plan.client)
+    client, event_loop, _ = CLIENTS[plan.client]
+    if event_loop is not None and (client, event_loop) != (plan.client, plan.event_loop):
+        plan = msgspec.structs.replace(plan, client=client, event_loop=event_loop)
+    return run(plan, target, services)

@@ -26,7 +26,7 @@ from websockets.typing import Subprotocol
 from scenarios.clients import Services, dial
 from scenarios.clients.tls import tls_context
 from scenarios.clients.wire import CLOSE, PING
-from scenarios.ledger import LATE_S, End, Ledger
+from scenarios.ledger import LATE_S, End, Ledger, Wait
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 from scenarios.protocol import load_protocol
 from scenarios.relay_protocol import RelayError, connect_request, read_reply
@@ -169,6 +169,10 @@ class AsyncioConnection:
             finally:
                 self._free()
         return session.result()
+
+    def in_flight(self) -> list[Wait]:
+        """What is awaited now."""
+        return self._session.in_flight()
 
     # -- what the library's connection reports ------------------------------------------------------------
 
