@@ -134,7 +134,7 @@ class Server(uvicorn.Server):
         self._world.log.say("Shutting down")
         for server in self.servers:
             server.close()
-        self._world.truth.ending("restart", 1012 if fault.drop == "1012" else None)
+        self._world.truth.ending("restart", 1012 if fault.drop == "1012" else None, fault)
         for connection in list(self.server_state.connections):
             if fault.drop == "1012":
                 connection.shutdown()

@@ -111,9 +111,11 @@ class Truth:
             }
         )
 
-    def ending(self, how: str, close_code: int | None) -> None:
-        """All open connections are being ended by the server."""
+    def ending(self, how: str, close_code: int | None, fault: Fault | None = None) -> None:
+        """All open connections are being ended by the server, perhaps by a fault."""
         for record in self._open:
+            if fault is not None:
+                record.hit(fault, self._clock.wall_us())
             record.end(how, close_code)
 
     def finish(self) -> None:

@@ -111,8 +111,8 @@ def test_check_tells_good_from_bad_without_starting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "variables"),
     [
-        (["--public-key-file", "/nowhere/key.pem"], {}),
-        (["--log", "/proc/nothing/log"], {}),
+        (["--public-key-file", str(ROOT / "no-such-key.pem")], {}),
+        (["--log", str(ROOT / "LICENSE" / "log")], {}),
         (["--host", "no.such.host.invalid"], {}),
         (["--host", "203.0.113.7"], {}),
         ([], {"STANDIN_JWT_SECRET": "short"}),
