@@ -61,7 +61,7 @@ class Outgoing:
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
         self._facts = 0
-        self.batch = Batch(is_ready=True)
+        self.batch = Batch()
 
     def add_facts(self, job: int, facts: ConnectionFacts) -> int:
         """Number the facts of a connection."""
@@ -140,6 +140,7 @@ class Child:
 
     async def serve(self) -> None:
         """Until the input ends or something breaks; then abort what is left."""
+        self._outgoing.batch.is_ready = True
         watch = asyncio.create_task(
             watch_on_asyncio(self._vitals, lambda health: self._outgoing.batch.health.append(health))
         )
