@@ -37,6 +37,7 @@ from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Setting, T
 from scenarios.probes import Prober
 from scenarios.probing import ProbePlan
 from scenarios.redact import redacted
+from scenarios.scripts import LONGER_FACTOR
 from scenarios.starts import OpenStarts
 from scenarios.subjects import NoSubjectFree
 from scenarios.vitals import GeventWatch, Vitals
@@ -44,6 +45,10 @@ from scenarios.vitals import GeventWatch, Vitals
 # A user whose connect failed at once (refused, say) must not spin: the contract's browser client waits
 # as long between attempts (staging-contract section 13).
 RECONNECT_PAUSE_S: Final = 1.0
+
+
+# A closing handshake's row comes when its session has ended; so much later than its budget at the most.
+LATE_ROWS_S: Final = 20.0
 
 
 def arm_plan(settings: Settings) -> Plan:
@@ -108,7 +113,9 @@ class Generator:
             platform_label=settings.platform_label or None,
         )
         self._spool = Spool(spool_folder)
-        self._recorder = Recorder(self._spool, self.facts)
+        self._recorder = Recorder(
+            self._spool, self.facts, late_rows_s=settings.close_budget_s * LONGER_FACTOR + LATE_ROWS_S
+        )
         self._disk = ThreadPool(1)
         self._budgets = budgets_of(settings)
         self._script_settings = script_settings_of(settings)

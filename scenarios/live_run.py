@@ -31,6 +31,9 @@ EXIT_VOID: Final = 3
 # something hangs, and a hanging CI job tells less than a void run.
 STORE_TIMEOUT_S: Final = 1800.0
 ANALYSIS_TIMEOUT_S: Final = 1800.0
+# The stand-in logs two lines a message as the real one does: 300 MB in ten minutes at 300 users. In longer
+# runs it leaves these out.
+MESSAGE_LOG_S: Final = 600.0
 
 
 def new_run_id(now: datetime) -> str:
@@ -82,11 +85,12 @@ class LiveRun:
             "store", module_command("attempts.store", str(self.folder), "--follow"), wait_ready=False
         )
 
-    def watch(self) -> None:
-        """Notice a process beside the users that has ended on its own; call it every second or so."""
-        for child in (self.standin, self.store):
-            if child is not None and child.exit_status is not None:
-                self.problem(f"The {child.name} ended during the run (exit status {child.exit_status}).")
+    def watch(self) -> bool:
+        """Whether the processes beside the users still live; call it every second or so."""
+        ended = [c for c in (self.standin, self.store) if c is not None and c.exit_status is not None]
+        for child in ended:
+            self.problem(f"The {child.name} ended during the run (exit status {child.exit_status}).")
+        return not ended
 
     def finish(
         self, *, ended: str, workers: Sequence[WorkerEntry], tallies: Sequence[Mapping[str, int]], now: datetime
@@ -258,13 +262,15 @@ def _as_entry(sums: accounting.Accounting) -> AccountingEntry:
     )
 
 
-def start_standin(settings: Settings, *, port: int, folder: Path, secret: str) -> Child:
+def start_standin(settings: Settings, *, port: int, folder: Path, secret: str, run_time_s: float | None) -> Child:
     """Start the embedded stand-in for one run.
 
     Raises:
         ConfigError: If it refuses a fault; HarnessError if it does not start.
     """
     arguments = standin_arguments(settings)
+    if not run_time_s or run_time_s > MESSAGE_LOG_S:
+        arguments.append("--no-message-log")
     arguments += ["--port", str(port), "--exit-with-stdin"]
     arguments += ["--log", str(folder / "standin.log"), "--truth", str(folder / "truth.jsonl")]
     child = start_child(

@@ -98,6 +98,11 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("no_analysis", False, "Store the rows and stop there"),
 )
 
+# What a worker says of its own machine; the controller's values do not hold there.
+OF_THE_MACHINE: Final = ("reports_dir", "site", "platform_label")
+# Paths that a worker may have elsewhere: its own value wins where it gives one.
+MAY_DIFFER: Final = ("ca_file", "jwt_key_file", "token_source")
+
 DEFAULTS: Final[dict[str, str | int | float | bool]] = {o.name: o.default for o in OPTIONS}
 
 

@@ -36,7 +36,7 @@ from scenarios.fingerprint import library_versions
 from scenarios.fleet import Courier, Fleet
 from scenarios.generator import Generator, arm_plan
 from scenarios.live_run import EXIT_MET, EXIT_VOID, LiveRun, create, start_standin, utc_now
-from scenarios.options import DEFAULTS, Settings, settings_from
+from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, settings_from
 from scenarios.order import GeneratorReport, RunOrder, order_from_text
 from scenarios.plan import Target
 from scenarios.progress import EVERY_S, progress_line
@@ -78,6 +78,7 @@ class Soak:
         self._fleet: Fleet | None = None
         self._courier: Courier | None = None
         self._relay: Child | None = None
+        self._own: dict[str, Any] = {}  # a worker's own options, before the controller's come over them
 
     @property
     def leads(self) -> bool:
@@ -102,6 +103,9 @@ class Soak:
         """
         runner = self.environment.runner
         if isinstance(runner, runners.WorkerRunner):
+            own = vars(self.environment.parsed_options)
+            self._own = {name: own[name] for name in OF_THE_MACHINE}
+            self._own |= {name: own[name] for name in MAY_DIFFER if own[name] != DEFAULTS[name]}
             self._courier = Courier(runner)
             return
         settings = self.settings()
@@ -169,7 +173,7 @@ class Soak:
             order = self._begin_run(settings)
             vars(self.environment.parsed_options)[ORDER_OPTION] = order.as_text()
         else:
-            settings = self.settings()
+            settings = self.settings(self._own)
             order = order_from_text(vars(self.environment.parsed_options)[ORDER_OPTION])
         self.choose_users(settings)
         if isinstance(self.environment.runner, runners.MasterRunner):
@@ -236,7 +240,9 @@ class Soak:
             if is_standin:
                 secret, file = standin_secret(os.environ)
                 jwt_key_file = str(file.resolve()) if file else None
-                run.standin = start_standin(settings, port=url.port, folder=run.folder, secret=secret)
+                run.standin = start_standin(
+                    settings, port=url.port, folder=run.folder, secret=secret, run_time_s=run_time_s
+                )
                 ca_file = run.standin.ready.get("ca_file") or ca_file
             run.start_store()
         except (ConfigError, HarnessError):
@@ -268,23 +274,29 @@ class Soak:
         )
 
     def _watch(self, run: LiveRun) -> None:
-        """Every second: has a part of the run died? Void at once, and end the run."""
+        """Every second: has a part of the run died?
+
+        A run that can no longer be recorded ends at once. A lost worker does not end it: what is left goes
+        on, and its rows may still be brought from its disk; but the run is void until then.
+        """
         started = said = time.perf_counter()
-        while True:
+        is_alive = True
+        while is_alive:
             gevent.sleep(1.0)
-            run.watch()
-            now = time.perf_counter()
-            if self.generator is not None and self.environment.parsed_options.headless and now - said >= EVERY_S:
-                self._say_progress(run, now - started, self.generator, since=said, now=now)
-                said = now
+            is_alive = run.watch()
             if self._fleet is not None:
                 self._fleet.watch()
-            if self.generator is not None:
-                for sentence in self.generator.problems:
-                    run.problem(sentence)
-            if run.file.problems:
-                gevent.spawn(self._end_early)
-                return
+            generator = self.generator
+            if generator is None:
+                continue
+            for sentence in generator.problems:
+                run.problem(sentence)
+                is_alive = False
+            now = time.perf_counter()
+            if self.environment.parsed_options.headless and now - said >= EVERY_S:
+                self._say_progress(run, now - started, generator, since=said, now=now)
+                said = now
+        gevent.spawn(self._end_early)
 
     def _say_progress(self, run: LiveRun, elapsed_s: float, generator: Generator, *, since: float, now: float) -> None:
         lag_s, _ = generator.services.lag.lag_between(since, now)
