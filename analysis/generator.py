@@ -78,11 +78,12 @@ def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Gen
             why=f"The event loop's lag was not measured in {unmeasured:,} of {judged:,} attempts.",
         )
     worst = workers["lag_max_s"].max()
+    late_s = float(workers["late_s"].sum()) / int(workers["rows"].sum())
     cpu = "" if workers["cpu_max"].isna().all() else f"; a core was used to at most {workers['cpu_max'].max():.0%}"
     return Generator(
         state="healthy",
         why=f"{lagged:,} of {judged:,} attempts overlapped a loop lag of 0.1 s or more; the longest lag was "
-        f"{worst:.2f} s{cpu}.",
+        f"{worst:.2f} s{cpu}; attempts began {1000 * late_s:.0f} ms after they were due on average.",
     )
 
 

@@ -7,6 +7,8 @@ Durations and round trips are counted in logarithmic bins, so that quantiles nee
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +31,17 @@ PARTS: Final = 10
 # The scenario whose refusals are passes: it offers tokens that a server must refuse.
 AUTH_PROBE_SCENARIO: Final = "auth_probe"
 
+_FLAGS: Final = (
+    "judged",
+    "lag_null",
+    "lagged",
+    "starved",
+    "cpu_null",
+    "busy",
+    "seq_null",
+    "unsound",
+    "asked_refusal",
+)
 _SLOT_WIDTHS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_SLOTS: Final = 180  # more bars than that cannot be told apart in a figure
 _PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome")
@@ -42,10 +55,10 @@ class Overview:
         workers: One row a (run_id, worker, host, platform): `rows`, `seq_null`, `seq_max`, `seq_sum`,
             `malformed` (rows that break the contract), `judged` (connect and exchange, not aborted) and of
             these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag, or the sum of lags, >= budget/4),
-            `busy` (cpu > 0.9), `cpu_null`; `lag_max_s`, `cpu_max`; `first`, `last` (epoch seconds of scheduled_at).
-        timeline: (run_id, platform, host, client, kind, outcome, cause, phase, slot): `n`, `longest_s`,
-            `late_s` (sum of started_at - scheduled_at). `slot` is epoch seconds, `slot_s` apart. A refusal that
-            the auth probe asked for has outcome `ok`: it is the pass.
+            `cpu_null`, `busy` (cpu > 0.9); `lag_max_s`, `cpu_max`; `late_s` (sum of started - scheduled).
+        timeline: (run_id, platform, host, client, kind, phase, outcome, cause, slot): `n`, `longest_s`. `slot`
+            is epoch seconds, `slot_s` apart. A refusal that the auth probe asked for has outcome `ok`: it is
+            the pass.
         durations: (platform, client, kind, part, outcome, bin): `n` for connect and exchange; `part` is
             the tenth of the run (0-9), `bin` the logarithmic bin of `duration_s`.
         rtt: (platform, kind, bin): `n`, `timeouts` of connect and exchange by the round trip known before.
@@ -69,13 +82,12 @@ def describe(attempts: ibis.Table) -> Overview:
     from analysis.explain import contract_columns
 
     attempts = contract_columns(attempts)
-    workers = _by_worker(attempts)
-    start = None if workers.empty else int(workers["first"].min())
-    end = None if workers.empty else int(workers["last"].max())
+    start, end = _span(attempts)
     slot_s = slot_width_s(0 if start is None or end is None else end - start)
+    fine = _by_worker_and_slot(attempts, slot_s=slot_s)
     return Overview(
-        workers=workers,
-        timeline=_timeline(attempts, slot_s=slot_s),
+        workers=_workers(fine),
+        timeline=_timeline(fine),
         durations=_durations(attempts, start=start or 0, end=end or 0),
         rtt=_rtt(attempts),
         phases=_phases(attempts),
@@ -95,78 +107,92 @@ def bin_middle_s(bins: pd.Series[int], per_decade: int) -> pd.Series[float]:
     return 10.0 ** ((bins.astype(float) + 0.5) / per_decade) / 1e6
 
 
-def _by_worker(attempts: ibis.Table) -> pd.DataFrame:
+def _span(attempts: ibis.Table) -> tuple[int | None, int | None]:
+    """Epoch seconds of the first and the last scheduled attempt."""
+    t = attempts
+    row = t.aggregate(first=t.scheduled_us.min(), last=t.scheduled_us.max()).to_pandas().iloc[0]
+    if pd.isna(row["first"]):
+        return None, None
+    return int(row["first"]) // 1_000_000, int(row["last"]) // 1_000_000
+
+
+def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
+    """The one scan behind `workers` and `timeline`; `flags` is a bit for each of `_FLAGS`."""
     import ibis
 
     t = attempts
-    judged = t.kind.isin(["connect", "exchange"]) & (t.outcome != "aborted")
-    starved = (t.loop_lag_s >= t.budget_s / 4) | (t.loop_blocked_s >= t.budget_s / 4)
-    malformed = (
-        ~t.outcome.isin(sorted(OUTCOMES)).fill_null(False)
-        | ~t.kind.isin(sorted(KINDS)).fill_null(False)
-        | ~(t.duration_s >= 0).fill_null(False)
-        | ~(t.budget_s > 0).fill_null(False)
-        | t.scheduled_us.isnull()
-        | (t.outcome.isin(["timeout", "failed"]) & ~t.cause.isin(sorted(CAUSES)).fill_null(False)).fill_null(False)
-    )
-
-    def count(condition: ibis.expr.types.BooleanColumn) -> ibis.expr.types.IntegerScalar:
-        return condition.fill_null(False).cast("int64").sum()
-
-    frame: pd.DataFrame = (
-        t.group_by("run_id", "worker", "host", "platform")
-        .aggregate(
-            rows=t.count(),
-            seq_null=t.seq.isnull().cast("int64").sum(),
-            seq_max=t.seq.max(),
-            seq_sum=t.seq.sum().cast("float64"),
-            malformed=count(malformed),
-            judged=count(judged),
-            lag_null=count(judged & t.loop_lag_s.isnull()),
-            lagged=count(judged & (t.loop_lag_s >= BLOCKED_LAG_S)),
-            starved=count(judged & starved),
-            busy=count(judged & (t.cpu > BUSY_CPU)),
-            cpu_null=count(judged & t.cpu.isnull()),
-            lag_max_s=t.loop_lag_s.max(),
-            cpu_max=t.cpu.max(),
-            first=_seconds(t).min(),
-            last=_seconds(t).max(),
-        )
-        .order_by(ibis.asc("run_id"), ibis.asc("worker"))
-        .to_pandas()
-    )
-    return frame
-
-
-def _timeline(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
-    import ibis
-
-    t = attempts.filter(attempts.outcome.notnull(), attempts.kind.notnull())
-    probe = (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect")
-    refused = (t.cause == "auth_rejected").fill_null(False)
-    outcome = ibis.cases(
-        (probe & refused, "ok"),
-        else_=t.outcome,
-    )
-    cause = ibis.cases((probe & refused, ibis.null("string")), else_=t.cause)
-    late_s = (t.started_us - t.scheduled_us) / 1e6
+    conditions = {
+        "judged": t.kind.isin(["connect", "exchange"]) & (t.outcome != "aborted"),
+        "lag_null": t.loop_lag_s.isnull(),
+        "lagged": t.loop_lag_s >= BLOCKED_LAG_S,
+        "starved": ibis.greatest(t.loop_lag_s, t.loop_blocked_s) >= t.budget_s / 4,
+        "cpu_null": t.cpu.isnull(),
+        "busy": t.cpu > BUSY_CPU,
+        "seq_null": t.seq.isnull(),
+        "unsound": ~((t.duration_s >= 0) & (t.budget_s > 0)).fill_null(False),
+        "asked_refusal": (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect") & (t.cause == "auth_rejected"),
+    }
+    # A key of bits, not a sum each: one number a row is a third of the work of nine.
+    bits = [conditions[name].fill_null(False).ifelse(1 << index, 0) for index, name in enumerate(_FLAGS)]
     frame: pd.DataFrame = (
         t.group_by(
             t.run_id,
-            t.platform,
-            t.host,
+            t.worker,
             t.client,
             t.kind,
             t.phase,
-            outcome=outcome,
-            cause=cause,
+            t.outcome,
+            t.cause,
+            flags=functools.reduce(operator.add, bits).cast("int64"),
             slot=_seconds(t) // slot_s * slot_s,
         )
-        .aggregate(n=t.count(), longest_s=t.duration_s.max(), late_s=late_s.sum())
-        .order_by("slot")
+        .aggregate(
+            host=t.host.arbitrary(),
+            platform=t.platform.arbitrary(),
+            n=t.count(),
+            longest_s=t.duration_s.max(),
+            late_s=((t.started_us - t.scheduled_us) / 1e6).sum(),
+            seq_max=t.seq.max(),
+            seq_sum=t.seq.sum().cast("float64"),
+            lag_max_s=t.loop_lag_s.max(),
+            cpu_max=t.cpu.max(),
+        )
         .to_pandas()
     )
-    return frame
+    flags = frame.pop("flags").to_numpy()
+    return frame.assign(**{name: (flags >> index & 1).astype(bool) for index, name in enumerate(_FLAGS)})
+
+
+def _workers(fine: pd.DataFrame) -> pd.DataFrame:
+    is_bad = fine["outcome"].isin(["timeout", "failed"])
+    foreign = (
+        fine["unsound"]
+        | ~fine["outcome"].isin(sorted(OUTCOMES))
+        | ~fine["kind"].isin(sorted(KINDS))
+        | (is_bad & ~fine["cause"].isin(sorted(CAUSES)))
+        | fine["slot"].isna()
+    )
+    n, judged = fine["n"], fine["judged"]
+    counts = {
+        "rows": n,
+        "malformed": n.where(foreign, 0),
+        "seq_null": n.where(fine["seq_null"], 0),
+        "judged": n.where(judged, 0),
+    } | {name: n.where(judged & fine[name], 0) for name in ("lag_null", "lagged", "starved", "cpu_null", "busy")}
+    groups = fine.assign(**counts).groupby(["run_id", "worker", "host", "platform"], dropna=False)
+    sums, largest = groups[[*counts, "seq_sum", "late_s"]].sum(), groups[["seq_max", "lag_max_s", "cpu_max"]].max()
+    return pd.concat([sums, largest], axis=1).reset_index()
+
+
+def _timeline(fine: pd.DataFrame) -> pd.DataFrame:
+    keys = ["run_id", "platform", "host", "client", "kind", "phase", "outcome", "cause", "slot"]
+    rows = fine.dropna(subset=["outcome", "kind", "slot"])
+    asked = rows["asked_refusal"]
+    rows = rows.assign(
+        outcome=rows["outcome"].mask(asked, "ok"), cause=rows["cause"].mask(asked), slot=rows["slot"].astype("int64")
+    )
+    groups = rows.groupby(keys, dropna=False)
+    return pd.concat([groups["n"].sum(), groups["longest_s"].max()], axis=1).reset_index()
 
 
 def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:

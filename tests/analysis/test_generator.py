@@ -17,6 +17,8 @@ def workers(**changes: float) -> pd.DataFrame:
         "cpu_null": 0,
         "lag_max_s": 0.02,
         "cpu_max": 0.5,
+        "rows": 1200,
+        "late_s": 2.4,
     }
     return pd.DataFrame([row | changes])
 
@@ -29,6 +31,7 @@ def test_attempts_alone_can_show_a_healthy_generator() -> None:
     found = assess(workers(), health(0), margin=MARGIN)
     assert found.state == "healthy"
     assert "0 of 1,000 attempts" in found.why
+    assert "began 2 ms after they were due" in found.why
 
 
 def test_more_starved_attempts_than_the_margin_impair() -> None:

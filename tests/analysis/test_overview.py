@@ -31,7 +31,7 @@ def test_slots_are_whole_and_inside_the_run(tmp_path: Path) -> None:
 def test_late_starts_add_up(tmp_path: Path) -> None:
     rows = attempts(100)
     rows["started_at"] = rows["scheduled_at"] + pd.Timedelta(milliseconds=250)
-    assert described(tmp_path, rows).timeline["late_s"].sum() == pytest.approx(25.0)
+    assert described(tmp_path, rows).workers["late_s"].sum() == pytest.approx(25.0)
 
 
 def test_worker_counts_hold_lag_and_cpu(tmp_path: Path) -> None:
