@@ -1,0 +1,117 @@
+"""Scenarios, arms and stops in whole soaks: what the rows say afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from tests.conftest import Soak, wait_for
+
+pytestmark = pytest.mark.slow
+QUIET = ("--headless", "--only-summary", "--no-analysis")
+
+
+def attempts(soak: Soak) -> pd.DataFrame:
+    return pd.concat(pd.read_parquet(f) for f in (soak.folder / "attempts").glob("*.parquet"))
+
+
+def ended_well(soak: Soak) -> pd.DataFrame:
+    _, output = soak.end()
+    run = soak.run_json()
+    assert run["problems"] == [], output
+    assert run["accounting"]["balanced"] is True, output
+    return attempts(soak)
+
+
+def test_tls_a_storm_bad_tokens_and_tokens_that_expire_on_the_way(start_soak: Callable[..., Soak]) -> None:
+    soak = start_soak(
+        *QUIET,
+        *("--users", "16", "--spawn-rate", "16", "--run-time", "10s", "--scenario", "storm=2,churn=1,auth_probe=1"),
+        *("--standin-tls", "--storm-at-s", "4", "--storm-jitter-s", "1", "--token-ttl-s", "3", "--pace-s", "0.2"),
+    )
+    rows = ended_well(soak)
+    connects = rows[rows["kind"] == "connect"]
+    assert (connects["tls_s"].dropna() > 0).any()
+    # Tokens live for three seconds, the run for ten: each connect came with one that was still good.
+    assert set(connects[connects["outcome"] != "aborted"]["outcome"]) == {"ok"}
+    storm = connects[connects["scenario"] == "storm"].groupby("user").size()
+    assert (storm >= 2).all()
+    probes = connects[connects["scenario"] == "auth_probe"]
+    assert len(probes) > 0  # a refusal is the pass
+    assert set(rows[rows["kind"] == "probe"]["operation"]) == {"tcp", "health", "idle"}
+
+
+def test_every_client_every_delay_and_every_mitigation_in_one_run(start_soak: Callable[..., Soak]) -> None:
+    soak = start_soak(
+        *QUIET,
+        *("--users", "12", "--spawn-rate", "12", "--run-time", "15s", "--scenario", "churn", "--pace-s", "0.1"),
+        *("--client", "websocket-client,websockets-gevent,websockets-asyncio", "--delay-ms", "0,40"),
+        *("--mitigation", "none,retry,warmup,verify_state,longer_budget", "--arrival", "constant:12"),
+    )
+    rows = ended_well(soak)
+    connects = rows[(rows["kind"] == "connect") & (rows["retry"] == 0)]
+    assert set(connects["client"]) == {"websocket-client", "websockets-gevent", "websockets-asyncio"}
+    assert set(connects["delay_s"]) == {0.0, 0.04}
+    assert set(connects["mitigation"]) == {"none", "retry", "warmup", "verify_state", "longer_budget"}
+    # Balanced within the plan's promise: in the run's only minute every cell got as many, plus or minus one.
+    cells = connects.groupby(["client", "delay_s", "mitigation"], observed=True).size()
+    assert len(cells) == 30
+    assert cells.max() - cells.min() <= 1
+    good = connects[connects["outcome"] == "ok"]
+    assert (good[good["delay_s"] == 0.04]["rtt_s"] >= 0.04).all()
+    assert good[good["delay_s"] == 0.0]["rtt_s"].median() < 0.04
+    late_s = (connects["started_at"] - connects["scheduled_at"]).dt.total_seconds()
+    assert (late_s >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("where", "options"),
+    [
+        ("welcome", ("--fault", "slow_welcome:share=1,delay=30", "--connect-budget-s", "60")),
+        ("exchange", ("--fault", "stalled_reply:share=1,delay=30", "--exchange-budget-s", "60")),
+        ("close", ("--scenario", "churn", "--churn-exchanges", "0")),
+    ],
+)
+def test_a_stop_stops_a_hundred_users_wherever_they_are(
+    start_soak: Callable[..., Soak], where: str, options: tuple[str, ...]
+) -> None:
+    soak = start_soak(*QUIET, "--users", "100", "--spawn-rate", "100", "--run-time", "10s", "--pace-s", "0.1", *options)
+    rows = ended_well(soak)
+    if where == "close":
+        assert (rows["kind"] == "close").any()
+    else:
+        assert (rows[rows["outcome"] == "aborted"]["phase"] == where).sum() >= 50
+
+
+def test_a_stand_in_that_dies_ends_the_run_as_void(start_soak: Callable[..., Soak]) -> None:
+    import psutil
+
+    soak = start_soak("--headless", "--only-summary", "--users", "5", "--spawn-rate", "5", "--run-time", "10m")
+    wait_for(lambda: list((soak.folder / "spool").glob("*")), "rows")
+    children = psutil.Process(soak.process.pid).children(recursive=True)
+    next(c for c in children if "standin" in c.cmdline()).kill()
+    status, output = soak.end()
+    assert status == 3, output
+    assert any("stand-in ended" in p for p in soak.run_json()["problems"])
+    assert len(attempts(soak)) > 0
+
+
+def test_a_store_that_dies_ends_the_run_as_void_and_loses_nothing(start_soak: Callable[..., Soak]) -> None:
+    import subprocess
+    import sys
+
+    import psutil
+
+    from tests.conftest import ROOT
+
+    soak = start_soak("--headless", "--only-summary", "--users", "5", "--spawn-rate", "5", "--run-time", "10m")
+    wait_for(lambda: list((soak.folder / "spool").glob("*")), "rows")
+    children = psutil.Process(soak.process.pid).children(recursive=True)
+    next(c for c in children if "attempts.store" in c.cmdline()).kill()
+    status, output = soak.end()
+    assert status == 3, output
+    written = soak.run_json()["accounting"]["rows_written"]
+    subprocess.run([sys.executable, "-m", "attempts.store", str(soak.folder)], cwd=ROOT, capture_output=True)
+    assert len(attempts(soak)) == written > 0
