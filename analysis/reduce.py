@@ -23,7 +23,7 @@ from attempts.schema import KINDS
 
 # Up to this many rows connections are counted one by one, beyond it every second, third ... of them: counting
 # distinct names is the only step whose memory would grow with the rows.
-DISTINCT_ROWS: Final = 2_000_000
+DISTINCT_ROWS: Final = 8_000_000
 
 
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:

@@ -1,0 +1,236 @@
+"""The small tables once more, row by row in plain Python: slow, and written from the documents alone."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter, defaultdict
+from typing import Any
+
+Row = dict[str, Any]
+
+ESSENTIAL = (
+    *("run_id", "worker", "connection", "kind", "operation", "client", "delay_s"),
+    *("platform", "host", "scheduled_at", "duration_s", "budget_s", "outcome"),
+)
+
+
+def measured(value: Any) -> Any:
+    return None if value is None or (isinstance(value, float) and math.isnan(value)) else value
+
+
+def is_usable(row: Row) -> bool:
+    return (
+        all(measured(row.get(name)) is not None for name in ESSENTIAL)
+        and row["outcome"] in ("ok", "timeout", "failed", "aborted")
+        and row["budget_s"] > 0
+    )
+
+
+def late_s(row: Row) -> float:
+    return max(measured(row.get("loop_lag_s")) or 0.0, measured(row.get("loop_blocked_s")) or 0.0)
+
+
+def is_bad(row: Row) -> bool:
+    return row["outcome"] in ("timeout", "failed")
+
+
+def explanation(row: Row) -> str:
+    cause, status = row.get("cause"), measured(row.get("http_status")) or 0
+    if not is_bad(row):
+        return ""
+    if late_s(row) >= row["budget_s"] / 2:
+        return "client_loop"
+    if cause in ("harness", "local_resource"):
+        return "harness"
+    if cause == "auth_rejected":
+        return "auth"
+    if cause in ("malformed", "subprotocol"):
+        return "format"
+    if cause in ("server_error", "server_closed", "refused") or (
+        cause == "http_status" and (status >= 500 or status == 429)
+    ):
+        return "explicit"
+    return "lagged" if late_s(row) >= row["budget_s"] / 4 else "residual"
+
+
+def token_left_s(row: Row) -> float | None:
+    age_s, ttl_s = measured(row.get("token_age_s")), measured(row.get("token_ttl_s"))
+    return None if age_s is None or ttl_s is None else ttl_s - age_s
+
+
+def second(row: Row) -> int:
+    return int(row["scheduled_at"] // 1_000_000)
+
+
+def retry(row: Row) -> int:
+    return int(measured(row.get("retry")) or 0)
+
+
+def mitigation(row: Row) -> str:
+    return row.get("mitigation") or "none"
+
+
+def cutoffs(rows: list[Row], ends_us: dict[str, int]) -> dict[str, int]:
+    result = {}
+    for run in {row["run_id"] for row in rows}:
+        of_run = [row for row in rows if row["run_id"] == run]
+        budgets = [row["budget_s"] for row in of_run if row["kind"] in ("connect", "exchange")]
+        started = [(measured(row.get("started_at")), row["scheduled_at"]) for row in of_run]
+        lasts = [
+            (at if at is not None else planned) / 1e6 + row["duration_s"]
+            for (at, planned), row in zip(started, of_run, strict=True)
+        ]
+        last_s = min([max(lasts)] + ([ends_us[run] / 1e6] if run in ends_us else []))
+        if budgets:
+            result[run] = math.floor(last_s - max(budgets))
+    return result
+
+
+def waits(rows: list[Row], cut: dict[str, int]) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if row["kind"] in ("connect", "exchange")
+        and row["outcome"] != "aborted"
+        and second(row) < cut.get(row["run_id"], -(10**18))
+    ]
+
+
+def cells(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    connections = defaultdict(set)
+    for row in chosen:
+        left_s = token_left_s(row)
+        key = (
+            row["run_id"],
+            row["host"],
+            row["platform"],
+            row.get("site"),
+            second(row) // 60,
+            row["client"],
+            row.get("event_loop") or "unknown",
+            round(row["delay_s"] * 1e6),
+            mitigation(row),
+            row["kind"],
+            row["operation"],
+            (measured(row.get("preface_frames")) or 0) > 0,
+            left_s is not None and left_s <= 0,
+        )
+        count = table[key]
+        if retry(row) > 0:
+            count["retries"] += 1
+            count["rescued"] += not is_bad(row)
+            continue
+        bad, why, no_lag = is_bad(row), explanation(row), measured(row.get("loop_lag_s")) is None
+        count["n"] += 1
+        connections[key].add((row["worker"], row["connection"]))
+        count["bad"] += bad
+        count["timeouts"] += row["outcome"] == "timeout"
+        if why:
+            count[why] += 1
+        count["auth_fresh"] += why == "auth" and left_s is not None and left_s > 60
+        count["any_lag_bad"] += bad and (no_lag or late_s(row) >= 0.1)
+        count["lag_null"] += no_lag
+        by_generator = bad and row.get("cause") in ("harness", "local_resource")
+        count["n_clean"] += late_s(row) < row["budget_s"] / 4 and not by_generator
+        count["good"] += not bad
+        count["good_lagged"] += not bad and late_s(row) > 0.1
+    return {key: {**count, "connections": len(connections[key])} for key, count in table.items()}
+
+
+def plain(chosen: list[Row]) -> list[Row]:
+    return [row for row in chosen if retry(row) == 0 and mitigation(row) == "none"]
+
+
+def slots(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in plain(chosen):
+        why = explanation(row)
+        count = table[row["host"], row["platform"], second(row) // 10, row["operation"]]
+        count.update(n=1, bad=int(why in ("explicit", "residual")), residual=int(why == "residual"))
+    return {key: dict(count) for key, count in table.items()}
+
+
+def instances(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in plain(chosen):
+        if row.get("server_instance") is not None:
+            key = (row["host"], row["platform"], second(row) // 60, row["server_instance"])
+            bad = explanation(row) in ("explicit", "residual")
+            table[*key, row["kind"], row["operation"]].update(n=1, bad=int(bad))
+    return {key: dict(count) for key, count in table.items()}
+
+
+def subjects(rows: list[Row], chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    connects = [
+        row
+        for row in rows
+        if row["kind"] == "connect" and row.get("subject") and measured(row.get("started_at")) is not None
+    ]
+    counted = {id(row) for row in plain(chosen)}
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in connects:
+        if id(row) in counted:
+            now = row["started_at"]
+            same = [other for other in connects if other["subject"] == row["subject"]]
+            ordinal = sum(now - 300_000_000 <= other["started_at"] <= now for other in same)
+            assert ordinal < 32
+            key = (row["host"], row["platform"], second(row) // 300, ordinal)
+            table[key].update(n=1, explicit=int(explanation(row) == "explicit"))
+    return {key: dict(count) for key, count in table.items()}
+
+
+def holds(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        if row["kind"] == "hold" and mitigation(row) == "none":
+            by_peer = (
+                row["outcome"] == "failed"
+                and row.get("closed_by") != "client"
+                and row.get("cause") not in ("harness", "local_resource")
+                and late_s(row) < 10
+            )
+            idle_s = measured(row.get("idle_s"))
+            parity = (row["connection"] * 1_103_515_245 + 12_345) // 65_536 % 2
+            idle_bin = None if idle_s is None else math.floor(idle_s / 0.5)
+            duration_bin = math.floor(row["duration_s"] / 0.5)
+            key = (row["host"], row["platform"], second(row) // 60, by_peer, parity, duration_bin, idle_bin)
+            table[key].update(n=1)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def probes(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        if row["kind"] == "probe" and row["outcome"] != "aborted":
+            key = (row["host"], row["platform"], row.get("site"), second(row) // 10, row["operation"])
+            table[key].update(n=1, bad=int(is_bad(row)))
+    return {key: dict(count) for key, count in table.items()}
+
+
+def medians(chosen: list[Row], *, of_arms: bool) -> dict[tuple[Any, ...], float]:
+    """Lower medians of the connects' round trips: by arm, or without the delay by host."""
+    values: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for row in plain(chosen):
+        rtt_s = measured(row.get("rtt_s"))
+        if row["kind"] == "connect" and rtt_s is not None:
+            key = (row["host"], row["platform"])
+            if of_arms:
+                values[*key, round(row["delay_s"] * 1e6)].append(rtt_s)
+            else:
+                values[key].append(rtt_s - row["delay_s"])
+    return {key: statistics.median_low(group) for key, group in values.items()}
+
+
+def mitigation_costs(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    if all(mitigation(row) == "none" for row in chosen):
+        return {}
+    for row in chosen:
+        key = (row["host"], row["platform"], second(row) // 60, mitigation(row), row["kind"])
+        table[*key, None].update(n=1)
+        if not is_bad(row):
+            us = max(1, round(row["duration_s"] * 1e6))
+            table[*key, math.floor(math.log10(us) * 20)].update(n=1)
+    return {key: dict(count) for key, count in table.items()}

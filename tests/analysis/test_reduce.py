@@ -1,0 +1,390 @@
+"""Every small table against a slow oracle on random rows, and the method's invariants 1, 4 and 14."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analysis.explain import EXPLANATIONS
+from analysis.reduce import reduce, run_end
+from analysis.source import open_attempts, open_rows
+from analysis.tables import Tables
+from attempts.schema import COLUMNS, Column
+from tests.analysis import reduce_oracle as oracle
+
+START_US = int(datetime(2026, 1, 5, 9, 0, tzinfo=UTC).timestamp() * 1e6)
+ARROW = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", "UTC"),
+}
+NULL_FREE = {"kind", "seq"}
+
+
+def values_of(column: Column) -> st.SearchStrategy[Any]:
+    choices: dict[str, st.SearchStrategy[Any]] = {
+        "run_id": st.sampled_from(["run-1", "run-2"]),
+        "worker": st.sampled_from(["w1", "w2", "w3"]),
+        "subject": st.sampled_from(["anna", "bert", "cleo"]),
+        "kind": st.sampled_from(["connect", "connect", "exchange", "exchange", "hold", "close", "probe"]),
+        "operation": st.sampled_from(["connect", "ping", "chat"]),
+        "client": st.sampled_from(["websocket-client", "websockets-asyncio"]),
+        "event_loop": st.sampled_from(["gevent-libev", "asyncio-proactor"]),
+        "mitigation": st.sampled_from(["none", "none", "retry"]),
+        "platform": st.sampled_from(["Windows", "Linux"]),
+        "python": st.sampled_from(["3.11.9", "3.12.1"]),
+        "host": st.sampled_from(["h1", "h2"]),
+        "site": st.sampled_from(["a", "b", None]),
+        "server_instance": st.sampled_from(["i1", "i2", None]),
+        "outcome": st.sampled_from(["ok", "ok", "timeout", "failed", "aborted"]),
+        "closed_by": st.sampled_from([None, "client", "server", "network"]),
+        "cause": st.sampled_from(
+            [
+                *("silent_peer", "refused", "reset", "http_status", "subprotocol"),
+                *("auth_rejected", "server_error", "malformed", "harness"),
+            ]
+        ),
+        "delay_s": st.sampled_from([0.0, 0.1, 0.3]),
+        "duration_s": st.sampled_from([0.0, 0.0004, 0.25, 1.0, 4.9, 5.0]),
+        "budget_s": st.sampled_from([5.0, 10.0]),
+        "loop_lag_s": st.sampled_from([0.0, 0.1, 0.11, 1.25, 2.5, 6.0, math.nan]),
+        "loop_blocked_s": st.sampled_from([0.0, 1.3, 2.6, math.nan]),
+        "rtt_s": st.sampled_from([0.04, 0.05, 0.09, 0.31, math.nan]),
+        "idle_s": st.sampled_from([0.0, 0.7, math.nan]),
+        "token_age_s": st.sampled_from([0.0, 100.0, 850.0, 900.0]),
+        "token_ttl_s": st.just(900.0),
+        "http_status": st.sampled_from([403, 429, 503]),
+        "preface_frames": st.sampled_from([0, 1]),
+        "connection": st.integers(0, 5),
+        "seq": st.integers(0, 60),
+        "retry": st.sampled_from([0, 0, 0, 1]),
+        "scheduled_at": st.integers(START_US, START_US + 600_000_000),
+        "started_at": st.integers(START_US, START_US + 600_000_000),
+        "simulated": st.booleans(),
+    }
+    chosen = choices.get(column.name, st.none())
+    if column.name in NULL_FREE:
+        return chosen
+    # A null now and then, in the columns that should have none, too: rows come from anywhere.
+    return st.integers(0, 30).flatmap(lambda n: st.none() if n == 0 else chosen)
+
+
+ROWS = st.lists(st.fixed_dictionaries({c.name: values_of(c) for c in COLUMNS}), min_size=1, max_size=60)
+
+
+def arrow(rows: list[oracle.Row], columns: tuple[Column, ...] = COLUMNS) -> pa.Table:
+    arrays = {c.name: pa.array([row[c.name] for row in rows], ARROW[c.type]) for c in columns}
+    return pa.table(arrays)
+
+
+def as_dict(frame: pd.DataFrame, counts: list[str]) -> dict[tuple[Any, ...], dict[str, int]]:
+    keys = [name for name in frame.columns if name not in counts]
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return {tuple(_plain(row[k]) for k in keys): {c: row[c] for c in counts if row[c]} for row in rows}
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value == int(value) else value
+
+
+def without_zeros(table: Mapping[tuple[Any, ...], Mapping[str, int]]) -> dict[tuple[Any, ...], dict[str, int]]:
+    return {key: {name: int(value) for name, value in count.items() if value} for key, count in table.items()}
+
+
+CELL_COUNTS = [
+    *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
+    *("good", "good_lagged", "retries", "rescued"),
+]
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=ROWS, ended=st.one_of(st.none(), st.integers(0, 700)))
+def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], ended: int | None):
+    ends = {} if ended is None else {"run-1": datetime.fromtimestamp(START_US / 1e6 + ended, UTC)}
+    tables = reduce(open_rows(arrow(rows)), ends=ends)
+    usable = [row for row in rows if oracle.is_usable(row)]
+    cut = oracle.cutoffs(usable, {run: int(end.timestamp() * 1e6) for run, end in ends.items()})
+    waits = oracle.waits(usable, cut)
+    assert as_dict(tables.cells, CELL_COUNTS) == without_zeros(oracle.cells(waits))
+    assert as_dict(tables.slots, ["n", "bad", "residual"]) == without_zeros(oracle.slots(waits))
+    assert as_dict(tables.instances, ["n", "bad"]) == without_zeros(oracle.instances(waits))
+    assert as_dict(tables.subjects, ["n", "explicit"]) == without_zeros(oracle.subjects(usable, waits))
+    assert as_dict(tables.holds, ["n"]) == without_zeros(oracle.holds(usable))
+    assert as_dict(tables.probes, ["n", "bad"]) == without_zeros(oracle.probes(usable))
+    assert as_dict(tables.mitigation_costs, ["n"]) == without_zeros(oracle.mitigation_costs(waits))
+    base = {(r.host, r.platform): r.base_rtt_s for r in tables.base_rtt.itertuples() if r.n}
+    assert base == pytest.approx(oracle.medians(waits, of_arms=False), abs=1e-5)
+    arms = {(r.host, r.platform, r.delay_us): r.rtt_s for r in tables.arm_rtt.itertuples() if r.n}
+    assert arms == pytest.approx(oracle.medians(waits, of_arms=True), abs=1e-5)
+    total = tables.totals.iloc[0]
+    of_waits = [row for row in usable if row["kind"] in ("connect", "exchange")]
+    kept = [row for row in of_waits if row["outcome"] != "aborted"]
+    first = [row for row in kept if oracle.retry(row) == 0]
+    counted = [row for row in waits if oracle.retry(row) == 0]
+    assert total["rows"] == len(rows)
+    assert total["attempts"] == len(counted)
+    assert total["timeouts"] == sum(row["outcome"] == "timeout" for row in counted)
+    assert total["aborted"] == len(of_waits) - len(kept)
+    assert total["dropped_tail"] == len(first) - len(counted)
+    assert total["retries"] == len(kept) - len(first)
+    assert total["simulated"] == sum(bool(row["simulated"]) for row in rows)
+
+
+def a_row(**given: Any) -> oracle.Row:
+    row: oracle.Row = {c.name: None for c in COLUMNS}
+    row |= {
+        "run_id": "run-1",
+        "worker": "w1",
+        "seq": 0,
+        "user": 1,
+        "connection": 1,
+        "subject": "anna",
+        "scenario": "session",
+        "kind": "connect",
+        "operation": "connect",
+        "client": "websocket-client",
+        "delay_s": 0.1,
+        "mitigation": "none",
+        "retry": 0,
+        "platform": "Windows",
+        "event_loop": "gevent-libev",
+        "python": "3.11.9",
+        "host": "h1",
+        "simulated": False,
+        "scheduled_at": START_US,
+        "started_at": START_US,
+        "duration_s": 0.5,
+        "budget_s": 10.0,
+        "outcome": "ok",
+        "phase": "welcome",
+        "loop_lag_s": 0.001,
+        "loop_blocked_s": 0.0,
+        "open_connections": 1,
+    }
+    return row | given
+
+
+# Rows end where the last one does; this one, long after the others, leaves nothing of them in the tail.
+LATE = a_row(kind="close", operation="close", seq=1, scheduled_at=START_US + 600_000_000, started_at=None)
+
+
+def tables_of(*rows: oracle.Row, end: datetime | None = None) -> Tables:
+    return reduce(open_rows(arrow(list(rows))), ends={"run-1": end} if end else {})
+
+
+FAILURES: list[tuple[oracle.Row, str]] = [
+    ({"outcome": "timeout", "cause": "silent_peer"}, "residual"),
+    ({"outcome": "failed", "cause": "reset"}, "residual"),
+    ({"outcome": "failed", "cause": "http_status", "http_status": 403}, "residual"),
+    ({"outcome": "failed", "cause": "http_status", "http_status": 503}, "explicit"),
+    ({"outcome": "failed", "cause": "http_status", "http_status": 429}, "explicit"),
+    ({"outcome": "failed", "cause": "server_error"}, "explicit"),
+    ({"outcome": "failed", "cause": "refused"}, "explicit"),
+    ({"outcome": "failed", "cause": "malformed"}, "format"),
+    ({"outcome": "failed", "cause": "subprotocol"}, "format"),
+    ({"outcome": "failed", "cause": "auth_rejected"}, "auth"),
+    ({"outcome": "failed", "cause": "local_resource"}, "harness"),
+    ({"outcome": "failed", "cause": "harness"}, "harness"),
+    ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": 5.0}, "client_loop"),
+    ({"outcome": "timeout", "cause": "silent_peer", "loop_blocked_s": 5.0}, "client_loop"),
+    ({"outcome": "failed", "cause": "auth_rejected", "loop_lag_s": 5.0}, "client_loop"),
+    ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": 2.5}, "lagged"),
+    ({"outcome": "failed", "cause": "server_error", "loop_lag_s": 2.5}, "explicit"),
+    ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": None, "loop_blocked_s": None}, "residual"),
+]
+
+
+def test_a_failure_counts_in_one_column_by_the_order_of_explanation():
+    rows = [a_row(kind="exchange", operation=f"case {n}", seq=n, **row) for n, (row, _) in enumerate(FAILURES)]
+    cells = tables_of(*rows, LATE).cells.set_index("operation")
+    for number, (row, column) in enumerate(FAILURES):
+        counted = cells.loc[f"case {number}", list(EXPLANATIONS)].to_dict()
+        assert counted == {name: int(name == column) for name in EXPLANATIONS}, row
+
+
+def test_the_generators_own_failures_leave_the_denominator_of_the_comparisons():
+    cells = tables_of(a_row(outcome="failed", cause="harness"), a_row(seq=1), LATE).cells
+    assert (cells["n"].sum(), cells["bad"].sum(), cells["n_clean"].sum()) == (2, 1, 1)
+
+
+def test_attempts_within_the_largest_budget_before_the_end_are_dropped():
+    at = [a_row(seq=n, scheduled_at=START_US + n * 1_000_000, started_at=None) for n in range(40)]
+    end = datetime.fromtimestamp(START_US / 1e6 + 30, UTC)
+    tables = tables_of(*at, end=end)
+    assert tables.totals.loc[0, "attempts"] == 20
+    assert tables.totals.loc[0, "dropped_tail"] == 20
+    assert tables.notes == ("20 attempts were dropped: scheduled within the largest budget before their run's end.",)
+
+
+def test_the_end_of_a_run_is_the_planned_one_or_an_earlier_one():
+    manifest = {"planned_end_at": "2026-01-05T10:00:00+00:00", "ended_at": "2026-01-05T09:30:00Z"}
+    assert run_end(manifest) == datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+    assert run_end({"planned_end_at": "2026-01-05T10:00:00", "ended_at": None}) == datetime(
+        2026, 1, 5, 10, 0, tzinfo=UTC
+    )
+    assert run_end({}) is None
+
+
+def test_retries_are_beside_the_first_tries_and_what_they_rescued_is_counted():
+    first = a_row(mitigation="retry", outcome="timeout", cause="silent_peer")
+    second = a_row(mitigation="retry", retry=1, seq=1, connection=2, scheduled_at=START_US + 1_000_000)
+    tables = tables_of(first, second, LATE)
+    counts = tables.cells[["n", "bad", "retries", "rescued"]].sum()
+    assert counts.to_dict() == {"n": 1, "bad": 1, "retries": 1, "rescued": 1}
+    started = tables.mitigation_costs
+    assert started.loc[started["latency_bin"].isna(), "n"].sum() == 2
+    assert len(tables.slots) == 0
+
+
+def test_every_arm_of_mitigation_has_cells_of_its_own():
+    cells = tables_of(a_row(), a_row(seq=1, mitigation="warmup"), LATE).cells
+    assert cells.set_index("mitigation")["n"].to_dict() == {"none": 1, "warmup": 1}
+
+
+def test_a_gap_in_the_numbers_is_a_lost_row_and_a_number_twice_is_noted():
+    lost = tables_of(a_row(seq=0), a_row(seq=3), LATE | {"seq": 4})
+    assert lost.totals.loc[0, "seq_missing"] == 2
+    assert lost.notes[0].startswith("2 rows are missing")
+    twice = tables_of(a_row(seq=0), a_row(seq=0), LATE)
+    assert twice.totals.loc[0, "seq_missing"] == 0
+    assert twice.notes[0].startswith("1 rows are there more than once")
+    swapped = tables_of(a_row(seq=0), a_row(seq=0), a_row(seq=2), LATE | {"seq": 3})
+    assert swapped.totals.loc[0, "seq_missing"] == 1
+
+
+def test_no_rows_and_one_row_give_tables_with_all_columns():
+    empty, one = tables_of(), tables_of(a_row())
+    assert empty.totals.loc[0, "rows"] == 0
+    assert one.totals.loc[0, "dropped_tail"] == 1
+    full = tables_of(a_row(), a_row(kind="exchange", operation="ping", seq=2, server_instance="i1"), LATE)
+    for field in fields(Tables):
+        if field.name != "notes":
+            for few in (empty, one):
+                assert list(getattr(few, field.name).columns) == list(getattr(full, field.name).columns), field.name
+
+
+def test_a_missing_optional_column_is_not_measured():
+    rows = [a_row(outcome="timeout", cause="silent_peer", rtt_s=0.04, server_instance="i1"), LATE]
+    optional = ("loop_lag_s", "loop_blocked_s", "rtt_s", "server_instance", "site", "preface_frames", "token_ttl_s")
+    kept = tuple(c for c in COLUMNS if c.name not in optional)
+    tables = reduce(open_rows(arrow(rows, kept)))
+    assert tables.cells.loc[0, ["n", "residual", "lag_null", "any_lag_bad"]].tolist() == [1, 1, 1, 1]
+    assert tables.base_rtt["base_rtt_s"].isna().all()
+    assert len(tables.base_rtt) == 1
+    assert len(tables.instances) == 0
+    assert tables.sites["site"].isna().all()
+
+
+def test_unknown_columns_and_kinds_are_left_alone():
+    rows = arrow([a_row(), a_row(kind="dance", seq=1), LATE | {"seq": 2}])
+    tables = reduce(open_rows(rows.append_column("mood", pa.array(["good"] * 3))))
+    assert tables.totals.loc[0, "attempts"] == 1
+    assert tables.notes == ("1 rows were left out: their kind is not one of the contract's.",)
+
+
+def test_rows_that_say_nothing_are_left_out_and_counted():
+    blank = [a_row(seq=1, host=None), a_row(seq=2, outcome="dunno"), a_row(seq=3, budget_s=math.nan)]
+    tables = tables_of(a_row(), *blank, LATE | {"seq": 4})
+    assert tables.totals.loc[0, "attempts"] == 1
+    assert tables.notes == ("3 rows were left out: without run, place, time, arm, budget or outcome.",)
+
+
+def test_moments_without_a_zone_are_utc():
+    rows = arrow([a_row(), LATE])
+    naive = rows.set_column(
+        rows.column_names.index("scheduled_at"), "scheduled_at", rows["scheduled_at"].cast(pa.timestamp("us"))
+    )
+    assert reduce(open_rows(naive)).cells.equals(reduce(open_rows(rows)).cells)
+
+
+def many_rows(count: int = 3000) -> list[oracle.Row]:
+    rng = np.random.default_rng(5)
+    return [
+        a_row(
+            seq=n,
+            worker=f"w{n % 4}",
+            host=f"h{n % 4}",
+            platform=("Windows", "Linux")[n % 2],
+            connection=n // 5,
+            subject=f"user-{n // 5 % 40}",
+            kind="connect" if n % 5 == 0 else "exchange",
+            operation="connect" if n % 5 == 0 else "ping",
+            delay_s=float(rng.choice([0.0, 0.1, 0.3])),
+            scheduled_at=START_US + n * 200_000,
+            started_at=START_US + n * 200_000,
+            outcome="timeout" if rng.random() < 0.1 else "ok",
+            cause=None,
+            rtt_s=float(rng.uniform(0.03, 0.05)),
+            server_instance=f"i{n % 3}",
+        )
+        for n in range(count)
+    ]
+
+
+def assert_same(one: Tables, two: Tables, *, but: tuple[str, ...] = ()) -> None:
+    for field in fields(Tables):
+        if field.name not in but:
+            left, right = getattr(one, field.name), getattr(two, field.name)
+            if isinstance(left, pd.DataFrame):
+                pd.testing.assert_frame_equal(left, right)
+            else:
+                assert left == right
+
+
+def test_neither_the_order_of_rows_nor_the_files_they_are_in_matter(tmp_path: Any):
+    rows = arrow(many_rows())
+    shuffled = rows.take(np.random.default_rng(1).permutation(len(rows)))
+    pq.write_table(shuffled.slice(0, 700), tmp_path / "b.parquet")
+    # Files of other versions: other order of columns, some absent, some of them encoded.
+    other = shuffled.slice(700).select(sorted(rows.column_names)).drop_columns(["detail", "errno"])
+    encoded = other.set_column(other.column_names.index("host"), "host", other["host"].dictionary_encode())
+    pq.write_table(encoded, tmp_path / "a.parquet")
+    whole = reduce(open_rows(rows))
+    assert_same(whole, reduce(open_rows(shuffled)))
+    assert_same(whole, reduce(open_attempts([tmp_path / "a.parquet", tmp_path / "b.parquet"])))
+
+
+def test_the_cells_of_two_files_add_up_to_the_cells_of_both():
+    rows, end = many_rows(), {"run-1": datetime.fromtimestamp(START_US / 1e6, UTC) + timedelta(minutes=9)}
+    parts = [reduce(open_rows(arrow([*part, LATE])), ends=end) for part in (rows[::2], rows[1::2])]
+    whole = reduce(open_rows(arrow([*rows, LATE])), ends=end)
+    for name, counts in (("cells", [c for c in CELL_COUNTS if c != "connections"]), ("slots", ["n", "bad"])):
+        together = pd.concat([getattr(part, name) for part in parts])
+        keys = [k for k in whole.cells.columns if k not in CELL_COUNTS] if name == "cells" else ["host", "slot"]
+        added = together.groupby(keys, dropna=False)[counts].sum()
+        pd.testing.assert_frame_equal(added, getattr(whole, name).groupby(keys, dropna=False)[counts].sum())
+
+
+def test_aborted_rows_change_no_count_but_their_own():
+    rows = [*many_rows(500), LATE]
+    before = reduce(open_rows(arrow(rows)))
+    cut_off = [row | {"outcome": "aborted", "seq": None} for row in many_rows(200) if row["kind"] == "exchange"]
+    after = reduce(open_rows(arrow(rows + cut_off)))
+    assert_same(before, after, but=("totals", "notes"))
+    changed = before.totals.compare(after.totals).columns.get_level_values(0).unique()
+    assert set(changed) == {"rows", "aborted"}
+
+
+def test_two_runs_are_the_tables_of_each_side_by_side():
+    one = [a_row(seq=n, scheduled_at=START_US + n * 1_000_000, started_at=None) for n in range(30)]
+    two = [row | {"run_id": "run-2", "scheduled_at": row["scheduled_at"] + 10**12} for row in one]
+    both = reduce(open_rows(arrow(one + two))).cells
+    alone = [reduce(open_rows(arrow(rows))).cells for rows in (one, two)]
+    pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))
+
+
+def test_no_file_is_wrong_usage():
+    with pytest.raises(ValueError, match="no Parquet file"):
+        open_attempts([])
