@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -104,7 +105,7 @@ def _analyse(options: argparse.Namespace) -> int:
     _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo))
     log = None if log_lines is None else _log_table(log_lines, analysis, options.engine)
     _write(out / "report.html", report_html(analysis, log=log))
-    print(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
+    _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
     return verdict_json.exit_status(analysis.slo.state)
 
 
@@ -123,6 +124,15 @@ def _log_table(lines: list[bytes], analysis: Analysis, engine: Engine) -> LogTab
     from analysis.server_log import beside, parse
 
     return beside(parse(lines), attempts_table(analysis.dataset, engine=engine))
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader went away (`| head`): the verdict is written, and its exit status is still owed. Python
+        # would flush once more at its end, and fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write(path: Path, text: str) -> None:

@@ -55,7 +55,8 @@ class Overview:
         workers: One row a (run_id, worker, host, platform): `rows`, `seq_null`, `seq_max`, `seq_sum`,
             `malformed` (rows that break the contract), `judged` (connect and exchange, not aborted) and of
             these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag, or the sum of lags, >= budget/4),
-            `cpu_null`, `busy` (cpu > 0.9); `lag_max_s`, `cpu_max`; `late_s` (sum of started - scheduled).
+            `cpu_null`, `busy` (cpu > 0.9); `good` and `good_lagged` (the same of good ones); `lag_max_s`,
+            `cpu_max`; `late_s` (sum of started - scheduled).
         timeline: (run_id, platform, host, client, kind, phase, outcome, cause, slot): `n`, `longest_s`. `slot`
             is epoch seconds, `slot_s` apart. A refusal that the auth probe asked for has outcome `ok`: it is
             the pass.
@@ -178,6 +179,8 @@ def _workers(fine: pd.DataFrame) -> pd.DataFrame:
         "malformed": n.where(foreign, 0),
         "seq_null": n.where(fine["seq_null"], 0),
         "judged": n.where(judged, 0),
+        "good": n.where(judged & (fine["outcome"] == "ok"), 0),
+        "good_lagged": n.where(judged & (fine["outcome"] == "ok") & fine["lagged"], 0),
     } | {name: n.where(judged & fine[name], 0) for name in ("lag_null", "lagged", "starved", "cpu_null", "busy")}
     groups = fine.assign(**counts).groupby(["run_id", "worker", "host", "platform"], dropna=False)
     sums, largest = groups[[*counts, "seq_sum", "late_s"]].sum(), groups[["seq_max", "lag_max_s", "cpu_max"]].max()

@@ -110,7 +110,7 @@ def judge(overview: Overview, levels: Levels, *, void_because: Sequence[str] = (
     for state in ("breached", "void"):
         hit = [check for check in checks if check.state == state]
         if hit:
-            return Slo(state=hit[0].state, checks=checks, why=" ".join(check.why for check in hit))
+            return Slo(state=hit[0].state, checks=checks, why=" ".join(dict.fromkeys(check.why for check in hit)))
     return Slo(state="met", checks=checks, why="")
 
 

@@ -17,6 +17,8 @@ def workers(**changes: float) -> pd.DataFrame:
         "cpu_null": 0,
         "lag_max_s": 0.02,
         "cpu_max": 0.5,
+        "good": 800,
+        "good_lagged": 0,
         "rows": 1200,
         "late_s": 2.4,
     }
@@ -41,9 +43,33 @@ def test_more_starved_attempts_than_the_margin_impair() -> None:
     assert "6 of 1,000 attempts" in found.why
 
 
-def test_more_than_a_twentieth_of_lagged_attempts_impair() -> None:
-    assert assess(workers(lagged=50), health(0), margin=MARGIN).state == "healthy"
-    assert assess(workers(lagged=51), health(0), margin=MARGIN).state == "impaired"
+def test_loop_that_is_late_in_over_a_tenth_of_its_seconds_impairs() -> None:
+    def vitals(late: int) -> pd.DataFrame:
+        frame = health(100, workers=1)
+        frame.loc[: late - 1, "loop_lag_s"] = 0.1
+        return frame
+
+    assert assess(workers(), vitals(10), margin=MARGIN).state == "healthy"
+    found = assess(workers(), vitals(11), margin=MARGIN)
+    assert found.state == "impaired"
+    assert "in 11% of its seconds" in found.why
+
+
+def test_hiccups_of_a_short_run_do_not_impair() -> None:
+    frame = health(7, workers=1)
+    frame.loc[:3, "loop_lag_s"] = 0.3
+    assert assess(workers(), frame, margin=MARGIN).state == "healthy"
+    frame.loc[:4, "loop_lag_s"] = 0.3
+    assert assess(workers(), frame, margin=MARGIN).state == "impaired"
+
+
+def test_good_attempts_stand_in_for_health_rows() -> None:
+    assert assess(workers(good_lagged=80), health(0), margin=MARGIN).state == "healthy"
+    assert assess(workers(good_lagged=81), health(0), margin=MARGIN).state == "impaired"
+
+
+def test_timeouts_that_saw_a_lag_each_do_not_make_the_generator_guilty() -> None:
+    assert assess(workers(lagged=200, good_lagged=8), health(0), margin=MARGIN).state == "healthy"
 
 
 def test_ten_busy_seconds_in_a_row_impair_and_nine_do_not() -> None:
@@ -69,7 +95,7 @@ def test_unmeasured_lag_is_unknown() -> None:
 
 
 def test_impaired_outranks_unknown() -> None:
-    assert assess(workers(lag_null=500, lagged=400), health(0), margin=MARGIN).state == "impaired"
+    assert assess(workers(lag_null=500, good_lagged=400), health(0), margin=MARGIN).state == "impaired"
 
 
 def test_no_attempt_is_unknown() -> None:
