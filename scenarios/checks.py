@@ -8,9 +8,10 @@ import gevent.subprocess as subprocess
 
 from scenarios.allow import TargetUrl, check_allowed, parse_target
 from scenarios.children import module_command
-from scenarios.client_arms import loop_of
+from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.credentials import credentials_for
 from scenarios.errors import ConfigError
+from scenarios.fingerprint import gevent_loop_name
 from scenarios.generator import arm_plan, script_settings_of
 from scenarios.live_run import standin_arguments
 from scenarios.options import Settings
@@ -62,7 +63,9 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
     script_settings(script_settings_of(settings))
     arm_plan(settings)
     for client in settings.client:
-        loop_of(client)
+        sentence = why_unavailable(client)
+        if sentence is not None:
+            raise ConfigError(f"--client {sentence}")
     key_file: str | None = None
     if is_standin:
         _, file = standin_secret(os.environ)
@@ -78,7 +81,7 @@ def check_machine(settings: Settings, users: int, target: TargetUrl) -> None:
     Raises:
         ConfigError: Names the limit and how to raise it.
     """
-    loops = {loop_of(client) for client in settings.client}
+    loops = {CLIENTS[client].event_loop or gevent_loop_name() for client in settings.client}
     require(
         Demand(
             connections=users,

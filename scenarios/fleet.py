@@ -37,6 +37,7 @@ from attempts.shipping import (
     remove_segment_file,
     sealed_segments,
 )
+from scenarios.clock_offset import ClockOffset
 from scenarios.generator import Generator
 from scenarios.live_run import LiveRun
 from scenarios.order import GeneratorReport
@@ -57,28 +58,6 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     platform: str
     pid: int
-
-
-class ClockOffset:
-    """The worker's clock minus the master's, from the question that was answered quickest.
-
-    Cristian, "Probabilistic clock synchronization", Distributed Computing 3 (1989): an answer is wrong by
-    half its round trip at most, so of several the one with the shortest round trip is believed.
-
-    Attributes:
-        value_s: None before the first answer.
-    """
-
-    def __init__(self) -> None:
-        self.value_s: float | None = None
-        self._round_trip_us: float = math.inf
-
-    def answered(self, *, sent_at: int, master_at: int, received_at: int) -> None:
-        """All in microseconds: the worker's clock at sending and receiving, the master's in between."""
-        round_trip_us = received_at - sent_at
-        if 0 <= round_trip_us < self._round_trip_us:
-            self._round_trip_us = round_trip_us
-            self.value_s = ((sent_at + received_at) / 2 - master_at) / 1e6
 
 
 def _wall_us() -> int:
@@ -151,10 +130,9 @@ class Courier:
             gevent.sleep(0.05)
         problems = list(report.problems)
         if not self._sender.is_drained:
-            left = len(self._sender.leftovers)
             problems.append(
-                f"Worker {report.worker} could not ship {left} segments; they are on its machine in {self._folder}: "
-                "copy that folder and run python -m attempts.collect."
+                f"Worker {report.workers[0].worker} could not ship {len(self._sender.leftovers)} segments; they are on "
+                f"its machine in {self._folder}: copy that folder and run python -m attempts.collect."
             )
         else:
             with contextlib.suppress(OSError):

@@ -21,12 +21,12 @@ import msgspec
 from gevent.threadpool import ThreadPool
 
 from attempts.recorder import Recorder
-from attempts.schema import Attempt
+from attempts.schema import Attempt, WorkerFacts
 from attempts.spool import FLUSH_S, Spool
 from scenarios.arms import Assignment, Dealer, Plan
 from scenarios.backoff import backoff_s
-from scenarios.client_arms import client_arm
-from scenarios.clients import Services, run_connection
+from scenarios.clients import CLIENTS, Services, prepare, run_connection
+from scenarios.clients.websockets_asyncio import close_children
 from scenarios.clock import Clock
 from scenarios.credentials import LEASE_WAIT_S, credentials_for
 from scenarios.errors import HarnessError
@@ -37,6 +37,7 @@ from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Setting, T
 from scenarios.probes import Prober
 from scenarios.probing import ProbePlan
 from scenarios.redact import redacted
+from scenarios.runfile import WorkerEntry
 from scenarios.scripts import LONGER_FACTOR
 from scenarios.starts import OpenStarts
 from scenarios.subjects import NoSubjectFree
@@ -113,9 +114,8 @@ class Generator:
             platform_label=settings.platform_label or None,
         )
         self._spool = Spool(spool_folder)
-        self._recorder = Recorder(
-            self._spool, self.facts, late_rows_s=settings.close_budget_s * LONGER_FACTOR + LATE_ROWS_S
-        )
+        self._recorders: list[Recorder] = []
+        self._recorder = self._new_recorder(self.facts)
         self._disk = ThreadPool(1)
         self._budgets = budgets_of(settings)
         self._script_settings = script_settings_of(settings)
@@ -126,7 +126,6 @@ class Generator:
         self._next_user = 0
         self._stopped = gevent.event.Event()
         self._event_loop = gevent_loop_name()
-        self._client_arms = {name: client_arm(name) for name in settings.client}
         self._vitals = Vitals(
             unix_us=self._clock.micros,
             open_connections=lambda: self.services.open.count,
@@ -138,7 +137,11 @@ class Generator:
             lag=self._vitals.lag,
             cpu=lambda: self._vitals.cpu,
             on_attempt=lambda _plan, attempt: on_attempt(attempt),
+            child_recorder=self._child_recorder,
+            problem=self.problem,
         )
+        for name in settings.client:
+            prepare(name, self.services)
         self._open_starts = (
             OpenStarts(
                 settings.arrival,
@@ -195,6 +198,7 @@ class Generator:
             self._open_starts.stop()
         if self._prober is not None:
             self._prober.stop()
+        close_children(self.services)
         self._watch.stop()
         gevent.killall(self._greenlets)
         try:
@@ -204,11 +208,16 @@ class Generator:
         if self.services.open.count:
             self.problem(f"{self.services.open.count} connections were still open when the run had stopped.")
         return GeneratorReport(
-            worker=self.facts.worker,
-            host=self.facts.host,
-            platform=self.facts.platform,
-            pid=self.pid,
-            rows_written=self._recorder.rows_written,
+            workers=[
+                WorkerEntry(
+                    worker=recorder.worker.worker,
+                    host=self.facts.host,
+                    platform=self.facts.platform,
+                    pid=self.pid if recorder is self._recorder else None,
+                    rows_written=recorder.rows_written,
+                )
+                for recorder in self._recorders
+            ],
             tally=msgspec.to_builtins(self.services.tally),
             problems=self.problems,
         )
@@ -244,7 +253,7 @@ class Generator:
             token = (
                 self._credentials.bad_token(subject, self._rng) if is_probe else self._credentials.token_for(subject)
             )
-            library, loop = self._client_arms[arm.client]
+            library = CLIENTS[arm.client]
             plan = ConnectionPlan(
                 user=user,
                 connection=self._number_connection(),
@@ -253,8 +262,8 @@ class Generator:
                 subject=subject,
                 seed=self._rng.getrandbits(48),
                 settings=self._script_settings,
-                client=library,
-                event_loop=loop or self._event_loop,
+                client=library.client,
+                event_loop=library.event_loop or self._event_loop,
                 delay_s=arm.delay_s,
                 mitigation=arm.mitigation,
                 retry=retry,
@@ -265,6 +274,16 @@ class Generator:
             return run_connection(plan, self._target, self.services)
         finally:
             pool.release(subject)
+
+    def _new_recorder(self, facts: WorkerFacts) -> Recorder:
+        late_rows_s = self._settings.close_budget_s * LONGER_FACTOR + LATE_ROWS_S
+        recorder = Recorder(self._spool, facts, late_rows_s=late_rows_s)
+        self._recorders.append(recorder)
+        return recorder
+
+    def _child_recorder(self, event_loop: str) -> Recorder:
+        """A child process is a worker of its own in the record: its loop lag is not ours."""
+        return self._new_recorder(msgspec.structs.replace(self.facts, worker=f"{secrets.token_hex(8)}-{event_loop}"))
 
     def _number_connection(self) -> int:
         self._next_connection += 1

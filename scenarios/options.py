@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from scenarios.client_arms import CLIENT_ARMS
+from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError, unknown_name
 from scenarios.scripts import MITIGATIONS
 
@@ -43,7 +43,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option("operations", "ping=3,chat=1", "Requests of an exchange, with weights"),
     Option("protocol", "staging", "The target's messages: staging, echo, or package.module:Class", ui=False),
-    Option("client", "websocket-client", f"Arms: client libraries and loops, of {', '.join(CLIENT_ARMS)}"),
+    Option("client", "websocket-client", f"Arms: client libraries and loops, of {', '.join(CLIENTS)}"),
     Option("delay_ms", "0", "Arms: network delay (round trip) that a relay adds, such as 0,80,160,320"),
     Option("mitigation", "none", f"Arms: of {', '.join(MITIGATIONS)}"),
     Option("seed", 1, "Seed of the plan: arms, pacing, payloads"),
@@ -232,7 +232,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         scenario=scenario,
         operations=_weights("operations", text("operations")),
         protocol=text("protocol"),
-        client=members("client", tuple(CLIENT_ARMS)),
+        client=members("client", tuple(CLIENTS)),
         delay_ms=_delays(text("delay_ms")),
         mitigation=members("mitigation", MITIGATIONS),
         seed=whole("seed", *not_negative),

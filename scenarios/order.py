@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from scenarios.plan import Target
+from scenarios.runfile import WorkerEntry
 
 
 class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +20,6 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
         jwt_key_file: Where this machine finds the stand-in's key; None = as the options say.
         started_at: The start, microseconds since the epoch on the controller's clock.
         storm_at: When everybody reconnects, on the same clock; None = never.
-        relay_ports: Port of the relay by delay in milliseconds (as text); empty = no relay.
     """
 
     run_id: str
@@ -27,7 +27,6 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     jwt_key_file: str | None
     started_at: int
     storm_at: int | None = None
-    relay_ports: dict[str, int] = {}
 
     def as_text(self) -> str:
         """For `parsed_options`."""
@@ -47,18 +46,13 @@ class GeneratorReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a load generator says of itself when its users have stopped.
 
     Attributes:
-        worker: Its id in the rows (one entry a process: an asyncio child reports its own).
-        rows_written: Rows that it gave a number.
-        tally: `plan.Tally` as a mapping.
+        workers: Itself, and each of its child processes: one entry an id in the rows.
+        tally: `plan.Tally` as a mapping, of all of them together.
         problems: Sentences; any makes the run void.
         clock_offset_s: Its wall clock minus the controller's; None on one machine.
     """
 
-    worker: str
-    host: str
-    platform: str
-    pid: int
-    rows_written: int
+    workers: list[WorkerEntry]
     tally: dict[str, int]
     problems: list[str] = []
     clock_offset_s: float | None = None

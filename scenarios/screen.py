@@ -1,36 +1,45 @@
 """What Locust's own screens get to see: connects and exchanges, as requests. A view, never the record.
 
 Locust rounds times and merges errors by their text, so names and errors here are few and fixed; ids,
-ports and server texts would make its error table grow for ever.
+ports and server texts would make its error table grow for ever. Successes are merged into its statistics
+in batches and fire no request event (`screen_counts`): whoever wants every attempt reads the rows.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from locust.env import Environment
+
+import gevent
 
 from attempts.schema import Attempt
-
-_TYPES: Final = {"connect": "WS", "exchange": "WSX"}
-
-
-class SoakFailure(Exception):
-    """A failed attempt on Locust's screen: phase and cause, from closed lists."""
+from scenarios.screen_counts import FLUSH_S, ScreenCounts
+from scenarios.screen_failures import SHOWN, show_failure
 
 
-def show(request_event: Any, attempt: Attempt) -> None:
-    """Fire Locust's request event for a connect or an exchange; other kinds and aborted ones are not shown.
+class Screen:
+    """Shows attempts on Locust's screens; `flush` once more when the last user has stopped."""
 
-    A timeout is shown with the time waited, as Locust has no censored times; the report has them.
-    """
-    kind = _TYPES.get(attempt.kind)
-    if kind is None or attempt.outcome == "aborted":
-        return
-    error = None if attempt.outcome == "ok" else SoakFailure(f"{attempt.outcome} in {attempt.phase}: {attempt.cause}")
-    request_event.fire(
-        request_type=kind,
-        name=attempt.operation,
-        response_time=attempt.duration_s * 1000.0,
-        response_length=attempt.bytes_in,
-        exception=error,
-        context={},
-    )
+    def __init__(self, environment: Environment) -> None:
+        self._counts = ScreenCounts(environment.stats)
+        self._event = environment.events.request
+        self._flushing: gevent.Greenlet[..., None] | None = None
+
+    def show(self, attempt: Attempt) -> None:
+        """Show a connect or an exchange; other kinds and aborted ones are not shown."""
+        if attempt.kind not in SHOWN or attempt.outcome == "aborted":
+            return
+        if self._flushing is None:
+            self._flushing = gevent.spawn(self._keep_flushing)
+        if attempt.outcome == "ok":
+            self._counts.add(attempt)
+        else:
+            show_failure(self._event, attempt)
+
+    def flush(self) -> None:
+        """Show what was collected."""
+        self._counts.flush()
+
+    def _keep_flushing(self) -> None:
+        while True:
+            gevent.sleep(FLUSH_S)
+            self._counts.flush()

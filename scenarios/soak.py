@@ -13,7 +13,6 @@ from locust import User, runners
 from locust import log as locust_log
 from locust.env import Environment
 
-import functools
 import os
 import secrets
 import socket
@@ -42,8 +41,8 @@ from scenarios.plan import Target
 from scenarios.progress import EVERY_S, progress_line
 from scenarios.redact import redacted
 from scenarios.relay_child import start_relay, stop_relay
-from scenarios.runfile import TargetFacts, WorkerEntry
-from scenarios.screen import show
+from scenarios.runfile import TargetFacts
+from scenarios.screen import Screen
 from scenarios.secret import standin_secret
 from scenarios.shapes import DEFAULT_RUN_TIME_S, RampSoakStorm, storm_at_s
 from scenarios.users import USER_CLASSES, SoakUser
@@ -78,6 +77,7 @@ class Soak:
         self._fleet: Fleet | None = None
         self._courier: Courier | None = None
         self._relay: Child | None = None
+        self._screen = Screen(environment)
         self._own: dict[str, Any] = {}  # a worker's own options, before the controller's come over them
 
     @property
@@ -190,7 +190,7 @@ class Soak:
             target=target,
             worker_key=max(0, getattr(self.environment.runner, "worker_index", 0)),
             workers=max(1, getattr(self.environment.parsed_options, WORKERS_OPTION, 1)),
-            on_attempt=functools.partial(show, self.environment.events.request),
+            on_attempt=self._screen.show,
         )
         if self._courier is not None:
             self._courier.start(self.generator, folder)
@@ -339,6 +339,7 @@ class Soak:
             return
         if self._watcher is not None:
             self._watcher.kill()
+        self._screen.flush()
         reports = self._fleet.collect() if self._fleet is not None else ([report] if report else [])
         self._finishing = gevent.spawn(self._finish, self.run, reports)
         if self.environment.parsed_options.headless:
@@ -348,15 +349,9 @@ class Soak:
     def _finish(self, run: LiveRun, reports: list[GeneratorReport]) -> None:
         self.status = f"Run {run.run_id} is being stored and analysed."
         workers = [
-            WorkerEntry(
-                worker=r.worker,
-                host=r.host,
-                platform=r.platform,
-                pid=r.pid,
-                clock_offset_s=r.clock_offset_s,
-                rows_written=r.rows_written,
-            )
-            for r in reports
+            msgspec.structs.replace(worker, clock_offset_s=report.clock_offset_s)
+            for report in reports
+            for worker in report.workers
         ]
         for report in reports:
             for sentence in report.problems:
