@@ -38,5 +38,20 @@ check: $(BIN)/.dev ## style, types and import rules
 calibrate: $(BIN)/.run ## how often the verdict is wrong, over simulated worlds (long)
 	$(BIN)/python -m analysis calibrate
 
+windows: $(BIN)/.dev ## the Windows cohort on Linux: builds a Windows CPython under Wine and runs there
+	$(BIN)/python -m windows.build
+	$(BIN)/python -m windows.check
+
+bench: $(BIN)/.dev ## the claims about speed, as ratios (half an hour)
+	$(BIN)/python -m bench.exchange
+	$(BIN)/python -m bench.connect
+	$(BIN)/python -m bench.hold
+	$(BIN)/python -m bench.record
+	$(BIN)/python -m bench.relay
+	$(BIN)/python -m bench.steady
+
+figures: $(BIN)/.dev ## the pictures of the docs; RUN=reports/<run> for the report's
+	$(BIN)/python docs/make_figures.py $(RUN)
+
 clean: ## remove what can be rebuilt (never reports/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,58 @@
+"""Every command in the README and the docs is run by CI, or named here with the reason why not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```(?:sh|console|powershell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+# A command (by its beginning) and what runs it in CI; the test looks for the words in that file.
+RUN_BY = {
+    "make test": (".ci/run", "make test"),
+    "make check": (".ci/run", "make check"),
+}
+# A command (by its beginning) and why CI does not run it.
+NOT_RUN: dict[str, str] = {}
+
+
+def commands(page: Path) -> list[str]:
+    lines = [line for block in BLOCK.findall(page.read_text(encoding="utf-8")) for line in block.splitlines()]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    shown = [line.removeprefix("$ ").strip() for line in joined.splitlines()]
+    return [line for line in shown if line and not line.startswith("#")]
+
+
+def known(command: str, table: dict[str, object]) -> str | None:
+    return max((key for key in table if command.startswith(key)), key=len, default=None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_command_runs_in_ci_or_says_why_not(page: Path) -> None:
+    unknown = [c for c in commands(page) if known(c, {**RUN_BY, **NOT_RUN}) is None]
+    assert not unknown
+
+
+def test_what_is_said_to_run_in_ci_does() -> None:
+    for command, (file, words) in RUN_BY.items():
+        assert words in (ROOT / file).read_text(encoding="utf-8"), command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_page_of_options_is_what_the_table_of_options_makes() -> None:
+    from scenarios.option_docs import options_page
+
+    assert (ROOT / "docs" / "options.md").read_text(encoding="utf-8") == options_page(), (
+        "run: python -m scenarios.option_docs > docs/options.md"
+    )
