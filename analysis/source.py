@@ -10,10 +10,11 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import ibis
 import pyarrow as pa
+from ibis.util import gen_name
 
 Engine = Literal["duckdb", "spark"]
 
@@ -40,12 +41,12 @@ def open_attempts(
         ValueError: No file was given.
         EngineError: Spark was asked for and is not installed.
     """
-    paths = [str(Path(file).resolve()) for file in files]
+    paths = [Path(file).resolve() for file in files]
     if not paths:
         raise ValueError("no Parquet file of attempts was named, and at least one is needed")
     if engine == "spark":
-        return _spark().read_parquet(paths, mergeSchema=True)
-    return _duckdb(memory_limit).read_parquet(paths, union_by_name=True)
+        return _on_spark([path.as_uri() for path in paths])
+    return _duckdb(memory_limit).read_parquet([str(path) for path in paths], union_by_name=True)
 
 
 def open_rows(rows: pa.Table, *, memory_limit: str = MEMORY_LIMIT) -> ibis.Table:
@@ -64,7 +65,7 @@ def _duckdb(memory_limit: str) -> ibis.BaseBackend:
     return backend
 
 
-def _spark() -> ibis.BaseBackend:
+def _on_spark(addresses: list[str]) -> ibis.Table:
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -72,10 +73,9 @@ def _spark() -> ibis.BaseBackend:
             "the engine spark needs PySpark, which is not installed: `pip install -r requirements-spark.txt`"
             " (and a Java runtime), or leave out --engine"
         ) from error
-    session = (
-        SparkSession.builder.appName("wsoak")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.ui.enabled", "false")
-        .getOrCreate()
-    )
-    return ibis.pyspark.connect(session)
+    # Zoned timestamps are cast by the session's zone, here too.
+    settings: dict[str, Any] = {"spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false"}
+    session = SparkSession.builder.appName("wsoak").config(map=settings).getOrCreate()
+    name = gen_name("attempts")
+    session.read.option("mergeSchema", "true").parquet(*addresses).createOrReplaceTempView(name)
+    return ibis.pyspark.connect(session).table(name)
