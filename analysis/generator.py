@@ -65,7 +65,7 @@ def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Gen
     if starved / judged > margin:
         reasons.append(
             f"the event loop was blocked for a quarter of the budget or more in {starved:,} of {judged:,} attempts "
-            f"({starved / judged:.1%}; at most {margin:.1%} may be)"
+            f"({100 * starved / judged:.1f} %; at most {100 * margin:.1f} % may be)"
         )
     reasons += _late_workers(workers, health) + _busy_workers(workers, health)
     if reasons:
@@ -77,7 +77,11 @@ def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Gen
         )
     worst = workers["lag_max_s"].max()
     late_s = float(workers["late_s"].sum()) / int(workers["rows"].sum())
-    cpu = "" if workers["cpu_max"].isna().all() else f"; a core was used to at most {workers['cpu_max'].max():.0%}"
+    cpu = (
+        ""
+        if workers["cpu_max"].isna().all()
+        else f"; a core was used to at most {100 * workers['cpu_max'].max():.0f} %"
+    )
     return Generator(
         state="healthy",
         why=f"{lagged:,} of {judged:,} attempts overlapped a loop lag of 0.1 s or more; the longest lag was "
@@ -95,8 +99,8 @@ def _late_workers(workers: pd.DataFrame, health: pd.DataFrame) -> list[str]:
         good = workers[workers["good"] > 0].set_index("worker")
         shares, what = good["good_lagged"] / good["good"], "good attempts"
     return [
-        f"the loop of worker {str(worker)[:12]} lagged by {BLOCKED_LAG_S:g} s or more in {share:.0%} of its {what} "
-        f"(at most {LAGGED_SHARE:.0%} may be)"
+        f"the loop of worker {str(worker)[:12]} lagged by {BLOCKED_LAG_S:g} s or more in {100 * share:.0f} % of its "
+        f"{what} (at most {100 * LAGGED_SHARE:.0f} % may be)"
         for worker, share in shares.items()
         if share > LAGGED_SHARE
     ]
@@ -110,13 +114,13 @@ def _busy_workers(workers: pd.DataFrame, health: pd.DataFrame) -> list[str]:
             longest = _longest_run((rows["cpu"] > BUSY_CPU).tolist())
             if longest >= BUSY_RUN_S:
                 clauses.append(
-                    f"worker {str(worker)[:12]} used over {BUSY_CPU:.0%} of its core for {longest} s in a row"
+                    f"worker {str(worker)[:12]} used over {100 * BUSY_CPU:.0f} % of its core for {longest} s in a row"
                 )
         return clauses
     known = workers[workers["judged"] > 0]
     shares: list[float] = (known["busy"] / known["judged"]).tolist()
     clauses += [
-        f"worker {str(worker)[:12]} was over {BUSY_CPU:.0%} CPU in {share:.0%} of its attempts"
+        f"worker {str(worker)[:12]} was over {100 * BUSY_CPU:.0f} % CPU in {100 * share:.0f} % of its attempts"
         for worker, share in zip(known["worker"], shares, strict=True)
         if share > BUSY_SHARE
     ]

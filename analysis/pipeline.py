@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +12,7 @@ from analysis import verdict_json
 from analysis.accounting import audit_rows, audit_run
 from analysis.dataset import Dataset, attempts_table, health_frame, open_runs
 from analysis.generator import Generator, assess
-from analysis.model import CLAIMS, Decision, Finding, Hypothesis, Settings
+from analysis.model import Decision, Finding, Hypothesis, Settings
 from analysis.overview import Overview, describe
 from analysis.slo import Levels, Slo, judge
 
@@ -111,7 +111,7 @@ def withhold(decision: Decision, *, problems: Sequence[str], generator: Generato
     """Turn every claim undecided that the data cannot carry; effects and parts stay to be looked at.
 
     Missing rows carry none: nobody knows which rows are gone. An impaired generator still shows that it
-    was impaired: `client_loop` stands.
+    was impaired: `client_loop` stands where it is confirmed.
     """
     kept: frozenset[str] = frozenset()
     if problems:
@@ -121,14 +121,11 @@ def withhold(decision: Decision, *, problems: Sequence[str], generator: Generato
         needs = "a run whose load generator is healthy (fewer users a worker, or more workers)"
     else:
         return decision
-    claims: Mapping[str, Finding] = {name: decision.claims[name] for name in CLAIMS if name in decision.claims}
-    return replace(
-        decision,
-        claims={
-            name: finding if name in kept else _withheld(finding, reason, needs) for name, finding in claims.items()
-        },
-        hypothesis=Hypothesis(state="undecided", because=(f"Void: {reason}",)),
-    )
+    claims = {
+        name: finding if name in kept and finding.state == "confirmed" else _withheld(finding, reason, needs)
+        for name, finding in decision.claims.items()
+    }
+    return replace(decision, claims=claims, hypothesis=Hypothesis(state="undecided", because=(f"Void: {reason}",)))
 
 
 def _withheld(finding: Finding, reason: str, needs: str) -> Finding:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis import figures
 from analysis.bursts import burst_slots
+from analysis.ground_truth import faults_done
 from analysis.model import Effect
 from analysis.summary import check_number, interval_text
 from analysis.wording import STATEMENTS, TITLES, effect_text, found, headline, points, state_word, undecided
@@ -73,6 +74,7 @@ def report_html(analysis: Analysis, *, log: LogTable | None = None) -> str:
         runs=[_run_facts(run) for run in analysis.dataset.runs],
         accounting_keys=_ACCOUNTING,
         log=log,
+        truth=faults_done(analysis.dataset.runs).to_dict("records"),
         statements=STATEMENTS,
         titles=TITLES,
         state_word=state_word,

@@ -39,7 +39,7 @@ _MOST_WORKERS: Final = 8  # more lines cannot be followed; beyond it, only the w
 _SHORTEST_PHASE_S: Final = 0.0005  # under half a millisecond a bar has no width
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 _MOST_POINTS: Final = 400  # a point for every second or third pixel
-_FEWEST_IN_BIN: Final = 20  # a share of fewer attempts than this is drawn as noise, so not at all
+_FEWEST_IN_BIN: Final = 50  # a share of fewer attempts than this is drawn as noise, so not at all
 
 
 def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Sequence[int] = ()) -> go.Figure:
@@ -55,26 +55,61 @@ def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Sequence[
     rows = timeline[(timeline["kind"] != "probe") & (timeline["outcome"] != "aborted")]
     if rows.empty:
         return empty("No attempt was made, so there are no outcomes to show.")
-    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.45, 0.33, 0.22])
     slots = pd.Index(range(int(rows["slot"].min()), int(rows["slot"].max()) + 1, slot_s))
-    when = pd.to_datetime(slots, unit="s", utc=True)
+    when = pd.to_datetime(slots, unit="s", utc=True).strftime("%Y-%m-%d %H:%M:%S")
     bad = rows[rows["outcome"] != "ok"]
-    causes = bad.groupby("cause")["n"].sum().sort_values(ascending=False)
-    for cause in causes.index:
-        counts = bad[bad["cause"] == cause].groupby("slot")["n"].sum().reindex(slots, fill_value=0)
+    heights = [0.45, 0.33, 0.22] if len(bad) else [1.0]
+    figure = make_subplots(rows=len(heights), cols=1, shared_xaxes=True, vertical_spacing=0.07, row_heights=heights)
+    if len(bad):
+        _add_causes(figure, bad, slots, when)
+        _add_shares(figure, rows, slots, when)
+    figure.add_bar(
+        x=when,
+        y=_per_slot(rows, slots).to_numpy(),
+        name="all attempts",
+        marker={"color": PALE, "line": {"width": 0}},
+        hovertemplate="%{y} attempts<br>%{x|%H:%M:%S}<extra></extra>",
+        row=len(heights),
+        col=1,
+    )
+    for first, last in _spans(sorted(bursts), slot_s):
+        x0, x1 = (pd.Timestamp(moment - slot_s / 2, unit="s", tz="UTC") for moment in (first, last + slot_s))
+        figure.add_vrect(x0=x0, x1=x1, fillcolor=faded(RED, 0.13), line_width=0, layer="below", row=1, col=1)
+    if bursts:
+        square = {"symbol": "square", "size": 11, "color": faded(RED, 0.3)}
+        figure.add_scatter(x=[None], y=[None], name="burst", mode="markers", marker=square, row=1, col=1)
+    dress(figure, height=480 if len(bad) else 230)
+    figure.update_layout(barmode="stack", bargap=0)
+    figure.update_yaxes(title_text="attempts", rangemode="tozero", row=len(heights), col=1)
+    figure.update_xaxes(title_text="time of day (UTC)", row=len(heights), col=1)
+    if len(bad):
+        figure.update_yaxes(title_text=f"failed / {slot_s} s", rangemode="tozero", row=1, col=1)
+        figure.update_yaxes(title_text="share failed", tickformat=".2~%", rangemode="tozero", row=2, col=1)
+    else:
+        figure.update_xaxes(title_text="time of day (UTC); no attempt failed")
+    return figure
+
+
+def _add_causes(figure: go.Figure, bad: pd.DataFrame, slots: pd.Index[int], when: pd.Index[str]) -> None:
+    """Row 1: failed attempts, a colour a cause, the most frequent at the bottom."""
+    for cause in bad.groupby("cause")["n"].sum().sort_values(ascending=False).index:
         figure.add_bar(
             x=when,
-            y=counts.to_numpy(),
+            y=_per_slot(bad[bad["cause"] == cause], slots).to_numpy(),
             name=str(cause),
             marker={"color": CAUSE_COLOURS.get(str(cause), GREY), "line": {"width": 0}},
             hovertemplate="%{y} " + str(cause) + "<br>%{x|%H:%M:%S}<extra></extra>",
             row=1,
             col=1,
         )
+
+
+def _add_shares(figure: go.Figure, rows: pd.DataFrame, slots: pd.Index[int], when: pd.Index[str]) -> None:
+    """Row 2: the share that failed on each platform; a gap where it made no attempt."""
     palette = colours(rows["platform"])
     for platform, cohort in rows.groupby("platform", observed=True):
-        totals = cohort.groupby("slot")["n"].sum().reindex(slots, fill_value=0)
-        failures = cohort[cohort["outcome"] != "ok"].groupby("slot")["n"].sum().reindex(slots, fill_value=0)
+        totals = _per_slot(cohort, slots)
+        failures = _per_slot(cohort[cohort["outcome"] != "ok"], slots)
         figure.add_scatter(
             x=when,
             y=(failures / totals.where(totals > 0)).to_numpy(),
@@ -85,29 +120,10 @@ def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Sequence[
             row=2,
             col=1,
         )
-    totals = rows.groupby("slot")["n"].sum().reindex(slots, fill_value=0)
-    figure.add_bar(
-        x=when,
-        y=totals.to_numpy(),
-        name="all attempts",
-        marker={"color": PALE, "line": {"width": 0}},
-        hovertemplate="%{y} attempts<br>%{x|%H:%M:%S}<extra></extra>",
-        row=3,
-        col=1,
-    )
-    for first, last in _spans(sorted(bursts), slot_s):
-        x0, x1 = (pd.Timestamp(moment - slot_s / 2, unit="s", tz="UTC") for moment in (first, last + slot_s))
-        figure.add_vrect(x0=x0, x1=x1, fillcolor=faded(RED, 0.13), line_width=0, layer="below", row=1, col=1)
-    if bursts:
-        square = {"symbol": "square", "size": 11, "color": faded(RED, 0.3)}
-        figure.add_scatter(x=[None], y=[None], name="burst", mode="markers", marker=square, row=1, col=1)
-    dress(figure, height=480)
-    figure.update_layout(barmode="stack", bargap=0)
-    figure.update_yaxes(title_text=f"failed / {slot_s} s", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text="share failed", tickformat=".1%", rangemode="tozero", row=2, col=1)
-    figure.update_yaxes(title_text="attempts", rangemode="tozero", row=3, col=1)
-    figure.update_xaxes(title_text="time of day (UTC)", row=3, col=1)
-    return figure
+
+
+def _per_slot(rows: pd.DataFrame, slots: pd.Index[int]) -> pd.Series[int]:
+    return rows.groupby("slot")["n"].sum().reindex(slots, fill_value=0)
 
 
 def phase_waterfall(phases: pd.DataFrame) -> go.Figure:
@@ -252,14 +268,16 @@ def timeouts_by_rtt(rtt: pd.DataFrame) -> go.Figure:
         return empty("The round trip to the target was not measured (rtt_s is null everywhere).")
     figure = go.Figure()
     palette = colours(rtt["platform"])
-    bins = rtt.groupby(["platform", "bin"], observed=True)[["n", "timeouts"]].sum().reset_index()
+    # Two bins of the table are one band here: enough attempts in each for a share.
+    bands = rtt.assign(bin=rtt["bin"] // 2)
+    bins = bands.groupby(["platform", "bin"], observed=True)[["n", "timeouts"]].sum().reset_index()
     bins = bins[bins["n"] >= _FEWEST_IN_BIN]
     if bins.empty:
         return empty(f"No band of round trips has {_FEWEST_IN_BIN} attempts.")
     for platform, group in bins.groupby("platform", observed=True):
         add_rates(
             figure,
-            x=(bin_middle_s(group["bin"], RTT_BINS_PER_DECADE) * 1e3).tolist(),
+            x=(bin_middle_s(group["bin"], RTT_BINS_PER_DECADE // 2) * 1e3).tolist(),
             events=group["timeouts"].tolist(),
             n=group["n"].tolist(),
             name=str(platform),
@@ -267,7 +285,7 @@ def timeouts_by_rtt(rtt: pd.DataFrame) -> go.Figure:
             unit="ms round trip",
         )
     dress(figure, height=340)
-    shown_ms = bin_middle_s(bins["bin"], RTT_BINS_PER_DECADE) * 1e3
+    shown_ms = bin_middle_s(bins["bin"], RTT_BINS_PER_DECADE // 2) * 1e3
     figure.update_xaxes(
         title_text="round trip before the attempt, milliseconds", **log_axis(shown_ms.min(), shown_ms.max())
     )

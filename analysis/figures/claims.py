@@ -150,7 +150,7 @@ def host_estimates(cells: pd.DataFrame) -> go.Figure:
         mean = sum(ratio) / len(ratio)
         figure.add_vline(x=mean, line={"color": colour, "width": 1.5, "dash": "dot"})
     dress(figure, height=120 + 26 * len(hosts))
-    figure.update_xaxes(title_text="share failed (dotted: mean of the platform's hosts)", tickformat=".2~%")
+    figure.update_xaxes(title_text="share failed (dotted: mean of the platform's hosts)", tickformat=".3~%")
     figure.update_yaxes(showgrid=False, autorange="reversed")
     return figure
 

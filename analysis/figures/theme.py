@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -129,7 +130,9 @@ def empty(message: str, *, height: int = 150) -> go.Figure:
     figure.update_layout(margin={"l": 10, "r": 10, "t": 10, "b": 10})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    figure.add_annotation(text=message, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
+    # Plotly does not wrap: a card half the page wide holds so many characters.
+    lines = "<br>".join(textwrap.wrap(message, width=52))
+    figure.add_annotation(text=lines, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
     return figure
 
 

@@ -52,7 +52,7 @@ def test_loop_that_is_late_in_over_a_tenth_of_its_seconds_impairs() -> None:
     assert assess(workers(), vitals(10), margin=MARGIN).state == "healthy"
     found = assess(workers(), vitals(11), margin=MARGIN)
     assert found.state == "impaired"
-    assert "in 11% of its seconds" in found.why
+    assert "in 11 % of its seconds" in found.why
 
 
 def test_hiccups_of_a_short_run_do_not_impair() -> None:

@@ -9,7 +9,7 @@ MARGIN = 0.005
 
 def said(figure: object) -> str:
     assert not figure.data  # type: ignore[attr-defined]
-    return str(figure.layout.annotations[0].text)  # type: ignore[attr-defined]
+    return str(figure.layout.annotations[0].text).replace("<br>", " ")  # type: ignore[attr-defined]
 
 
 def cells(**changes: object) -> pd.DataFrame:
