@@ -60,6 +60,8 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
     protocol = load_protocol(settings.protocol)
     if "agent" in settings.scenario and "start_agent" not in protocol.sequences:
         raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
+    if settings.use_proxy and settings.needs_relay:
+        raise ConfigError("--use-proxy and --delay-ms do not go together: the relay connects to the target itself.")
     script_settings(script_settings_of(settings))
     arm_plan(settings)
     for client in settings.client:

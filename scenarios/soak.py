@@ -39,6 +39,7 @@ from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, se
 from scenarios.order import GeneratorReport, RunOrder, order_from_text
 from scenarios.plan import Target
 from scenarios.progress import EVERY_S, progress_line
+from scenarios.proxy import proxy_for
 from scenarios.redact import redacted
 from scenarios.relay_child import start_relay, stop_relay
 from scenarios.runfile import TargetFacts
@@ -179,6 +180,8 @@ class Soak:
         if isinstance(self.environment.runner, runners.MasterRunner):
             return
         target = order.target
+        if settings.use_proxy:
+            target = msgspec.structs.replace(target, proxy=proxy_for(target))
         if settings.needs_relay:
             self._relay = start_relay(settings, target)
             target = msgspec.structs.replace(target, relay=("127.0.0.1", int(self._relay.ready["port"])))

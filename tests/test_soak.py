@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
 
-from tests.conftest import Soak, wait_for
+from tests.conftest import ROOT, Soak, wait_for
 
 HEADLESS = ("--headless", "--users", "12", "--spawn-rate", "12", "--pace-s", "0.2")
 pytestmark = pytest.mark.slow
@@ -66,11 +68,6 @@ def test_kill_9_leaves_everything_up_to_the_last_flush(start_soak: Callable[...,
 
 
 def run_module(module: str, *arguments: object) -> None:
-    import subprocess
-    import sys
-
-    from tests.conftest import ROOT
-
     subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, capture_output=True, check=False)
 
 
@@ -114,6 +111,31 @@ def test_a_user_that_crashes_makes_the_run_void(start_soak: Callable[..., Soak],
     status, output = soak.end()
     assert status == 3, output
     assert any("a bug of ours" in p for p in soak.run_json()["problems"])
+
+
+def test_a_listener_that_crashes_makes_the_run_void(start_soak: Callable[..., Soak], tmp_path: Path) -> None:
+    crashing = tmp_path / "locustfile.py"
+    crashing.write_text(
+        "from locust import events\n"
+        "from scenarios.hooks import install\n"
+        "from scenarios.users import AgentUser, ChurnUser, IdleUser, SteadyUser\n"
+        "install()\n"
+        "@events.spawning_complete.add_listener\n"
+        "def listener(**_):\n"
+        "    raise RuntimeError('a bug in a listener')\n"
+    )
+    soak = start_soak("-f", str(crashing), *HEADLESS, "--run-time", "5s")
+    status, output = soak.end()
+    assert status == 3, output
+    assert any("raised inside Locust" in p for p in soak.run_json()["problems"])
+
+
+def test_the_shape_ramps_storms_and_ends(start_soak: Callable[..., Soak]) -> None:
+    soak = start_soak(*HEADLESS, "--run-time", "10s", "--shape", "ramp-soak-storm", "--scenario", "storm")
+    soak.end()
+    assert_balanced(soak)
+    table = ds.dataset(soak.folder / "attempts", format="parquet").to_table(["kind", "user"]).to_pandas()
+    assert (table[table["kind"] == "connect"].groupby("user").size() >= 2).all()  # everybody reconnected
 
 
 def test_no_secret_or_token_is_in_anything_that_a_run_leaves(start_soak: Callable[..., Soak]) -> None:
