@@ -288,7 +288,7 @@ def limits(view: View) -> list[Path]:
 def fresh_refusals(view: View) -> Path:
     """Tokens refused long before their expiry: the server's own check fails, not the token."""
     connects = view.cells.where(view.connects)
-    rate = view.rate(connects, connects.auth_fresh, connects.n, cautious=bool(connects.auth_fresh.any()), census=True)
+    rate = view.census(connects.auth_fresh, connects.n)
     return Path(
         name="refusals of fresh tokens",
         effect=rate_effect(rate),

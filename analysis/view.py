@@ -205,7 +205,7 @@ class View:
         pair, pairs = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
         return np.array([index.get(one, -1) for one in pairs], dtype=np.int64)[pair]
 
-    def rate(self, cells: Cells, events: Ints, n: Ints, *, census: bool = False, cautious: bool = False) -> Rate:
+    def rate(self, cells: Cells, events: Ints, n: Ints, *, cautious: bool = False) -> Rate:
         """The rate of events among n with the design effect of minutes and of host-minutes.
 
         Attempts that share a connection count as one at the least. Where none failed in a run of some length,
@@ -215,23 +215,29 @@ class View:
             cells: The rows' places.
             events: (rows,).
             n: (rows,).
-            census: The events carry their cause: with none of them there is no burst to fear, however short
-                the run.
             cautious: Take the worst case for the design effect even where the data show a smaller one.
         """
         minute = self.clock.rank(cells.minute)
         host_minute, clusters = combined(cells.host, minute)
         worst = worst_design_effect(float(n.sum()) / max(1, clusters))
         long_enough = len(self.clock.minutes) >= LEAST_CLUSTERS
-        empty = 1.0 if not events.any() and (long_enough or census) else worst
         return clustered_rate(
             events,
             n,
             minute,
             host_minute,
-            empty_design_effect=empty,
+            empty_design_effect=1.0 if long_enough and not events.any() else worst,
             least_design_effect=max(worst if cautious else 1.0, self.attempts_a_connection),
         )
+
+    def census(self, events: Ints, n: Ints) -> Rate:
+        """The rate of events that carry their own cause: what was counted is what happened in these runs.
+
+        Nothing is inferred, so that a burst is as good as a drizzle; only the attempts of one connection count
+        as one.
+        """
+        total = int(n.sum())
+        return Rate(events=int(events.sum()), n=total, design_effect=self.attempts_a_connection if total else 1.0)
 
 
 def view_of(tables: Tables, settings: Settings) -> View:

@@ -21,15 +21,15 @@ def auth(view: View) -> Finding:
     others = cells.where(~view.connects)
     rates: dict[str, Rate] = {}
     if len(connects):
-        rates["connects"] = view.rate(connects, connects.auth, connects.n, census=True)
+        rates["connects"] = view.census(connects.auth, connects.n)
     if others.auth.any():
-        rates["open sessions"] = view.rate(others, others.auth, others.n, census=True)
+        rates["open sessions"] = view.census(others.auth, others.n)
     refused = sums(connects.host, connects.auth, len(view.hosts)) > 0
     if len(view.hosts) > 1:
         for h in np.flatnonzero(refused):
             mine = connects.where(connects.host == h)
             host, platform = view.hosts[int(h)]
-            rates[f"connects of {platform} {host}"] = view.rate(mine, mine.auth, mine.n, census=True)
+            rates[f"connects of {platform} {host}"] = view.census(mine.auth, mine.n)
     if not rates:
         return Finding(
             state="undecided",

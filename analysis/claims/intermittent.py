@@ -15,6 +15,7 @@ from analysis.comparison import points, rate_words
 from analysis.groups import Bools, Ints, combined, sums
 from analysis.model import Finding
 from analysis.rated import rated
+from analysis.rates import Rate
 from analysis.view import Cells, View
 
 # "Always": nine of ten, since a retry inside the server or a lucky race lets one through.
@@ -24,17 +25,13 @@ LEAST_CELL: Final = 10
 
 
 def intermittent(view: View) -> Finding:
-    """The worst cohort (platform x delay) by its rate of failures that are not deterministic."""
+    """The worst cohort by its rate of failures that are not deterministic."""
     cells = view.cells
     sometimes = cells.where(
         ~always_fails(cells, connect=view.kinds.index("connect") if "connect" in view.kinds else -1)
     )
-    rates = {}
-    for p, platform in enumerate(view.platforms):
-        for d, delay in enumerate(view.delays_us):
-            cohort = sometimes.where((sometimes.platform == p) & (sometimes.delay == d))
-            if len(cohort):
-                rates[f"{platform}, {delay / 1000:g} ms added"] = view.rate(cohort, cohort.bad, cohort.n)
+    coarse = {name: _rate(view, sometimes.where(mask)) for name, mask in _cohorts(view, sometimes, fine=False).items()}
+    rates = {name: _rate(view, sometimes.where(mask)) for name, mask in _cohorts(view, sometimes, fine=True).items()}
     if not rates:
         return Finding(
             state="undecided",
@@ -42,23 +39,55 @@ def intermittent(view: View) -> Finding:
             evidence="Everything fails, always, under every condition.",
             needs="A run while the target answers at times, or a longer budget.",
         )
-    judged = rated(rates, view.margin, n=int(cells.n.sum()))
-    base, worst, widest = judged.finding, judged.worst, judged.highest
+    n = int(cells.n.sum())
+    judged, bounded = rated(rates, view.margin, n=n), rated(coarse, view.margin, n=n)
+    worst, widest = judged.worst, bounded.highest
+    shown = {**bounded.finding.parts, worst: judged.finding.parts[worst]}
+    base = replace(judged.finding, parts=shown)
     if judged.p_value <= view.settings.alpha:
         return replace(
             base, state="confirmed", evidence=f"Under the same conditions ({worst}) {rate_words(rates[worst])} fail."
         )
-    reading = f"At most so in {widest}: {rate_words(rates[widest])}."
-    if judged.all_below:
+    reading = f"At most so in {widest}: {rate_words(coarse[widest])}."
+    if bounded.all_below:
         words = f"No cohort's rate of such failures reaches {points(view.margin)} %. {reading}"
         return replace(base, state="ruled_out", evidence=words)
-    high = rates[widest].interval()[1]
+    high = coarse[widest].interval()[1]
     times = max(2.0, high / view.margin)
     return replace(
         base,
         evidence=f"{reading} That reaches across the margin of {points(view.margin)} %.",
-        needs=f"About {times:.0f} times as many attempts in each cohort of platform and delay.",
+        needs=f"About {times:.0f} times as many attempts in each cohort of platform, kind, delay and client.",
     )
+
+
+def _rate(view: View, cohort: Cells) -> Rate:
+    return view.rate(cohort, cohort.bad, cohort.n)
+
+
+def _cohorts(view: View, cells: Cells, *, fine: bool) -> dict[str, Bools]:
+    """Each platform by delay, by client and by kind; finer: the first two for each kind.
+
+    A fault is confirmed where it strikes, undiluted; to bound it the coarse cohorts must do, or no run would
+    have enough attempts in each.
+    """
+    delays = tuple(f"{delay / 1000:g} ms added" for delay in view.delays_us)
+    kinds = tuple(f"{kind}s" for kind in view.kinds)
+    arms: list[tuple[Ints, tuple[str, ...]]] = [(cells.delay, delays), (cells.client, view.clients)]
+    splits: list[tuple[str, Bools]] = [("", np.ones(len(cells), dtype=np.bool_))]
+    if fine:
+        splits = [(f", {name}", cells.kind == code) for code, name in enumerate(kinds)]
+    else:
+        arms.append((cells.kind, kinds))
+    found = {}
+    for codes, names in arms:
+        for p, platform in enumerate(view.platforms):
+            for more, inside in splits:
+                for code, name in enumerate(names):
+                    mask: Bools = (cells.platform == p) & inside & (codes == code)
+                    if mask.any():
+                        found[f"{platform}, {name}{more}"] = mask
+    return found
 
 
 def always_fails(cells: Cells, *, connect: int) -> Bools:
