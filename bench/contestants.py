@@ -13,7 +13,6 @@ from locust.env import Environment
 
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -22,16 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import psutil
 import websocket
 from gevent.threadpool import ThreadPool
 
 from attempts.recorder import Recorder
 from attempts.schema import Attempt, ConnectionFacts, WorkerFacts
 from attempts.spool import FLUSH_S, Spool
-from scenarios.clients import Services, run_connection
+from scenarios.clients import Services, prepare, run_connection
 from scenarios.clock import Clock
 from scenarios.plan import ConnectionPlan, Setting, Target
 from scenarios.screen import show
+from scenarios.screen_counts import ScreenCounts
 from scenarios.vitals import GeventWatch, Vitals
 
 PING = '{"type":"ping"}'
@@ -43,6 +44,8 @@ OURS = {
     "websocket-client, not recorded": ("websocket-client", False),
     "websockets-gevent": ("websockets-gevent", True),
     "websockets-gevent, not recorded": ("websockets-gevent", False),
+    "websockets-selector": ("websockets-selector", True),
+    "websockets-uvloop": ("websockets-uvloop", True),
 }
 
 
@@ -112,7 +115,10 @@ def our_user(
 
     def seen(_: ConnectionPlan, attempt: Attempt) -> None:
         counts["connects" if attempt.kind == "connect" else "exchanges"] += 1
-        show(events["request"], attempt)
+        if attempt.outcome == "ok":
+            events["counts"].add(attempt)
+        else:
+            show(events["request"], attempt)
 
     services = Services(
         recorder=recorder if is_recorded else Unrecorded(),
@@ -134,14 +140,19 @@ def our_user(
         while True:
             gevent.sleep(FLUSH_S)
             disk.apply(spool.flush)
+            if events:
+                events["counts"].flush()
 
     flusher = gevent.spawn(keep_flushing)
+    prepare(client, services)
     numbers = iter(range(1 << 60))
 
     class Ours(User):
         @task
         def live(self) -> None:
-            events["request"] = self.environment.events.request
+            if not events:
+                events["request"] = self.environment.events.request
+                events["counts"] = ScreenCounts(self.environment.stats)
             while not services.stop:
                 number = next(numbers)
                 plan = ConnectionPlan(
@@ -168,9 +179,18 @@ def our_user(
     return Ours, end
 
 
+def processes() -> list[psutil.Process]:
+    """This process and its children: the asyncio client has one."""
+    this = psutil.Process()
+    return [this, *this.children()]
+
+
 def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize()
+    return sum(int(process.memory_info().rss) for process in processes())
+
+
+def cpu_s() -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes())
 
 
 def main() -> None:
@@ -190,11 +210,11 @@ def main() -> None:
             gevent.sleep(0.05)
         gevent.sleep(0.5)
         after = resident_bytes()
-        started, cpu = time.perf_counter(), time.process_time()
+        started, cpu = time.perf_counter(), cpu_s()
         first = dict(counts)
         gevent.sleep(float(seconds))
         took = time.perf_counter() - started
-        used_s = time.process_time() - cpu
+        used_s = cpu_s() - cpu
         did = {f"{k}_per_core_s": (counts[k] - first[k]) / used_s for k in counts}
         end()
         print(

@@ -13,6 +13,8 @@ NAMES = (
     "websocket-client, not recorded",
     "websockets-gevent",
     "websockets-gevent, not recorded",
+    "websockets-selector",
+    "websockets-uvloop",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.arena import arguments, medians, table
 
-NAMES = ("websocket-client", "websockets-gevent")
+NAMES = ("websocket-client", "websockets-gevent", "websockets-selector", "websockets-uvloop")
 
 
 def main() -> None:
