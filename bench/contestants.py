@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gevent
 import psutil
@@ -31,8 +30,7 @@ from attempts.spool import FLUSH_S, Spool
 from scenarios.clients import Services, prepare, run_connection
 from scenarios.clock import Clock
 from scenarios.plan import ConnectionPlan, Setting, Target
-from scenarios.screen import show
-from scenarios.screen_counts import ScreenCounts
+from scenarios.screen import Screen
 from scenarios.vitals import GeventWatch, Vitals
 
 PING = '{"type":"ping"}'
@@ -111,14 +109,11 @@ def our_user(
     vitals = Vitals(unix_us=clock.micros, open_connections=lambda: 0, greenlets=lambda: 0)
     spool = Spool(folder)
     recorder = Recorder(spool, WORKER)
-    events: dict[str, Any] = {}
+    screens: list[Screen] = []
 
     def seen(_: ConnectionPlan, attempt: Attempt) -> None:
         counts["connects" if attempt.kind == "connect" else "exchanges"] += 1
-        if attempt.outcome == "ok":
-            events["counts"].add(attempt)
-        else:
-            show(events["request"], attempt)
+        screens[0].show(attempt)
 
     services = Services(
         recorder=recorder if is_recorded else Unrecorded(),
@@ -140,8 +135,6 @@ def our_user(
         while True:
             gevent.sleep(FLUSH_S)
             disk.apply(spool.flush)
-            if events:
-                events["counts"].flush()
 
     flusher = gevent.spawn(keep_flushing)
     prepare(client, services)
@@ -150,9 +143,8 @@ def our_user(
     class Ours(User):
         @task
         def live(self) -> None:
-            if not events:
-                events["request"] = self.environment.events.request
-                events["counts"] = ScreenCounts(self.environment.stats)
+            if not screens:
+                screens.append(Screen(self.environment))
             while not services.stop:
                 number = next(numbers)
                 plan = ConnectionPlan(

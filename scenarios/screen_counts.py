@@ -43,7 +43,7 @@ class ScreenCounts:
         now = time.time()
         for (operation, kind), attempts in waiting.items():
             method = SHOWN[kind]
-            batch = _batch(self._stats, operation, method, attempts, now)
+            batch = _batch(operation, method, attempts, now)
             self._stats.entries[operation, method].extend(batch)
             self._stats.total.extend(batch)
 
@@ -62,5 +62,4 @@ def _batch(name: str, method: str, attempts: list[tuple[float, int]], now: float
     batch.total_content_length = sum(size for _, size in attempts)
     for time_ms in times_ms:
         batch.response_times[bucket_response_time(time_ms)] += 1
-    entry: StatsEntry = batch
-    return entry
+    return batch
