@@ -10,7 +10,7 @@ from typing import Final, Literal
 from analysis.estimate import Estimate
 from analysis.holm import bonferroni
 from analysis.model import Check, Effect, Finding, Part, State
-from analysis.plan import more_data
+from analysis.needs import more_data
 from analysis.rates import Rate
 from analysis.view import LEAST_CHUNKS, View
 

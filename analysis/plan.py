@@ -1,77 +1,220 @@
-"""How many hosts and hours a question needs."""
+"""How many hosts and hours an effect needs: `python -m analysis.plan --effect 0.01 --platforms Windows,Linux`.
+
+Power is counted, not computed: for each size of experiment the small tables are drawn directly
+(`sketch.py`: hosts, minutes and attempts with ordinary differences between them; no rows), the claim is
+decided on them by the same code that decides a run, and the share of confirmations is printed. That
+leaves out bursts of the server's and what confounds, both of which only make an experiment need more.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import Final
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, get_args
 
-from scipy import special
+import numpy as np
 
-from analysis.estimate import Estimate
+from analysis.claims.client import client
+from analysis.claims.latency import latency
+from analysis.claims.platform import platform
+from analysis.claims.platform_x_latency import platform_x_latency
+from analysis.holm import CLAIM_WEIGHTS
+from analysis.model import Finding, Settings
+from analysis.needs import POWER
+from analysis.rates import clopper_pearson
+from analysis.sketch import Sketch, Suspect, sketched_tables
+from analysis.view import View, view_of
 
-POWER: Final = 0.8
-# Beyond this nobody should run it: the effect lies on the margin itself.
-MOST_TIMES: Final = 30.0
-# Less than half as much again is within what the estimate itself may be off.
-LEAST_TIMES: Final = 1.5
+HOSTS: Final = (2, 3, 4, 6, 9, 12)
+HOURS: Final = (0.5, 1.0, 2.0, 4.0)
+DECIDERS: Final[dict[str, Callable[[View], Finding]]] = {
+    "latency": latency,
+    "platform": lambda view: platform(view, None),
+    "platform_x_latency": platform_x_latency,
+    "client": client,
+}
 
 
-def times_more(estimate: Estimate, margin: float) -> float:
-    """How many times the data would settle an open comparison with 80 % power, if the estimate is right.
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """How often an experiment of this size confirms the effect.
 
-    Its spread shrinks with the square root of the data. Beyond the margin the aim is to confirm, inside it
-    to rule out.
+    Attributes:
+        hosts: Of each platform.
+        hours: Length.
+        confirmed: Simulated experiments that confirmed it.
+        runs: Simulated experiments.
     """
-    low, high = estimate.interval()
-    return _times((high - low) / 2, estimate.value, margin)
+
+    hosts: int
+    hours: float
+    confirmed: int
+    runs: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether the share reaches 80 %."""
+        return self.confirmed >= POWER * self.runs
 
 
-def hosts_wanted(estimate: Estimate, margin: float, hosts: int) -> float:
-    """How many hosts in place of so many: their spread shrinks, and their degrees of freedom grow.
+def power_of(claim: str, sketch: Sketch, settings: Settings, *, runs: int, seed: int) -> Power:
+    """Share of sketched experiments that confirm the claim at its own share of the family's error rate.
 
-    Args:
-        estimate: Its first spread is the one between hosts.
-        margin: Absolute difference of risks.
-        hosts: As many as there are now.
+    The claim's weight of the error rate is what it has before any other claim is confirmed (Holm's first
+    step), so the power beside confirmed claims is a little higher.
     """
-    se, df = estimate.spreads[0]
-    lost = hosts - df
-    for wanted in range(hosts + 1, int(MOST_TIMES * hosts) + 1):
-        half = float(special.stdtrit(wanted - lost, 0.975)) * se * math.sqrt(hosts / wanted)
-        if _times(half, estimate.value, margin) <= 1:
-            return wanted
-    return math.inf
+    level = settings.alpha * CLAIM_WEIGHTS[claim]
+    confirmed = 0
+    for rng in np.random.default_rng(seed).spawn(runs):
+        finding = DECIDERS[claim](view_of(sketched_tables(sketch, rng), settings))
+        confirmed += finding.state == "confirmed" and finding.p_value is not None and finding.p_value <= level
+    return Power(hosts=sketch.hosts, hours=sketch.minutes / 60, confirmed=confirmed, runs=runs)
 
 
-def _times(half_width: float, value: float, margin: float) -> float:
-    distance = abs(abs(value) - margin)
-    if distance <= 0 or not math.isfinite(half_width):
-        return math.inf
-    reach = half_width * (1 + float(special.ndtri(POWER)) / float(special.ndtri(0.975)))
-    return (reach / distance) ** 2
+def power_grid(
+    claim: str,
+    sketch: Sketch,
+    settings: Settings,
+    *,
+    hosts: Sequence[int],
+    hours: Sequence[float],
+    runs: int,
+    seed: int,
+) -> list[list[Power]]:
+    """Power by hours (rows) and hosts of each platform (columns).
 
-
-def more_data(estimate: Estimate, margin: float, *, minutes: int, hosts: int) -> str:
-    """What to run so that an open comparison is decided, in words with numbers.
-
-    Args:
-        estimate: The open comparison.
-        margin: Absolute difference of risks.
-        minutes: Length of what was analysed.
-        hosts: Hosts behind the first spread; 0: it does not rest on hosts.
+    Power grows with hosts and with hours: where all experiments of a size confirm, larger ones are not drawn.
     """
-    open_end = "The estimate is too near the margin: name a smaller margin that matters to you, or leave it undecided."
-    widths = [
-        spread.se * (2 if math.isinf(spread.df) else special.stdtrit(spread.df, 0.975)) for spread in estimate.spreads
+    grid: list[list[Power]] = []
+    for length in hours:
+        row: list[Power] = []
+        for column, count in enumerate(hosts):
+            smaller = [*row[-1:], *(above[column] for above in grid[-1:])]
+            certain = any(power.confirmed == runs for power in smaller)
+            size = replace(sketch, hosts=count, minutes=round(60 * length))
+            row.append(
+                Power(hosts=count, hours=length, confirmed=runs, runs=runs)
+                if certain
+                else power_of(claim, size, settings, runs=runs, seed=seed)
+            )
+            print(f"\r{count} hosts a platform, {length:g} h ", end="", file=sys.stderr, flush=True)
+        grid.append(row)
+    print(file=sys.stderr)
+    return grid
+
+
+def report(grid: Sequence[Sequence[Power]], *, claim: str, sketch: Sketch, settings: Settings, runs: int) -> str:
+    """The grid as a table, and the smallest experiments that suffice."""
+    points = f"{100 * sketch.effect:g} points"
+    hosts = [power.hosts for power in grid[0]]
+    lines = [
+        f"Chance that `{claim}` is confirmed if the effect is {points} (margin {100 * settings.margin:g} points), "
+        f"{sketch.attempts_a_minute:g} attempts a minute on each host, {joined(sketch.platforms)};",
+        f"{runs} sketched experiments each, hosts differ by a factor of {np.exp(sketch.host_sd):.2f} "
+        f"around a risk of {100 * sketch.base_risk:g} %.",
+        "",
+        f"{'hours':>6} | " + " | ".join(f"{count:>2} hosts" for count in hosts) + " a platform",
     ]
-    if hosts and widths[0] >= max(widths):
-        wanted = hosts_wanted(estimate, margin, hosts)
-        if math.isinf(wanted):
-            return open_end
-        return f"About {wanted} hosts in place of {hosts}: hosts are the sample here, more hours hardly help."
-    times = max(times_more(estimate, margin), LEAST_TIMES)
-    if times > MOST_TIMES:
-        return open_end
-    hours = minutes * times / 60
-    length = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
-    return f"About {times:.1f} times as many attempts: {length} at this load, with the same plan."
+    lines += [
+        f"{row[0].hours:>6g} | " + " | ".join(f"{power.confirmed / power.runs:>8.0%}" for power in row) for row in grid
+    ]
+    enough = [next((power for power in row if power.enough), None) for row in grid]
+    sizes = [f"{power.hosts} hosts a platform for {power.hours:g} h" for power in enough if power is not None]
+    lines.append("")
+    if sizes:
+        lines.append(f"Enough for {POWER:.0%}: {'; or '.join(sizes)}.")
+    else:
+        lines.append(f"None of these reaches {POWER:.0%}: more hosts, more attempts a minute, or a smaller margin.")
+    worst = clopper_pearson(round(POWER * runs), runs)
+    lines.append(f"A printed {POWER:.0%} stands for {worst[0]:.0%} to {worst[1]:.0%} ({runs} experiments).")
+    return "\n".join(lines)
+
+
+def joined(names: Sequence[str]) -> str:
+    """Platforms in words."""
+    return " against ".join(names) if len(names) == 2 else ", ".join(names)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of `plan`."""
+    result = argparse.ArgumentParser(
+        prog="python -m analysis.plan", description="How many hosts and hours an effect needs (80 % power)."
+    )
+    result.add_argument("--effect", type=float, default=0.01, help="difference of risks to be found (0.01: one point)")
+    result.add_argument("--claim", choices=sorted(DECIDERS), default="platform_x_latency", help="what is asked")
+    result.add_argument("--platforms", default="Windows,Linux", help="names separated by commas, two or more")
+    result.add_argument("--attempts-a-minute", type=float, default=100.0, help="of each host")
+    result.add_argument("--clients", type=int, default=2, help="client arms")
+    result.add_argument("--delay-ms", default="0,160,320", help="delay arms")
+    result.add_argument("--base-risk", type=float, default=0.005, help="risk of any attempt where nothing is wrong")
+    result.add_argument("--host-sd", type=float, default=0.3, help="how much hosts differ (log scale)")
+    result.add_argument("--margin", type=float, default=0.005, help="equivalence margin of the verdict")
+    result.add_argument("--runs", type=int, default=40, help="simulated experiments of each size")
+    result.add_argument("--hosts", default=",".join(map(str, HOSTS)), help="hosts of each platform to try")
+    result.add_argument("--hours", default=",".join(f"{h:g}" for h in HOURS), help="lengths to try")
+    result.add_argument("--seed", type=int, default=1, help="of everything random")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 for wrong usage."""
+    options = parser().parse_args(arguments)
+    try:
+        sketch, hosts, hours = _asked(options)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    settings = Settings(margin=options.margin)
+    grid = power_grid(options.claim, sketch, settings, hosts=hosts, hours=hours, runs=options.runs, seed=options.seed)
+    print(report(grid, claim=options.claim, sketch=sketch, settings=settings, runs=options.runs))
+    return 0
+
+
+def _asked(options: argparse.Namespace) -> tuple[Sketch, tuple[int, ...], tuple[float, ...]]:
+    """The experiment that was asked for.
+
+    Raises:
+        ValueError: One sentence that names the value and the rule.
+    """
+    platforms = tuple(name.strip() for name in options.platforms.split(",") if name.strip())
+    delays = _numbers("--delay-ms", options.delay_ms, least=0)
+    hosts = tuple(int(count) for count in _numbers("--hosts", options.hosts, least=1))
+    hours = _numbers("--hours", options.hours, least=0.01)
+    if not options.margin < options.effect <= 0.5:
+        raise ValueError(f"--effect {options.effect} must lie above the margin {options.margin} and at most at 0.5.")
+    if options.claim.startswith("platform") and len(set(platforms)) < 2:
+        raise ValueError(f"--platforms {options.platforms} must name two platforms or more for {options.claim}.")
+    if "latency" in options.claim and len(set(delays)) < 2:
+        raise ValueError(f"--delay-ms {options.delay_ms} must name two delays or more for {options.claim}.")
+    if options.claim == "client" and options.clients < 2:
+        raise ValueError(f"--clients {options.clients} must be 2 or more for client.")
+    if not 0 <= options.base_risk < 0.5 or options.host_sd < 0 or options.attempts_a_minute <= 0 or options.runs < 1:
+        raise ValueError("--base-risk lies between 0 and 0.5; --host-sd, --attempts-a-minute and --runs are positive.")
+    suspects = {name: name for name in get_args(Suspect)}
+    sketch = Sketch(
+        platforms=platforms or ("Linux",),
+        attempts_a_minute=options.attempts_a_minute,
+        clients=tuple(f"client-{i}" for i in range(max(1, options.clients))),
+        delays_us=tuple(round(1000 * delay) for delay in sorted(set(delays))),
+        base_risk=options.base_risk,
+        host_sd=options.host_sd,
+        effect=options.effect,
+        suspect=suspects[options.claim],
+    )
+    return sketch, hosts, hours
+
+
+def _numbers(name: str, text: str, *, least: float) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"{name} {text} must be numbers separated by commas.") from None
+    if min(values) < least:
+        raise ValueError(f"{name} {text} must be {least:g} or more.")
+    return values
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+import pytest
+
+from analysis import plan
+from analysis.model import Settings
+from analysis.plan import Power, power_grid, power_of, report
+from analysis.sketch import Sketch
+
+SKETCH = Sketch(suspect="latency", effect=0.05, minutes=20, hosts=2)
+
+
+def test_power_is_counted_and_a_large_effect_is_found():
+    found = power_of("latency", SKETCH, Settings(), runs=5, seed=1)
+    assert (found.confirmed, found.runs) == (5, 5)
+    assert found.enough
+
+
+def test_no_effect_is_hardly_ever_confirmed():
+    nothing = Sketch(suspect="latency", effect=0.0, minutes=20, hosts=2)
+    assert power_of("latency", nothing, Settings(), runs=8, seed=1).confirmed == 0
+
+
+def test_sizes_beyond_a_certain_one_are_not_drawn():
+    grid = power_grid("latency", SKETCH, Settings(), hosts=(2, 3), hours=(0.5, 4.0), runs=2, seed=1)
+    assert [[power.confirmed for power in row] for row in grid] == [[2, 2], [2, 2]]
+    text = report(grid, claim="latency", sketch=SKETCH, settings=Settings(), runs=2)
+    assert "Enough for 80%: 2 hosts a platform for 0.5 h" in text
+
+
+def test_a_report_says_when_nothing_is_enough():
+    grid = [[Power(hosts=2, hours=1.0, confirmed=1, runs=10)]]
+    assert "None of these reaches" in report(grid, claim="platform", sketch=SKETCH, settings=Settings(), runs=10)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--effect", "0.004"],
+        ["--platforms", "Windows"],
+        ["--delay-ms", "80"],
+        ["--delay-ms", "eighty"],
+        ["--claim", "client", "--clients", "1"],
+        ["--hosts", "0"],
+        ["--runs", "0"],
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_status_2(arguments, capsys):
+    assert plan.main(arguments) == 2
+    said = capsys.readouterr().err.strip()
+    assert len(said.splitlines()) == 1
+    assert said.endswith(".")
+
+
+def test_the_command_prints_hosts_and_hours(capsys):
+    arguments = ["--claim", "latency", "--effect", "0.05", "--hosts", "2", "--hours", "0.5", "--runs", "2"]
+    assert plan.main(arguments) == 0
+    assert "hosts a platform" in capsys.readouterr().out

@@ -1,0 +1,24 @@
+import numpy as np
+
+from analysis.sketch import Sketch, sketched_tables
+
+
+def test_tables_of_a_sketch_agree_with_each_other():
+    tables = sketched_tables(Sketch(minutes=10), np.random.default_rng(1))
+    cells = tables.cells
+    assert tables.slots["n"].sum() == tables.instances["n"].sum() == cells["n"].sum()
+    assert tables.slots["residual"].sum() == tables.instances["bad"].sum() == cells["residual"].sum()
+    assert cells["host"].nunique() == 6
+    assert (cells["bad"] <= cells["n"]).all()
+
+
+def test_the_effect_is_where_it_was_put():
+    tables = sketched_tables(Sketch(suspect="platform", effect=0.1, base_risk=0.0), np.random.default_rng(1))
+    by_platform = tables.cells.groupby("platform")[["bad", "n"]].sum()
+    assert by_platform.loc["Linux", "bad"] == 0
+    assert abs(by_platform.loc["Windows", "bad"] / by_platform.loc["Windows", "n"] - 0.1) < 0.01
+
+
+def test_the_same_seed_gives_the_same_tables():
+    one, two = (sketched_tables(Sketch(minutes=5), np.random.default_rng(3)) for _ in range(2))
+    assert one.cells.equals(two.cells)
