@@ -28,5 +28,5 @@ def test_a_fault_is_the_same_rows_in_every_client(fault: Fault, clients: list[Ke
         port = int(ready["http_url"].rpartition(":")[2])
         running = {kept.client: gevent.spawn(kept.of_fault, fault, port) for kept in clients}
         gevent.joinall(list(running.values()), raise_error=True)
-    assert {name: greenlet.value for name, greenlet in running.items()} == dict.fromkeys(running, set(fault.rows))
+    assert {name: greenlet.value for name, greenlet in running.items()} == {key: set(fault.rows) for key in running}
     assert all(kept.services.tally.balanced for kept in clients)
