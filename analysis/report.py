@@ -175,6 +175,12 @@ def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
             figures.host_estimates(cells),
         ),
         _drawn(
+            "instances",
+            "Server instances",
+            "Failures by the instance that the server named. One that stands out speaks for the server.",
+            figures.risk_by_instance(analysis.tables.instances),
+        ),
+        _drawn(
             "vitals",
             "Vitals",
             "Loop lag and CPU of each worker, second by second.",

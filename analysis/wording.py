@@ -95,7 +95,8 @@ def undecided(verdict: Mapping[str, Any]) -> str:
     # Claims that need the same thing are named together, the most often needed thing first.
     by_need: dict[str, list[str]] = {}
     for name, claim in open_claims.items():
-        by_need.setdefault(lower_first(claim["needs"].rstrip(".")), []).append(_name(name))
+        need = "; ".join(lower_first(sentence) for sentence in claim["needs"].rstrip(".").split(". "))
+        by_need.setdefault(need, []).append(_name(name))
     ranked = sorted(by_need.items(), key=lambda item: -len(item[1]))
     shown = "; ".join(f"{', '.join(names)} (needs {need})" for need, names in ranked[:3])
     rest = [name for _, names in ranked[3:] for name in names]

@@ -18,6 +18,7 @@ from analysis.figures.claims import (
     host_estimates,
     latency_overlap,
     risk_by_delay,
+    risk_by_instance,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "outcomes_over_time",
     "phase_waterfall",
     "risk_by_delay",
+    "risk_by_instance",
     "timeouts_by_rtt",
     "where_connects_ended",
 ]

@@ -142,6 +142,7 @@ def host_estimates(cells: pd.DataFrame) -> go.Figure:
             y=[f"{platform} · {str(host)[:10]}" for host in group["host"]],
             name=str(platform),
             mode="markers",
+            cliponaxis=False,
             marker={"color": colour, "size": 10},
             error_x=error_bars(ratio, bounds, colour),
             customdata=group["n_clean"].tolist(),
@@ -152,6 +153,42 @@ def host_estimates(cells: pd.DataFrame) -> go.Figure:
     dress(figure, height=120 + 26 * len(hosts))
     figure.update_xaxes(title_text="share failed (dotted: mean of the platform's hosts)", tickformat=".3~%")
     figure.update_yaxes(showgrid=False, autorange="reversed")
+    return figure
+
+
+def risk_by_instance(instances: pd.DataFrame) -> go.Figure:
+    """A dot an instance of the server: the share of the attempts on it that failed, with a 95 % interval.
+
+    Args:
+        instances: `Tables.instances`.
+    """
+    import plotly.graph_objects as go
+
+    if instances.empty or instances["n"].sum() == 0:
+        return empty("The server named no instance, in the upgrade's response or in the welcome.")
+    sums = (
+        instances.groupby(["server_instance", "kind"])[["n", "bad"]].sum().reset_index().sort_values("server_instance")
+    )
+    figure = go.Figure()
+    palette = colours(sums["kind"])
+    for kind, group in sums.groupby("kind"):
+        ratio = (group["bad"] / group["n"]).tolist()
+        bounds = [clopper_pearson(x, n) for x, n in zip(group["bad"], group["n"], strict=True)]
+        figure.add_scatter(
+            x=ratio,
+            y=group["server_instance"].tolist(),
+            name=str(kind),
+            mode="markers",
+            cliponaxis=False,
+            marker={"color": palette[str(kind)], "size": 10},
+            error_x=error_bars(ratio, bounds, palette[str(kind)]),
+            customdata=group["n"].tolist(),
+            hovertemplate="%{x:.2%} of %{customdata} " + str(kind) + "s<extra>%{y}</extra>",
+        )
+    count = sums["server_instance"].nunique()
+    dress(figure, height=120 + 30 * count)
+    figure.update_xaxes(title_text="share failed", tickformat=".3~%", rangemode="tozero")
+    figure.update_yaxes(showgrid=False, autorange="reversed", type="category")
     return figure
 
 

@@ -77,6 +77,21 @@ def test_a_dot_a_host() -> None:
     assert len(figure.layout.shapes) == 2
 
 
+def test_a_dot_an_instance_and_kind() -> None:
+    instances = pd.DataFrame(
+        {
+            "server_instance": ["one", "one", "two", "two"],
+            "kind": ["connect", "connect", "connect", "exchange"],
+            "n": [50, 50, 100, 10],
+            "bad": [20, 10, 0, 1],
+        }
+    )
+    figure = figures.risk_by_instance(instances)
+    found = {trace.name: dict(zip(trace.y, trace.x, strict=True)) for trace in figure.data}
+    assert found == {"connect": {"one": 0.3, "two": 0.0}, "exchange": {"two": 0.1}}
+    assert "named no instance" in said(figures.risk_by_instance(instances.iloc[:0]))
+
+
 def test_overlap_is_a_share_of_each_platform() -> None:
     rtt = pd.DataFrame({"platform": ["Windows", "Windows", "Linux"], "bin": [100, 101, 100], "n": [30, 10, 5]})
     figure = figures.latency_overlap(rtt)
