@@ -29,6 +29,7 @@ from attempts.schema import Attempt, ConnectionFacts, WorkerFacts
 from attempts.spool import FLUSH_S, Spool
 from scenarios.clients import Services, prepare, run_connection
 from scenarios.clock import Clock
+from scenarios.garbage import settle_collector
 from scenarios.plan import ConnectionPlan, Setting, Target
 from scenarios.screen import Screen
 from scenarios.vitals import GeventWatch, Vitals
@@ -136,6 +137,7 @@ def our_user(
             gevent.sleep(FLUSH_S)
             disk.apply(spool.flush)
 
+    settle_collector()
     flusher = gevent.spawn(keep_flushing)
     prepare(client, services)
     numbers = iter(range(1 << 60))

@@ -26,6 +26,7 @@ from scenarios.clients import Services
 from scenarios.clients.asyncio_driver import AsyncioConnection
 from scenarios.clients.child_messages import Batch, Cancel, Command, Inbox, Start, Stop, Storm, encoded
 from scenarios.clock import Clock
+from scenarios.garbage import settle_collector
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 from scenarios.vitals import Vitals, watch_on_asyncio
 
@@ -225,6 +226,7 @@ def main() -> int:
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not write between the messages
     outgoing = Outgoing(pipe)
+    settle_collector()
     try:
         with asyncio.Runner(loop_factory=loop_factory(sys.argv[1])) as runner:
             runner.run(_main(outgoing))
