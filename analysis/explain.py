@@ -58,8 +58,10 @@ CAUSES_OF_THE_SERVER: Final = ("server_error", "server_closed", "refused")
 SERVER_ERROR_STATUS: Final = 500
 QUOTA_STATUS: Final = 429
 
-# Each failed row counts in exactly one of these, and together they are all failed rows.
+# Each failed row counts in exactly one of these, and together they are all failed rows; a row that went well
+# has explanation 0, the others the number of theirs.
 EXPLANATIONS: Final = ("client_loop", "harness", "auth", "format", "explicit", "lagged", "residual")
+NUMBER_OF: Final = {name: number for number, name in enumerate(EXPLANATIONS, start=1)}
 
 
 def _micros(name: str) -> Callable[[ibis.Value], ibis.Value]:
@@ -80,24 +82,23 @@ _MICROSECONDS: Final = {"duckdb": _micros("epoch_us"), "pyspark": _micros("unix_
 def contract_columns(rows: ibis.Table) -> ibis.Table:
     """The columns of the contract and no others, in its types; absent ones are null, and so is NaN.
 
-    Moments become whole microseconds since the epoch: `scheduled_us`, `started_us`.
+    Moments are there as whole microseconds since the epoch, too: `scheduled_us`, `started_us`.
     """
     micros = _MICROSECONDS[rows.get_backend().name]
     chosen = {}
     for column in COLUMNS:
         wanted = ibis.dtype(IBIS_TYPES[column.type])
         if column.name not in rows.columns:
+            chosen[column.name] = ibis.null(wanted)
             if column.type == "timestamp":
                 chosen[_in_microseconds(column.name)] = ibis.null("int64")
-            else:
-                chosen[column.name] = ibis.null(wanted)
             continue
         value = rows[column.name]
         if column.type == "timestamp":
             # A zone of null is UTC by the contract, and the session's zone is UTC (`source.py`).
-            chosen[_in_microseconds(column.name)] = micros(value if value.type().timezone else value.cast(wanted))
-            continue
-        if value.type() != wanted:
+            value = value if value.type().timezone else value.cast(wanted)
+            chosen[_in_microseconds(column.name)] = micros(value)
+        elif value.type() != wanted:
             value = value.cast(wanted)
         if column.type == "double":
             # NaN lies above every threshold in SQL's order: a lag that was not measured would explain all.
@@ -126,8 +127,8 @@ def microseconds(duration_s: ibis.Value) -> ibis.Value:
 def explained(rows: ibis.Table) -> ibis.Table:
     """Add to each row its second and what it counts as.
 
-    Adds `second`, `preface`, `token_expired`; `is_bad`; `explanation` (one of `EXPLANATIONS` for
-    a bad row, else ""); `is_clean` (fit for comparisons: no late loop, not the generator's own failure);
+    Adds `second`, `preface`, `token_expired`; `is_bad`; `explanation` (`NUMBER_OF` its name
+    for a bad row, else 0); `is_clean` (fit for comparisons: no late loop, not the generator's own failure);
     `has_lag` and `has_any_lag` (late at all; or not
     measured); `token_fresh`.
 
@@ -141,14 +142,14 @@ def explained(rows: ibis.Table) -> ibis.Table:
     status = rows.http_status.fill_null(0)
     is_answer = (cause == "http_status") & ((status >= SERVER_ERROR_STATUS) | (status == QUOTA_STATUS))
     explanation = ibis.cases(
-        (~is_bad, ""),
-        (late_s >= rows.budget_s * LAG_EXPLAINS, "client_loop"),
-        (cause.isin(CAUSES_OF_THE_GENERATOR), "harness"),
-        (cause == "auth_rejected", "auth"),
-        (cause.isin(CAUSES_OF_FORMAT), "format"),
-        (cause.isin(CAUSES_OF_THE_SERVER) | is_answer, "explicit"),
-        (is_spoilt, "lagged"),
-        else_="residual",
+        (~is_bad, 0),
+        (late_s >= rows.budget_s * LAG_EXPLAINS, NUMBER_OF["client_loop"]),
+        (cause.isin(CAUSES_OF_THE_GENERATOR), NUMBER_OF["harness"]),
+        (cause == "auth_rejected", NUMBER_OF["auth"]),
+        (cause.isin(CAUSES_OF_FORMAT), NUMBER_OF["format"]),
+        (cause.isin(CAUSES_OF_THE_SERVER) | is_answer, NUMBER_OF["explicit"]),
+        (is_spoilt, NUMBER_OF["lagged"]),
+        else_=NUMBER_OF["residual"],
     )
     left_s = rows.token_ttl_s - rows.token_age_s
     return rows.mutate(

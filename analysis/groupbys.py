@@ -7,12 +7,13 @@ expressions to expressions; `reduce.py` runs them, and numbers the places and ar
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import ibis
 from ibis import _
 
-from analysis.explain import CAUSES_OF_THE_GENERATOR, EXPLANATIONS, explained, is_usable, microseconds
+from analysis.explain import CAUSES_OF_THE_GENERATOR, NUMBER_OF, explained, is_usable, microseconds
 
 MINUTE_S: Final = 60
 SLOT_S: Final = 10
@@ -32,7 +33,7 @@ ORDINAL_STEPS: Final = ((32, 1), (128, 8), (1_024, 64), (0, 1_024))
 CONNECTIONS_OF_A_WORKER: Final = 2**40
 
 WAITS: Final = ("connect", "exchange")
-OF_THE_TARGET: Final = ("explicit", "residual")
+OF_THE_TARGET: Final = (NUMBER_OF["explicit"], NUMBER_OF["residual"])
 
 WORKER_KEYS: Final = ("run_id", "worker", "host", "platform", "site")
 PLACE_KEYS: Final = ("run_id", "host", "platform", "site")
@@ -51,6 +52,18 @@ CELL_KEYS: Final = (
     "operation",
     "preface",
     "token_expired",
+)
+# What a wait is, beside its explanation: bits of one number, the first the lowest.
+FACTS: Final = (
+    "preface",
+    "token_expired",
+    "is_first",
+    "is_timeout",
+    "is_fresh",
+    "is_clean",
+    "has_lag",
+    "has_any_lag",
+    "has_no_lag",
 )
 
 
@@ -105,38 +118,39 @@ def placed(rows: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table
 
 
 def moments(placed: ibis.Table) -> ibis.Table:
-    """The waits, grouped as finely as any table needs: `n` of each kind in each slot of each place and arm."""
-    keyed = placed.mutate(
-        slot=placed.second // SLOT_S,
-        is_first=placed.retry == 0,
-        is_timeout=placed.outcome == "timeout",
-        is_fresh=placed.token_fresh & (placed.explanation == "auth"),
-        has_no_lag=placed.loop_lag_s.isnull(),
-    )
-    keys = (
-        "place",
-        "arm",
-        "slot",
-        "server_instance",
-        "preface",
-        "token_expired",
-        "is_first",
-        "explanation",
-        "is_timeout",
-        "is_fresh",
-        "is_clean",
-        "has_lag",
-        "has_any_lag",
-        "has_no_lag",
-    )
-    return keyed.group_by(*keys).agg(n=keyed.count())
+    """The waits, grouped as finely as any table needs: `n` of each kind in each slot of each place and arm.
+
+    What a wait is (`FACTS` and its explanation) is one number: wide keys are what a group-by pays for.
+    """
+    values = _facts(placed)
+    facts = placed.explanation * 2 ** len(FACTS)
+    for bit, name in enumerate(FACTS):
+        facts = facts + values[name].ifelse(2**bit, 0)
+    keyed = placed.mutate(slot=placed.second // SLOT_S, facts=facts)
+    return keyed.group_by("place", "arm", "slot", "server_instance", "facts").agg(n=keyed.count())
+
+
+def _facts(placed: ibis.Table) -> dict[str, Any]:
+    return {
+        "preface": placed.preface,
+        "token_expired": placed.token_expired,
+        "is_first": placed.retry == 0,
+        "is_timeout": placed.outcome == "timeout",
+        "is_fresh": placed.token_fresh & (placed.explanation == NUMBER_OF["auth"]),
+        "is_clean": placed.is_clean,
+        "has_lag": placed.has_lag,
+        "has_any_lag": placed.has_any_lag,
+        "has_no_lag": placed.loop_lag_s.isnull(),
+    }
 
 
 def named(moments: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
-    """The moments with their names again: `PLACE_KEYS` of their `place`, `ARM_KEYS` of their `arm`."""
+    """The moments with their names and facts again: of their `place`, their `arm`, and what they are."""
     joined = moments.join(places, "place").join(arms, "arm")
+    facts = {name: joined.facts // 2**bit % 2 == 1 for bit, name in enumerate(FACTS)}
     minutes = MINUTE_S // SLOT_S
-    return joined.mutate(minute=joined.slot // minutes, is_bad=joined.explanation != "")
+    explanation = joined.facts // 2 ** len(FACTS)
+    return joined.mutate(minute=joined.slot // minutes, explanation=explanation, is_bad=explanation != 0, **facts)
 
 
 def cells(moments: ibis.Table) -> ibis.Table:
@@ -147,7 +161,7 @@ def cells(moments: ibis.Table) -> ibis.Table:
         n=_sum(moments, first),
         bad=_sum(moments, bad),
         timeouts=_sum(moments, first & moments.is_timeout),
-        **{name: _sum(moments, first & (moments.explanation == name)) for name in EXPLANATIONS},
+        **{name: _sum(moments, first & (moments.explanation == number)) for name, number in NUMBER_OF.items()},
         auth_fresh=_sum(moments, first & moments.is_fresh),
         any_lag_bad=_sum(moments, bad & moments.has_any_lag),
         lag_null=_sum(moments, first & moments.has_no_lag),
@@ -159,12 +173,17 @@ def cells(moments: ibis.Table) -> ibis.Table:
     )
 
 
-def connections(marked: ibis.Table, places: ibis.Table, arms: ibis.Table, *, every: int) -> ibis.Table:
-    """Distinct connections of each cell, of every `every`-th one."""
-    # Sampled before the joins: engines do not move a remainder below them, for it could fail.
-    sample = placed(marked.filter((_.retry == 0) & (_.connection % every == 0)), places, arms)
+def connections(marked: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
+    """Distinct connections of each cell."""
+    first = placed(marked.filter(_.retry == 0), places, arms)
     keys = ("place", "arm", "minute", "preface", "token_expired")
-    return sample.group_by(*keys).agg(connections=sample.name.nunique())
+    return first.group_by(*keys).agg(connections=first.name.nunique())
+
+
+def between(marked: ibis.Table, first_minute: int, last_minute: int) -> ibis.Table:
+    """The rows scheduled in these minutes. Files are in the order of time, so that engines skip the others."""
+    start, end = (datetime.fromtimestamp(m * MINUTE_S, UTC) for m in (first_minute, last_minute + 1))
+    return marked.filter((_.scheduled_at >= start) & (_.scheduled_at < end))
 
 
 def slots(plain: ibis.Table) -> ibis.Table:
@@ -172,7 +191,7 @@ def slots(plain: ibis.Table) -> ibis.Table:
     return plain.group_by("host", "platform", "slot", "operation").agg(
         n=plain.n.sum(),
         bad=_sum(plain, plain.explanation.isin(OF_THE_TARGET)),
-        residual=_sum(plain, plain.explanation == "residual"),
+        residual=_sum(plain, plain.explanation == NUMBER_OF["residual"]),
     )
 
 
@@ -195,7 +214,7 @@ def subjects(rows: ibis.Table) -> ibis.Table:
     ranked = connects.mutate(rank=connects.count().over(trailing))
     keyed = is_plain(ranked).mutate(bin=_.second // WINDOW_S, ordinal=_step(_.rank, ORDINAL_STEPS))
     return keyed.group_by("host", "platform", "bin", "ordinal").agg(
-        n=keyed.count(), explicit=_count(keyed.explanation == "explicit")
+        n=keyed.count(), explicit=_count(keyed.explanation == NUMBER_OF["explicit"])
     )
 
 

@@ -21,9 +21,9 @@ from analysis.groupbys import ARM_KEYS, CELL_KEYS, PLACE_KEYS, WORKER_KEYS
 from analysis.tables import Tables
 from attempts.schema import KINDS
 
-# Up to this many rows connections are counted one by one, beyond it every second, third ... of them: counting
-# distinct names is the only step whose memory would grow with the rows.
-DISTINCT_ROWS: Final = 8_000_000
+# Distinct connections are counted in the run's first minutes, up to so many attempts: it is the only step whose
+# memory would grow with the rows.
+DISTINCT_ROWS: Final = 4_000_000
 
 
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:
@@ -65,9 +65,8 @@ def reduce(attempts: ibis.Table, *, ends: Mapping[str, datetime] | None = None) 
     fine = _kept(backend, groupbys.moments(placed))
     moments = _view(backend, groupbys.named(fine, places_table, arms_table))
     cells = _frame(groupbys.cells(moments))
-    every = max(1, -(-int(census["rows"].sum()) // DISTINCT_ROWS))
-    connections = _frame(groupbys.connections(marked, numbers_table, arms_table, every=every))
-    cells = _with_connections(cells, connections, places, arms, every=every)
+    counted = groupbys.connections(_slice(marked, cells), numbers_table, arms_table)
+    cells = _with_connections(cells, _frame(counted), places, arms)
     plain = moments.filter(moments.is_first & (moments.mitigation == "none"))
     instances = _frame(groupbys.instances(plain))
     rtts = _frame(groupbys.rtts(marked))
@@ -150,14 +149,26 @@ def _places(census: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return numbers.assign(site=numbers["site"].fillna("")), places
 
 
+def _slice(marked: ibis.Table, cells: pd.DataFrame) -> ibis.Table:
+    """All rows, or those of the first minutes that hold `DISTINCT_ROWS` attempts."""
+    by_minute = cells.groupby("minute")["n"].sum()
+    if by_minute.sum() <= DISTINCT_ROWS:
+        return marked
+    enough = int(by_minute.cumsum().searchsorted(DISTINCT_ROWS))
+    return groupbys.between(marked, int(by_minute.index[0]), int(by_minute.index[enough]))
+
+
 def _with_connections(
-    cells: pd.DataFrame, counted: pd.DataFrame, places: pd.DataFrame, arms: pd.DataFrame, *, every: int
+    cells: pd.DataFrame, counted: pd.DataFrame, places: pd.DataFrame, arms: pd.DataFrame
 ) -> pd.DataFrame:
-    """Add `connections`: exact, or of every so manieth connection and scaled up."""
+    """Add `connections`: as counted, and beyond the minutes that were, by its arm's attempts a connection."""
     by_name = counted.merge(places, on="place").merge(arms, on="arm")[[*CELL_KEYS, "connections"]]
     cells = cells.merge(by_name, how="left", on=list(CELL_KEYS), validate="one_to_one")
-    estimate = cells["connections"].fillna(0) * every
-    return cells.assign(connections=np.minimum(estimate, cells["n"]).astype("int64"))
+    is_counted = cells["connections"].notna() | (cells["n"] == 0)
+    known = _sums(cells[is_counted], list(ARM_KEYS), ["connections", "n"])
+    ratio = cells[list(ARM_KEYS)].merge(known, how="left", on=list(ARM_KEYS))
+    estimate = (cells["n"] * (ratio["connections"] / ratio["n"]).fillna(1.0)).round().clip(lower=1)
+    return cells.assign(connections=cells["connections"].fillna(estimate.where(~is_counted, 0)).astype("int64"))
 
 
 def _mitigation_costs(marked: ibis.Table, arms: pd.DataFrame) -> pd.DataFrame:

@@ -20,8 +20,8 @@ class Tables:
         cells: G1, one row per (run_id, host, platform, site, minute, client, event_loop, delay_us, mitigation,
             kind, operation, preface [preface_frames > 0], token_expired). Counts of connect and exchange
             attempts with retry = 0 (every `mitigation` arm is kept; claims other than the mitigations
-            use `none`): `n`; `connections` (distinct; above 8 million rows an estimate, at most `n`); `bad`
-            (timeout or failed); `timeouts`;
+            use `none`): `n`; `connections` (distinct; after the first 4 million attempts an estimate);
+            `bad` (timeout or failed); `timeouts`;
             `client_loop` (bad, explained by lag: rule 8); `any_lag_bad` (bad with lag >= 0.1 s, or lag
             not measured); `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry);
             `format`; `explicit` (server, explicit); `residual` (bad and explained by none of these and

@@ -367,6 +367,19 @@ def test_the_cells_of_two_files_add_up_to_the_cells_of_both():
         pd.testing.assert_frame_equal(added, getattr(whole, name).groupby(keys, dropna=False)[counts].sum())
 
 
+def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(monkeypatch: pytest.MonkeyPatch):
+    rows = arrow([*many_rows(), LATE])
+    exact = reduce(open_rows(rows)).cells
+    monkeypatch.setattr("analysis.reduce.DISTINCT_ROWS", 600)
+    estimated = reduce(open_rows(rows)).cells
+    keys = [name for name in exact.columns if name != "connections"]
+    pd.testing.assert_frame_equal(exact[keys], estimated[keys])
+    counted = exact["minute"] < exact["minute"].min() + 2
+    assert estimated.loc[counted, "connections"].equals(exact.loc[counted, "connections"])
+    assert estimated["connections"].sum() == pytest.approx(exact["connections"].sum(), rel=0.05)
+    assert (estimated["connections"] <= estimated["n"]).all()
+
+
 def test_aborted_rows_change_no_count_but_their_own():
     rows = [*many_rows(500), LATE]
     before = reduce(open_rows(arrow(rows)))
