@@ -46,6 +46,7 @@ from scenarios.runfile import TargetFacts
 from scenarios.screen import Screen
 from scenarios.secret import standin_secret
 from scenarios.shapes import DEFAULT_RUN_TIME_S, RampSoakStorm, storm_at_s
+from scenarios.statistics_diet import trim
 from scenarios.users import USER_CLASSES, SoakUser
 
 # Under these names the controller's words travel among the options that Locust forwards to workers.
@@ -287,6 +288,7 @@ class Soak:
         while is_alive:
             gevent.sleep(1.0)
             is_alive = run.watch()
+            trim(self.environment.stats)
             if self._fleet is not None:
                 self._fleet.watch()
             generator = self.generator
