@@ -33,6 +33,7 @@ from scenarios.clock import Clock
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.fingerprint import library_versions
 from scenarios.fleet import Courier, Fleet
+from scenarios.garbage import settle_collector
 from scenarios.generator import Generator, arm_plan
 from scenarios.live_run import EXIT_MET, EXIT_VOID, LiveRun, create, start_standin, utc_now
 from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, settings_from
@@ -198,6 +199,7 @@ class Soak:
         )
         if self._courier is not None:
             self._courier.start(self.generator, folder)
+        settle_collector()
 
     def refuse(self, sentence: str, status: int) -> None:
         """The run cannot start: nobody connects, and the exit status says why."""
