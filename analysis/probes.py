@@ -51,7 +51,8 @@ def probe_rate(view: View, *, operation: str, platform: str | None = None, site:
         n,
         slot,
         combined(host, slot)[0],
-        empty_design_effect=worst_design_effect(float(n.sum()) / max(1, len(slots))),
+        # Where none was lost there was no burst that they could have shared.
+        empty_design_effect=worst_design_effect(float(n.sum()) / max(1, len(slots))) if bad.any() else 1.0,
     )
 
 

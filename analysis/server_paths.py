@@ -16,6 +16,7 @@ from analysis.mantel_haenszel import risk_difference
 from analysis.model import Effect
 from analysis.ordinal import ordinal_contrast
 from analysis.probes import probe_rate
+from analysis.rated import rated
 from analysis.rates import Rate
 from analysis.synchrony import Synchrony, synchrony
 from analysis.view import LEAST_CHUNKS, View
@@ -52,12 +53,20 @@ class Path:
 
 
 def explicit(view: View) -> Path:
-    """The server's own words: error frames, closes, refusals, HTTP 500 and above; seen by everybody alike."""
+    """The server's own words: error frames, closes, refusals, HTTP 500 and above; seen by everybody alike.
+
+    RFC 9110 (15.6) and RFC 6455 (7.4.1, code 1011) give them this meaning: the server is aware that it
+    erred. They are counted, by kind of attempt, so that refused connects are not diluted by exchanges.
+    """
     cells = view.cells
-    rate = view.rate(cells, cells.explicit, cells.n, cautious=True)
-    p_value = rate.p_above(view.margin)
+    rates = {}
+    for code, kind in enumerate(view.kinds):
+        mine = cells.where(cells.kind == code)
+        rates[f"{kind}s"] = view.census(mine.explicit, mine.n)
+    judged = rated(rates, view.margin, n=int(cells.n.sum()))
+    rate, p_value = rates[judged.worst], judged.p_value
     spared = _spared(view)
-    words = f"The server itself refused or broke {rate_words(rate)} of the attempts"
+    words = f"The server itself refused or broke {rate_words(rate)} of the {judged.worst}"
     if not spared:
         words += ", alike for all who asked."
     else:
@@ -68,7 +77,7 @@ def explicit(view: View) -> Path:
         name="explicit answers",
         effect=rate_effect(rate),
         p_value=p_value,
-        below=rate.interval()[1] < view.margin,
+        below=judged.all_below,
         n=rate.n,
         evidence=words,
     )

@@ -1,0 +1,35 @@
+import pytest
+
+from analysis.claims.platform import platform
+from analysis.model import Settings
+from analysis.view import view_of
+from tests.analysis.tables_by_hand import sketched
+
+
+def found(tables):
+    return platform(view_of(tables, Settings()), None)
+
+
+@pytest.mark.parametrize("platforms", [("Windows", "Linux"), ("Aix", "Zos")])
+def test_the_worse_platform_comes_first_whatever_its_name(platforms):
+    finding = found(sketched(2, suspect="platform", effect=0.03, platforms=platforms))
+    assert finding.state == "confirmed"
+    assert list(finding.parts) == [f"{platforms[0]} against {platforms[1]}"]
+
+
+def test_hosts_that_differ_widely_hide_a_platform():
+    finding = found(sketched(2, suspect="platform", effect=0.01, host_sd=1.5, base_risk=0.02))
+    assert finding.state == "undecided"
+    assert "hosts in place of 6" in finding.needs or "too near" in finding.needs
+
+
+def test_a_clean_run_is_ruled_out_by_the_ceiling_even_with_one_host_a_side():
+    finding = found(sketched(2, hosts=1, base_risk=0.0, attempts_a_minute=300.0))
+    assert finding.state == "ruled_out"
+    assert finding.ceiling
+
+
+def test_one_platform_is_none_to_compare():
+    finding = found(sketched(2, platforms=("Linux",)))
+    assert finding.state == "undecided"
+    assert "one platform only" in finding.evidence

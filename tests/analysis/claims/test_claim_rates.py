@@ -1,0 +1,125 @@
+"""The claims that exact rules decide: auth, client_loop, format and intermittent."""
+
+import numpy as np
+import pytest
+
+from analysis.claims.auth import auth
+from analysis.claims.client_loop import client_loop
+from analysis.claims.format import flagged_by_format, format_
+from analysis.claims.intermittent import intermittent
+from analysis.model import Settings
+from analysis.verdict import decide
+from analysis.view import view_of
+from tests.analysis.tables_by_hand import sketched, with_cells
+
+SHORT = {"minutes": 2, "hosts": 1, "platforms": ("Linux",), "clients": ("websocket-client",), "delays_us": (0,)}
+
+
+def view(tables):
+    return view_of(tables, Settings())
+
+
+def moved(tables, column, mask, *, fails=True):
+    """All attempts of the mask's rows fail and are explained by the column."""
+    hit = np.where(mask, tables.cells["n"], 0)
+    rest = {name: np.where(mask, 0, tables.cells[name]) for name in ("residual", "timeouts")}
+    return with_cells(tables, **{**rest, column: hit, "bad": np.where(mask, hit if fails else 0, tables.cells["bad"])})
+
+
+@pytest.mark.parametrize("given", [{}, SHORT])
+def test_refused_tokens_are_confirmed_even_in_ninety_seconds(given):
+    tables = sketched(1, attempts_a_minute=600.0, base_risk=0.0, **given)
+    some = (tables.cells["kind"] == "connect") & (tables.cells.index % 6 == 0)
+    finding = auth(view(moved(tables, "auth", some)))
+    assert finding.state == "confirmed"
+    assert "of the connects" in finding.evidence
+
+
+def test_no_refusal_in_740_connects_rules_auth_out():
+    assert auth(view(sketched(1, **{**SHORT, "attempts_a_minute": 1300.0}))).state == "ruled_out"
+    few = auth(view(sketched(1, **{**SHORT, "attempts_a_minute": 100.0})))
+    assert few.state == "undecided"
+    assert "more connects" in few.needs
+
+
+def test_refusals_of_one_host_are_not_diluted_by_the_others():
+    tables = sketched(1, base_risk=0.0)
+    skewed = (
+        (tables.cells["host"] == "Linux-1") & (tables.cells["kind"] == "connect") & (tables.cells["minute"] % 40 == 0)
+    )
+    finding = auth(view(moved(tables, "auth", skewed)))
+    assert finding.state == "confirmed"
+    assert "Linux-1" in finding.evidence
+
+
+@pytest.mark.parametrize("given", [{}, SHORT])
+def test_a_blocked_loop_is_confirmed_on_its_host(given):
+    tables = sketched(1, attempts_a_minute=600.0, **given)
+    host = tables.cells["host"].iloc[0]
+    blocked = (tables.cells["host"] == host) & (tables.cells.index % 5 == 0)
+    finding = client_loop(view(moved(tables, "client_loop", blocked)))
+    assert finding.state == "confirmed"
+    assert str(host) in finding.evidence
+
+
+def test_many_short_lags_are_not_ruled_out():
+    tables = sketched(1, base_risk=0.02)
+    late = with_cells(tables, any_lag_bad=lambda cells: cells["bad"])
+    assert client_loop(view(tables)).state == "ruled_out"
+    assert client_loop(view(late)).state == "undecided"
+
+
+def test_unmeasured_lag_decides_nothing():
+    finding = client_loop(view(with_cells(sketched(1), lag_null=lambda cells: cells["n"])))
+    assert finding.state == "undecided"
+    assert "unknown" in finding.evidence
+
+
+@pytest.mark.parametrize("given", [{}, SHORT])
+def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(given):
+    tables = sketched(1, attempts_a_minute=600.0, **given)
+    silent = tables.cells["operation"] == "chat"
+    dead = moved(tables, "residual", silent)
+    prepared = view(dead)
+    assert flagged_by_format(prepared).sum() == silent.sum()
+    finding = decide(dead, Settings()).claims["format"]
+    assert finding.state == "confirmed"
+    assert "No chat is answered" in finding.evidence
+    assert decide(dead, Settings()).claims["intermittent"].state != "confirmed"
+
+
+def test_a_target_that_answers_nothing_is_no_matter_of_format():
+    dead = moved(sketched(1), "residual", np.ones(len(sketched(1).cells), dtype=bool))
+    assert format_(view(dead)).state != "confirmed"
+
+
+def test_frames_before_the_welcome_that_one_client_cannot_read():
+    tables = sketched(1)
+    preface = tables.cells.index % 4 == 0
+    blind = preface & (tables.cells["kind"] == "connect") & (tables.cells["client"] == "websockets-asyncio")
+    finding = format_(view(moved(with_cells(tables, preface=preface), "residual", blind)))
+    assert finding.state == "confirmed"
+    assert "before the welcome" in finding.evidence
+
+
+def test_malformed_frames_are_counted():
+    tables = sketched(1)
+    finding = format_(view(moved(tables, "format", tables.cells.index % 20 == 0)))
+    assert finding.state == "confirmed"
+
+
+def test_a_fault_that_strikes_always_is_not_intermittent():
+    tables = sketched(1, base_risk=0.0)
+    always = moved(tables, "residual", tables.cells["operation"] == "chat")
+    assert intermittent(view(always)).state == "ruled_out"
+
+
+def test_a_fault_of_connects_is_not_diluted_by_exchanges():
+    tables = sketched(
+        1, base_risk=0.0, attempts_a_minute=300.0, operations=("connect", *(f"type-{i}" for i in range(9)))
+    )
+    connects = tables.cells["kind"] == "connect"
+    hit = np.where(connects, np.random.default_rng(1).binomial(tables.cells["n"], 0.025), 0)
+    few = with_cells(tables, bad=hit, residual=hit, timeouts=hit)
+    assert hit.sum() / tables.cells["n"].sum() < 0.005
+    assert intermittent(view(few)).state == "confirmed"

@@ -1,0 +1,201 @@
+"""The paths of the claim `server`, each by hand, and what it takes to rule the server out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.model import Settings
+from analysis.sketch import FIRST_MINUTE
+from analysis.verdict import decide
+from tests.analysis.tables_by_hand import sketched, with_cells
+
+SHORT = {
+    "minutes": 2,
+    "hosts": 1,
+    "platforms": ("Linux",),
+    "clients": ("websocket-client",),
+    "delays_us": (0,),
+    "attempts_a_minute": 1500.0,
+}
+
+
+def server(tables):
+    return decide(tables, Settings()).claims["server"]
+
+
+def answered(tables, share=0.05, seed=1, **only):
+    """A share of the connects is refused by the server itself, evenly."""
+    rng = np.random.default_rng(seed)
+    inside = tables.cells["kind"] == "connect"
+    for column, value in only.items():
+        inside &= tables.cells[column] == value
+    hit = np.where(inside, rng.binomial(tables.cells["n"], share), 0)
+    cells = tables.cells.assign(explicit=hit, bad=np.maximum(hit, tables.cells["bad"]))
+    slots = tables.slots
+    return replace(tables, cells=cells, slots=slots)
+
+
+def test_errors_that_the_server_itself_names_to_everybody_are_the_servers():
+    finding = server(answered(sketched(1)))
+    assert finding.state == "confirmed"
+    assert "alike for all" in finding.evidence
+
+
+def test_ninety_seconds_on_one_host_are_enough_for_the_servers_own_words():
+    assert server(answered(sketched(1, **SHORT), 0.1)).state == "confirmed"
+
+
+def test_answers_that_only_one_host_or_platform_sees_may_be_a_proxys():
+    for spared in ({"host": "Linux-1"}, {"platform": "Linux"}):
+        finding = server(answered(sketched(1), 0.2, **spared))
+        assert finding.state == "undecided", spared
+
+
+def outages(tables, starts, length=3, group="host", names=None):
+    """Everybody (or the hosts named) fails in some slots."""
+    slots = tables.slots
+    rank = slots["slot"] - FIRST_MINUTE * 6
+    hit = np.zeros(len(slots), dtype=bool)
+    for start in starts:
+        hit |= (rank >= start).to_numpy() & (rank < start + length).to_numpy()
+    if names is not None:
+        hit &= slots[group].isin(names).to_numpy()
+    lost = np.where(hit, (0.8 * slots["n"]).astype(int), slots["bad"])
+    lost = np.maximum(lost, slots["bad"])
+    return replace(tables, slots=slots.assign(bad=lost, residual=lost))
+
+
+def test_failures_in_the_same_moments_are_the_servers():
+    finding = server(outages(sketched(1), (40, 90, 170, 250, 320)))
+    assert finding.state == "confirmed"
+    assert "same moments" in finding.evidence
+
+
+def test_bursts_of_one_platform_are_not():
+    finding = server(outages(sketched(1), (40, 90, 170, 250, 320), group="platform", names=["Windows"]))
+    assert finding.state != "confirmed"
+
+
+def test_hosts_of_one_platform_are_compared_with_each_other():
+    one = sketched(1, platforms=("Linux",), hosts=4)
+    assert server(outages(one, (40, 90, 170, 250, 320))).state == "confirmed"
+    assert server(outages(one, (40, 90, 170, 250, 320), names=["Linux-0"])).state != "confirmed"
+
+
+def bad_instance(tables, share, seed=1):
+    frame = tables.instances
+    lost = np.where(
+        frame["server_instance"] == "b", np.random.default_rng(seed).binomial(frame["n"], share), frame["bad"]
+    )
+    return replace(tables, instances=frame.assign(bad=np.maximum(lost, frame["bad"])))
+
+
+@pytest.mark.parametrize("given", [{}, SHORT])
+def test_an_instance_that_stands_out_is_the_servers_and_is_named(given):
+    finding = server(bad_instance(sketched(1, **given), 0.2))
+    assert finding.state == "confirmed"
+    assert "Instance b" in finding.evidence
+
+
+def test_equal_instances_confirm_nothing_in_ninety_seconds():
+    confirmed = [server(sketched(seed, **SHORT, base_risk=0.05)).state == "confirmed" for seed in range(1, 13)]
+    assert not any(confirmed)
+
+
+def holds(limit_s, hosts=("Windows-0", "Linux-0")):
+    rng = np.random.default_rng(1)
+    rows = []
+    for _ in range(1500):
+        host = hosts[rng.integers(len(hosts))]
+        planned = rng.uniform(60, 900)
+        cut = limit_s is not None and planned > limit_s
+        rows.append(
+            {
+                "host": host,
+                "platform": host.split("-")[0],
+                "chunk_minute": FIRST_MINUTE + int(rng.integers(60)),
+                "by_peer": cut,
+                "parity": int(rng.integers(2)),
+                "duration_bin": int((limit_s if cut else planned) / 0.5),
+                "idle_bin": 2,
+                "n": 1,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def test_a_cut_at_a_fixed_age_is_the_servers():
+    finding = server(replace(sketched(1), holds=holds(600.0)))
+    assert finding.state == "confirmed"
+    assert "of age" in finding.evidence
+    assert server(replace(sketched(1), holds=holds(None))).state != "confirmed"
+
+
+def test_a_cut_that_only_one_of_several_hosts_sees_is_not():
+    finding = server(replace(sketched(1), holds=holds(600.0, hosts=("Windows-0",))))
+    assert finding.parts["an age limit"].state != "confirmed"
+
+
+def test_tokens_refused_long_before_their_expiry_are_the_servers_too():
+    tables = sketched(1, base_risk=0.0)
+    hit = np.where(tables.cells["kind"] == "connect", np.random.default_rng(1).binomial(tables.cells["n"], 0.05), 0)
+    found = decide(replace(tables, cells=tables.cells.assign(auth=hit, auth_fresh=hit, bad=hit)), Settings()).claims
+    assert found["auth"].state == found["server"].state == "confirmed"
+    stale = decide(replace(tables, cells=tables.cells.assign(auth=hit, bad=hit)), Settings()).claims
+    assert stale["auth"].state == "confirmed"
+    assert stale["server"].state != "confirmed"
+
+
+def test_a_clean_cohort_all_the_time_rules_the_server_out():
+    finding = server(sketched(5, suspect="platform", effect=0.03, base_risk=0.0005, minutes=120))
+    assert finding.state == "ruled_out"
+    assert "Linux" in finding.evidence
+
+
+def test_a_constant_fault_that_hits_everybody_alike_cannot_be_told():
+    finding = server(sketched(5, base_risk=0.03))
+    assert finding.state == "undecided"
+    assert "X-Server-Instance" in finding.needs
+
+
+def probes(tables, bad=0):
+    rows = [
+        {"host": h, "platform": p, "site": s, "slot": FIRST_MINUTE * 6 + t, "operation": o, "n": 1, "bad": bad}
+        for p, h, s in tables.sites[["platform", "host", "site"]].itertuples(index=False)
+        for t in range(360)
+        for o in ("tcp", "health")
+    ]
+    return replace(tables, probes=pd.DataFrame(rows))
+
+
+def test_a_constant_fault_is_told_where_the_controls_are_clean_and_all_fail_alike():
+    alike = sketched(5, base_risk=0.05, host_sd=0.05, minute_sd=0.1, attempts_a_minute=300.0)
+    assert server(alike).state == "undecided"
+    finding = server(probes(alike))
+    assert finding.state == "confirmed"
+    assert "controls clean" in str(list(finding.parts))
+    assert server(probes(alike, bad=1)).state == "undecided"
+
+
+def test_controls_that_are_clean_do_not_blame_the_server_for_one_platform():
+    one = sketched(5, suspect="platform", effect=0.05, base_risk=0.0005, host_sd=0.05, attempts_a_minute=300.0)
+    assert server(probes(one)).state != "confirmed"
+
+
+def test_hosts_that_stick_to_an_instance_leave_the_server_open():
+    tables = sketched(5, suspect="platform", effect=0.03, base_risk=0.0005, minutes=120)
+    tied = tables.instances.assign(server_instance=np.where(tables.instances["platform"] == "Windows", "a", "b"))
+    finding = server(replace(tables, instances=tied))
+    assert finding.state == "undecided"
+    assert "session affinity" in finding.needs
+
+
+def test_a_type_that_nobody_answers_leaves_the_server_open():
+    tables = sketched(1, base_risk=0.0)
+    silent = tables.cells["operation"] == "chat"
+    hit = np.where(silent, tables.cells["n"], 0)
+    finding = server(with_cells(tables, bad=hit, residual=hit, timeouts=hit))
+    assert finding.state == "undecided"
+    assert "chat" in finding.evidence
