@@ -188,9 +188,11 @@ class ChildProcess:
         for job_number, attempt in batch.in_flight:
             job = self._jobs[job_number]
             job.in_flight[attempt.kind, attempt.started_at] = attempt
+        numbered = self._facts
         for row in batch.rows:
-            job, row.facts = self._facts[row.facts]
-            job.in_flight.pop((row.kind, row.started_at), None)
+            job, row.facts = numbered[row.facts]
+            if job.in_flight:
+                job.in_flight.pop((row.kind, row.started_at), None)
             self._record(job, row)
         tally = services.tally
         tally.planned += batch.skipped
@@ -208,7 +210,10 @@ class ChildProcess:
         tally = services.tally
         tally.planned += 1
         tally.started += 1
-        setattr(tally, row.outcome, getattr(tally, row.outcome) + 1)
+        if row.outcome == "ok":
+            tally.ok += 1
+        else:
+            setattr(tally, row.outcome, getattr(tally, row.outcome) + 1)
         self._recorder.write(row)
         if services.on_attempt is not None and row.kind in _SHOWN:
             services.on_attempt(job.plan, row)

@@ -1,16 +1,20 @@
-"""A recorder that keeps what it is given, after the contract's check, and the services around it."""
+"""A recorder that keeps what it is given, after the contract's check, and what the clients' tests share."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import gevent
 
 from attempts import schema
 from attempts.schema import Attempt, ConnectionFacts
+from bench.events import CHURN, LONG
+from bench.scripted_server import PONG, Peer
 from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.lag import LagMeter
+from scenarios.plan import ConnectionPlan, Target
 
 
 class Rows:
@@ -47,3 +51,33 @@ class Rows:
         while True:
             self.meter.tick(time.perf_counter())
             gevent.sleep(self.meter.interval_s)
+
+
+def plan_of(rows: Rows, client: str, **values: Any) -> ConnectionPlan:
+    given: dict[str, Any] = {"scenario": "churn", "settings": CHURN, "budgets": LONG, **values}
+    return ConnectionPlan(
+        user=0,
+        connection=0,
+        scheduled_at=rows.services.clock.micros(time.perf_counter()),
+        subject="u",
+        seed=1,
+        client=client,
+        token_transport="header",
+        **given,
+    )
+
+
+def target_of(port: int, **values: Any) -> Target:
+    return Target(**{"scheme": "ws", "host": "127.0.0.1", "port": port, **values})
+
+
+def serve(peer: Peer) -> None:
+    """A good server: a pong to everything, an answer to the close."""
+    peer.welcome()
+    while True:
+        opcode, payload = peer.read_frame()
+        if opcode == 0x8:
+            peer.frame(0x8, payload)
+            return
+        if opcode == 0x1:
+            peer.json(PONG)
