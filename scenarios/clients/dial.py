@@ -50,7 +50,7 @@ def end_of_os_error(error: OSError) -> End:
     """
     code = error.errno
     if isinstance(error, ssl.SSLError):
-        return End("tls", detail=error.reason or type(error).__name__)
+        return End("tls", detail=getattr(error, "reason", None) or type(error).__name__)
     if isinstance(error, ConnectionRefusedError):
         return End("refused", errno=errno.ECONNREFUSED)
     if isinstance(error, ConnectionError):  # reset, aborted, broken pipe
