@@ -62,7 +62,7 @@ def explicit(view: View) -> Path:
     rates = {}
     for code, kind in enumerate(view.kinds):
         mine = cells.where(cells.kind == code)
-        rates[f"{kind}s"] = view.census(mine.explicit, mine.n)
+        rates[f"{kind}s"] = view.census(mine, mine.explicit)
     judged = rated(rates, view.margin, n=int(cells.n.sum()))
     rate, p_value = rates[judged.worst], judged.p_value
     spared = _spared(view)
@@ -297,7 +297,7 @@ def limits(view: View) -> list[Path]:
 def fresh_refusals(view: View) -> Path:
     """Tokens refused long before their expiry: the server's own check fails, not the token."""
     connects = view.cells.where(view.connects)
-    rate = view.census(connects.auth_fresh, connects.n)
+    rate = view.census(connects, connects.auth_fresh)
     return Path(
         name="refusals of fresh tokens",
         effect=rate_effect(rate),

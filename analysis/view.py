@@ -230,14 +230,19 @@ class View:
             least_design_effect=max(worst if cautious else 1.0, self.attempts_a_connection),
         )
 
-    def census(self, events: Ints, n: Ints) -> Rate:
+    def census(self, cells: Cells, events: Ints) -> Rate:
         """The rate of events that carry their own cause: what was counted is what happened in these runs.
 
         Nothing is inferred, so that a burst is as good as a drizzle; only the attempts of one connection count
         as one.
+
+        Args:
+            cells: The rows; their `n` are the attempts.
+            events: (rows,).
         """
-        total = int(n.sum())
-        return Rate(events=int(events.sum()), n=total, design_effect=self.attempts_a_connection if total else 1.0)
+        total = int(cells.n.sum())
+        shared = max(1.0, total / max(1, int(cells.connections.sum())))
+        return Rate(events=int(events.sum()), n=total, design_effect=shared if total else 1.0)
 
 
 def view_of(tables: Tables, settings: Settings) -> View:

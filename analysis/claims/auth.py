@@ -21,15 +21,15 @@ def auth(view: View) -> Finding:
     others = cells.where(~view.connects)
     rates: dict[str, Rate] = {}
     if len(connects):
-        rates["connects"] = view.census(connects.auth, connects.n)
+        rates["connects"] = view.census(connects, connects.auth)
     if others.auth.any():
-        rates["open sessions"] = view.census(others.auth, others.n)
+        rates["open sessions"] = view.census(others, others.auth)
     refused = sums(connects.host, connects.auth, len(view.hosts)) > 0
     if len(view.hosts) > 1:
         for h in np.flatnonzero(refused):
             mine = connects.where(connects.host == h)
             host, platform = view.hosts[int(h)]
-            rates[f"connects of {platform} {host}"] = view.census(mine.auth, mine.n)
+            rates[f"connects of {platform} {host}"] = view.census(mine, mine.auth)
     if not rates:
         return Finding(
             state="undecided",

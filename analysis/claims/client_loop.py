@@ -25,8 +25,8 @@ def client_loop(view: View) -> Finding:
     for h, (host, platform) in enumerate(view.hosts):
         mine = cells.where(cells.host == h)
         name = f"{platform} {host}"
-        own[name] = view.census(mine.client_loop, mine.n)
-        any_lag[name] = view.census(mine.any_lag_bad, mine.n)
+        own[name] = view.census(mine, mine.client_loop)
+        any_lag[name] = view.census(mine, mine.any_lag_bad)
     judged = rated(own, view.margin, n=int(cells.n.sum()))
     base, worst = replace(judged.finding, checks=(measured.check,)), judged.worst
     if measured.check.ok is not True:

@@ -86,11 +86,11 @@ def preface_blind_clients(view: View) -> dict[int, Rate]:
 def format_(view: View) -> Finding:
     """Causes that say so, silence by type, and misread prefaces."""
     cells = view.cells
-    rates = {"named by its cause": view.census(cells.format, cells.n)}
+    rates = {"named by its cause": view.census(cells, cells.format)}
     for operation in range(len(view.operations)):
         mine = cells.where(cells.operation == operation)
         if mine.format.any():
-            rates[f"named in {view.operations[operation]}"] = view.census(mine.format, mine.n)
+            rates[f"named in {view.operations[operation]}"] = view.census(mine, mine.format)
     judged = rated(rates, view.margin, n=int(cells.n.sum()))
     silent = silent_operations(view)
     blind = preface_blind_clients(view)
