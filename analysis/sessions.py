@@ -180,7 +180,6 @@ def open_scene(
     base_risk: float,
     windows: Callable[[Design, np.random.Generator], Floats] | None,
     host_windows: Callable[[Design, int, np.random.Generator], Floats | None] | None,
-    site_factor: float,
     rng: np.random.Generator,
 ) -> Scene:
     """Draw what the whole run shares; the parameters are those of `worlds.World`."""
@@ -188,7 +187,7 @@ def open_scene(
     platform = np.arange(hosts) % platforms
     site = platform % 2 if design.sites == "tied" else (np.arange(hosts) // platforms) % 2
     own = np.exp(design.host_sd * rng.standard_normal(hosts) - design.host_sd**2 / 2)
-    of_site = np.exp(design.site_sd * rng.standard_normal(2)) * np.array([site_factor, 1.0])
+    of_site = np.exp(design.site_sd * rng.standard_normal(2) - design.site_sd**2 / 2)
     minutes = np.exp(design.minute_sd * rng.standard_normal(design.minutes) - design.minute_sd**2 / 2)
     rtt_s = design.base_rtt_s * np.exp(0.2 * rng.standard_normal(hosts)) + design.far_s * (platform == 0)
     bad = windows(design, rng) if windows else np.zeros((0, 2))

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from analysis.design import CLIENTS, ROWS_PER_SESSION, Design, DesignError, Floats, Ints
 from analysis.sessions import WORKERS_PER_HOST, Scene, draw_sessions, happen, is_within, open_scene, retried
 from analysis.simulated_rows import Counters, probes_of, table_of
-from analysis.worlds import WORLDS, World, world
+from analysis.worlds import HIT, WORLDS, World, world
 from attempts.schema import SCHEMA_VERSION, Health
 
 # A million rows are about 400 MB while they are drawn, and one file of 40 MB.
@@ -47,7 +47,6 @@ def chunks(where: World, design: Design, *, run_id: str = "simulated") -> Iterat
         base_risk=base_risk,
         windows=where.windows,
         host_windows=where.host_windows,
-        site_factor=where.site_factor,
         rng=np.random.default_rng(of_scene),
     )
     counters = Counters.start(design)
@@ -75,12 +74,11 @@ def chunks(where: World, design: Design, *, run_id: str = "simulated") -> Iterat
 
 def _probe_risk(where: World, scene: Scene) -> Any:
     """What troubles the sessions' server or line troubles the probes: the control of the method's section 9."""
-    of_host = scene.base_risk * scene.host_factor
 
     def risk(at_s: Floats, host: Ints, probe: Ints) -> Floats:
-        lossy = of_host[host] if where.site_factor > 1 else np.zeros(len(at_s))
+        line = where.lossy_site * scene.design.effect * (scene.host_site[host] == 0)
         # A server that stalls or is down still has a listening kernel: tcp goes well.
-        return np.where(is_within(at_s, scene.windows) & (probe > 0), 0.8, lossy)
+        return np.where(is_within(at_s, scene.windows) & (probe > 0), HIT, line)
 
     return risk
 

@@ -259,8 +259,22 @@ def test_the_confounded_designs_are_confounded():
     assert blocks.groupby(blocks["scheduled_at"].dt.floor("10min"))["delay_s"].nunique().eq(1).all()
     arrived = frame_of("no_delay").query("kind == 'connect'").groupby("delay_s", observed=True)["rtt_s"].median()
     assert arrived.max() - arrived.min() < 0.01
+    by_site = rates(waits("tied_sites"), "site")
+    assert by_site["site-a"] - by_site["site-b"] == pytest.approx(0.02, abs=0.006)
+    probes = frame_of("tied_sites").query("kind == 'probe' and operation == 'tcp'")
+    lost = probes["outcome"].eq("timeout").groupby(probes["site"], observed=True).mean()
+    assert lost["site-a"] > 0.005
+    assert lost["site-b"] == 0.0
+    sluggish = waits("sluggish")
+    late = (sluggish["loop_lag_s"] > 0.1).groupby(sluggish["platform"], observed=True).mean()
+    assert late["Windows"] == pytest.approx(0.2, abs=0.02)
+    assert late["Linux"] == 0.0
     far = frame_of("far").query("kind == 'connect' and delay_s == 0").groupby("platform", observed=True)["rtt_s"]
     assert far.median()["Windows"] > 5 * far.median()["Linux"]
+    distance = waits("far")
+    alike = [distance.query("platform == 'Windows' and delay_s == 0"), distance.query("platform == 'Linux'")]
+    assert alike[0]["bad"].mean() > alike[1].query("delay_s == 0")["bad"].mean() + 0.008
+    assert alike[0]["bad"].mean() == pytest.approx(alike[1].query("delay_s == 0.3")["bad"].mean(), abs=0.008)
     order = waits("fixed_order").query("kind == 'connect'")
     assert rates(order, "platform")["Windows"] > rates(order, "platform")["Linux"] + 0.05
 
