@@ -87,7 +87,6 @@ class Generator:
         spool_folder: Where this process may write.
         target: Where connections go, by this process's own way (its relay).
         worker_key: Stable name of this worker within the plan (Locust's index).
-        workers: How many processes share an open plan's rate.
         on_attempt: For the screens.
     """
 
@@ -99,7 +98,6 @@ class Generator:
         spool_folder: Path,
         target: Target,
         worker_key: int = 0,
-        workers: int = 1,
         on_attempt: Callable[[Attempt], None],
     ) -> None:
         self.order = order
@@ -145,7 +143,7 @@ class Generator:
         self._open_starts = (
             OpenStarts(
                 settings.arrival,
-                settings.arrival_rate / workers,
+                settings.arrival_rate / order.workers,
                 seed=f"{settings.seed}/{worker_key}/arrivals",
                 tally=self.services.tally,
             )

@@ -64,7 +64,7 @@ def install() -> None:
             raise SystemExit(EXIT_USAGE) from None
         if web_ui is not None:
             reports = Path(soak.settings().reports_dir)
-            add_to_ui(web_ui.app, reports=reports, check=soak.check_form, status=lambda: soak.status)
+            add_to_ui(web_ui.app, reports=reports, check=soak.check_form, status=soak.status)
             web_ui.template_args["extended_csv_files"] = [{"href": "wsoak/", "title": "wsoak: runs, verdicts, reports"}]
         # Locust arms its --run-time timer next, on a loop whose clock has not moved during the checks.
         gevent.get_hub().loop.update_now()
@@ -88,7 +88,7 @@ def install() -> None:
     events.test_stop.add_listener(lambda environment, **_: soak_of(environment).stop())
     events.quitting.add_listener(lambda environment, **_: soak_of(environment).quitting())
     # The very last event: the verdict is what is left on the screen below Locust's tables.
-    events.quit.add_listener(lambda **_: print("".join(s.last_words for s in soaks.values()), end="", flush=True))
+    events.quit.add_listener(lambda **_: print("".join(s.last_words() for s in soaks.values()), end="", flush=True))
     events.user_error.add_listener(
         lambda user_instance, exception, **_: soak_of(user_instance.environment).user_error(exception)
     )

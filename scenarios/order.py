@@ -19,6 +19,7 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
         target: Where connections go.
         jwt_key_file: Where this machine finds the stand-in's key; None = as the options say.
         started_at: The start, microseconds since the epoch on the controller's clock.
+        workers: How many processes share an open plan's rate.
         storm_at: When everybody reconnects, on the same clock; None = never.
     """
 
@@ -26,6 +27,7 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     target: Target
     jwt_key_file: str | None
     started_at: int
+    workers: int = 1
     storm_at: int | None = None
 
     def as_text(self) -> str:
