@@ -55,11 +55,18 @@ def run_contestant(name: str, job: str, port: int, seconds: float, users: int) -
 
 
 def medians(
-    names: Sequence[str], job: str, measure: str, *, seconds: float, rounds: int, users: int
+    names: Sequence[str],
+    job: str,
+    measure: str,
+    *,
+    seconds: float,
+    rounds: int,
+    users: int,
+    server_options: Sequence[str] = (),
 ) -> dict[str, float]:
     """The median over the rounds of one measure, for each contestant."""
     seen: dict[str, list[float]] = {name: [] for name in names}
-    with server() as port:
+    with server(*server_options) as port:
         for number in range(rounds):
             for name in names:
                 value = run_contestant(name, job, port, seconds, users)[measure]

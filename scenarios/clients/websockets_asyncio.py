@@ -170,6 +170,9 @@ class ChildProcess:
             while data := pipe.read(_READ_BYTES):
                 for batch in self._inbox.batches(data):
                     self._take(batch)
+        except Exception as error:  # the recorder, or the pipe's contents: a loud end, but an end
+            self._services.problem(f"Rows of the asyncio client were lost: {type(error).__name__}: {error}")
+            self._process.kill()
         finally:
             self._died()
             pipe.close()
@@ -233,7 +236,12 @@ class ChildProcess:
                 f"(exit status {self._process.poll()}); it is started again."
             )
         for number, job in list(self._jobs.items()):
-            self._lose(number, job)
+            try:
+                self._lose(number, job)
+            except Exception as error:  # the recorder is closed: whoever waits for the job must not wait on
+                self._services.problem(f"Rows of the asyncio client were lost: {type(error).__name__}: {error}")
+                job.result.set(ConnectionResult(ready=False, ended_by="failure", outcome="failed", phase="dns"))
+        self._jobs.clear()
 
     def _lose(self, number: int, job: _Job) -> None:
         """Write what a connection was waiting for when its process died, as far as it was told."""
