@@ -11,8 +11,10 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-# A pass over the young for each 20,000 new objects (about 3 MB), of the middle-aged for each 50 of those.
-THRESHOLDS: Final = (20_000, 50, 100)
+# Container objects beyond the frozen ones before a pass over the young; passes of the young before one over
+# the middle-aged, and of these before one over all (some 10 ms for a few hundred sessions). Higher ones let
+# what is left of ended connections pile up: with (20,000, 50, 100) a worker grew by 1 MB a minute.
+THRESHOLDS: Final = (10_000, 5, 5)
 
 
 def settle_collector() -> None:

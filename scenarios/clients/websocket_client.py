@@ -44,6 +44,29 @@ class _Lines:
         return 0
 
 
+class _Feed:
+    """What came and is not parsed yet; the library's parser calls `take` instead of a socket's `recv`.
+
+    An object of its own: were it the wire, wire and parser would hold each other, and every connection
+    would leave a cycle for the collector.
+    """
+
+    __slots__ = ("data", "position")
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.position = 0
+
+    def take(self, size: int) -> bytes:
+        start = self.position
+        if start == len(self.data):
+            raise _NeedMore
+        self.position = start + size
+        part = self.data[start : self.position]
+        self.position = start + len(part)
+        return part
+
+
 class WebSocketClientWire:
     """The `Wire` of websocket-client."""
 
@@ -55,10 +78,9 @@ class WebSocketClientWire:
         }
         headers, self._key = _get_handshake_headers(request.path, target.url, target.host, target.port, options)
         self._request = "\r\n".join(headers).encode("latin-1")
-        self._data = b""
-        self._position = 0
+        self._feed = _Feed()
         # orjson refuses what is not UTF-8; the library's own check is pure Python.
-        self._frames = frame_buffer(self._take, skip_utf8_validation=True)
+        self._frames = frame_buffer(self._feed.take, skip_utf8_validation=True)
         self._message = continuous_frame(fire_cont_frame=False, skip_utf8_validation=True)
         self._automatic = b""
         self._has_closed = False
@@ -79,12 +101,13 @@ class WebSocketClientWire:
 
     def receive(self, data: bytes) -> list[tuple[int, bytes]]:
         """See `Wire.receive`."""
-        self._data = self._data[self._position :] + data
-        self._position = 0
-        size = len(self._data)
+        feed = self._feed
+        feed.data = feed.data[feed.position :] + data
+        feed.position = 0
+        size = len(feed.data)
         messages: list[tuple[int, bytes]] = []
         try:
-            while self._position < size:
+            while feed.position < size:
                 self._sort(self._frames.recv_frame(), messages)
         except _NeedMore:
             pass
@@ -120,16 +143,6 @@ class WebSocketClientWire:
         self._has_closed |= opcode == ABNF.OPCODE_CLOSE
         frame: bytes = ABNF.create_frame(payload, opcode).format()
         return frame
-
-    def _take(self, size: int) -> bytes:
-        """What the library's parser calls instead of a socket's `recv`."""
-        start = self._position
-        if start == len(self._data):
-            raise _NeedMore
-        self._position = start + size
-        part = self._data[start : self._position]
-        self._position = start + len(part)
-        return part
 
 
 def run(plan: ConnectionPlan, target: Target, services: Services) -> ConnectionResult:
