@@ -50,6 +50,9 @@ ANY_LAG_S: Final = 0.1
 # for clocks that differ (RFC 7519, section 4.1.4: "no more than a few minutes").
 CLOCK_LEEWAY_S: Final = 60.0
 
+# Thirty years: no wait is longer, and whole microseconds of it fit into an int64.
+LONGEST_S: Final = 1e9
+
 CAUSES_OF_THE_GENERATOR: Final = ("harness", "local_resource")
 CAUSES_OF_FORMAT: Final = ("malformed", "subprotocol")
 CAUSES_OF_THE_SERVER: Final = ("server_error", "server_closed", "refused")
@@ -80,7 +83,7 @@ _MICROSECONDS: Final = {"duckdb": _micros("epoch_us"), "pyspark": _micros("unix_
 
 
 def contract_columns(rows: ibis.Table) -> ibis.Table:
-    """The columns of the contract and no others, in its types; absent ones are null, and so is NaN.
+    """The columns of the contract and no others, in its types; absent ones are null, and so is what is not finite.
 
     Moments are there as whole microseconds since the epoch, too: `scheduled_us`, `started_us`.
     """
@@ -102,14 +105,16 @@ def contract_columns(rows: ibis.Table) -> ibis.Table:
             value = value.cast(wanted)
         if column.type == "double":
             # NaN lies above every threshold in SQL's order: a lag that was not measured would explain all.
-            value = value.isnan().ifelse(ibis.null(wanted), value)
+            value = (value.isnan() | value.isinf()).ifelse(ibis.null(wanted), value)
         chosen[column.name] = value
     return rows.select(**chosen)
 
 
 def is_usable(rows: ibis.Table) -> ibis.Value:
-    """Whether a row has all that is `ESSENTIAL`, a budget above 0, and an outcome of the contract."""
+    """Whether a row has all that is `ESSENTIAL`, durations that can be, and an outcome of the contract."""
     whole = rows.outcome.isin(sorted(OUTCOMES)) & (rows.budget_s > 0)
+    for name in ("budget_s", "duration_s", "delay_s"):
+        whole = whole & rows[name].between(0.0, LONGEST_S)
     for name in ESSENTIAL:
         whole = whole & rows[name].notnull()
     return whole.fill_null(False)
@@ -121,7 +126,7 @@ def _in_microseconds(name: str) -> str:
 
 def microseconds(duration_s: ibis.Value) -> ibis.Value:
     """Whole microseconds: a float is no key."""
-    return (duration_s * 1e6).round().cast("int64")
+    return (duration_s.clip(0.0, LONGEST_S) * 1e6).round().cast("int64")
 
 
 def explained(rows: ibis.Table) -> ibis.Table:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import ibis
 from ibis import _
 
-from analysis.explain import CAUSES_OF_THE_GENERATOR, NUMBER_OF, explained, is_usable, microseconds
+from analysis.explain import CAUSES_OF_THE_GENERATOR, LONGEST_S, NUMBER_OF, explained, is_usable, microseconds
 
 MINUTE_S: Final = 60
 SLOT_S: Final = 10
@@ -114,7 +114,9 @@ def placed(rows: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table
     """
     waits = rows.filter(_.is_wait).mutate(site=_.site.fill_null(""))
     joined = waits.join(places, list(WORKER_KEYS)).join(arms, list(ARM_KEYS))
-    return joined.mutate(name=joined.worker_number * CONNECTIONS_OF_A_WORKER + joined.connection)
+    return joined.mutate(
+        name=joined.worker_number * CONNECTIONS_OF_A_WORKER + joined.connection % CONNECTIONS_OF_A_WORKER
+    )
 
 
 def moments(placed: ibis.Table) -> ibis.Table:
@@ -237,9 +239,9 @@ def holds(rows: ibis.Table) -> ibis.Table:
         chunk_minute=held.minute,
         by_peer=by_peer,
         # The high bits of a linear congruential step (Knuth, TAOCP 2, 3.2.1): neighbours fall on either side.
-        parity=(held.connection * 1_103_515_245 + 12_345) // 65_536 % 2,
+        parity=(held.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % 2,
         duration_bin=(held.duration_s / HOLD_BIN_S).floor().cast("int64"),
-        idle_bin=(held.idle_s / HOLD_BIN_S).floor().cast("int64"),
+        idle_bin=(held.idle_s.clip(0.0, LONGEST_S) / HOLD_BIN_S).floor().cast("int64"),
     )
     keys = ("host", "platform", "chunk_minute", "by_peer", "parity", "duration_bin", "idle_bin")
     return keyed.group_by(*keys).agg(n=keyed.count())

@@ -301,6 +301,22 @@ def test_rows_that_say_nothing_are_left_out_and_counted():
     assert tables.notes == ("3 rows were left out: without run, place, time, arm, budget or outcome.",)
 
 
+def test_absurd_numbers_are_left_out_or_bounded_and_never_an_error():
+    absurd = [
+        a_row(seq=1, duration_s=1e300),
+        a_row(seq=2, duration_s=-1.0),
+        a_row(seq=3, budget_s=math.inf),
+        a_row(seq=4, delay_s=1e200),
+        a_row(seq=5, rtt_s=1e250, connection=2**62, loop_lag_s=math.inf, idle_s=1e100),
+        a_row(seq=6, kind="hold", operation="hold", connection=2**62, idle_s=1e100),
+    ]
+    tables = tables_of(a_row(rtt_s=0.05), *absurd, LATE | {"seq": 7})
+    assert tables.totals.loc[0, "attempts"] == 2
+    assert tables.notes[0].startswith("4 rows were left out")
+    assert tables.holds["n"].sum() == 1
+    assert tables.base_rtt.loc[0, "base_rtt_s"] == pytest.approx(-0.05)
+
+
 def test_moments_without_a_zone_are_utc():
     rows = arrow([a_row(), LATE])
     naive = rows.set_column(
