@@ -1,16 +1,43 @@
-"""Loaded into pytest on the Windows CPython: a test that needs what a worker must not need is skipped, and says so."""
+"""Loaded into pytest on the Windows CPython: a test that cannot run there is skipped, and says why."""
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Final
 
 import pytest
 
 # Not installed there: Wine's C runtime lacks functions that they call, and a worker imports none of them anyway.
-NOT_ON_A_WORKER = frozenset({"duckdb", "ibis", "numpy", "pandas", "pyarrow", "scipy", "statsmodels"})
+NOT_ON_A_WORKER: Final = frozenset({"duckdb", "ibis", "numpy", "pandas", "pyarrow", "scipy", "statsmodels"})
+
+# What a test's own source shows that Windows has not.
+NOT_ON_WINDOWS: Final = (
+    (re.compile(r"signal\.SIG(STOP|CONT|KILL|USR)"), "it sends a signal that only POSIX has"),
+    (re.compile(r"\bopenssl\b"), "it calls the openssl command"),
+)
+# What a test's parameters or name ask for that Wine cannot do though Windows can.
+NOT_UNDER_WINE: Final = (
+    (re.compile(r"^test_(one_event|a_fault)_is_.*\[.*\breset\b.*\]"), "Wine sends no RST, whatever SO_LINGER says"),
+    (re.compile(r"test_a_reports_folder_that_cannot_be_made"), "Wine calls a folder below a file one that exists"),
+)
+
+
+def reason_to_skip(name: str, sources: Sequence[str]) -> str | None:
+    """Why a test cannot run on Windows under Wine, or None.
+
+    Args:
+        name: The test's name with its parameters.
+        sources: The texts of the test function and of its module's fixtures that it uses.
+    """
+    for pattern, reason in NOT_ON_WINDOWS:
+        if any(pattern.search(source) for source in sources):
+            return reason
+    return next((reason for pattern, reason in NOT_UNDER_WINE if pattern.search(name)), None)
 
 
 class SkipWhereHeavy:
@@ -28,3 +55,18 @@ class SkipWhereHeavy:
 def pytest_configure() -> None:
     """Install the hook before any test module is imported."""
     sys.meta_path.insert(0, SkipWhereHeavy())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what cannot run here."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            reason = reason_to_skip(item.name, [inspect.getsource(item.function), *_fixture_sources(item)])
+            if reason is not None:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _fixture_sources(item: pytest.Function) -> list[str]:
+    """The sources of the fixtures of its own module that a test uses."""
+    named = [getattr(item.module, name, None) for name in item.fixturenames]
+    return [inspect.getsource(getattr(f, "_get_wrapped_function", lambda f=f: f)()) for f in named if f is not None]

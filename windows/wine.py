@@ -72,6 +72,9 @@ def environment(places: Places, extra: Mapping[str, str] | None = None) -> dict[
         "WINEDLLOVERRIDES": "mscoree,mshtml=",  # no offer to fetch .NET or a browser engine
         "PYTHONPYCACHEPREFIX": windows_path(places.base / "pycache"),
         "PYTHONUTF8": "1",
+        # libuv, gevent's default on Windows, lets the kernel write into a poll's memory until its completion comes.
+        # Wine 8 writes after that: seen as a damaged heap after some hundred sockets. libev polls with select.
+        "GEVENT_LOOP": "libev-cext",
         **(extra or {}),
     }
 
