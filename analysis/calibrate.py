@@ -27,7 +27,7 @@ from analysis.verdict import decide
 from analysis.worlds import WORLDS, Truth, world
 
 # Runs that are reduced in one scan: beyond this the memory grows and the time a run does not fall.
-BATCH: Final = 10
+BATCH: Final = 20
 # The claims whose power the project promises, and the worlds that show it.
 PROMISED: Final = {
     "latency": ("W1", 0.95),

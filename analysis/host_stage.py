@@ -10,9 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse, special
 from scipy.sparse.csgraph import connected_components
-from statsmodels.stats.meta_analysis import combine_effects
 
 from analysis.estimate import Estimate, Spread
 from analysis.groups import Floats, Ints, Numbers, first_of
@@ -136,12 +135,24 @@ def over_chunks(value: float, scores: Floats, informed: int, *, n: int = 0) -> E
     return Estimate(value=value, spreads=(Spread(se, informed - 1),), n=n)
 
 
-def hartung_knapp(effects: Floats, variances: Floats) -> tuple[float, float, float, float]:
-    """Mean of unequally well known effects: Paule-Mandel tau^2, Hartung-Knapp-Sidik-Jonkman interval.
+def weighted_mean(effects: Floats, variances: Floats, *, n: int = 0) -> Estimate | None:
+    """Mean of effects that are unequally well known; None with fewer than two.
 
-    Returns:
-        (mean, low, high, tau2), by statsmodels' `combine_effects`.
+    Paule-Mandel's variance between hosts and the Hartung-Knapp-Sidik-Jonkman error with t (hosts - 1), by
+    statsmodels' `combine_effects`: few attempts on a host must not count as much as many.
+
+    Args:
+        effects: (hosts,) one number a host.
+        variances: (hosts,) sampling variance of each, above 0.
+        n: Attempts behind the numbers.
     """
+    if len(effects) < 2:
+        return None
+    # Its import takes a second, which only unequal hosts should pay.
+    from statsmodels.stats.meta_analysis import combine_effects
+
     result = combine_effects(effects, variances, method_re="iterated", use_t=False)
     low, high = result.conf_int(use_t=True)[3]
-    return float(result.mean_effect_re), float(low), float(high), float(result.tau2)
+    df = len(effects) - 1
+    se = float(high - low) / 2 / float(special.stdtrit(df, 0.975))
+    return Estimate(value=float(result.mean_effect_re), spreads=(Spread(se, df),), n=n)

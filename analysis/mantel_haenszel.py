@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from statsmodels.stats.contingency_tables import StratifiedTable
 
 from analysis.estimate import Estimate, Spread
 from analysis.groups import Floats, Ints, Numbers, first_of, sums
+
+if TYPE_CHECKING:
+    from statsmodels.stats.contingency_tables import StratifiedTable
 
 
 class Arms(NamedTuple):
@@ -178,5 +180,8 @@ def pooled_odds_ratio(arms: Arms) -> OddsRatio | None:
 
 def stratified_table(arms: Arms) -> StratifiedTable:
     """The strata as statsmodels has them: rows exposed and not, columns failed and not."""
+    # Its import takes a second, which most verdicts need not pay.
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
     cells = np.array([[arms.x1, arms.n1 - arms.x1], [arms.x0, arms.n0 - arms.x0]])
     return StratifiedTable(cells.astype(float))

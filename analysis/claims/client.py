@@ -6,6 +6,7 @@ Each client against the others on the same host, in the same minutes; the hosts 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from analysis.ceiling import below_ceiling
 from analysis.comparison import Comparison, Condition, Rule, compare
 from analysis.estimate import Estimate, Spread, widest
 from analysis.groups import combined
-from analysis.host_stage import one_sample, over_chunks
+from analysis.host_stage import one_sample, over_chunks, weighted_mean
 from analysis.mantel_haenszel import Contrast, risk_difference
 from analysis.model import Check, Finding
 from analysis.view import View
@@ -25,6 +26,8 @@ RULE = Rule(
     confirmed="On the same host, at the same time and delay, one client fails more; {name}: {effect}.",
     ruled_out="On the same host, at the same time and delay, clients differ by less than the margin; {name}: {effect}.",
 )
+# Hosts whose variances differ by more than this are weighted by what they know.
+UNEVEN: Final = 10.0
 TWO = Rule(joined="any", directed=False, confirmed=RULE.confirmed, ruled_out=RULE.ruled_out)
 
 
@@ -87,11 +90,13 @@ def _over_hosts(view: View, c: int, own: dict[int, Contrast], clients: list[int]
     contrasts = list(own.values())
     values = np.array([contrast.estimate.value for contrast in contrasts])
     n = sum(contrast.n for contrast in contrasts)
-    hosts = one_sample(values, n=n)
+    variances = np.array([contrast.estimate.spreads[1].se ** 2 for contrast in contrasts])
+    uneven = variances.max() > UNEVEN * variances.min()
+    hosts = weighted_mean(values, variances, n=n) if uneven else one_sample(values, n=n)
     assert hosts is not None
     informed = min(contrast.informed for contrast in contrasts)
     chunks = over_chunks(hosts.value, np.mean([contrast.scores for contrast in contrasts], axis=0), informed)
-    floor = math.sqrt(sum(contrast.estimate.spreads[1].se ** 2 for contrast in contrasts)) / len(contrasts)
+    floor = math.sqrt(float(variances.sum())) / len(contrasts)
     attempts = Estimate(value=hosts.value, spreads=(Spread(floor, math.inf),))
     others = [view.clients[other] for other in clients if other != c]
     rest = others[0] if len(others) == 1 else "the others"

@@ -7,10 +7,10 @@ from scipy import stats
 from analysis.host_stage import (
     between_groups,
     group_contrast,
-    hartung_knapp,
     host_effects,
     one_sample,
     over_chunks,
+    weighted_mean,
 )
 
 # Student (1908), "The probable error of a mean": extra hours of sleep with two drugs, ten patients.
@@ -41,10 +41,13 @@ def test_nine_measurements_of_a_mass():
     # statsmodels' meta-analysis notebook, after Rukhin et al.
     effects = np.array([61.00, 61.40, 62.21, 62.30, 62.34, 62.60, 62.70, 62.84, 65.90])
     errors = np.array([0.2025, 1.2100, 0.0900, 0.2025, 0.3844, 0.5625, 0.0676, 0.0225, 1.8225])
-    mean, low, high, tau2 = hartung_knapp(effects, errors)
-    assert tau2 == pytest.approx(0.705394, abs=5e-6)
-    assert mean == pytest.approx(62.407620, abs=5e-6)
-    assert (low, high) == pytest.approx((61.628120, 63.187119), abs=5e-6)
+    estimate = weighted_mean(effects, errors)
+    assert estimate.value == pytest.approx(62.407620, abs=5e-6)
+    assert estimate.interval() == pytest.approx((61.628120, 63.187119), abs=5e-6)
+    assert weighted_mean(effects[:1], errors[:1]) is None
+    # Known as well as each other they are a plain sample.
+    plain, even = one_sample(effects), weighted_mean(effects, np.full(9, 0.01))
+    assert even.interval() == pytest.approx(plain.interval(), rel=1e-6)
 
 
 def test_one_host_a_side_has_no_degrees_of_freedom():
