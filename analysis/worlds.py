@@ -15,16 +15,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from analysis.design import EXCHANGES, Bools, Design, DesignError, Floats
+from analysis import strikes
+from analysis.design import Design, DesignError, Floats
 from analysis.model import CLAIMS
-from analysis.sessions import Risk, Sessions, connects_in_window, is_within, random_windows
-
-# A stall hits nearly everybody who waits, not all.
-HIT: Final = 0.8
-QUOTA: Final = 20
-# What strikes connects only must strike so many times harder to make `effect` of all attempts.
-PER_CONNECT: Final = 1 + EXCHANGES
-EXPIRED_FOR_S: Final = 60.0
+from analysis.sessions import Sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +36,6 @@ class Truth:
     confirm: frozenset[str]
     must_not_confirm: frozenset[str]
     must_not_rule_out: frozenset[str]
-
-
-def _nothing(sessions: Sessions) -> None:
-    """Nothing goes wrong but what goes wrong anywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +57,7 @@ class World:
 
     name: str
     title: str
-    strike: Callable[[Sessions], None] = _nothing
+    strike: Callable[[Sessions], None] = strikes.nothing
     effects: Callable[[Design], dict[str, float]] = lambda design: {}
     aims: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
@@ -104,212 +94,6 @@ class World:
         )
 
 
-def _at_highest_delay(sessions: Sessions) -> Risk:
-    is_highest: Bools = sessions.delay_s == max(sessions.design.delays_s)
-    return is_highest * sessions.design.effect
-
-
-def _latency(sessions: Sessions) -> None:
-    """The budget is tight: the more of it the way takes, the more often it runs out."""
-    delays = np.asarray(sessions.design.delays_s)
-    sessions.strike(sessions.design.effect * sessions.delay_s / max(delays.max(), 1e-9), "silent")
-
-
-def _interaction(sessions: Sessions) -> None:
-    """Reads get stuck on the suspect platform, when the way is long."""
-    sessions.strike(_at_highest_delay(sessions) * sessions.is_suspect, "silent")
-
-
-def _platform(sessions: Sessions) -> None:
-    """Reads get stuck on the suspect platform, however short the way is."""
-    sessions.strike(sessions.design.effect * sessions.is_suspect, "silent")
-
-
-def _client(sessions: Sessions) -> None:
-    """One client library loses replies on every platform."""
-    sessions.strike(sessions.design.effect * (sessions.client == 1), "silent")
-
-
-def _blocked_loop(sessions: Sessions) -> None:
-    """Some hosts' loops stand still now and then; who waits there meanwhile times out."""
-    rng = sessions.rng
-    for host, windows in enumerate(sessions.scene.host_windows):
-        if len(windows) == 0:
-            continue
-        here = sessions.host == host
-        connects = here & is_within(sessions.at_s, windows)
-        exchanges = here[:, None] & is_within(sessions.exchange_at_s, windows)
-        # Late by 0.55 to 0.95 of the budget: enough to explain a timeout, and not the lag of the pause.
-        sessions.connect_lag_s[connects] = 10.0 * rng.uniform(0.55, 0.95, int(connects.sum()))
-        sessions.exchange_lag_s[exchanges] = 5.0 * rng.uniform(0.55, 0.95, int(exchanges.sum()))
-        sessions.strike_connects(HIT * connects, "silent")
-        sessions.strike_exchanges(HIT * exchanges, "silent")
-
-
-def _stalls(sessions: Sessions) -> None:
-    """The server's loop is blocked: everybody waits in vain at the same time."""
-    windows = sessions.scene.windows
-    sessions.strike_connects(HIT * is_within(sessions.at_s, windows), "silent")
-    sessions.strike_exchanges(HIT * is_within(sessions.exchange_at_s, windows), "silent")
-
-
-def _cold_start(sessions: Sessions) -> None:
-    """After each start the gate is shut: 503, a late 1011, or a welcome that does not come in time."""
-    cold = is_within(sessions.at_s, sessions.scene.windows)
-    sessions.started_up = sessions.started_up & ~cold
-    for fault, share in (("unavailable", 0.5), ("server_error", 0.5), ("silent", 0.5)):
-        sessions.strike_connects(share * cold, fault)
-
-
-def _quota(sessions: Sessions) -> None:
-    """The server counts a user's connects of five minutes, and refuses beyond its limit."""
-    sessions.strike_connects((connects_in_window(sessions) > QUOTA) * 1.0, "server_error")
-
-
-def _recycled(sessions: Sessions) -> None:
-    """The worker restarts: open sessions are closed, new ones refused or reset."""
-    windows = sessions.scene.windows
-    down = is_within(sessions.at_s, windows)
-    for fault, share in (("refused", 0.4), ("reset", 0.3), ("silent", 0.5)):
-        sessions.strike_connects(share * down, fault)
-    sessions.strike_exchanges(HIT * is_within(sessions.exchange_at_s, windows), "server_closed")
-
-
-def _bad_instance(sessions: Sessions) -> None:
-    """One of the instances does not answer."""
-    sessions.strike(sessions.design.effect * sessions.design.instances * (sessions.instance == 0), "silent")
-
-
-def _auth_dependency(sessions: Sessions) -> None:
-    """The service that checks tokens is slow after a pause: good tokens are refused, in bursts."""
-    sessions.strike_connects(HIT * is_within(sessions.at_s, sessions.scene.windows), "auth_rejected")
-
-
-def _expired(sessions: Sessions) -> None:
-    """Some users do not renew their tokens: from its end on a token is refused."""
-    late = sessions.rng.random(sessions.at_s.shape) < sessions.design.effect
-    sessions.token_age_s[late] = sessions.design.token_ttl_s + EXPIRED_FOR_S
-    sessions.strike_connects(late * 1.0, "auth_rejected")
-
-
-def _preface(sessions: Sessions) -> None:
-    """Frames before the welcome: one client takes the first frame for it, and waits on."""
-    led = sessions.rng.random(sessions.at_s.shape) < 5 * sessions.design.effect
-    sessions.preface[led] = 1
-    sessions.strike_connects(0.98 * (led & (sessions.client == 0)), "silent")
-
-
-def _subprotocol(sessions: Sessions) -> None:
-    """The server names a subprotocol that one client did not offer."""
-    named = sessions.rng.random(sessions.at_s.shape) < 3 * sessions.design.effect
-    sessions.strike_connects((named & (sessions.client == 1)) * 1.0, "subprotocol")
-
-
-def _unrouted(sessions: Sessions) -> None:
-    """One type of message is never answered; all others are."""
-    sessions.strike_exchanges((sessions.operation == 2) * 1.0, "silent")
-
-
-def _age_limit(sessions: Sessions) -> None:
-    """Whatever happens on it, a session is cut at ten minutes."""
-    sessions.end_holds(600.0 + sessions.rng.uniform(0.0, 0.3, sessions.at_s.shape))
-
-
-def _endless(sessions: Sessions) -> None:
-    """A step of the test itself never ends; the sockets are well."""
-    sessions.strike_exchanges(sessions.design.effect, "harness")
-
-
-def _zombie(sessions: Sessions) -> None:
-    """A session goes silent for ever and stays open; the next one is well."""
-    exchanges = sessions.exchange_fault.shape[1]
-    dead = sessions.rng.random(sessions.at_s.shape) < 2 * sessions.design.effect
-    since = sessions.rng.integers(0, exchanges, sessions.at_s.shape)
-    silent = dead[:, None] & (np.arange(exchanges) >= since[:, None])
-    sessions.strike_exchanges(silent * 1.0, "silent")
-
-
-def _patient(sessions: Sessions) -> None:
-    """Welcomes come late now and then: half of them within twice the budget, all after a second try's pause."""
-    names = np.asarray(sessions.design.mitigations)[sessions.mitigation]
-    # Three times as often as in other worlds, since it strikes connects only.
-    risk = 3 * sessions.design.effect * np.where(names == "longer_budget", 0.5, 1.0)
-    sessions.strike_connects(risk * (0.1 if sessions.retry else 1.0), "silent")
-
-
-def _tied_instance(sessions: Sessions) -> None:
-    """A load balancer that pins: each platform has instances of its own, one of them bad."""
-    own = sessions.instance - sessions.instance % 2 + ~sessions.is_suspect
-    sessions.instance = np.minimum(own, sessions.design.instances - 1)
-    sessions.strike(sessions.design.effect * 2 * (sessions.instance == 0), "silent")
-
-
-def _first_half(sessions: Sessions) -> None:
-    """The server is worse in the first half of the run, for everybody who is there."""
-    half = sessions.design.duration_s / 2
-    sessions.strike_connects(sessions.design.effect * (sessions.at_s < half), "silent")
-    sessions.strike_exchanges(sessions.design.effect * (sessions.exchange_at_s < half), "silent")
-
-
-def _distance(sessions: Sessions) -> None:
-    """The budget is tight, and the way of hosts far away is long without any delay of the tester's."""
-    way_s = sessions.scene.host_rtt_s[sessions.host] + sessions.delay_s
-    sessions.strike(sessions.design.effect * way_s / max(sessions.design.delays_s), "silent")
-
-
-def _lossy_line(sessions: Sessions) -> None:
-    """Whoever leaves through the first site loses replies."""
-    sessions.strike(sessions.design.effect * (sessions.scene.host_site[sessions.host] == 0), "silent")
-
-
-def _sluggish(sessions: Sessions) -> None:
-    """The suspect's machines are busy: loops are late by a little all the time, and replies get lost."""
-    for lag_s in (sessions.connect_lag_s, sessions.exchange_lag_s):
-        busy = sessions.rng.random(lag_s.shape) < 0.2
-        here = sessions.is_suspect if lag_s.ndim == 1 else sessions.is_suspect[:, None]
-        lag_s[busy & here] = 0.3
-    sessions.strike(sessions.design.effect * sessions.is_suspect, "silent")
-
-
-def _bad_host(sessions: Sessions) -> None:
-    """One machine is worse than others of its platform."""
-    sessions.strike(sessions.design.effect * (sessions.host == 0), "silent")
-
-
-def _drift(sessions: Sessions) -> None:
-    """The server gets worse from block to block and better again, whatever the delay."""
-    sessions.strike_connects(sessions.design.effect * ((sessions.at_s // 600) % 3 == 2), "silent")
-    sessions.strike_exchanges(sessions.design.effect * ((sessions.exchange_at_s // 600) % 3 == 2), "silent")
-
-
-def _bursts(length_s: float, *, of: int = 1) -> Callable[[Design, np.random.Generator], Floats]:
-    """Bad moments of one length whose hits make `effect` of all attempts, where one `of` so many is hit."""
-
-    def draw(design: Design, rng: np.random.Generator) -> Floats:
-        share = min(0.5, of * design.effect / HIT)
-        return random_windows(rng, duration_s=design.duration_s, share=share, length_s=length_s)
-
-    return draw
-
-
-def _pauses(design: Design, host: int, rng: np.random.Generator) -> Floats | None:
-    """Twenty seconds of a standing loop, again and again, on every second host of each platform."""
-    if host // len(design.platforms) % 2:
-        return None
-    return random_windows(rng, duration_s=design.duration_s, share=2 * design.effect / HIT, length_s=20.0)
-
-
-def _subjects_at_quota(design: Design) -> int:
-    """So many users that connects beyond the quota are `effect` of all attempts (counts are Poisson's)."""
-    from scipy.optimize import brentq
-    from scipy.stats import poisson
-
-    # A connect is the twenty-first where twenty others came before it.
-    risk = min(0.5, max(1e-6, PER_CONNECT * design.effect))
-    rate = brentq(lambda mean: poisson.sf(QUOTA - 1, mean) - risk, 0.1, 3.0 * QUOTA)
-    return max(1, round(design.connections / design.duration_s * 300.0 / rate))
-
-
 def _everywhere(*claims: str) -> Callable[[Design], dict[str, float]]:
     """The effect is that of `intermittent` and of each claim named."""
     return lambda design: {claim: design.effect for claim in ("intermittent", *claims)}
@@ -328,14 +112,14 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="W1",
             title="latency through a tight budget, alike on every platform",
-            strike=_latency,
+            strike=strikes.latency,
             effects=_everywhere("latency"),
             aims=("intermittent", "latency"),
         ),
         World(
             name="W2",
             title="latency raises the risk on one platform only",
-            strike=_interaction,
+            strike=strikes.interaction,
             effects=lambda design: {
                 "intermittent": design.effect,
                 "platform_x_latency": design.effect,
@@ -346,62 +130,62 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="W2b",
             title="one platform is worse at every latency",
-            strike=_platform,
+            strike=strikes.platform,
             effects=_everywhere("platform"),
             aims=("intermittent", "platform"),
         ),
         World(
             name="client",
             title="one client library is worse on every platform",
-            strike=_client,
+            strike=strikes.client,
             effects=_everywhere("client"),
             aims=("intermittent", "client"),
         ),
         World(
             name="W3",
             title="loops of some load generators stand still",
-            strike=_blocked_loop,
+            strike=strikes.blocked_loop,
             effects=lambda design: {"client_loop": 2 * design.effect},
-            host_windows=_pauses,
+            host_windows=strikes.pauses,
             aims=("client_loop",),
             open=("intermittent",),
         ),
         World(
             name="W4",
             title="the server's loop stalls for ten seconds",
-            strike=_stalls,
+            strike=strikes.stalls,
             effects=_everywhere("server"),
-            windows=_bursts(10.0),
+            windows=strikes.bursts(10.0),
             aims=("intermittent", "server"),
         ),
         World(
             name="W5",
             title="cold starts: the gate is shut for half a minute",
-            strike=_cold_start,
+            strike=strikes.cold_start,
             effects=_everywhere("server"),
-            windows=_bursts(30.0, of=PER_CONNECT),
+            windows=strikes.bursts(30.0, of=strikes.PER_CONNECT),
             aims=("server",),
         ),
         World(
             name="W6",
             title="a quota of twenty connects in five minutes for each user",
-            strike=_quota,
-            subjects=_subjects_at_quota,
+            strike=strikes.quota,
+            subjects=strikes.subjects_at_quota,
             effects=_everywhere("server"),
             aims=("server",),
         ),
         World(
             name="W7",
             title="the server is recycled: five seconds of refusals, resets and closed sessions",
-            strike=_recycled,
+            strike=strikes.recycled,
             effects=_everywhere("server"),
-            windows=_bursts(5.0),
+            windows=strikes.bursts(5.0),
             aims=("intermittent", "server"),
         ),
         World(
             name="W8",
             title="one of the server's instances does not answer",
-            strike=_bad_instance,
+            strike=strikes.bad_instance,
             effects=lambda design: {
                 "intermittent": design.effect,
                 "server": design.effect * design.instances,
@@ -411,15 +195,15 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="W9",
             title="the service that checks tokens is slow, in bursts: good tokens are refused",
-            strike=_auth_dependency,
+            strike=strikes.auth_dependency,
             effects=_everywhere("auth", "server"),
-            windows=_bursts(20.0),
+            windows=strikes.bursts(20.0),
             aims=("auth", "server"),
         ),
         World(
             name="W10",
             title="tokens that were not renewed are refused",
-            strike=_expired,
+            strike=strikes.expired,
             effects=lambda design: {"auth": design.effect},
             aims=("auth",),
             open=("intermittent",),
@@ -427,7 +211,7 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="W11",
             title="one client stumbles over frames before the welcome",
-            strike=_preface,
+            strike=strikes.preface,
             effects=lambda design: {"format": design.effect},
             aims=("format",),
             open=("intermittent", "client"),
@@ -435,14 +219,14 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="W11b",
             title="the server names a subprotocol that one client did not offer",
-            strike=_subprotocol,
+            strike=strikes.subprotocol,
             effects=_everywhere("format"),
             aims=("format",),
         ),
         World(
             name="W12",
             title="one type of message is never answered",
-            strike=_unrouted,
+            strike=strikes.unrouted,
             effects=lambda design: {"format": 1.0},
             aims=("format",),
             open=("intermittent", "server"),
@@ -450,7 +234,7 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="W13",
             title="every session is cut at an age of ten minutes",
-            strike=_age_limit,
+            strike=strikes.age_limit,
             effects=lambda design: {"server": 1.0},
             defaults=MappingProxyType({"hold_s": (60.0, 900.0), "minutes": 120}),
             aims=("server",),
@@ -458,21 +242,21 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="W14",
             title="a step of the test itself never ends, and the sockets are well",
-            strike=_endless,
+            strike=strikes.endless,
             open=("intermittent",),
         ),
         World(
             name="W15",
             title="sessions go silent for ever and stay open",
-            strike=_zombie,
+            strike=strikes.zombie,
             effects=_everywhere("server"),
             aims=("intermittent",),
         ),
         World(
             name="mitigation",
             title="welcomes come late: a second try or a longer budget helps",
-            strike=_patient,
-            effects=lambda design: {"intermittent": 3 * design.effect / PER_CONNECT},
+            strike=strikes.patient,
+            effects=lambda design: {"intermittent": 3 * design.effect / strikes.PER_CONNECT},
             defaults=MappingProxyType({"mitigations": ("none", "retry", "longer_budget")}),
             aims=("intermittent",),
             open=("server",),
@@ -480,7 +264,7 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="one_host",
             title="one host a platform, and the suspect's is a bad machine",
-            strike=_bad_host,
+            strike=strikes.bad_host,
             effects=_everywhere(),
             defaults=MappingProxyType({"hosts": 1}),
             undecided=("platform",),
@@ -489,7 +273,7 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="tied_sites",
             title="the suspect's hosts all leave through one lossy line",
-            strike=_lossy_line,
+            strike=strikes.lossy_line,
             effects=_everywhere(),
             defaults=MappingProxyType({"sites": "tied"}),
             lossy_site=True,
@@ -499,22 +283,22 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="tied_instances",
             title="each platform is pinned to instances of its own, one of them bad",
-            strike=_tied_instance,
+            strike=strikes.tied_instance,
             effects=lambda design: {"intermittent": design.effect, "server": 2 * design.effect},
             undecided=("platform",),
         ),
         World(
             name="fixed_order",
             title="the suspect inherits the users, and their quotas, of the other platform",
-            strike=_quota,
-            subjects=_subjects_at_quota,
+            strike=strikes.quota,
+            subjects=strikes.subjects_at_quota,
             effects=_everywhere("server"),
             defaults=MappingProxyType({"order": "fixed"}),
         ),
         World(
             name="apart",
             title="one platform after the other, and the server was worse in the first half",
-            strike=_first_half,
+            strike=strikes.first_half,
             effects=_everywhere("server"),
             defaults=MappingProxyType({"periods": "apart"}),
             undecided=("platform",),
@@ -523,7 +307,7 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="blocks",
             title="delays switched every ten minutes, and the server drifts",
-            strike=_drift,
+            strike=strikes.drift,
             effects=_everywhere("server"),
             defaults=MappingProxyType({"arms": "blocks"}),
             undecided=("latency",),
@@ -541,7 +325,7 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="far",
             title="the suspect's hosts are far away, and distance costs budget on every platform",
-            strike=_distance,
+            strike=strikes.distance,
             effects=_everywhere("latency"),
             defaults=MappingProxyType({"far_s": 0.25}),
             aims=("intermittent",),
@@ -549,7 +333,7 @@ WORLDS: Final[dict[str, World]] = {
         World(
             name="sluggish",
             title="the suspect's machines are busy, their loops late by a little all the time",
-            strike=_sluggish,
+            strike=strikes.sluggish,
             effects=_everywhere(),
             undecided=("platform",),
             open=("server",),
