@@ -15,6 +15,7 @@ import base64
 import importlib
 from collections.abc import Callable
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 import orjson
@@ -316,8 +317,9 @@ class Echo:
 PROTOCOLS: Final[dict[str, Callable[[], TargetProtocol]]] = {"staging": Staging, "echo": Echo}
 
 
+@lru_cache(maxsize=8)
 def load_protocol(name: str) -> TargetProtocol:
-    """The protocol object for `staging`, `echo` or `package.module:Class`.
+    """The one protocol object for `staging`, `echo` or `package.module:Class`.
 
     Raises:
         ConfigError: If there is none of that name, or it lacks a part.

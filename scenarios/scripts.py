@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -24,8 +25,9 @@ from scenarios.steps import PROTOCOL_PING, Exchange, Hold, Result, Script, Step,
 WARMUP_FACTOR: Final = 3.0
 # How much longer every wait is in the arm `longer_budget`.
 LONGER_FACTOR: Final = 3.0
-# Requests that are drawn at once: enough for any weights that matter.
+# Requests that are drawn at once, enough for any weights that matter; and how many such draws there are.
 DECK: Final = 64
+DECKS: Final = 256
 MITIGATIONS: Final = ("none", "retry", "warmup", "verify_state", "longer_budget")
 
 
@@ -92,13 +94,20 @@ class Context(NamedTuple):
     identified: str | None
 
 
+@lru_cache(maxsize=1024)
+def _deck(operations: tuple[tuple[str, float], ...], size: int, seed: int) -> tuple[Exchange, ...]:
+    steps = [Exchange(name, size=size) for name, _ in operations]
+    return tuple(random.Random(seed).choices(steps, [weight for _, weight in operations], k=DECK))
+
+
 def _drawn(operations: dict[str, float], c: Context) -> Iterator[Exchange]:
-    """Requests at random by weight: a drawn deck, again and again.
+    """Requests at random by weight: one of `DECKS` drawn decks, again and again.
 
     A generator of random numbers would be kept for the life of a session, at 2.5 KB each.
     """
-    steps = [Exchange(name, size=c.settings.size) for name in operations]
-    return itertools.cycle(random.Random(c.seed).choices(steps, list(operations.values()), k=DECK))
+    if len(operations) == 1:
+        return itertools.repeat(Exchange(next(iter(operations)), size=c.settings.size))
+    return itertools.cycle(_deck(tuple(operations.items()), c.settings.size, c.seed % DECKS))
 
 
 def _first_start(c: Context) -> float:

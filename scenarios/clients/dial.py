@@ -135,6 +135,8 @@ def refused_by_status(status: int, reason: str) -> End:
 def header_values(head: bytes, name: str) -> list[str]:
     """All values of a header in a response's head, as they stand there."""
     wanted = name.lower()
+    if wanted.encode("ascii") not in head.lower():
+        return []
     pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
     return [value.strip() for key, _, value in pairs if key.lower() == wanted]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame, Opcode
@@ -17,16 +21,19 @@ from scenarios.clients.wire import BROKEN, CLOSE, CONTINUATION, PING
 from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 
+_uri: Final = lru_cache(maxsize=8)(parse_uri)
+
 
 class WebsocketsWire:
     """The `Wire` of websockets."""
 
     def __init__(self, target: Target, request: UpgradeRequest) -> None:
-        scheme, _, rest = target.url.partition("://")
-        authority = rest.partition("/")[0]
+        uri = _uri(target.url)
+        if request.path != target.path:  # a token in the query
+            uri = replace(uri, query=request.path.partition("?")[2])
         offered = [Subprotocol(name) for name in request.subprotocols]
         self._protocol = ClientProtocol(
-            parse_uri(f"{scheme}://{authority}{request.path}"),
+            uri,
             subprotocols=offered or None,
             max_size=None,  # websocket-client has no limit either
         )
