@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.scripted_server import PONG, WELCOME, Peer, frame
-from scenarios.plan import Budgets
+from scenarios.plan import Budgets, Setting
 
 # Short waits: a silent server costs the test no more than this.
 SHORT = Budgets(connect_s=0.4, exchange_s=0.3, sequence_s=0.6, close_s=0.3)
 LONG = Budgets(connect_s=20.0, exchange_s=20.0, sequence_s=20.0, close_s=20.0)
 
-CHURN = {"operations": {"ping": 1.0}, "churn_exchanges": 1}
+CHURN: dict[str, Setting] = {"operations": {"ping": 1.0}, "churn_exchanges": 1}
 
 
 class Row(NamedTuple):
@@ -47,7 +47,7 @@ class Event(NamedTuple):
     """
 
     name: str
-    script: Callable[[Peer], None]
+    script: Callable[[Peer], object]
     rows: tuple[Row, ...]
     budgets: Budgets = LONG
     by_subprotocol: bool = False

@@ -150,7 +150,7 @@ class ScriptedServer:
         errors: What scripts raised, other than that their client had gone.
     """
 
-    def __init__(self, script: Callable[[Peer], None], *, host: str = "127.0.0.1") -> None:
+    def __init__(self, script: Callable[[Peer], object], *, host: str = "127.0.0.1") -> None:
         self._script = script
         self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port: int = self._listener.getsockname()[1]
