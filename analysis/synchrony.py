@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from analysis.groups import Bools, Floats, Ints, Numbers, combined, sums
 
@@ -132,11 +132,19 @@ def bad_slots(n: Floats, x: Floats) -> Bools:
     rate = ordinary_rate(n, x)
     for _ in range(ROUNDS):
         mean = np.maximum(rate * n, 1e-12)
-        limit = stats.nbinom.ppf(ORDINARY_QUANTILE, ORDINARY_SHAPE, ORDINARY_SHAPE / (ORDINARY_SHAPE + mean))
+        limit = ordinary_limit(mean)
         bad = np.asarray(x >= np.maximum(limit, LEAST_FAILURES), dtype=np.bool_)
         # The best nine tenths understate the ordinary rate; all slots below the limit do not.
         rate = max(rate, float(x[~bad].sum()) / max(1.0, float(n[~bad].sum())))
     return bad
+
+
+def ordinary_limit(mean: Floats) -> Floats:
+    """The quantile of the negative binomial of each mean: what an ordinary slot hardly ever exceeds."""
+    chance = ORDINARY_SHAPE / (ORDINARY_SHAPE + mean)
+    limit = np.ceil(special.nbdtrik(ORDINARY_QUANTILE, ORDINARY_SHAPE, chance))
+    below = np.maximum(limit - 1, 0)
+    return np.where(special.betainc(ORDINARY_SHAPE, below + 1, chance) >= ORDINARY_QUANTILE, below, limit)
 
 
 def ordinary_rate(n: Floats, x: Floats) -> float:
@@ -188,7 +196,9 @@ def _meeting_p(own: Bools, others: Bools) -> float:
         # An episode of this length, put anywhere, meets a bad slot with this chance.
         window = np.convolve(np.concatenate([others, others[: stop - start - 1]]), np.ones(stop - start), "valid")
         chance += float(np.count_nonzero(window)) / slots
-    return float(stats.binom.sf(met - 1, len(episodes), min(1.0, chance / len(episodes))))
+    if met == 0:
+        return 1.0
+    return float(special.bdtrc(met - 1, len(episodes), min(1.0, chance / len(episodes))))
 
 
 def _coincidence(p_shift: Floats, p_meet: Floats, slots: int) -> float:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy import stats
 
-from analysis.synchrony import bad_slots, synchrony
+from analysis.synchrony import ORDINARY_QUANTILE, ORDINARY_SHAPE, bad_slots, ordinary_limit, synchrony
 
 
 def rows(rng, *, groups=2, slots=360, n=140, rate=0.005, bursts=(), alone=()):
@@ -75,3 +76,9 @@ def test_ordinary_slots_are_rarely_bad():
     rng = np.random.default_rng(10)
     n = np.full(5000, 200.0)
     assert bad_slots(n, rng.binomial(200, 0.02, 5000).astype(float)).mean() < 0.005
+
+
+def test_the_limit_of_ordinary_slots_is_the_negative_binomials_quantile():
+    mean = np.concatenate([[1e-12], np.geomspace(1e-3, 500, 400)])
+    chance = ORDINARY_SHAPE / (ORDINARY_SHAPE + mean)
+    assert np.array_equal(ordinary_limit(mean), stats.nbinom.ppf(ORDINARY_QUANTILE, ORDINARY_SHAPE, chance))
