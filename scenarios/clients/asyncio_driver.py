@@ -1,8 +1,8 @@
 """Runs a session on asyncio with websockets' own client, as the failing tests used it.
 
-One task a connection. Messages are received with `recv` and sent with `send`, through the library's
-queue; control frames, the end of TLS and the end of the connection are seen where the library hands them
-over. Imports neither gevent nor Locust: it runs in a process of its own.
+One task a connection. Messages are received with `recv`, through the library's queue; control frames,
+the end of TLS and the end of the connection are seen where the library hands them over. Imports neither
+gevent nor Locust: it runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 from time import perf_counter
 from typing import Final
 
+from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode, Opcode
 from websockets.protocol import OPEN
@@ -71,6 +72,7 @@ class AsyncioConnection:
         services.stop.subscribe(self, wake)
         try:
             ws = await self._dialler.dial()
+            self._storms = services.storm.count  # an earlier storm was not this session's
             services.storm.subscribe(self, wake)
             await self._talk(ws)
             await self._linger(ws)
@@ -131,7 +133,7 @@ class AsyncioConnection:
                 if library.close_rcvd is not None or library.parser_exc is not None:
                     self.heard()
                 if session.outbox:
-                    await self._send(ws)
+                    self._send(ws)
                 self._record()
                 if session.state is State.CLOSED:
                     return
@@ -142,6 +144,8 @@ class AsyncioConnection:
                 else:
                     self._message(ws, payload, perf_counter())
         except ConnectionClosed:
+            ws.kinds.clear()
+            self.heard()
             end = dial.end_of_os_error(ws.lost) if isinstance(ws.lost, OSError) else dial.LOST
             session.failed(end, perf_counter())
         except OSError as error:
@@ -173,17 +177,23 @@ class AsyncioConnection:
         else:
             session.tick(now)
 
-    async def _send(self, ws: SeenConnection) -> None:
-        outbox = self._session.outbox
-        for opcode, payload in outbox:  # it may grow while this waits, and that is sent, too
+    def _send(self, ws: SeenConnection) -> None:
+        """Hand everything to the transport.
+
+        `broadcast` is the library's `send` without its wait for a slow peer, which would outlast the
+        session's deadline.
+        """
+        for opcode, payload in self._session.outbox:
             if opcode == CLOSE:
                 if self._closing is None:
                     self._closing = asyncio.create_task(ws.close(int.from_bytes(payload, "big")))
             elif opcode == PING:
-                await ws.ping(payload)
+                if ws.protocol.state is OPEN:
+                    ws.protocol.send_ping(payload)
+                    ws.send_data()
             else:
-                await ws.send(payload, text=True)
-        outbox.clear()
+                broadcast((ws,), payload, text=True)
+        self._session.outbox.clear()
 
     def _record(self) -> None:
         finished = self._session.finished

@@ -246,6 +246,7 @@ class GeventConnection:
 
     def _talk(self) -> None:
         session, stream = self._session, self._stream
+        self._storms = self._services.storm.count  # an earlier storm was not this session's
         try:
             while True:
                 self._send()

@@ -43,11 +43,11 @@ class Stream:
         self._either: Any = None
         self._unsent = b""
         self._tls: Tls | None = None
-        self._ended = False
 
     def connect(self, family: int, address: Any) -> bool:
         """Begin to connect; True = it is connected already, else ask `is_connected`."""
         self.close()
+        self._unsent = b""
         sock = self._socket = _Socket(family, sockets.SOCK_STREAM)
         sock.setblocking(False)
         sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)

@@ -88,15 +88,15 @@ class WebsocketsWire:
         return b"".join(self._protocol.data_to_send())
 
     def send(self, opcode: int, payload: bytes) -> bytes:
-        """See `Wire.send`."""
+        """See `Wire.send`; nothing is sent behind a close."""
         protocol = self._protocol
-        if opcode == CLOSE:
-            if protocol.state is OPEN:
+        if protocol.state is OPEN:
+            if opcode == CLOSE:
                 protocol.send_close(int.from_bytes(payload, "big"))
-        elif opcode == PING:
-            protocol.send_ping(payload)
-        elif protocol.state is OPEN:
-            protocol.send_text(payload)
+            elif opcode == PING:
+                protocol.send_ping(payload)
+            else:
+                protocol.send_text(payload)
         return b"".join(protocol.data_to_send())
 
 

@@ -255,6 +255,20 @@ def test_a_message_larger_than_the_sockets_buffer_is_sent_whole(client: str, row
     assert rows.of("exchange")[0].outcome == "ok" and rows.of("exchange")[0].bytes_out == sizes[0]
 
 
+def test_a_peer_that_stops_reading_does_not_outlast_the_deadline(client: str, rows: Rows) -> None:
+    def reads_nothing(peer: Peer) -> None:
+        peer.welcome()
+        time.sleep(2.0)
+        peer.wait_for_end()
+
+    settings = {"operations": {"chat": 1.0}, "churn_exchanges": 1, "size": 20_000_000}
+    with ScriptedServer(reads_nothing) as server:
+        budgets = Budgets(connect_s=20.0, exchange_s=0.5, close_s=0.5)
+        run_connection(plan_of(rows, client, settings=settings, budgets=budgets), target_of(server.port), rows.services)
+    (row,) = rows.of("exchange")
+    assert (row.outcome, row.cause) == ("timeout", "silent_peer")
+
+
 def test_a_harness_error_is_loud_and_leaves_its_rows(client: str, rows: Rows) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("the screen broke")
