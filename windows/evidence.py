@@ -33,19 +33,23 @@ def connects_by_cell(connects: Iterable[Mapping[str, Any]]) -> dict[Cell, Counte
 
 
 def imbalance(connects: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """The largest difference between two cells' connects, by worker, over one block of the plan.
+    """The largest difference between two cells' connects, by host, over one block of the plan.
+
+    By host and not by worker: a Locust worker deals one plan to all of its clients, but an asyncio client's process
+    writes its rows as a worker of its own.
 
     Args:
-        connects: Rows of kind connect and of one block, with `worker`, `client`, `delay_s`, `mitigation`.
+        connects: Rows of kind connect and of one block, with `host`, `client`, `delay_s`, `mitigation`; one Locust
+            worker on each host.
     """
     dealt: dict[str, Counter[tuple[str, float, str]]] = {}
     for row in connects:
         arms = (row["client"], row["delay_s"], row["mitigation"])
-        dealt.setdefault(row["worker"], Counter())[arms] += 1
+        dealt.setdefault(row["host"], Counter())[arms] += 1
     every = set().union(*dealt.values())
     return {
-        worker: max(counts[arms] for arms in every) - min(counts[arms] for arms in every)
-        for worker, counts in dealt.items()
+        host: max(counts[arms] for arms in every) - min(counts[arms] for arms in every)
+        for host, counts in dealt.items()
     }
 
 

@@ -88,6 +88,8 @@ class _Process:
             self._popen.wait()
         # A grandchild may hold the pipe a little longer; what it would say is not waited for.
         self._reader.join(timeout=5.0)
+        if not self._reader.is_alive() and self._popen.stdout is not None:
+            self._popen.stdout.close()
         return Ended(self._name, status, b"".join(self._chunks).decode(errors="replace"))
 
 

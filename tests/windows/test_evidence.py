@@ -5,7 +5,7 @@ from collections import Counter
 from windows.evidence import Cell, connects_by_cell, imbalance
 
 ROW = {
-    "worker": "w1",
+    "host": "h1",
     "platform": "Windows",
     "client": "websocket-client",
     "event_loop": "gevent-libuv",
@@ -23,11 +23,11 @@ def test_cells_count_each_outcome() -> None:
     }
 
 
-def test_imbalance_is_between_the_fullest_and_the_emptiest_cell_of_a_worker() -> None:
-    rows = [ROW, ROW, ROW, ROW | {"delay_s": 0.0}, ROW | {"worker": "w2"}, ROW | {"worker": "w2", "delay_s": 0.0}]
-    assert imbalance(rows) == {"w1": 2, "w2": 0}
+def test_imbalance_is_between_the_fullest_and_the_emptiest_cell_of_a_host() -> None:
+    rows = [ROW, ROW, ROW, ROW | {"delay_s": 0.0}, ROW | {"host": "h2"}, ROW | {"host": "h2", "delay_s": 0.0}]
+    assert imbalance(rows) == {"h1": 2, "h2": 0}
 
 
-def test_a_cell_that_one_worker_was_never_dealt_counts_as_zero_there() -> None:
-    rows = [ROW, ROW, ROW | {"worker": "w2", "delay_s": 0.0}]
-    assert imbalance(rows) == {"w1": 2, "w2": 1}
+def test_a_cell_that_one_host_was_never_dealt_counts_as_zero_there() -> None:
+    rows = [ROW, ROW, ROW | {"host": "h2", "delay_s": 0.0}]
+    assert imbalance(rows) == {"h1": 2, "h2": 1}
