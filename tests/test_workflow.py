@@ -56,7 +56,7 @@ def test_three_platforms_have_several_hosts_each_and_one_failure_ends_none() -> 
     runners = {entry["platform"]: entry["runner"].partition("-")[0] for entry in strategy["matrix"]["include"]}
     assert runners == {"windows": "windows", "ubuntu": "ubuntu", "macos": "macos"}
     assert set(strategy["matrix"]["platform"]) == set(runners)
-    assert len(strategy["matrix"]["host"]) >= 3
+    assert len(strategy["matrix"]["host"]) >= 6, "docs/experiment.md: fewer find only a large effect"
     assert strategy["fail-fast"] is False
 
 
