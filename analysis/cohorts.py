@@ -25,13 +25,15 @@ class Cohorts:
     Attributes:
         hosts: Codes of the hosts compared.
         platforms: Codes of the platforms compared, each with two hosts or more where that can be had.
-        left_out: In words, who is not compared.
+        left_out: In words, which platforms are not compared.
+        small: Names of the hosts that did too little.
         cells: The compared hosts' cells.
     """
 
     hosts: Ints
     platforms: tuple[int, ...]
     left_out: str
+    small: tuple[str, ...]
     cells: Cells
 
 
@@ -46,16 +48,12 @@ def cohorts_of(view: View) -> Cohorts:
     several = [p for p in range(len(view.platforms)) if counts[p] >= 2]
     chosen = several if len(several) >= 2 else [p for p in range(len(view.platforms)) if counts[p] >= 1]
     absent = [name for p, name in enumerate(view.platforms) if p not in chosen]
-    words = []
-    if absent:
-        words.append(f"{joined_words(absent)} (fewer than two hosts)")
-    if small:
-        words.append(f"hosts {joined_words(small)} (under a tenth of the median host's attempts)")
     hosts = enough[np.isin(view.platform_of[enough], chosen)].astype(np.int64)
     return Cohorts(
         hosts=hosts,
         platforms=tuple(chosen),
-        left_out=joined_words(words) if absent else "",
+        left_out=f"{joined_words(absent)} (fewer than two hosts)" if absent else "",
+        small=tuple(small),
         cells=cells.where(np.isin(cells.host, hosts)),
     )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-import pandas as pd
-
 from analysis.causes import cause_shares
 from analysis.claims.auth import auth
 from analysis.claims.client import client
@@ -17,13 +15,15 @@ from analysis.claims.latency import latency
 from analysis.claims.platform import platform
 from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.claims.server import server
+from analysis.cohorts import cohorts_of
+from analysis.comparison import joined_words
 from analysis.holm import CLAIM_WEIGHTS, weighted_holm
 from analysis.live import live_finding
 from analysis.mitigations import mitigation_effects
 from analysis.model import CLAIMS, Decision, Finding, Hypothesis, Settings, State
 from analysis.server_paths import together
 from analysis.tables import Tables
-from analysis.view import view_of, with_flagged
+from analysis.view import View, view_of, with_flagged
 
 # The hypothesis says "and not from": each of these confirmed refutes it.
 EXCLUDED: Final = ("server", "auth", "format")
@@ -69,15 +69,19 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
         hypothesis=hypothesis(claims),
         causes=cause_shares(view, bursts, silent),
         mitigations=mitigation_effects(view),
-        data_quality=_data_quality(tables, live=live),
+        data_quality=_data_quality(view, live=live),
     )
 
 
 def _nothing(tables: Tables) -> Decision:
     """The verdict on no attempts at all."""
-    empty = Finding(state="undecided", evidence="There are no attempts.", needs="A run with attempts.")
-    claims = dict.fromkeys(CLAIMS, empty)
-    return Decision(claims=claims, hypothesis=hypothesis(claims), data_quality=_data_quality(tables, live=False))
+    dropped = int(tables.totals["dropped_tail"].sum()) if len(tables.totals) else 0
+    evidence, needs = "There are no attempts.", "A run with attempts."
+    if dropped:
+        evidence = f"All {dropped} attempts began so near the run's end that a slow one would have been cut off."
+        needs = "A run that is longer than its longest budget, better by 10 minutes."
+    claims = dict.fromkeys(CLAIMS, Finding(state="undecided", evidence=evidence, needs=needs))
+    return Decision(claims=claims, hypothesis=hypothesis(claims), data_quality=tables.notes)
 
 
 def stepped_down(findings: dict[str, Finding], alpha: float) -> dict[str, Finding]:
@@ -138,13 +142,17 @@ def _word(state: State) -> str:
     return state.replace("_", " ")
 
 
-def _data_quality(tables: Tables, *, live: bool) -> tuple[str, ...]:
-    rule = (
-        "Watched while it grows: comparisons by a confidence sequence over minutes, so far; "
-        "platform, interaction and server at the end only."
-    )
-    notes = [*tables.notes, *([rule] if live else [])]
-    missing = tables.totals["seq_missing"].sum() if len(tables.totals) else 0
-    if not pd.isna(missing) and int(missing) and not any("missing" in note for note in notes):
-        notes.append(f"{int(missing)} rows are missing.")
+def _data_quality(view: View, *, live: bool) -> tuple[str, ...]:
+    """What was missing or dropped, and the units that the comparisons chose."""
+    small = cohorts_of(view).small
+    notes = list(view.tables.notes)
+    if small:
+        notes.append(f"Left out of the comparison of platforms, having done hardly anything: {joined_words(small)}.")
+    unit = "one minute" if view.unit == 1 else f"{view.unit} minutes"
+    notes.append(f"Compared within {unit}; errors from {view.clock.chunks} parts of the run.")
+    if live:
+        notes.append(
+            "Watched while it grows: comparisons by a confidence sequence over minutes, so far; "
+            "platform, interaction and server at the end only."
+        )
     return tuple(notes)

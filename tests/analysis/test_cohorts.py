@@ -12,6 +12,7 @@ def test_a_host_that_did_hardly_anything_is_left_out():
     sides = cohorts_of(view_of(idle, Settings()))
     assert len(sides.hosts) == 5
     assert len(sides.platforms) == 2
+    assert sides.small == ("Linux-2",)
 
 
 def test_three_platforms_are_each_held_against_the_rest():

@@ -307,6 +307,14 @@ def test_no_attempt_at_all_is_undecided():
     assert decision.causes == () == decision.mitigations
 
 
+def test_a_run_shorter_than_its_budgets_says_so():
+    totals = sketched().totals.assign(dropped_tail=209)
+    finding = decide(replace(no_attempts(), totals=totals), Settings()).claims["server"]
+    assert finding.state == "undecided"
+    assert "209 attempts" in finding.evidence
+    assert "longer than its longest budget" in finding.needs
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 40), st.booleans(), st.booleans())
 def test_a_few_rows_of_a_run_raise_nothing(rows, seed, one_platform, one_host):
