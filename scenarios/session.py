@@ -348,15 +348,11 @@ class Session:
         conversation.end("aborted", NOTHING, now)
         self._conversation = None
         self._ledger.finish(self._waiting(), now, "ok", End(closed_by="client"))
-        jitter_s = self._settings.storm_jitter_s if self._storm else 0.0
+        pause_s = 0.0
+        if self._storm:  # another stream than the script's, or the pause would depend on how long it ran
+            pause_s = random.Random(~self.plan.seed).uniform(0.0, self._settings.storm_jitter_s)
         self._result = ConnectionResult(
-            ready=True,
-            ended_by="script",
-            outcome="ok",
-            phase="hold",
-            storm=self._storm,
-            # Another stream than the script's, or the pause would depend on how long it ran.
-            pause_s=random.Random(~self.plan.seed).uniform(0.0, jitter_s),
+            ready=True, ended_by="script", outcome="ok", phase="hold", storm=self._storm, pause_s=pause_s
         )
         self._move(Event.CLOSE_SENT)
         self._wait = self._ledger.start("close", "close", self._budgets.close_s, now, phase="close")
