@@ -66,6 +66,9 @@ CLIENTS: Final = {
 }
 
 
+_LOOPS: Final = frozenset((arm.client, arm.event_loop) for arm in CLIENTS.values())
+
+
 @dataclass(kw_only=True)
 class Services:
     """What a connection needs from its process. One object for all connections of a worker.
@@ -141,10 +144,15 @@ def client_named(name: str) -> RunConnection:
 def run_connection(plan: ConnectionPlan, target: Target, services: Services) -> ConnectionResult:
     """Run one connection with the client that the plan names; see the module's docstring.
 
-    `plan.client` is a key of `CLIENTS`; the record gets the library's name and its loop's.
+    The plan either names an arm (`client` is a key of `CLIENTS`) and gets its library and loop for the
+    record, or has both already.
     """
     run = client_named(plan.client)
+    return run(_in_the_records_words(plan), target, services)
+
+
+def _in_the_records_words(plan: ConnectionPlan) -> ConnectionPlan:
     client, event_loop, _ = CLIENTS[plan.client]
-    if event_loop is not None and (client, event_loop) != (plan.client, plan.event_loop):
-        plan = msgspec.structs.replace(plan, client=client, event_loop=event_loop)
-    return run(plan, target, services)
+    if event_loop is None or (plan.client, plan.event_loop) in _LOOPS:
+        return plan
+    return msgspec.structs.replace(plan, client=client, event_loop=event_loop)

@@ -77,6 +77,15 @@ def test_the_record_names_library_and_loop(client: str, rows: RowsAndHealth) -> 
     assert all(r.loop_lag_s is not None for r in rows.written)
 
 
+def test_a_plan_that_names_library_and_loop_keeps_both(client: str, rows: RowsAndHealth) -> None:
+    event_loop = CLIENTS[client].event_loop
+    with ScriptedServer(serve) as server:
+        plan = plan_of(rows, "websockets-asyncio", event_loop=event_loop)
+        run_connection(plan, target_of(server.port), rows.services)
+    assert rows.facts[0].event_loop == event_loop
+    assert list(rows.services.children) == [event_loop]
+
+
 def test_the_childs_own_vitals_arrive(client: str, rows: RowsAndHealth) -> None:
     wait_until(lambda: rows.seen, "a second's vitals")
     assert rows.seen[0].rss_bytes and rows.seen[0].loop_lag_s >= 0.0
