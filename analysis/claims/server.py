@@ -160,6 +160,7 @@ def _needs(ways: list[Path], checks: tuple[Check, ...]) -> str:
             "Control probes (tcp, health) from every site, an instance named in the upgrade's response "
             "(X-Server-Instance), or the server's log: a constant fault looks the same from all clients."
         )
-    if ways and not needs:
-        needs.append(f"More attempts: {', '.join(way.name for way in ways)} could not be bounded.")
+    if not needs:
+        unbounded = f": {joined_words([way.name for way in ways])} could not be bounded" if ways else ""
+        needs.append(f"More attempts{unbounded}.")
     return " ".join(needs)
