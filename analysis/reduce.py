@@ -54,16 +54,55 @@ def reduce(attempts: ibis.Table, *, ends: Mapping[str, datetime] | None = None) 
             off, and only the quick ones would be counted. Where a run's end is not given, and where
             its rows end earlier than that, the end is where its rows end.
     """
-    backend = attempts.get_backend()
-    prepared = _view(backend, groupbys.prepared(contract_columns(attempts)))
+    with Names(attempts.get_backend()) as names:
+        return _reduced(attempts, names, ends or {})
+
+
+class Names:
+    """Names that expressions have in the engine for a while, so that what is built on them is short.
+
+    Ibis compiles a named expression once, and an unnamed one again in everything that uses it.
+    """
+
+    def __init__(self, backend: ibis.BaseBackend) -> None:
+        self._backend = backend
+        self._given: list[tuple[str, str]] = []
+
+    def view(self, table: ibis.Table) -> ibis.Table:
+        """A name for an expression."""
+        name = gen_name("wsoak")
+        view = self._backend.create_view(name, table)
+        self._given.append(("VIEW", name))
+        return view
+
+    def kept(self, table: ibis.Table) -> ibis.Table:
+        """The rows of an expression, kept where the engine can keep them; elsewhere a name for it."""
+        if self._backend.name != "duckdb":
+            return self.view(table)
+        name = gen_name("wsoak")
+        kept = self._backend.create_table(name, table, temp=True)
+        self._given.append(("TABLE", name))
+        return kept
+
+    def __enter__(self) -> Names:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        # Not `drop_view`: what Ibis 12 writes with SQLGlot 30 has no name in it.
+        for kind, name in reversed(self._given):
+            self._backend.raw_sql(f"DROP {kind} IF EXISTS {name}")
+
+
+def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -> Tables:
+    prepared = names.view(groupbys.prepared(contract_columns(attempts)))
     census = _described(_frame(groupbys.census(prepared)))
-    marked = _view(backend, groupbys.marked(prepared, cutoffs=_cutoffs(census, ends or {})))
+    marked = names.view(groupbys.marked(prepared, cutoffs=_cutoffs(census, ends)))
     numbers, places = _places(census)
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
     arms_table, numbers_table, places_table = (ibis.memtable(frame) for frame in (arms, numbers, places))
-    placed = _view(backend, groupbys.placed(marked, numbers_table, arms_table))
-    fine = _kept(backend, groupbys.moments(placed))
-    moments = _view(backend, groupbys.named(fine, places_table, arms_table))
+    placed = names.view(groupbys.placed(marked, numbers_table, arms_table))
+    fine = names.kept(groupbys.moments(placed))
+    moments = names.view(groupbys.named(fine, places_table, arms_table))
     cells = _frame(groupbys.cells(moments))
     counted = groupbys.connections(_slice(marked, cells), numbers_table, arms_table)
     cells = _with_connections(cells, _frame(counted), places, arms)
@@ -84,22 +123,10 @@ def reduce(attempts: ibis.Table, *, ends: Mapping[str, datetime] | None = None) 
         platform_instances=_sums(instances, ["platform", "server_instance"], ["n"]),
         sites=_sums(census, ["platform", "host", "site"], ["n"]),
         probes=_frame(groupbys.probes(marked)),
-        mitigation_costs=_mitigation_costs(marked, arms),
+        mitigation_costs=_mitigation_costs(marked, cells),
         totals=totals,
         notes=_notes(census, totals),
     )
-
-
-def _view(backend: ibis.BaseBackend, table: ibis.Table) -> ibis.Table:
-    """A name for an expression, so that what is built on it is short (Ibis compiles it once, not each time)."""
-    return backend.create_view(gen_name("wsoak"), table)
-
-
-def _kept(backend: ibis.BaseBackend, table: ibis.Table) -> ibis.Table:
-    """The rows of an expression, kept where the engine can keep them for the session."""
-    if backend.name == "duckdb":
-        return backend.create_table(gen_name("wsoak"), table, temp=True)
-    return _view(backend, table)
 
 
 def _frame(table: ibis.Table) -> pd.DataFrame:
@@ -171,10 +198,10 @@ def _with_connections(
     return cells.assign(connections=cells["connections"].fillna(estimate.where(~is_counted, 0)).astype("int64"))
 
 
-def _mitigation_costs(marked: ibis.Table, arms: pd.DataFrame) -> pd.DataFrame:
+def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     """Only where there is something to compare: it is one more look at every row."""
     costs = groupbys.mitigation_costs(marked)
-    if (arms["mitigation"] == "none").all():
+    if (cells["mitigation"] == "none").all():
         costs = costs.limit(0)
     table = _frame(costs)
     keys = ["host", "platform", "minute", "mitigation", "kind"]

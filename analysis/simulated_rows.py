@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.design import CLIENTS, OPERATIONS, PROBES, Bools, Design, Floats, Ints
-from analysis.sessions import (
-    ASYNCIO_CLIENT,
-    CONNECT_BUDGET_S,
-    EXCHANGE_BUDGET_S,
-    FAULTS,
-    WORKERS_PER_HOST,
-    Scene,
-    Sessions,
+from analysis.blocks import (
+    KINDS,
+    OPERATION_NAMES,
+    PHASES,
+    PROBE_BUDGET_S,
+    Block,
+    closes,
+    connects,
+    exchanges,
+    holds,
+    reached_upgrade,
+    rtt_s_of,
 )
+from analysis.design import CLIENTS, PROBES, Bools, Design, Floats, Ints
+from analysis.sessions import ASYNCIO_CLIENT, FAULTS, WORKERS_PER_HOST, Scene, Sessions
 from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
 
 ARROW_TYPES: Final[dict[ColumnType, pa.DataType]] = {
@@ -35,19 +40,11 @@ SCHEMA: Final = pa.schema(
     metadata={"schema_version": str(SCHEMA_VERSION)},
 )
 
-KINDS: Final = ("connect", "exchange", "hold", "close", "probe")
-OPERATION_NAMES: Final = ("connect", *OPERATIONS, "hold", "close", *PROBES)
-# The budgets of a closing handshake and of a probe; a good wait never comes near its budget by itself.
-CLOSE_BUDGET_S: Final = 10.0
-PROBE_BUDGET_S: Final = 3.0
-LONGER_BUDGET: Final = 2.0
-GOOD_SHARE: Final = 0.9
 # A loop's delays below this are not summed (attempts.md, `loop_blocked_s`).
 BLOCKED_FROM_S: Final = 0.05
 
 _FAULTS: Final = tuple(FAULTS.values())
 _OUTCOMES: Final = ("ok", "timeout", "failed", "aborted")
-_PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome", "exchange", "hold", "close")
 _CAUSES: Final = tuple(sorted({fault.cause for fault in _FAULTS if fault.cause}))
 _CLOSED_BY: Final = ("client", "server", "network")
 
@@ -66,27 +63,12 @@ class Counters:
         return cls(connections=np.zeros(workers, dtype=np.int64), rows=np.zeros(workers, dtype=np.int64))
 
 
-@dataclass
-class Block:
-    """Rows of one kind: `session` says on which connection each runs, the arrays what is its own."""
-
-    kind: int
-    session: Ints
-    operation: Ints
-    at_s: Floats
-    duration_s: Floats
-    budget_s: Floats
-    fault: Ints
-    lag_s: Floats
-    own: dict[str, Floats] = field(default_factory=dict)
-
-
 def table_of(sessions: Sessions, counters: Counters, *, run_id: str, started_us: int) -> pa.Table:
     """All rows of the sessions that were meant to start before the run's end."""
-    blocks = [_connects(sessions), _exchanges(sessions), _holds(sessions), _closes(sessions)]
+    of_kinds = [make(sessions) for make in (connects, exchanges, holds, closes)]
     connection, worker = _number_connections(sessions, counters)
     return _assemble(
-        blocks, _facts(sessions, connection, worker), sessions.scene, counters, run_id=run_id, started_us=started_us
+        of_kinds, _facts(sessions, connection, worker), sessions.scene, counters, run_id=run_id, started_us=started_us
     )
 
 
@@ -177,133 +159,12 @@ def _facts(sessions: Sessions, connection: Ints, worker: Ints) -> _Facts:
         mitigation=sessions.mitigation,
         retry=sessions.retry,
         # Named in the answer to the upgrade: unknown where the connect did not come that far.
-        instance=np.where(_reached_upgrade(sessions), sessions.instance, -1),
-        preface=np.where(_reached_upgrade(sessions), sessions.preface, -1),
+        instance=np.where(reached_upgrade(sessions), sessions.instance, -1),
+        preface=np.where(reached_upgrade(sessions), sessions.preface, -1),
         token_age_s=sessions.token_age_s,
         started_up=sessions.started_up,
         ready_s=sessions.at_s + 1.0,
-        rtt_s=_rtt_s(sessions),
-    )
-
-
-def _reached_upgrade(sessions: Sessions) -> Bools:
-    late = np.array([fault.connect_phase == "welcome" for fault in _FAULTS])
-    return np.asarray(late[sessions.connect_fault])
-
-
-def _rtt_s(sessions: Sessions) -> Floats:
-    jitter = sessions.rng.uniform(0.95, 1.1, len(sessions.at_s))
-    way = sessions.scene.host_rtt_s[sessions.host] * jitter
-    return way + sessions.delay_s if sessions.design.delay_arrives else way
-
-
-def _connects(sessions: Sessions) -> Block:
-    rng, count = sessions.rng, len(sessions.at_s)
-    rtt_s = _rtt_s(sessions)
-    serving_s = rng.lognormal(np.log(0.15), 0.3, count)
-    good_s = 4 * rtt_s + serving_s
-    budget_s = np.full(count, CONNECT_BUDGET_S)
-    names = sessions.design.mitigations
-    if "longer_budget" in names:
-        budget_s[sessions.mitigation == names.index("longer_budget")] *= LONGER_BUDGET
-    fault = sessions.connect_fault
-    phase = np.array([_PHASES.index(f.connect_phase) for f in _FAULTS])[fault]
-    ok = fault == 0
-    return Block(
-        kind=0,
-        session=np.arange(count),
-        operation=np.zeros(count, dtype=np.int64),
-        at_s=sessions.at_s,
-        duration_s=_durations(good_s, budget_s, fault, rng),
-        budget_s=budget_s,
-        fault=fault,
-        lag_s=sessions.connect_lag_s,
-        own={
-            "dns_s": np.full(count, 0.001),
-            "tcp_s": np.where(phase > 1, rtt_s, np.nan),
-            "tls_s": np.where(phase > 2, rtt_s, np.nan),
-            "upgrade_s": np.where(phase > 3, rtt_s + serving_s / 2, np.nan),
-            "welcome_s": np.where(ok, rtt_s + serving_s / 2, np.nan),
-            "rtt_s": np.where(phase > 1, rtt_s, np.nan),
-        },
-    )
-
-
-def _exchanges(sessions: Sessions) -> Block:
-    exchanges = sessions.exchange_at_s.shape[1]
-    happened = np.arange(exchanges) < sessions.last_exchange()[:, None]
-    session, index = np.nonzero(happened)
-    rng = sessions.rng
-    fault = sessions.exchange_fault[session, index]
-    at_s = sessions.exchange_at_s[session, index]
-    rtt_s = _rtt_s(sessions)[session]
-    budget_s = np.full(len(session), EXCHANGE_BUDGET_S)
-    good_s = rtt_s + rng.lognormal(np.log(0.02), 0.6, len(session))
-    age_s = at_s - sessions.at_s[session] - 1.0
-    return Block(
-        kind=1,
-        session=session,
-        operation=sessions.operation[session, index] + 1,
-        at_s=at_s,
-        duration_s=_durations(good_s, budget_s, fault, rng),
-        budget_s=budget_s,
-        fault=fault,
-        lag_s=sessions.exchange_lag_s[session, index],
-        own={"rtt_s": rtt_s, "age_s": age_s, "idle_s": np.minimum(age_s, rng.exponential(5.0, len(session)))},
-    )
-
-
-def _durations(good_s: Floats, budget_s: Floats, fault: Ints, rng: np.random.Generator) -> Floats:
-    timeout = np.array([f.outcome == "timeout" for f in _FAULTS])[fault]
-    quick_s = rng.uniform(0.05, 0.6, len(good_s))
-    waited = np.where(timeout, budget_s, quick_s)
-    return np.where(fault == 0, np.minimum(good_s, GOOD_SHARE * budget_s), waited)
-
-
-def _session_end(sessions: Sessions) -> tuple[Ints, Floats, Ints]:
-    """Of the sessions that got ready: which, how long each was open, and the fault that ended it."""
-    session = np.nonzero(sessions.connect_fault == 0)[0]
-    last = sessions.last_exchange()[session]
-    final = sessions.exchange_fault[session, np.maximum(last - 1, 0)]
-    ends = np.array([f.ends_session for f in _FAULTS])
-    ended = (last > 0) & ends[final]
-    open_s = sessions.hold_s[session] - 1.0
-    cut_s = sessions.hold_cut_s[session]
-    cut = (cut_s < open_s) & ~ended
-    since_s = sessions.exchange_at_s[session, np.maximum(last - 1, 0)] - sessions.at_s[session] - 1.0
-    fault = np.where(ended, final, np.where(cut, list(FAULTS).index("reset"), 0))
-    return session, np.where(ended, since_s + 0.1, np.where(cut, cut_s, open_s)), fault
-
-
-def _holds(sessions: Sessions) -> Block:
-    session, open_s, fault = _session_end(sessions)
-    return Block(
-        kind=2,
-        session=session,
-        operation=np.full(len(session), OPERATION_NAMES.index("hold")),
-        at_s=sessions.at_s[session] + 1.0,
-        duration_s=open_s,
-        budget_s=np.maximum(sessions.hold_s[session], open_s),
-        fault=fault,
-        lag_s=sessions.rng.exponential(0.01, len(session)),
-        own={"rtt_s": _rtt_s(sessions)[session], "age_s": np.zeros(len(session)), "idle_s": np.zeros(len(session))},
-    )
-
-
-def _closes(sessions: Sessions) -> Block:
-    session, open_s, fault = _session_end(sessions)
-    session, open_s = session[fault == 0], open_s[fault == 0]
-    rtt_s = _rtt_s(sessions)[session]
-    return Block(
-        kind=3,
-        session=session,
-        operation=np.full(len(session), OPERATION_NAMES.index("close")),
-        at_s=sessions.at_s[session] + 1.0 + open_s,
-        duration_s=rtt_s,
-        budget_s=np.full(len(session), CLOSE_BUDGET_S),
-        fault=np.zeros(len(session), dtype=np.int64),
-        lag_s=sessions.rng.exponential(0.002, len(session)),
-        own={"rtt_s": rtt_s, "age_s": open_s, "idle_s": np.minimum(open_s, 5.0)},
+        rtt_s=rtt_s_of(sessions),
     )
 
 
@@ -422,7 +283,7 @@ def _columns(
         "site": _Named(scene.host_site[host], ("site-a", "site-b")),
         "server_instance": _Named(facts.instance[session], _names("instance-{}", design.instances)),
         "outcome": _Named(_lookup(fault, [_OUTCOMES.index(f.outcome) for f in _FAULTS], aborted=3), _OUTCOMES),
-        "phase": _Named(_phases(kind, fault, rows["operation"]), _PHASES),
+        "phase": _Named(_phases(kind, fault, rows["operation"]), PHASES),
         "cause": _Named(_lookup(fault, [_index(_CAUSES, f.cause) for f in _FAULTS], aborted=-1), _CAUSES),
         "closed_by": _Named(_lookup(fault, [_index(_CLOSED_BY, f.closed_by) for f in _FAULTS], aborted=-1), _CLOSED_BY),
     }
@@ -475,10 +336,10 @@ def _lookup(fault: Ints, values: list[int], *, aborted: int) -> Ints:
 
 def _phases(kind: Ints, fault: Ints, operation: Ints) -> Ints:
     """Where each row ended: a connect where its fault says, the others in the phase of their kind."""
-    of_connect = _lookup(fault, [_PHASES.index(f.connect_phase) for f in _FAULTS], aborted=_PHASES.index("welcome"))
-    of_kind = np.array([0, *(_PHASES.index(name) for name in ("exchange", "hold", "close")), 0])[kind]
+    of_connect = _lookup(fault, [PHASES.index(f.connect_phase) for f in _FAULTS], aborted=PHASES.index("welcome"))
+    of_kind = np.array([0, *(PHASES.index(name) for name in ("exchange", "hold", "close")), 0])[kind]
     # A tcp probe and the connect to ask for health end in tcp, a ping on an idle socket is an exchange.
-    of_probe = np.where(operation == OPERATION_NAMES.index("idle"), _PHASES.index("exchange"), _PHASES.index("tcp"))
+    of_probe = np.where(operation == OPERATION_NAMES.index("idle"), PHASES.index("exchange"), PHASES.index("tcp"))
     return np.where(kind == 0, of_connect, np.where(kind == KINDS.index("probe"), of_probe, of_kind))
 
 
