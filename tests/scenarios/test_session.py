@@ -266,7 +266,8 @@ def test_an_exchange_is_one_row() -> None:
     life = pinging().after(0.02).frame(PONG)
     row = life.of("exchange")[0]
     assert said(row) == ("ok", "exchange", None)
-    assert (row.operation, row.duration_s, row.budget_s) == ("ping", pytest.approx(0.02), 5.0)
+    assert (row.operation, row.budget_s) == ("ping", 5.0)
+    assert row.duration_s == pytest.approx(0.02)
     assert (row.frames_in, row.frames_out) == (1, 1)
     assert row.bytes_out == len(b'{"type":"ping"}')
     assert (row.age_s, row.idle_s, row.cpu) == (0.0, 0.0, 0.5)
@@ -413,7 +414,9 @@ def test_the_round_trip_is_smoothed_over_earlier_pings_and_never_the_own() -> No
 def test_idle_time_is_since_the_last_frame_in_either_direction() -> None:
     life = Life("idle", heartbeat_s=20.0).ready().after(8.0).frame(SERVER_PING).after(12.0).frame(HEARTBEAT_ACK)
     row = life.only("exchange")
-    assert (row.operation, row.age_s, row.idle_s) == ("heartbeat", pytest.approx(20.0), pytest.approx(12.0))
+    assert row.operation == "heartbeat"
+    assert row.age_s == pytest.approx(20.0)
+    assert row.idle_s == pytest.approx(12.0)
 
 
 def test_starts_keep_their_schedule_and_those_missed_are_counted() -> None:
@@ -435,7 +438,8 @@ def test_a_script_that_ends_closes_and_waits_for_the_answer() -> None:
     assert said(life.only("hold")) == ("ok", "hold", None)
     row = life.after(0.05).closed(1000).only("close")
     assert said(row) == ("ok", "close", None)
-    assert (row.duration_s, row.close_code, row.closed_by) == (pytest.approx(0.05), 1000, "client")
+    assert (row.close_code, row.closed_by) == (1000, "client")
+    assert row.duration_s == pytest.approx(0.05)
     result = life.session.result()
     assert (result.ready, result.ended_by, result.outcome) == (True, "script", "ok")
     assert life.tally.balanced
@@ -476,7 +480,8 @@ def test_a_reset_fails_the_hold_of_an_idle_session() -> None:
     life = Life("idle").ready().after(5.0).failed("reset", errno=104, closed_by="network")
     row = life.only("hold")
     assert said(row) == ("failed", "hold", "reset")
-    assert (row.errno, row.duration_s) == (104, pytest.approx(5.0))
+    assert row.errno == 104
+    assert row.duration_s == pytest.approx(5.0)
 
 
 def test_a_hold_of_planned_length_ends_as_planned() -> None:
@@ -496,9 +501,9 @@ def test_a_storm_closes_an_idle_session_at_once_and_spreads_the_reconnects() -> 
 
 def test_a_storm_waits_for_the_exchange_in_flight() -> None:
     life = pinging().storm()
-    assert life.session.state is State.READY
+    before = life.session.state
     assert life.after(0.1).frame(PONG).only("exchange").outcome == "ok"
-    assert life.session.state is State.CLOSING
+    assert (before, life.session.state) == (State.READY, State.CLOSING)
 
 
 def test_storms_of_different_connections_end_at_different_times() -> None:
@@ -593,12 +598,13 @@ def test_an_echo_server_is_ready_when_it_is_upgraded() -> None:
 
 @pytest.mark.parametrize("call", ["resolved", "connected", "secured", "upgraded"])
 def test_a_phase_out_of_order_is_the_drivers_mistake(call: str) -> None:
-    arguments: dict[str, Any] = {
+    every: dict[str, dict[str, Any]] = {
         "resolved": {"measured": True},
         "connected": {"tls": False},
         "secured": {},
         "upgraded": {"instance": None},
-    }[call]
+    }
+    arguments = every[call]
     life = pinging()
     with pytest.raises(SessionMisuse):
         getattr(life.session, call)(life.now, **arguments)
@@ -635,15 +641,14 @@ def test_whatever_happens_every_attempt_has_one_outcome(played: list[Any], end: 
             life.take()
         else:
             ids = [r.get("message_id") for r in life.requests()]
-            life.frame(
-                {
-                    "pong": PONG,
-                    "ping": SERVER_PING,
-                    "ack": acknowledgement(ids[-1] if ids else None),
-                    "error": error("FORMAT_ERROR"),
-                    "junk": b"junk",
-                }[move]
-            )
+            frames: dict[str, dict[str, Any] | bytes] = {
+                "pong": PONG,
+                "ping": SERVER_PING,
+                "ack": acknowledgement(ids[-1] if ids else None),
+                "error": error("FORMAT_ERROR"),
+                "junk": b"junk",
+            }
+            life.frame(frames[move])
     if end == "stop":
         life.stop()
     elif end == "reset":

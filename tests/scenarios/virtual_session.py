@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from attempts import schema
@@ -17,7 +18,7 @@ from scenarios.states import State
 EPOCH_US = 1_764_000_000_000_000
 TEXT, CLOSE, PING = 0x1, 0x8, 0x9
 
-WELCOME = {
+WELCOME: dict[str, Any] = {
     "type": "system_message",
     "data": {
         "event": "connection_established",
@@ -26,11 +27,11 @@ WELCOME = {
         "startup_complete": True,
     },
 }
-SERVICE_INFO = {"type": "system_message", "data": {"event": "service_info"}}
-VALIDATION = {"type": "handshake_validation", "validation_id": "test_1"}
-SERVER_PING = {"type": "ping", "data": {"timestamp": 1.0}}
-PONG = {"type": "pong", "data": {"timestamp": 1.0, "user_id": "u"}}
-HEARTBEAT_ACK = {"type": "heartbeat_ack", "data": {"status": "healthy"}}
+SERVICE_INFO: dict[str, Any] = {"type": "system_message", "data": {"event": "service_info"}}
+VALIDATION: dict[str, Any] = {"type": "handshake_validation", "validation_id": "test_1"}
+SERVER_PING: dict[str, Any] = {"type": "ping", "data": {"timestamp": 1.0}}
+PONG: dict[str, Any] = {"type": "pong", "data": {"timestamp": 1.0, "user_id": "u"}}
+HEARTBEAT_ACK: dict[str, Any] = {"type": "heartbeat_ack", "data": {"status": "healthy"}}
 EVENTS = ("agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed")
 
 
@@ -107,12 +108,13 @@ class Life:
         """Go through the phases, `step_s` each, and stop in `until`."""
         s = self.session
         self.begin()
-        for reached, go_on in (
+        phases: tuple[tuple[State, Callable[[], None]], ...] = (
             (State.DNS, lambda: s.resolved(self.now, measured=True)),
             (State.TCP, lambda: s.connected(self.now, tls=tls)),
             (State.TLS, lambda: s.secured(self.now)),
             (State.UPGRADE, lambda: s.upgraded(self.now, instance="instance-1")),
-        ):
+        )
+        for reached, go_on in phases:
             if s.state is until:
                 return self.take()
             if s.state is reached:

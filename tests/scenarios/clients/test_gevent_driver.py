@@ -51,8 +51,10 @@ def wait_until(condition: Any, what: str) -> None:
         gevent.sleep(0.005)
 
 
-def started(rows: Rows, plan: ConnectionPlan, target: Target) -> gevent.Greenlet[[], ConnectionResult]:
-    return gevent.spawn(run_connection, plan, target, rows.services)
+def started(rows: Rows, plan: ConnectionPlan, target: Target) -> gevent.Greenlet[..., ConnectionResult]:
+    running: gevent.Greenlet[..., ConnectionResult] = gevent.Greenlet(run_connection, plan, target, rows.services)
+    running.start()
+    return running
 
 
 # -- dialling -----------------------------------------------------------------------------------------------

@@ -63,8 +63,12 @@ def child_of(rows: Rows) -> ChildProcess:
     return child
 
 
-def started(rows: Rows, plan: ConnectionPlan, port: int) -> gevent.Greenlet[[], ConnectionResult]:
-    return gevent.spawn(run_connection, plan, target_of(port), rows.services)
+def started(rows: Rows, plan: ConnectionPlan, port: int) -> gevent.Greenlet[..., ConnectionResult]:
+    running: gevent.Greenlet[..., ConnectionResult] = gevent.Greenlet(
+        run_connection, plan, target_of(port), rows.services
+    )
+    running.start()
+    return running
 
 
 def test_the_record_names_library_and_loop(client: str, rows: RowsAndHealth) -> None:
