@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from analysis.comparison import effect_words
-from analysis.estimate import Estimate, Spread
+from analysis.estimate import Estimate
 from analysis.groups import Bools, Floats, Ints, coded, combined, sums
 from analysis.host_stage import over_chunks
 from analysis.mantel_haenszel import risk_difference
@@ -39,7 +39,8 @@ def _effect(view: View, arm: str) -> MitigationEffect | None:
     mitigated = (frame["mitigation"] == arm).to_numpy(dtype=np.bool_)
     n = frame["n"].to_numpy(dtype=np.int64)
     # A failure that a retry made good is saved: what counts is how it ended.
-    rescued = frame["rescued"].to_numpy(dtype=np.int64) if "rescued" in frame else np.zeros(len(n), dtype=np.int64)
+    rescued, retries = (frame[name].to_numpy(dtype=np.int64) for name in ("rescued", "retries"))
+    connect = (frame["kind"] == "connect").to_numpy(dtype=np.bool_)
     bad = np.maximum(frame["bad"].to_numpy(dtype=np.int64) - np.where(mitigated, rescued, 0), 0)
     stratum, _ = combined(host, view.clock.bin(minute, view.unit), client, delay, kind)
     contrast = risk_difference(
@@ -63,7 +64,7 @@ def _effect(view: View, arm: str) -> MitigationEffect | None:
         saved=saved,
         added_p50_s=costs.added_quantile(0.50),
         added_p99_s=costs.added_quantile(0.99),
-        added_connects=costs.added_connects(),
+        added_connects=_added_connects(view, minute, connect, mitigated, n, retries),
         n=contrast.n,
         evidence=evidence,
     )
@@ -87,7 +88,7 @@ def _as_effect(name: str, estimate: Estimate, *, informed: int) -> Effect:
 
 
 class _Costs:
-    """Latency and connects of an arm against none, by chunk of the run."""
+    """Latency of an arm against none, by chunk of the run."""
 
     def __init__(self, view: View, arm: str) -> None:
         frame = view.tables.mitigation_costs
@@ -97,7 +98,6 @@ class _Costs:
         self.mine = (frame["mitigation"] == arm).to_numpy(dtype=np.bool_)
         self.timed = frame["latency_bin"].notna().to_numpy(dtype=np.bool_)
         self.bin = frame["latency_bin"].fillna(0).to_numpy(dtype=np.int64)
-        self.connect = (frame["kind"] == "connect").to_numpy(dtype=np.bool_)
         self.n = frame["n"].to_numpy(dtype=np.float64)
 
     def added_quantile(self, share: float) -> Effect | None:
@@ -109,11 +109,10 @@ class _Costs:
         bins = int(self.bin[rows].max()) - lowest + 1
         table = np.zeros((2, self.chunks, bins))
         np.add.at(table, (self.mine[rows].astype(int), self.chunk[rows], self.bin[rows] - lowest), self.n[rows])
-        middle = 10 ** ((np.arange(bins) + lowest + 0.5) / BINS_A_DECADE) / 1e6
-        value = _quantile(table[1].sum(axis=0), middle, share) - _quantile(table[0].sum(axis=0), middle, share)
+        value = _quantile(table[1].sum(axis=0), lowest, share) - _quantile(table[0].sum(axis=0), lowest, share)
         drawn = np.random.default_rng(SEED).integers(0, self.chunks, (RESAMPLES, self.chunks))
         again = [
-            _quantile(table[1][row].sum(axis=0), middle, share) - _quantile(table[0][row].sum(axis=0), middle, share)
+            _quantile(table[1][row].sum(axis=0), lowest, share) - _quantile(table[0][row].sum(axis=0), lowest, share)
             for row in drawn
         ]
         low, high = np.nanquantile(again, (0.025, 0.975))
@@ -125,28 +124,34 @@ class _Costs:
             high=float(high) if known else None,
         )
 
-    def added_connects(self) -> Effect | None:
-        """Connects started for each attempt that was started, more than without the arm."""
-        rows = ~self.timed
-        if not (rows & self.mine).any() or not (rows & ~self.mine).any():
+
+def _added_connects(
+    view: View, minute: Ints, connect: Bools, mitigated: Bools, n: Ints, retries: Ints
+) -> Effect | None:
+    """Connects started again for each first one, more than without the arm; parts of the run are the sample."""
+    chunks = view.clock.chunks
+    chunk = view.clock.chunk(minute)
+    value = 0.0
+    scores: Floats = np.zeros(chunks)
+    for mask, sign in ((connect & mitigated, 1.0), (connect & ~mitigated, -1.0)):
+        first = sums(chunk[mask], n[mask], chunks)
+        again = sums(chunk[mask], retries[mask], chunks)
+        if first.sum() == 0:
             return None
-        ratio = []
-        scores: Floats = np.zeros(self.chunks)
-        for mask, sign in ((rows & self.mine, 1.0), (rows & ~self.mine, -1.0)):
-            started = sums(self.chunk[mask], self.n[mask], self.chunks)
-            connects = sums(self.chunk[mask], np.where(self.connect, self.n, 0)[mask], self.chunks)
-            mean = connects.sum() / started.sum()
-            ratio.append(sign * mean)
-            scores += sign * (connects - mean * started) / started.sum()
-        informed = len(np.unique(self.chunk[rows]))
-        estimate = over_chunks(sum(ratio), scores, informed)
-        if not math.isfinite(estimate.spreads[0].se):
-            estimate = Estimate(value=estimate.value, spreads=(Spread(math.inf, 0),))
-        return _as_effect("added connects per attempt", estimate, informed=informed)
+        ratio = float(again.sum() / first.sum())
+        value += sign * ratio
+        scores += sign * (again - ratio * first) / first.sum()
+    informed = len(np.unique(chunk[connect]))
+    return _as_effect("added connects per connect", over_chunks(value, scores, informed), informed=informed)
 
 
-def _quantile(counts: Floats, values: Floats, share: float) -> float:
+def _quantile(counts: Floats, lowest: int, share: float) -> float:
+    """A quantile of a histogram of logarithms, in seconds, spread evenly within its bin."""
     total = counts.sum()
     if total <= 0:
         return math.nan
-    return float(values[int(np.searchsorted(np.cumsum(counts), share * total))])
+    below = np.concatenate([[0.0], np.cumsum(counts)])
+    bin_ = min(int(np.searchsorted(below, share * total, side="left")), len(counts)) - 1
+    bin_ = max(bin_, 0)
+    inside = (share * total - below[bin_]) / counts[bin_] if counts[bin_] else 0.0
+    return float(10 ** ((lowest + bin_ + inside) / BINS_A_DECADE) / 1e6)

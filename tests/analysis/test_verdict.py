@@ -1,7 +1,7 @@
 """The invariants that any verdict must keep, whatever the data (method, section 7)."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -369,3 +369,16 @@ def test_what_is_confirmed_alone_may_not_be_beside_eight_other_claims():
     assert found["client"].needs
     strong = replace(lonely, p_value=0.0001)
     assert stepped_down({**claims(), "client": strong}, 0.05)["client"].state == "confirmed"
+
+
+@pytest.mark.parametrize("suspect", SUSPECTS)
+def test_a_decision_holds_plain_numbers_only(suspect):
+    def plain(value):
+        if isinstance(value, dict):
+            return all(plain(one) for one in value.values())
+        if isinstance(value, list | tuple):
+            return all(plain(one) for one in value)
+        return value is None or type(value) in (str, bool, int) or (type(value) is float and math.isfinite(value))
+
+    assert plain(asdict(decide(sketched(2, suspect=suspect, effect=0.03, **SMALL), Settings())))
+    assert plain(asdict(decide(one_minute(sketched(2, suspect=suspect, effect=0.03)), Settings())))
