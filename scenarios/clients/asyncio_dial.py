@@ -50,7 +50,6 @@ class Dialler:
         session: Session,
         protocol: TargetProtocol,
         patience: AsyncPatience,
-        listener: Listener,
     ) -> None:
         self.is_open = False
         self.ws: SeenConnection | None = None
@@ -60,12 +59,11 @@ class Dialler:
         self._session = session
         self._protocol = protocol
         self._patience = patience
-        self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._socket: sockets.socket | None = None
 
-    async def dial(self) -> SeenConnection:
-        """All phases up to the upgrade.
+    async def dial(self, listener: Listener) -> SeenConnection:
+        """All phases up to the upgrade; the library's connection reports to `listener`.
 
         Raises:
             Over: The session ended on the way.
@@ -78,10 +76,14 @@ class Dialler:
         await self._connect_to_any(await self._resolve())
         self.is_open = True
         services.open.count += 1
-        return await self._upgrade()
+        return await self._upgrade(listener)
 
     def free(self) -> None:
-        """Free the socket, if it does not belong to the library yet."""
+        """Free the socket, if it does not belong to the library yet; forget the library's connection.
+
+        It holds its listener, and that holds this: no cycle is left for the collector.
+        """
+        self.ws = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -169,8 +171,15 @@ class Dialler:
             raise EOFError
         return data
 
-    async def _upgrade(self) -> SeenConnection:
+    async def _upgrade(self, listener: Listener) -> SeenConnection:
         session, target = self._session, self._target
+
+        def make(*args: Any, **kwargs: Any) -> SeenConnection:
+            self.ws = SeenConnection(*args, **kwargs)
+            self.ws.listener = listener
+            self._socket = None  # the library's transport has it now
+            return self.ws
+
         request = dial.upgrade_request(self._plan, target, self._protocol)
         scheme, _, rest = target.url.partition("://")
         is_tls = scheme == "wss"
@@ -184,7 +193,7 @@ class Dialler:
             additional_headers=list(request.headers),
             user_agent_header=None,
             compression=None,
-            create_connection=cast(Any, self._make),
+            create_connection=cast(Any, make),
             # All waits are the session's, and pings are the protocol's own business.
             open_timeout=None,
             ping_interval=None,
@@ -205,12 +214,6 @@ class Dialler:
         session.upgraded(ws.responded_at, instance=headers.get(dial.INSTANCE_HEADER))
         self._go_on()
         return ws
-
-    def _make(self, *args: Any, **kwargs: Any) -> SeenConnection:
-        self.ws = SeenConnection(*args, **kwargs)
-        self.ws.listener = self._listener
-        self._socket = None  # the library's transport has it now
-        return self.ws
 
     def _end_of_upgrade(self, error: Exception) -> End:
         lost = None if self.ws is None else self.ws.lost

@@ -59,7 +59,6 @@ class AsyncioConnection:
             session=self._session,
             protocol=protocol,
             patience=self._patience,
-            listener=self,
         )
         self._storms = services.storm.count
         self._facts = -1
@@ -71,7 +70,7 @@ class AsyncioConnection:
         self._patience.begin()
         services.stop.subscribe(self, wake)
         try:
-            ws = await self._dialler.dial()
+            ws = await self._dialler.dial(self)
             self._storms = services.storm.count  # an earlier storm was not this session's
             services.storm.subscribe(self, wake)
             await self._talk(ws)
@@ -217,10 +216,10 @@ class AsyncioConnection:
     def _free(self) -> None:
         """Free the timer and the socket, without waiting; a peer that is left is told."""
         self._patience.close()
+        ws = self._dialler.ws
         self._dialler.free()
         if self._closing is not None:
             self._closing.cancel()
-        ws = self._dialler.ws
         transport = getattr(ws, "transport", None)  # none before TLS is done: asyncio frees that socket
         if ws is not None and transport is not None:
             if self._session.outbox and ws.protocol.state is OPEN:
