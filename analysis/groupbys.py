@@ -85,7 +85,6 @@ def census(prepared: ibis.Table) -> ibis.Table:
     return keyed.group_by(*WORKER_KEYS, "python", *ARM_KEYS, "usable", "is_aborted", "is_first").agg(
         rows=keyed.count(),
         simulated=_count(keyed.simulated.fill_null(False)),
-        lag_null=_count(keyed.loop_lag_s.isnull()),
         seq_rows=keyed.seq.count(),
         seq_sum=keyed.seq.sum(),
         seq_max=keyed.seq.max(),
@@ -212,17 +211,26 @@ def subjects(rows: ibis.Table) -> ibis.Table:
     have an ordinal too, though only the plain ones are counted here.
     """
     connects = rows.filter((_.kind == "connect") & _.subject.notnull() & _.started_us.notnull())
+    # Only what is needed goes through the window: it sorts all that it is given.
+    narrow = connects.select(
+        "host",
+        "platform",
+        "subject",
+        "started_us",
+        bin=connects.second // WINDOW_S,
+        is_counted=_is_plain(connects),
+        is_explicit=connects.explanation == NUMBER_OF["explicit"],
+    )
     trailing = ibis.range_window(group_by="subject", order_by="started_us", preceding=WINDOW_S * 1_000_000, following=0)
-    ranked = connects.mutate(rank=connects.count().over(trailing))
-    keyed = is_plain(ranked).mutate(bin=_.second // WINDOW_S, ordinal=_step(_.rank, ORDINAL_STEPS))
-    return keyed.group_by("host", "platform", "bin", "ordinal").agg(
-        n=keyed.count(), explicit=_count(keyed.explanation == NUMBER_OF["explicit"])
+    ranked = narrow.mutate(ordinal=_step(narrow.count().over(trailing), ORDINAL_STEPS)).filter(_.is_counted)
+    return ranked.group_by("host", "platform", "bin", "ordinal").agg(
+        n=ranked.count(), explicit=_count(ranked.is_explicit)
     )
 
 
-def is_plain(rows: ibis.Table) -> ibis.Table:
-    """The waits that are compared: first tries, without mitigation."""
-    return rows.filter(_.is_wait & (_.retry == 0) & (_.mitigation == "none"))
+def _is_plain(rows: ibis.Table) -> Any:
+    """Whether a row is compared: a wait that is a first try, without mitigation."""
+    return rows.is_wait & (rows.retry == 0) & (rows.mitigation == "none")
 
 
 def holds(rows: ibis.Table) -> ibis.Table:
@@ -249,7 +257,7 @@ def holds(rows: ibis.Table) -> ibis.Table:
 
 def rtts(rows: ibis.Table) -> ibis.Table:
     """G6: histogram of the connects' round trips. Medians do not add up, their histograms do."""
-    timed = is_plain(rows).filter((_.kind == "connect") & _.rtt_s.notnull())
+    timed = rows.filter(_is_plain(rows) & (rows.kind == "connect") & rows.rtt_s.notnull())
     keyed = timed.mutate(rtt_us=_step(microseconds(timed.rtt_s), RTT_STEPS))
     return keyed.group_by("host", "platform", "delay_us", "rtt_us").agg(n=keyed.count())
 

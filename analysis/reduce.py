@@ -110,6 +110,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     instances = _frame(groupbys.instances(plain))
     rtts = _frame(groupbys.rtts(marked))
     totals = _totals(census, cells)
+    notes = _notes(census, totals, lag_null=int(cells["lag_null"].sum()))
     return Tables(
         cells=cells,
         slots=_frame(groupbys.slots(plain)),
@@ -125,7 +126,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         probes=_frame(groupbys.probes(marked)),
         mitigation_costs=_mitigation_costs(marked, cells),
         totals=totals,
-        notes=_notes(census, totals),
+        notes=notes,
     )
 
 
@@ -147,7 +148,7 @@ def _described(census: pd.DataFrame) -> pd.DataFrame:
         "unknown_kind": census["usable"] & ~census["kind"].isin(KINDS),
     }
     described = census.assign(**{name: census["rows"].where(these, 0) for name, these in counts.items()})
-    return described.assign(is_wait=is_kept, lag_null=census["lag_null"].where(is_kept, 0))
+    return described.assign(is_wait=is_kept)
 
 
 def _cutoffs(census: pd.DataFrame, ends: Mapping[str, datetime]) -> dict[str, int]:
@@ -269,12 +270,11 @@ def _gaps(census: pd.DataFrame) -> pd.Series[int]:
     return gaps.mask(swapped, 1)
 
 
-def _notes(census: pd.DataFrame, totals: pd.DataFrame) -> tuple[str, ...]:
+def _notes(census: pd.DataFrame, totals: pd.DataFrame, *, lag_null: int) -> tuple[str, ...]:
     """What was missing or dropped, in sentences."""
     total = totals.iloc[0]
     twice = int(-_gaps(census).clip(upper=0).sum())
     unnumbered = int((census["rows"] - census["seq_rows"]).sum())
-    waits = int(census["n"].sum() + census["retries"].sum())
     counted = (
         (total["seq_missing"], "rows are missing: their workers numbered them and they are not in the files"),
         (twice, "rows are there more than once: a file or a run was named twice"),
@@ -283,7 +283,7 @@ def _notes(census: pd.DataFrame, totals: pd.DataFrame) -> tuple[str, ...]:
         (census["unknown_kind"].sum(), "rows were left out: their kind is not one of the contract's"),
         (total["dropped_tail"], "attempts were dropped: scheduled within the largest budget before their run's end"),
         (total["aborted"], "attempts were still waiting when their run ended, and count neither way"),
-        (census["lag_null"].sum(), f"of {waits} attempts have no measured event-loop lag"),
+        (lag_null, f"of {total['attempts']} attempts have no measured event-loop lag"),
         (total["simulated"], "rows carry a platform that is a label put on for a rehearsal"),
     )
     return tuple(f"{int(count)} {sentence}." for count, sentence in counted if count)
