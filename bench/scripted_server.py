@@ -6,6 +6,7 @@ Written from RFC 6455 alone, so that what it sends does not depend on any librar
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import socket
@@ -164,7 +165,9 @@ class ScriptedServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        # Linux wakes the acceptor by the shutdown, Windows refuses it and wakes it by the close.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(PATIENCE_S)
         if self.errors and error is None:

@@ -122,12 +122,13 @@ class Generator:
         self._credentials = credentials_for(settings, order.jwt_key_file)
         self._next_connection = 0
         self._next_user = 0
+        self._living_users = 0
         self._stopped = gevent.event.Event()
         self._event_loop = gevent_loop_name()
         self._vitals = Vitals(
             unix_us=self._clock.micros,
             open_connections=lambda: self.services.open.count,
-            greenlets=lambda: self._next_user,
+            greenlets=lambda: self._living_users,
         )
         self.services = Services(
             recorder=self._recorder,
@@ -180,9 +181,13 @@ class Generator:
 
     def run_user(self, user: int, scenario: str) -> None:
         """One user's life: connections one after the other until the run stops."""
-        while not self.services.stop:
-            scheduled = self._open_starts.take() if self._open_starts is not None else time.perf_counter()
-            self._connect_with_retries(user, scenario, scheduled)
+        self._living_users += 1
+        try:
+            while not self.services.stop:
+                scheduled = self._open_starts.take() if self._open_starts is not None else time.perf_counter()
+                self._connect_with_retries(user, scenario, scheduled)
+        finally:
+            self._living_users -= 1
 
     def stop(self) -> None:
         """End all connections now; attempts in flight become `aborted`. Safe to call again."""

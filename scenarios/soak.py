@@ -12,6 +12,7 @@ from __future__ import annotations
 from locust import User, runners
 from locust.env import Environment
 
+import inspect
 import secrets
 import socket
 from collections.abc import Mapping
@@ -175,6 +176,9 @@ class Soak:
         )
         if self._courier is not None:
             self._courier.start(self.generator, folder)
+        # Locust inspects its stack when it stops; the first time that reads every module's source, and would
+        # block the loop during the last attempts (3 s were seen).
+        inspect.stack()
         settle_collector()
 
     def refuse(self, sentence: str, status: int) -> None:

@@ -16,6 +16,8 @@ import gevent
 
 READ: Final = 1
 WRITE: Final = 2
+# libuv, gevent's loop on Windows, knows whole milliseconds and warns of less.
+LEAST_TIMER_S: Final = 0.001
 
 
 class Patience:
@@ -88,7 +90,7 @@ class Patience:
         self.close()
         self._armed_for = until
         if until < math.inf:
-            self._timer = self._hub.loop.timer(max(0.0, until - perf_counter()))
+            self._timer = self._hub.loop.timer(max(LEAST_TIMER_S, until - perf_counter()))
             self._timer.start(self._rang)
 
     def _rang(self) -> None:
