@@ -6,7 +6,6 @@ It sees how late it gave chunks on, and by a ticker of its own how late it may h
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from typing import Final
 
@@ -15,6 +14,7 @@ import msgspec
 from scenarios.delay_error import DelayError
 from scenarios.delay_line import LineQuality
 from scenarios.errors import ConfigError
+from scenarios.os_errors import errno_of
 from scenarios.relay_path import Flow, Leg, join
 from scenarios.relay_protocol import (
     RelayError,
@@ -154,7 +154,7 @@ class Relay:
             self.failed += 1
             # A refusal travels the slow way, too.
             await asyncio.sleep(request.delay_s)
-            client.answer(failed_reply(errno_of(error), error.strerror or type(error).__name__))
+            client.answer(failed_reply(errno_of(error) or 0, error.strerror or type(error).__name__))
             client.transport.close()
             return
         due_at = loop.time() + request.delay_s
@@ -300,21 +300,6 @@ class Client(Leg):
     def _stop_timeout(self) -> None:
         if self._timeout is not None:
             self._timeout.cancel()
-
-
-# What ConnectEx fails with (winerror.h), where other calls have the socket error of the same meaning.
-_WINDOWS_ERRNO: Final = {
-    121: errno.ETIMEDOUT,
-    1225: errno.ECONNREFUSED,
-    1231: errno.ENETUNREACH,
-    1232: errno.EHOSTUNREACH,
-    1236: errno.ECONNABORTED,
-}
-
-
-def errno_of(error: OSError) -> int:
-    """The number of an error as a plain socket call would have it; 0 = it has none."""
-    return _WINDOWS_ERRNO.get(getattr(error, "winerror", None) or 0, error.errno or 0)
 
 
 def split_authority(text: str) -> tuple[str, int]:

@@ -12,6 +12,7 @@ import ssl
 from typing import Final, NamedTuple
 
 from scenarios.ledger import End
+from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.protocol import TargetProtocol
 
@@ -48,7 +49,7 @@ def end_of_os_error(error: OSError) -> End:
     Types come before numbers: on Windows the Proactor loop reports `WinError` numbers where other loops
     report the C library's, but both become the same exception.
     """
-    code = error.errno
+    code = errno_of(error)
     if isinstance(error, ssl.SSLError):
         return End("tls", detail=getattr(error, "reason", None) or type(error).__name__)
     if isinstance(error, ConnectionRefusedError):
