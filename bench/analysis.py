@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow.parquet as parquet
 
 from analysis.simulate import simulate_run
 
@@ -90,25 +91,31 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=6, help="hosts of each platform")
     parser.add_argument("--verdict", action="store_true", help="measure `python -m analysis` too")
     parser.add_argument("--folder", type=Path, help="where to write (default: the system's temporary folder)")
+    parser.add_argument("--run", type=Path, help="measure this run folder instead of simulating any")
     options = parser.parse_args()
     print("million rows; seconds; CPU seconds; million rows a second; peak GB")
+    if options.run:
+        compare(options.run, verdict=options.verdict)
+        return
     for millions in options.millions:
         with tempfile.TemporaryDirectory(prefix="wsoak-bench-", dir=options.folder) as scratch:
-            folder = Path(scratch) / "run"
-            rows = int(millions * MILLION)
             started = time.perf_counter()
-            simulate_run("W2", folder, rows=rows, minutes=options.minutes, hosts=options.hosts)
-            files = sorted((folder / "attempts").glob("*.parquet"))
-            size = sum(file.stat().st_size for file in files)
-            written_s = time.perf_counter() - started
-            print(f"{millions:7.1f}  written in {written_s:.1f} s, {size / rows:.1f} bytes a row", flush=True)
-            print(line("reduce", rows, measured(OURS, files)), flush=True)
-            if rows * PANDAS_BYTES_PER_ROW < psutil.virtual_memory().available:
-                print(line("pandas", rows, measured(THEIRS, files)), flush=True)
-            else:
-                print(f"{millions:7.1f}  pandas    does not fit", flush=True)
-            if options.verdict:
-                print(line("verdict", rows, verdict_of(folder)), flush=True)
+            rows = int(millions * MILLION)
+            run = simulate_run("W2", Path(scratch) / "run", rows=rows, minutes=options.minutes, hosts=options.hosts)
+            print(f"{millions:7.1f}  written in {time.perf_counter() - started:.1f} s", flush=True)
+            compare(run, verdict=options.verdict)
+
+
+def compare(run: Path, *, verdict: bool) -> None:
+    files = sorted((run / "attempts").glob("*.parquet"))
+    rows = sum(parquet.read_metadata(file).num_rows for file in files)
+    print(line("reduce", rows, measured(OURS, files)), flush=True)
+    if rows * PANDAS_BYTES_PER_ROW < psutil.virtual_memory().available:
+        print(line("pandas", rows, measured(THEIRS, files)), flush=True)
+    else:
+        print(f"{rows / MILLION:7.1f}  pandas    does not fit", flush=True)
+    if verdict:
+        print(line("verdict", rows, verdict_of(run)), flush=True)
 
 
 if __name__ == "__main__":
