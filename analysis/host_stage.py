@@ -151,7 +151,9 @@ def weighted_mean(effects: Floats, variances: Floats, *, n: int = 0) -> Estimate
     # Its import takes a second, which only unequal hosts should pay.
     from statsmodels.stats.meta_analysis import combine_effects
 
-    result = combine_effects(effects, variances, method_re="iterated", use_t=False)
+    # Its share of heterogeneity, not used here, divides by zero where all hosts agree exactly.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = combine_effects(effects, variances, method_re="iterated", use_t=False)
     low, high = result.conf_int(use_t=True)[3]
     df = len(effects) - 1
     se = float(high - low) / 2 / float(special.stdtrit(df, 0.975))

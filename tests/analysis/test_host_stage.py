@@ -45,6 +45,7 @@ def test_nine_measurements_of_a_mass():
     assert estimate.value == pytest.approx(62.407620, abs=5e-6)
     assert estimate.interval() == pytest.approx((61.628120, 63.187119), abs=5e-6)
     assert weighted_mean(effects[:1], errors[:1]) is None
+    assert weighted_mean(np.zeros(3), np.array([1e-6, 1e-5, 1e-4])).value == 0.0
     # Known as well as each other they are a plain sample.
     plain, even = one_sample(effects), weighted_mean(effects, np.full(9, 0.01))
     assert even.interval() == pytest.approx(plain.interval(), rel=1e-6)
