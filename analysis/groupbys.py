@@ -93,26 +93,34 @@ def census(prepared: ibis.Table) -> ibis.Table:
     )
 
 
-def marked(prepared: ibis.Table, *, cutoffs: dict[str, int]) -> ibis.Table:
+def marked(prepared: ibis.Table, *, cutoffs: dict[str, int], all_usable: bool) -> ibis.Table:
     """The usable rows, explained; `is_wait`: a connect or exchange that ended, scheduled before the tail.
 
-    `cutoffs` names for each run the second from which its attempts are dropped.
+    `cutoffs` names for each run the second from which its attempts are dropped. A check that is known to
+    hold for all rows is left out: it would have columns read that nothing else needs.
     """
-    # Few runs, looked up in order: engines evaluate this once a name and not once a row.
-    branches = [(prepared.run_id == run, ibis.literal(second, "int64")) for run, second in cutoffs.items()]
-    cutoff = ibis.cases(*branches) if branches else ibis.null("int64")
-    rows = explained(prepared.filter(prepared.usable).mutate(cutoff=cutoff))
+    rows = prepared if all_usable else prepared.filter(prepared.usable)
+    rows = explained(rows.mutate(cutoff=_cutoff(rows, cutoffs)))
     is_wait = rows.kind.isin(WAITS) & (rows.outcome != "aborted") & (rows.second < rows.cutoff)
     return rows.mutate(is_wait=is_wait.fill_null(False), minute=rows.second // MINUTE_S)
+
+
+def _cutoff(rows: ibis.Table, cutoffs: dict[str, int]) -> Any:
+    # Few runs, looked up in order: engines evaluate this once a name and not once a row.
+    branches = [(rows.run_id == run, ibis.literal(second, "int64")) for run, second in cutoffs.items()]
+    return ibis.cases(*branches) if branches else ibis.null("int64")
 
 
 def placed(rows: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
     """The waits with numbers for names: `place`, `arm` and a `name` of their connection.
 
-    `places` holds `WORKER_KEYS` (site "" if unknown), `place` and `worker_number`; `arms` `ARM_KEYS` and `arm`.
+    `places` holds some of `WORKER_KEYS` (site "" if unknown), enough to tell the workers apart, and `place`,
+    `worker_number`; `arms` some of `ARM_KEYS` and `arm`.
     """
     waits = rows.filter(_.is_wait).mutate(site=_.site.fill_null(""))
-    joined = waits.join(places, list(WORKER_KEYS)).join(arms, list(ARM_KEYS))
+    of_worker = [name for name in WORKER_KEYS if name in places.columns]
+    of_arm = [name for name in ARM_KEYS if name in arms.columns]
+    joined = waits.join(places, of_worker).join(arms, of_arm)
     return joined.mutate(
         name=joined.worker_number * CONNECTIONS_OF_A_WORKER + joined.connection % CONNECTIONS_OF_A_WORKER
     )

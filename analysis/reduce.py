@@ -96,15 +96,17 @@ class Names:
 def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -> Tables:
     prepared = names.view(groupbys.prepared(contract_columns(attempts)))
     census = _described(_frame(groupbys.census(prepared)))
-    marked = names.view(groupbys.marked(prepared, cutoffs=_cutoffs(census, ends)))
+    all_usable = not census["unusable"].any()
+    marked = names.view(groupbys.marked(prepared, cutoffs=_cutoffs(census, ends), all_usable=all_usable))
     numbers, places = _places(census)
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
-    arms_table, numbers_table, places_table = (ibis.memtable(frame) for frame in (arms, numbers, places))
-    placed = names.view(groupbys.placed(marked, numbers_table, arms_table))
+    by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
+    placed = names.view(groupbys.placed(marked, by_worker, by_arm))
     fine = names.kept(groupbys.moments(placed))
-    moments = names.view(groupbys.named(fine, places_table, arms_table))
+    names_of_places, names_of_arms = ibis.memtable(places), ibis.memtable(arms)
+    moments = names.view(groupbys.named(fine, names_of_places, names_of_arms))
     cells = _frame(groupbys.cells(moments))
-    counted = groupbys.connections(_slice(marked, cells), numbers_table, arms_table)
+    counted = groupbys.connections(_slice(marked, cells), by_worker, by_arm)
     cells = _with_connections(cells, _frame(counted), places, arms)
     plain = moments.filter(moments.is_first & (moments.mitigation == "none"))
     instances = _frame(groupbys.instances(plain))
@@ -184,6 +186,19 @@ def _slice(marked: ibis.Table, cells: pd.DataFrame) -> ibis.Table:
         return marked
     enough = int(by_minute.cumsum().searchsorted(DISTINCT_ROWS))
     return groupbys.between(marked, int(by_minute.index[0]), int(by_minute.index[enough]))
+
+
+def _telling(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The frame without the keys that it does not take to tell its lines apart.
+
+    A join compares all keys it is given, in every row: a single run, one mitigation, or the host and the
+    platform of a worker add nothing.
+    """
+    for name in keys:
+        others = [key for key in keys if key != name and key in frame.columns]
+        if others and not frame.duplicated(others).any():
+            frame = frame.drop(columns=name)
+    return frame
 
 
 def _with_connections(
