@@ -115,7 +115,8 @@ def test_its_own_commands_soak_and_judge_the_hosts_together(tmp_path: Path) -> N
     environment |= {"LOCUST_RUN_TIME": "5s", "LOCUST_USERS": "4", "SOAK_CLIENT": "websocket-client,websockets-gevent"}
     for host in ("1", "2"):
         told = {**environment, "SOAK_RUN_ID": f"run-{host}", "SOAK_HOST_SALT": host}
-        shell(step("host", "Soak")["run"], told, cwd=ROOT, allowed={0})
+        # A machine that is busy with other tests may void a run (the relay breaks its promise): 3.
+        shell(step("host", "Soak")["run"], told, cwd=ROOT, allowed={0, 3})
     summary = tmp_path / "job-summary.md"
     told = {**environment, "GITHUB_STEP_SUMMARY": str(summary)}
     status = shell(step("verdict", "Analyse them together")["run"], told, cwd=tmp_path, allowed={0, 1, 3})
