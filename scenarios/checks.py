@@ -69,7 +69,7 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
         if sentence is not None:
             raise ConfigError(f"--client {sentence}")
     key_file: str | None = None
-    if is_standin:
+    if is_standin and settings.jwt_algorithm == "HS256":
         _, file = standin_secret(os.environ)
         key_file = str(file) if file else None
     credentials_for(settings, key_file)

@@ -110,7 +110,8 @@ class Leader:
         try:
             if is_standin:
                 secret, file = standin_secret(os.environ)
-                jwt_key_file = str(file.resolve()) if file else None
+                if settings.jwt_algorithm == "HS256":
+                    jwt_key_file = str(file.resolve()) if file else None
                 run.standin = start_standin(
                     settings, port=url.port, folder=run.folder, secret=secret, run_time_s=run_time_s
                 )

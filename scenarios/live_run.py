@@ -24,6 +24,7 @@ from scenarios.children import Child, module_command, start_child
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.options import Settings
 from scenarios.runfile import AccountingEntry, RunFile, TargetFacts, WorkerEntry
+from scenarios.tokens import load_key
 
 EXIT_MET: Final = 0
 EXIT_VOID: Final = 3
@@ -271,6 +272,11 @@ def start_standin(settings: Settings, *, port: int, folder: Path, secret: str, r
     arguments = standin_arguments(settings)
     if not run_time_s or run_time_s > MESSAGE_LOG_S:
         arguments.append("--no-message-log")
+    if settings.jwt_algorithm != "HS256" and settings.token_source == "mint":
+        key = load_key(settings.jwt_algorithm, key_file=settings.jwt_key_file, environment=os.environ)
+        public = folder / "jwt-public.pem"
+        public.write_bytes(key.public_pem() or b"")
+        arguments += ["--public-key-file", str(public)]
     arguments += ["--port", str(port), "--exit-with-stdin"]
     arguments += ["--log", str(folder / "standin.log"), "--truth", str(folder / "truth.jsonl")]
     child = start_child(

@@ -19,7 +19,7 @@ from typing import Any, Final
 import jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from scenarios.errors import ConfigError
 from scenarios.plan import HIDDEN, Token
@@ -51,6 +51,12 @@ class SigningKey:
 
     def __repr__(self) -> str:
         return f"SigningKey({self.algorithm}, {HIDDEN})"
+
+    def public_pem(self) -> bytes | None:
+        """The public half, for whoever verifies; None for a shared secret."""
+        if isinstance(self._key, str):
+            return None
+        return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """The compact JWT of these claims (RFC 7519)."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.conftest import Soak, wait_for
 
@@ -65,6 +68,19 @@ def test_every_client_every_delay_and_every_mitigation_in_one_run(start_soak: Ca
     assert good[good["delay_s"] == 0.0]["rtt_s"].median() < 0.04
     late_s = (connects["started_at"] - connects["scheduled_at"]).dt.total_seconds()
     assert (late_s >= 0).all()
+
+
+def test_tokens_signed_with_a_private_key_are_verified_by_the_stand_in_with_its_public_half(
+    start_soak: Callable[..., Soak], tmp_path: Path
+) -> None:
+    key = tmp_path / "key.pem"
+    private = ec.generate_private_key(ec.SECP256R1())
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    signing = ("--jwt-algorithm", "ES256", "--jwt-key-file", str(key))
+    soak = start_soak(*QUIET, *signing, "--users", "8", "--spawn-rate", "8", "--run-time", "4s")
+    connects = ended_well(soak).query("kind == 'connect' and outcome != 'aborted'")
+    assert set(connects["outcome"]) == {"ok"}
+    assert b"PRIVATE" not in b"".join(f.read_bytes() for f in soak.folder.rglob("*") if f.is_file())
 
 
 @pytest.mark.parametrize(
