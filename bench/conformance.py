@@ -7,19 +7,18 @@ Rows are everything that a server can do by raw bytes (`bench.events`) and every
 from __future__ import annotations
 
 import sys
-import time
 
 import gevent
 
 from attempts.schema import Attempt, ConnectionFacts
-from bench.events import CHURN, EVENTS, Event, Row
-from bench.faults import FAULTS, Fault, met, standin
-from bench.scripted_server import ScriptedServer
-from scenarios.clients import CLIENTS, Services, run_connection, why_unavailable
+from bench import events, faults
+from bench.events import EVENTS, Event, Row
+from bench.faults import FAULTS, Fault, standin
+from scenarios.clients import CLIENTS, Services, why_unavailable
 from scenarios.clients.websockets_asyncio import close_children
 from scenarios.clock import Clock
 from scenarios.lag import LagMeter
-from scenarios.plan import ConnectionPlan, Target, Token
+from scenarios.plan import Target
 
 
 class Kept:
@@ -37,29 +36,11 @@ class Kept:
         self.rows.append(attempt)
 
     def of_event(self, event: Event) -> set[Row]:
-        self.rows.clear()
-        with ScriptedServer(event.script) as server:
-            plan = ConnectionPlan(
-                user=0,
-                connection=0,
-                scenario="churn",
-                settings=CHURN,
-                scheduled_at=self.services.clock.micros(time.perf_counter()),
-                subject="u",
-                seed=1,
-                client=self.client,
-                budgets=event.budgets,
-                token=Token("a.b.c"),
-                token_transport="subprotocol" if event.by_subprotocol else "header",
-            )
-            run_connection(plan, Target(scheme="ws", host="127.0.0.1", port=server.port), self.services)
-        kinds = {row.kind for row in event.rows}
-        rows = {Row(*(getattr(row, column) for column in Row._fields)) for row in self.rows}
-        return {row for row in rows if row.kind in kinds}
+        return set(events.met(event, self.client, self.services, self.rows))
 
     def of_fault(self, fault: Fault, port: int) -> set[Row]:
         target = Target(scheme="ws", host="127.0.0.1", port=port)
-        return met(fault, self.client, target, self.services, self.rows)
+        return faults.met(fault, self.client, target, self.services, self.rows)
 
 
 def in_words(rows: set[Row]) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from bench.events import CHURN, EVENTS, Event, Row
-from bench.scripted_server import ScriptedServer
-from scenarios.clients import CLIENTS, run_connection, why_unavailable
+from attempts.schema import Attempt
+from bench.events import EVENTS, Event, met, ran_out_too_early
+from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.clients.websockets_asyncio import close_children
-from scenarios.plan import ConnectionPlan, Target, Token
 from tests.scenarios.clients.rows import Rows
 
 
@@ -28,25 +26,30 @@ def kept() -> Iterator[dict[str, Rows]]:
 @pytest.mark.parametrize("client", [name for name in CLIENTS if why_unavailable(name) is None])
 def test_one_event_is_one_row_in_every_client(client: str, event: Event, kept: dict[str, Rows]) -> None:
     rows = kept.setdefault(client, Rows())
-    rows.written.clear()
-    with ScriptedServer(event.script) as server:
-        plan = ConnectionPlan(
-            user=0,
-            connection=0,
-            scenario="churn",
-            settings=CHURN,
-            scheduled_at=rows.services.clock.micros(time.perf_counter()),
-            subject="u",
-            seed=1,
-            client=client,
-            budgets=event.budgets,
-            token=Token("a.b.c"),
-            token_transport="subprotocol" if event.by_subprotocol else "header",
-        )
-        run_connection(plan, Target(scheme="ws", host="127.0.0.1", port=server.port), rows.services)
-    expected = {row.kind for row in event.rows}
-    found = [Row(*(getattr(a, column) for column in Row._fields)) for a in rows.written if a.kind in expected]
+    found = met(event, client, rows.services, rows.written)
     assert sorted(found, key=str) == sorted(event.rows, key=str)
     assert rows.services.tally.balanced
     assert rows.services.open.count == 0
     assert rows.facts[-1].client == CLIENTS[client].client
+
+
+def _timeout_in(phase: str) -> Attempt:
+    return Attempt(
+        kind="connect",
+        operation="connect",
+        scheduled_at=0,
+        started_at=0,
+        duration_s=0.4,
+        budget_s=0.4,
+        outcome="timeout",
+        phase=phase,
+    )
+
+
+def test_a_budget_that_ran_out_before_the_event_is_told_from_the_events_own() -> None:
+    no_welcome = next(event for event in EVENTS if event.name == "no welcome comes")
+    all_is_well = EVENTS[0]
+    assert ran_out_too_early(no_welcome, [_timeout_in("upgrade")])
+    assert not ran_out_too_early(no_welcome, [_timeout_in("welcome")])
+    assert not ran_out_too_early(no_welcome, [_timeout_in("hold")]), "a wrong phase behind it is the client's mistake"
+    assert not ran_out_too_early(all_is_well, [_timeout_in("upgrade")]), "no budget is meant to run out"
