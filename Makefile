@@ -30,7 +30,7 @@ web: $(BIN)/.run ## the web UI, on the embedded stand-in
 	$(BIN)/locust $(SOAK)
 
 test: $(BIN)/.dev ## the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(BIN)/.dev ## style, types and import rules
 	$(BIN)/ruff check .

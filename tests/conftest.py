@@ -19,6 +19,11 @@ ROOT = Path(__file__).parents[1]
 PATIENCE_S = 90.0
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first: two processes take file after file, and the last one should not be waited for."""
+    items.sort(key=lambda item: item.get_closest_marker("windows") is None)
+
+
 @dataclass
 class Soak:
     """A started `locust`, and where its run goes."""

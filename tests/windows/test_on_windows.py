@@ -13,11 +13,9 @@ from windows.fleet import FleetRun
 from windows.places import Places
 from windows.unit_tests import run_unit_tests
 
-# One group: they share one Wine, and the fleet's load wants the machine to itself.
 pytestmark = [
     pytest.mark.windows,
     pytest.mark.slow,
-    pytest.mark.xdist_group("windows"),
     # The first test of all pays for the build, and the first of the soak's for the soak.
     pytest.mark.timeout(UNIT_TESTS_DEADLINE_S + 300),
 ]
