@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from bench.arena import arguments, medians, table
+from bench.arena import arguments, pairs, table
 
 NAMES = ("websocket-client", "websockets-gevent", "websockets-selector", "websockets-uvloop")
 
 
 def main() -> None:
     options = arguments(__doc__, seconds=3.0, users=50, names=NAMES)
-    names = ["naive", *options.names]
-    found = medians(
-        names, "connect", "connects_per_core_s", seconds=options.seconds, rounds=options.rounds, users=options.users
+    found = pairs(
+        options.names,
+        "connect",
+        "connects_per_core_s",
+        seconds=options.seconds,
+        rounds=options.rounds,
+        users=options.users,
     )
-    table(found, "per core s")
+    table(found, "connects a core s")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """One contestant of a bench in a process of its own: `python -m bench.contestants NAME JOB PORT SECONDS USERS`.
 
-It runs a Locust user class on Locust's local runner for so many seconds after everybody has connected,
-and prints what it did as one JSON line. `naive` is the user that anyone would write; the others are
-wsoak's users with a client and with or without recording. What was done is divided by the CPU time that
-it took (a core's second), so that other work on the machine does not count as slowness.
+It runs a Locust user class on Locust's local runner. When everybody has connected it says so, waits for a
+line on its standard input, and after so many seconds prints what it did as one JSON line. `naive` is the
+user that anyone would write; the others are wsoak's users with a client and with or without recording.
+What was done is divided by the CPU time that it took (a core's second), so that other work on the machine
+does not count as slowness.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ from scenarios.vitals import GeventWatch, Vitals
 
 # Of the exchanges since the measurement began; a day of them would not fit.
 durations_s: deque[float] = deque(maxlen=200_000)
-
-WINDOW_S = 0.5
 
 PING = '{"type":"ping"}'
 WORKER = WorkerFacts("bench", "w0", "Linux", "", "3.11", "host", None, False)
@@ -190,11 +189,6 @@ def our_user(
     return Ours, end
 
 
-def upper_quartile(values: list[float]) -> float:
-    """What a machine that does other things beside takes away, it takes from some windows more than from others."""
-    return sorted(values)[len(values) * 3 // 4]
-
-
 def processes() -> list[psutil.Process]:
     """This process and its children: the asyncio client has one."""
     this = psutil.Process()
@@ -206,7 +200,8 @@ def resident_bytes() -> int:
 
 
 def cpu_s() -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in processes())
+    """Of this process to the nanosecond, of its children to the kernel's tick."""
+    return time.process_time() + sum(sum(child.cpu_times()[:2]) for child in psutil.Process().children())
 
 
 def main() -> None:
@@ -226,16 +221,13 @@ def main() -> None:
             gevent.sleep(0.05)
         gevent.sleep(0.5)
         after = resident_bytes()
+        print("ready", flush=True)
+        gevent.get_hub().threadpool.apply(sys.stdin.readline)
         durations_s.clear()
-        rates: dict[str, list[float]] = {what: [] for what in counts}
-        ends_at = time.perf_counter() + float(seconds)
-        while time.perf_counter() < ends_at:
-            seen, used_s = dict(counts), cpu_s()
-            gevent.sleep(WINDOW_S)
-            used_s = cpu_s() - used_s
-            for what in counts:
-                rates[what].append((counts[what] - seen[what]) / used_s if used_s else 0.0)
-        did = {f"{what}_per_core_s": upper_quartile(found) for what, found in rates.items()}
+        seen, used_s = dict(counts), cpu_s()
+        gevent.sleep(float(seconds))
+        used_s = cpu_s() - used_s
+        did = {f"{what}_per_core_s": (counts[what] - seen[what]) / used_s for what in counts}
         measured = sorted(durations_s) or [math.nan]
         end()
         print(

@@ -1,18 +1,21 @@
 """Exchanges a second on one core: `python -m bench.exchange`.
 
 wsoak's users with every exchange recorded, against the Locust user that anyone would write
-(websocket-client, one request event an exchange), on the same server, interleaved.
+(websocket-client, one request event an exchange), side by side on the same core, against the same server.
 """
 
 from __future__ import annotations
 
-from bench.arena import arguments, medians, table
+import statistics
 
+from bench.arena import arguments, pairs, table
+
+NOT_RECORDED = ", not recorded"
 NAMES = (
     "websocket-client",
-    "websocket-client, not recorded",
+    "websocket-client" + NOT_RECORDED,
     "websockets-gevent",
-    "websockets-gevent, not recorded",
+    "websockets-gevent" + NOT_RECORDED,
     "websockets-selector",
     "websockets-uvloop",
 )
@@ -20,15 +23,19 @@ NAMES = (
 
 def main() -> None:
     options = arguments(__doc__, seconds=5.0, users=200, names=NAMES)
-    names = ["naive", *options.names]
-    found = medians(
-        names, "exchange", "exchanges_per_core_s", seconds=options.seconds, rounds=options.rounds, users=options.users
+    found = pairs(
+        options.names,
+        "exchange",
+        "exchanges_per_core_s",
+        seconds=options.seconds,
+        rounds=options.rounds,
+        users=options.users,
     )
-    table(found, "per core s")
-    for name in options.names:
-        without = found.get(f"{name}, not recorded")
-        if without:
-            print(f"recording costs {name} {1 - found[name] / without:.1%} of its throughput")
+    table(found, "exchanges a core s")
+    ratios = {name: statistics.median(own / naive for own, naive in rounds) for name, rounds in found.items()}
+    for name, ratio in ratios.items():
+        if (without := ratios.get(name + NOT_RECORDED)) is not None:
+            print(f"recording costs {name} {1 - ratio / without:.1%} of its throughput")
 
 
 if __name__ == "__main__":

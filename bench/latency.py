@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import statistics
 
-from bench.arena import arguments, run_contestant, server
+from bench.arena import NAIVE, arguments, in_turn
 
 NAMES = ("websocket-client", "websockets-gevent", "websockets-selector", "websockets-uvloop")
 DELAY_MS = 50.0
 
 
 def main() -> None:
-    options = arguments(__doc__, seconds=10.0, users=1000, names=NAMES)
-    names = ["naive", *options.names]
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    with server("--delay-ms", str(DELAY_MS)) as port:
-        for _ in range(options.rounds):
-            for name in names:
-                found[name].append(run_contestant(name, "latency", port, options.seconds, options.users))
+    options = arguments(__doc__, seconds=10.0, users=1000, names=NAMES, rounds=3)
+    found = in_turn(
+        [NAIVE, *options.names],
+        "latency",
+        seconds=options.seconds,
+        rounds=options.rounds,
+        users=options.users,
+        server_options=("--delay-ms", str(DELAY_MS)),
+    )
     for name, rounds in found.items():
         error_ms = [statistics.median(r[key] for r in rounds) * 1000.0 - DELAY_MS for key in ("median_s", "p99_s")]
         print(f"{name:<24} median + {error_ms[0]:6.2f} ms   p99 + {error_ms[1]:6.2f} ms")
