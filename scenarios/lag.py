@@ -21,7 +21,7 @@ ago inside such an entry the answer is an upper bound, for all others it is exac
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Final, NamedTuple
+from typing import Final
 
 # Below this a delay is ordinary scheduling (a Windows timer alone steps by 15.6 ms); attempts.md.
 BLOCKED_FLOOR_S: Final = 0.050
@@ -29,18 +29,6 @@ BLOCKED_FLOOR_S: Final = 0.050
 # 100 ticks a second; a random sequence leaves about ln(n) entries on the stack, and 4,096 long
 # delays are minutes of a loop that is late all the time. Three lists of floats: 400 KB at most.
 MAX_ENTRIES: Final = 4096
-
-
-class Lag(NamedTuple):
-    """What a window suffered from its own event loop; None = nothing was measured yet.
-
-    Attributes:
-        loop_lag_s: The largest delay, in seconds.
-        loop_blocked_s: The sum of the delays longer than 50 ms, in seconds.
-    """
-
-    loop_lag_s: float | None
-    loop_blocked_s: float | None
 
 
 class LagMeter:
@@ -93,15 +81,16 @@ class LagMeter:
             if len(self._long_due) > self._max_entries:
                 self._merge_long()
 
-    def lag_between(self, start: float, now: float) -> Lag:
-        """The largest delay and the sum of the long ones between `start` and `now`.
+    def lag_between(self, start: float, now: float) -> tuple[float | None, float | None]:
+        """What a window suffered from its own event loop, in seconds: (loop_lag_s, loop_blocked_s).
 
-        A delay that is still running at `now` counts with what it has reached. `now` is not earlier
-        than the last tick.
+        The largest delay between `start` and `now`, and the sum of those longer than 50 ms; (None, None):
+        nothing was measured yet. A delay that is still running at `now` counts with what it has reached.
+        `now` is not earlier than the last tick.
         """
         due = self._due
         if due is None:
-            return Lag(None, None)
+            return None, None
         running = now - due if now > due else 0.0
         lag = min(running, now - start) if running else 0.0
         blocked = lag if running > BLOCKED_FLOOR_S else 0.0
@@ -111,7 +100,7 @@ class LagMeter:
         ends = self._long_end
         if ends and ends[-1] > start:
             blocked += self._sum_since(start)
-        return Lag(lag, blocked)
+        return lag, blocked
 
     def _largest_since(self, start: float) -> float:
         first = bisect_left(self._peak_due, start)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+import msgspec
+
 from attempts.schema import Attempt
 from scenarios.clock import Clock
 from scenarios.plan import LagSource, OpenConnections, Tally
@@ -28,7 +30,7 @@ class End(NamedTuple):
 NOTHING: Final = End()
 
 
-class Wait:
+class Wait(msgspec.Struct, eq=False):
     """One attempt in flight.
 
     Attributes:
@@ -38,14 +40,11 @@ class Wait:
         event: How many of the request's events have come.
     """
 
-    __slots__ = ("attempt", "deadline", "event", "request", "started")
-
-    def __init__(self, attempt: Attempt, started: float, deadline: float, request: Request | None) -> None:
-        self.attempt = attempt
-        self.started = started
-        self.deadline = deadline
-        self.request = request
-        self.event = 0
+    attempt: Attempt
+    started: float
+    deadline: float
+    request: Request | None
+    event: int = 0
 
     def blame(self, now: float, *, answered: bool) -> End:
         """Who is to blame that the budget ran out: this process, or nobody that is known yet.

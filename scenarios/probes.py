@@ -163,8 +163,8 @@ class IdleProbe(Probe):
         self._awaited = os.urandom(4)
         self._is_answered = False
         started = perf_counter()
-        frame = self._wire.send(PING, self._awaited)
-        self.stream.send(frame)
+        self._wire.send(PING, self._awaited)
+        self.stream.send(self._wire.data_to_send())
         self.ledger.sent(len(self._awaited))
         while not self._is_answered:
             self._receive(self.read())
@@ -184,7 +184,7 @@ class IdleProbe(Probe):
                 raise ProbeFailed(End("server_closed", close_code=code, closed_by="server", detail=reason[:100]))
             elif opcode == BROKEN:
                 raise ProbeFailed(End("malformed", closed_by="client", detail=payload.decode()))
-        answer = self._wire.automatic()
+        answer = self._wire.data_to_send()
         if answer:
             self.stream.send(answer)
 

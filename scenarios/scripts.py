@@ -134,7 +134,8 @@ def _paced(c: Context, requests: Iterator[Exchange], period_s: float, *, first: 
             if start.scheduled_at >= c.end_at:
                 break
             step = Exchange(step.operation, start.scheduled_at, start.skipped, step.size)
-        now, outcome = yield step
+        result = yield step
+        now, outcome = result.now, result.outcome
     if now < c.end_at:
         yield Hold(c.end_at)
 
@@ -153,7 +154,7 @@ def steady(c: Context) -> Script:
         start = pacing.next_start(now)
         together = [next(requests)._replace(scheduled_at=start.scheduled_at) for _ in range(s.in_flight)]
         together[0] = together[0]._replace(skipped=start.skipped * s.in_flight)
-        now, _ = yield Together(tuple(together))
+        now = (yield Together(tuple(together))).now
 
 
 def churn(c: Context) -> Script:

@@ -43,6 +43,7 @@ POLICY_VIOLATION: Final = 1008
 INTERNAL_ERROR: Final = 1011
 _CAUSE_OF_CODE: Final = {POLICY_VIOLATION: "auth_rejected", INTERNAL_ERROR: "server_error"}
 
+_REPLY: Final = Kind.REPLY  # by far the most; an enum's members are slow to reach
 _REFUSING_STATUS: Final = frozenset({401, 403})
 _ACCEPTED: Final = End("malformed", detail="credentials that must be refused were accepted")
 
@@ -58,6 +59,7 @@ class Session:
         state: Where it is.
         deadline: When `tick` is due; infinity = never.
         outbox: (opcode, payload) to send, oldest first.
+        finished: Rows to record.
         facts: What is true of all its rows; None before the connect has ended.
     """
 
@@ -71,6 +73,7 @@ class Session:
         self.state = State.START
         self.deadline = math.inf
         self.outbox: Outbox = []
+        self.finished: list[Attempt] = ledger.finished
         self.facts: ConnectionFacts | None = None
         self._protocol = protocol
         self._ledger = ledger
@@ -86,11 +89,6 @@ class Session:
         self._refusal: tuple[End, float] | None = None
         self._storm = False
         self._result = ConnectionResult(ready=False, ended_by="stop", outcome="aborted", phase="dns")
-
-    @property
-    def finished(self) -> list[Attempt]:
-        """Rows to record."""
-        return self._ledger.finished
 
     # -- the connect's phases, as the driver reaches them ---------------------------------------------
 
@@ -131,10 +129,10 @@ class Session:
         """A whole text message came."""
         self._ledger.received(len(payload))
         message = self._protocol.read(payload)
-        kind = message.kind
         conversation = self._conversation
         if conversation is not None:
-            if kind is Kind.REPLY:
+            kind = message.kind
+            if kind is _REPLY:
                 conversation.received(message, now)
             elif kind is Kind.PING:
                 self._answer_ping()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import NamedTuple
 
+import msgspec
+
 # A ping frame of the WebSocket itself (RFC 6455, section 5.5.2), whatever the target's messages are.
 PROTOCOL_PING = "protocol_ping"
 
@@ -45,7 +47,7 @@ class Hold(NamedTuple):
 Step = Exchange | Together | Hold
 
 
-class Result(NamedTuple):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """What came of a step.
 
     Attributes:

@@ -131,14 +131,14 @@ class Vitals:
             self.cpu = max(0.0, reading.cpu_s - cpu_before) / (now - before)
         else:
             self.cpu = None
-        lag = self.lag.lag_between(before, now)
-        if lag.loop_lag_s is None or lag.loop_blocked_s is None:
+        lag_s, blocked_s = self.lag.lag_between(before, now)
+        if lag_s is None or blocked_s is None:
             return None
         connections = self._open_connections()
         return Health(
             at=self._unix_us(now),
-            loop_lag_s=lag.loop_lag_s,
-            loop_blocked_s=lag.loop_blocked_s,
+            loop_lag_s=lag_s,
+            loop_blocked_s=blocked_s,
             cpu=self.cpu,
             rss_bytes=reading.rss_bytes,
             greenlets=None if self._greenlets is None else self._greenlets(),

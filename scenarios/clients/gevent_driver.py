@@ -34,6 +34,8 @@ LINGER_S: Final = 1.0
 # A peer that sends without end must not keep a deadline from being handled: 1 MiB is taken in first.
 MOST_READS: Final = 16
 
+_CLOSED: Final = State.CLOSED  # an enum's members are slow to reach
+
 Address = tuple[int, Any]  # family, socket address
 MakeWire = Callable[[Target, dial.UpgradeRequest], Wire]
 
@@ -250,8 +252,9 @@ class GeventConnection:
         try:
             while True:
                 self._send()
-                self._record()
-                if session.state is State.CLOSED:
+                if session.finished:
+                    self._record()
+                if session.state is _CLOSED:
                     break
                 received = stream.read(session.deadline)
                 if received is not None:
@@ -300,10 +303,11 @@ class GeventConnection:
         wire, outbox = self._wire, self._session.outbox
         if wire is None:
             return
-        data = wire.automatic()
         if outbox:
-            data += b"".join([wire.send(opcode, payload) for opcode, payload in outbox])
+            for opcode, payload in outbox:
+                wire.send(opcode, payload)
             outbox.clear()
+        data = wire.data_to_send()
         if data:
             self._stream.send(data)
 

@@ -8,6 +8,7 @@ told to stop waiting; the version is pinned, and a test against a real server no
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from socket import socket
 from typing import Any, Final, cast
 
@@ -18,6 +19,7 @@ from websocket._http import read_headers
 from scenarios.clients import Services
 from scenarios.clients.dial import UpgradeRequest
 from scenarios.clients.gevent_driver import GeventConnection
+from scenarios.clients.masks import masking_key
 from scenarios.clients.wire import BROKEN
 from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
@@ -81,8 +83,9 @@ class WebSocketClientWire:
         self._feed = _Feed()
         # orjson refuses what is not UTF-8; the library's own check is pure Python.
         self._frames = frame_buffer(self._feed.take, skip_utf8_validation=True)
+        vars(self._frames)["lock"] = nullcontext()  # one greenlet reads, and never waits in there
         self._message = continuous_frame(fire_cont_frame=False, skip_utf8_validation=True)
-        self._automatic = b""
+        self._unsent: list[bytes] = []
         self._has_closed = False
 
     def request(self) -> bytes:
@@ -108,7 +111,11 @@ class WebSocketClientWire:
         messages: list[tuple[int, bytes]] = []
         try:
             while feed.position < size:
-                self._sort(self._frames.recv_frame(), messages)
+                frame = self._frames.recv_frame()
+                if frame.opcode == ABNF.OPCODE_TEXT and frame.fin and not self._message.recving_frames:
+                    messages.append((ABNF.OPCODE_TEXT, cast(bytes, frame.data)))
+                else:
+                    self._sort(frame, messages)
         except _NeedMore:
             pass
         except WebSocketException as error:
@@ -127,22 +134,24 @@ class WebSocketClientWire:
                 payload = whole.data
             messages.append((opcode, payload))
         elif opcode == ABNF.OPCODE_PING:
-            self._automatic += self.send(ABNF.OPCODE_PONG, payload)
+            self.send(ABNF.OPCODE_PONG, payload)
         else:
             if opcode == ABNF.OPCODE_CLOSE and not self._has_closed:
-                self._automatic += self.send(opcode, payload[:2])
+                self.send(opcode, payload[:2])
             messages.append((opcode, payload))
 
-    def automatic(self) -> bytes:
-        """See `Wire.automatic`."""
-        frames, self._automatic = self._automatic, b""
-        return frames
-
-    def send(self, opcode: int, payload: bytes) -> bytes:
+    def send(self, opcode: int, payload: bytes) -> None:
         """See `Wire.send`."""
         self._has_closed |= opcode == ABNF.OPCODE_CLOSE
-        frame: bytes = ABNF.create_frame(payload, opcode).format()
-        return frame
+        frame = ABNF.create_frame(payload, opcode)
+        frame.get_mask_key = masking_key
+        self._unsent.append(frame.format())
+
+    def data_to_send(self) -> bytes:
+        """See `Wire.data_to_send`."""
+        frames = b"".join(self._unsent)
+        self._unsent.clear()
+        return frames
 
 
 def run(plan: ConnectionPlan, target: Target, services: Services) -> ConnectionResult:

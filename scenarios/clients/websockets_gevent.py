@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Final
 
+from websockets import frames
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame, Opcode
@@ -17,11 +19,14 @@ from websockets.uri import parse_uri
 from scenarios.clients import Services
 from scenarios.clients.dial import UpgradeRequest
 from scenarios.clients.gevent_driver import GeventConnection
-from scenarios.clients.wire import BROKEN, CLOSE, CONTINUATION, PING
+from scenarios.clients.masks import masking_key
+from scenarios.clients.wire import BROKEN, CONTINUATION, PING, TEXT
 from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 
 _uri: Final = lru_cache(maxsize=8)(parse_uri)
+# The module asks `secrets` for four bytes a frame, and for nothing else.
+vars(frames)["secrets"] = SimpleNamespace(token_bytes=masking_key)
 
 
 class WebsocketsWire:
@@ -65,10 +70,10 @@ class WebsocketsWire:
         messages: list[tuple[int, bytes]] = []
         for event in protocol.events_received():
             assert isinstance(event, Frame)
-            opcode = int(event.opcode)
-            if event.fin and opcode not in (CONTINUATION, PING):
+            opcode = event.opcode
+            if event.fin and opcode is not Opcode.CONT and opcode is not Opcode.PING:
                 messages.append((opcode, bytes(event.data)))
-            elif opcode != PING:
+            elif opcode is not Opcode.PING:
                 self._collect(event, messages)
         if protocol.parser_exc is not None:
             messages.append((BROKEN, str(protocol.parser_exc).encode()))
@@ -83,21 +88,21 @@ class WebsocketsWire:
             messages.append((self._opcode, b"".join(self._parts)))
             self._parts.clear()
 
-    def automatic(self) -> bytes:
-        """See `Wire.automatic`."""
-        return b"".join(self._protocol.data_to_send())
-
-    def send(self, opcode: int, payload: bytes) -> bytes:
+    def send(self, opcode: int, payload: bytes) -> None:
         """See `Wire.send`; nothing is sent behind a close."""
         protocol = self._protocol
-        if protocol.state is OPEN:
-            if opcode == CLOSE:
-                protocol.send_close(int.from_bytes(payload, "big"))
-            elif opcode == PING:
-                protocol.send_ping(payload)
-            else:
-                protocol.send_text(payload)
-        return b"".join(protocol.data_to_send())
+        if protocol.state is not OPEN:
+            return
+        if opcode == TEXT:
+            protocol.send_text(payload)
+        elif opcode == PING:
+            protocol.send_ping(payload)
+        else:
+            protocol.send_close(int.from_bytes(payload, "big"))
+
+    def data_to_send(self) -> bytes:
+        """See `Wire.data_to_send`."""
+        return b"".join(self._protocol.data_to_send())
 
 
 def run(plan: ConnectionPlan, target: Target, services: Services) -> ConnectionResult:

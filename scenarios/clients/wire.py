@@ -36,15 +36,18 @@ class Wire(Protocol):
     def receive(self, data: bytes) -> list[tuple[int, bytes]]:
         """The whole messages and control frames in what came.
 
-        (TEXT, BINARY, PONG, CLOSE or BROKEN, payload). Pings are answered and closes acknowledged by the
-        library, see `automatic`.
+        (TEXT, BINARY, PONG, CLOSE or BROKEN, payload). The library answers pings and acknowledges closes;
+        then send `data_to_send()`.
         """
 
-    def automatic(self) -> bytes:
-        """Frames that the library itself owes the peer: send them now."""
+    def send(self, opcode: int, payload: bytes) -> None:
+        """Queue one whole message or control frame; the payload of a CLOSE is its code.
 
-    def send(self, opcode: int, payload: bytes) -> bytes:
-        """One whole message or control frame as bytes, masked; the payload of a CLOSE is its code."""
+        Then send `data_to_send()`.
+        """
+
+    def data_to_send(self) -> bytes:
+        """All frames that are due, masked, oldest first; they are this wire's no more."""
 
 
 def close_code(payload: bytes) -> tuple[int | None, str]:

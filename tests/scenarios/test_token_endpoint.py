@@ -26,6 +26,7 @@ VALUE = Minter(key_from_text("HS256", "k" * 32, source="the test"), issuer="i").
         f'{{"access_token": "{VALUE}", "token_type": "Bearer"}}',
         f'{{"token": "{VALUE}"}}',
     ],
+    ids=["bare", "with a newline", "a JSON string", "OAuth", "token"],
 )
 def test_each_form_of_answer_gives_the_token(body: str) -> None:
     token = token_from_answer(body.encode(), 5.0)
