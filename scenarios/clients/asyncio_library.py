@@ -12,6 +12,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Response
 
+from scenarios.clients.websockets_masks import share_masking_keys
+
+share_masking_keys()
+
 
 class Listener(Protocol):
     """Who is told."""

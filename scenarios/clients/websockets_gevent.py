@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from types import SimpleNamespace
 from typing import Final
 
-from websockets import frames
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame, Opcode
@@ -19,14 +17,13 @@ from websockets.uri import parse_uri
 from scenarios.clients import Services
 from scenarios.clients.dial import UpgradeRequest
 from scenarios.clients.gevent_driver import GeventConnection
-from scenarios.clients.masks import masking_key
+from scenarios.clients.websockets_masks import share_masking_keys
 from scenarios.clients.wire import BROKEN, CONTINUATION, PING, TEXT
 from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 
+share_masking_keys()
 _uri: Final = lru_cache(maxsize=8)(parse_uri)
-# The module asks `secrets` for four bytes a frame, and for nothing else.
-vars(frames)["secrets"] = SimpleNamespace(token_bytes=masking_key)
 
 
 class WebsocketsWire:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,7 @@ from scenarios.clients.websockets_gevent import WebsocketsWire
 from scenarios.clients.wire import TEXT, Wire
 from scenarios.plan import Target
 
+ROOT = Path(__file__).parents[3]
 TARGET = Target(scheme="ws", host="127.0.0.1", port=1)
 
 
@@ -53,6 +57,21 @@ def test_every_frame_of_a_library_is_masked_with_the_next_key(
         sent = wire.data_to_send()
         unmasked = bytes(byte ^ key[n % 4] for n, byte in enumerate(sent[6:]))
         assert (sent[:2], sent[2:6], unmasked) == (b"\x81\x85", key, b"hello")
+
+
+def test_the_asyncio_client_takes_the_same_keys() -> None:
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import scenarios.clients.asyncio_child, websockets.frames as f;print(f.secrets.token_bytes.__module__)",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "scenarios.clients.masks"
 
 
 def _open(wire: Wire) -> None:
