@@ -12,7 +12,6 @@ import contextlib
 from time import perf_counter
 from typing import Final
 
-from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode, Opcode
 from websockets.protocol import OPEN
@@ -179,19 +178,20 @@ class AsyncioConnection:
     def _send(self, ws: SeenConnection) -> None:
         """Hand everything to the transport.
 
-        `broadcast` is the library's `send` without its wait for a slow peer, which would outlast the
+        As the library's `broadcast` does it: its `send` also waits for a slow peer, which would outlast the
         session's deadline.
         """
+        protocol = ws.protocol
         for opcode, payload in self._session.outbox:
             if opcode == CLOSE:
                 if self._closing is None:
                     self._closing = asyncio.create_task(ws.close(int.from_bytes(payload, "big")))
-            elif opcode == PING:
-                if ws.protocol.state is OPEN:
-                    ws.protocol.send_ping(payload)
-                    ws.send_data()
-            else:
-                broadcast((ws,), payload, text=True)
+            elif protocol.state is OPEN:
+                if opcode == PING:
+                    protocol.send_ping(payload)
+                else:
+                    protocol.send_text(payload)
+                ws.send_data()
         self._session.outbox.clear()
 
     def _record(self) -> None:

@@ -27,6 +27,7 @@ class AsyncPatience:
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = math.inf
         self._until = math.inf
         self._is_waiting = False
         self._is_woken = False
@@ -42,7 +43,7 @@ class AsyncPatience:
             Woken: `awaitable` was cancelled.
         """
         self._until = until
-        if until < math.inf:
+        if until < self._armed_for:
             self._arm()
         if self._is_woken:
             self._is_woken = False
@@ -75,15 +76,13 @@ class AsyncPatience:
             self._timer = None
 
     def _arm(self) -> None:
-        due = self._loop.time() + max(0.0, self._until - perf_counter())
-        if self._timer is not None:
-            if self._timer.when() <= due:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._rang)
+        self.close()
+        self._armed_for = self._until
+        if self._until < math.inf:
+            self._timer = self._loop.call_later(max(0.0, self._until - perf_counter()), self._rang)
 
     def _rang(self) -> None:
-        self._timer = None
+        self._timer, self._armed_for = None, math.inf
         if perf_counter() >= self._until:
             self.wake()
         else:
