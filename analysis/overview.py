@@ -81,21 +81,23 @@ class Overview:
 def describe(attempts: ibis.Table) -> Overview:
     """Scan the attempts (five aggregations) and return the small tables."""
     from analysis.explain import contract_columns
+    from analysis.reduce import Names
 
-    attempts = contract_columns(attempts)
-    start, end = _span(attempts)
-    slot_s = slot_width_s(0 if start is None or end is None else end - start)
-    fine = _by_worker_and_slot(attempts, slot_s=slot_s)
-    return Overview(
-        workers=_workers(fine),
-        timeline=_timeline(fine),
-        durations=_durations(attempts, start=start or 0, end=end or 0),
-        rtt=_rtt(attempts),
-        phases=_phases(attempts),
-        slot_s=slot_s,
-        start=start,
-        end=end,
-    )
+    with Names(attempts.get_backend()) as names:
+        attempts = names.view(contract_columns(attempts))
+        start, end = _span(attempts)
+        slot_s = slot_width_s(0 if start is None or end is None else end - start)
+        fine = _by_worker_and_slot(attempts, slot_s=slot_s)
+        return Overview(
+            workers=_workers(fine),
+            timeline=_timeline(fine),
+            durations=_durations(attempts, start=start or 0, end=end or 0),
+            rtt=_rtt(attempts),
+            phases=_phases(attempts),
+            slot_s=slot_s,
+            start=start,
+            end=end,
+        )
 
 
 def slot_width_s(length_s: float) -> int:
