@@ -143,6 +143,11 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("frames_out", "int64", False, "attempt"),
     Column("bytes_in", "int64", False, "attempt"),
     Column("bytes_out", "int64", False, "attempt"),
+    # Of a wait that ran out in silence on an upgraded connection, where the peer was then sent a ping:
+    # how long it was listened to; from the ping to its pong; from the budget's end to the awaited answer.
+    Column("checked_s", "double", True, "attempt"),
+    Column("pong_s", "double", True, "attempt"),
+    Column("late_s", "double", True, "attempt"),
 )
 
 
@@ -219,6 +224,9 @@ class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     tls_s: float | None = None
     upgrade_s: float | None = None
     welcome_s: float | None = None
+    checked_s: float | None = None
+    pong_s: float | None = None
+    late_s: float | None = None
 
 
 class Health(msgspec.Struct, frozen=True, array_like=True):

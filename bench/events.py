@@ -18,7 +18,7 @@ from scenarios.clients import Services, run_connection
 from scenarios.plan import Budgets, ConnectionPlan, Setting, Target, Token
 
 # Short waits: a silent server costs the test no more than this, or twice or four times it on a slow machine.
-SHORT = Budgets(connect_s=0.4, exchange_s=0.3, sequence_s=0.6, close_s=0.3)
+SHORT = Budgets(connect_s=0.4, exchange_s=0.3, sequence_s=0.6, close_s=0.3, peer_check_s=0.3)
 SLOW_MACHINE_S = 6.0
 LONG = Budgets(connect_s=20.0, exchange_s=20.0, sequence_s=20.0, close_s=20.0)
 

@@ -25,7 +25,7 @@ SECRET = "a secret for the bench that is longer than 32 bytes"
 ROOT = Path(__file__).parents[1]
 
 # The stand-in's welcome takes 0.2 to 0.3 s; a busy machine takes ten times as long.
-BUDGETS = Budgets(connect_s=4.0, exchange_s=2.0, sequence_s=4.0, close_s=4.0)
+BUDGETS = Budgets(connect_s=4.0, exchange_s=2.0, sequence_s=4.0, close_s=4.0, peer_check_s=0.5)
 PING = {"operations": {"ping": 1.0}, "churn_exchanges": 1}
 TWO_PINGS = {"operations": {"ping": 1.0}, "churn_exchanges": 2}
 HOLD: dict[str, Setting] = {"hold_s": 20.0, "heartbeat_s": 60.0}

@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 from scenarios.ledger import End, Ledger, Wait
+from scenarios.peer_check import PING, PeerCheck
 from scenarios.plan import Budgets
 from scenarios.protocol import Message, Request, TargetProtocol
 from scenarios.replies import InFlight
@@ -14,7 +15,6 @@ from scenarios.steps import PROTOCOL_PING, Exchange, Hold, Result, Script, Step,
 # Opcodes of RFC 6455, section 5.2, as they stand in an outbox.
 TEXT: Final = 0x1
 CLOSE: Final = 0x8
-PING: Final = 0x9
 Outbox = list[tuple[int, bytes]]
 
 # Smoothing of the round trip, as TCP does it (RFC 6298, section 2: alpha = 1/8).
@@ -41,6 +41,7 @@ class Conversation:
         budgets: Budgets,
         ledger: Ledger,
         outbox: Outbox,
+        peer: PeerCheck,
         now: float,
         rtt_s: float | None,
     ) -> None:
@@ -53,6 +54,7 @@ class Conversation:
         self._budgets = budgets
         self._ledger = ledger
         self._outbox = outbox
+        self._peer = peer
         self._ready_at = now
         self._last_frame_at = now
         self._in_flight = InFlight(can_resynchronise=protocol.identified is not None)
@@ -69,6 +71,8 @@ class Conversation:
         wait = self._in_flight.matched(message)
         if wait is not None:
             self._answered(wait, now)
+        elif self._peer.deadline < math.inf:
+            self._peer.heard(message, now)
 
     def pong(self, payload: bytes, now: float) -> None:
         """A pong frame came (RFC 6455, section 5.5.3)."""
@@ -87,9 +91,12 @@ class Conversation:
 
     def tick(self, now: float) -> None:
         """The deadline has come; all that could be read has been fed before."""
-        for wait in [wait for wait in self.waits if wait.deadline <= now]:
-            self._in_flight.timed_out(wait)
-            self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=False))
+        silent = [wait for wait in self.waits if wait.deadline <= now]
+        if silent:
+            for wait in silent:
+                self._in_flight.timed_out(wait)
+                self._ledger.complete(wait, now, "timeout", wait.blame(now, answered=False))
+            self._peer.hold(silent, now)  # the ping goes out before whatever the script sends next
             self._settled("timeout", now)
         self._start_if_due(now)
 
@@ -115,6 +122,7 @@ class Conversation:
                 return
         self.waits.remove(wait)
         if now >= wait.deadline:
+            wait.attempt.late_s = now - wait.deadline
             self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=True))
             self._settled("timeout", now)
             return
@@ -127,7 +135,7 @@ class Conversation:
         self._settled("ok", now)
 
     def _settled(self, outcome: str, now: float) -> None:
-        """An exchange has its outcome; the script goes on when none is in flight any more."""
+        """Exchanges have this outcome; the script goes on when none is in flight any more."""
         if self.waits or self._worst != "ok":
             outcome = self._worst = max(self._worst, outcome, key=_WORST.__getitem__)
         if self.waits:

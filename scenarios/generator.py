@@ -64,6 +64,7 @@ def budgets_of(settings: Settings) -> Budgets:
         exchange_s=settings.exchange_budget_s,
         sequence_s=settings.exchange_budget_s * 3,
         close_s=settings.close_budget_s,
+        peer_check_s=settings.peer_check_s,
     )
 
 

@@ -133,6 +133,11 @@ class Ledger:
 
     def finish(self, wait: Wait, now: float, outcome: str, end: End = NOTHING) -> None:
         """Complete a row and put it out."""
+        self.complete(wait, now, outcome, end)
+        self.finished.append(wait.attempt)
+
+    def complete(self, wait: Wait, now: float, outcome: str, end: End = NOTHING) -> None:
+        """Complete a row; whoever holds it back puts it into `finished` later."""
         attempt = wait.attempt
         duration_s = now - wait.started
         tally = self._tally
@@ -161,4 +166,3 @@ class Ledger:
             attempt.close_code = end.close_code
             attempt.closed_by = end.closed_by
             attempt.detail = end.detail or None
-        self.finished.append(attempt)

@@ -51,6 +51,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("connect_budget_s", 10.0, "Longest wait from the first socket call to the welcome"),
     Option("exchange_budget_s", 5.0, "Longest wait for a reply"),
     Option("close_budget_s", 2.0, "Longest wait for the closing handshake"),
+    Option("peer_check_s", 2.0, "After a silent timeout: how long the pong of a ping is waited for (0 = none is sent)"),
     Option("pace_s", 1.0, "Time between the starts of a session's exchanges (0 = no think time)"),
     Option("churn_exchanges", 3, "Exchanges of a churn session before it closes"),
     Option("heartbeat_s", 20.0, "Time between an idle session's heartbeats"),
@@ -122,6 +123,7 @@ class Settings:
     connect_budget_s: float
     exchange_budget_s: float
     close_budget_s: float
+    peer_check_s: float
     pace_s: float
     churn_exchanges: int
     heartbeat_s: float
@@ -241,6 +243,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         connect_budget_s=number("connect_budget_s", *above_0),
         exchange_budget_s=number("exchange_budget_s", *above_0),
         close_budget_s=number("close_budget_s", *above_0),
+        peer_check_s=number("peer_check_s", *not_negative),
         pace_s=number("pace_s", *not_negative),
         churn_exchanges=whole("churn_exchanges", *not_negative),
         heartbeat_s=number("heartbeat_s", *above_0),

@@ -52,6 +52,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
         sequence_s: One request to the last event of its sequence (start_agent).
         close_s: The closing handshake.
         hold_s: The longest a session is planned to stay open where its scenario does not say.
+        peer_check_s: How long a pong is waited for when another wait has run out in silence; 0 = none is asked for.
     """
 
     connect_s: float = 10.0
@@ -59,6 +60,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     sequence_s: float = 15.0
     close_s: float = 2.0
     hold_s: float = 86_400.0
+    peer_check_s: float = 2.0
 
 
 class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):

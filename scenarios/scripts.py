@@ -211,6 +211,7 @@ def mitigated(budgets: Budgets, mitigation: str) -> Budgets:
         sequence_s=budgets.sequence_s * LONGER_FACTOR,
         close_s=budgets.close_s * LONGER_FACTOR,
         hold_s=budgets.hold_s,
+        peer_check_s=budgets.peer_check_s,
     )
 
 

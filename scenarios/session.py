@@ -27,6 +27,7 @@ from typing import Final
 from attempts.schema import Attempt, ConnectionFacts
 from scenarios.conversation import CLOSE, TEXT, Conversation, Outbox
 from scenarios.ledger import NOTHING, End, Ledger, Wait
+from scenarios.peer_check import PeerCheck
 from scenarios.plan import ConnectionPlan, ConnectionResult
 from scenarios.protocol import Kind, Message, Refusal, TargetProtocol, Welcome
 from scenarios.redact import redacted
@@ -79,6 +80,7 @@ class Session:
         self._ledger = ledger
         self._settings = script_settings(plan.settings)
         self._budgets = mitigated(plan.budgets, plan.mitigation)
+        self._peer = PeerCheck(ledger, self.outbox, budget_s=self._budgets.peer_check_s)
         self._wait: Wait | None = None  # connect, then hold, then close
         self._conversation: Conversation | None = None
         self._phase_at = now
@@ -146,6 +148,9 @@ class Session:
             self._follow(conversation, now)
         elif self.state is State.WELCOME:
             self._before_ready(message, now)
+        elif self.state is State.CHECKING:
+            if message.kind is Kind.WELCOME:
+                self._peer.late(self._waiting(), now)
         elif self.state in DIALLING:
             raise SessionMisuse(f"a frame in {self.state}")
 
@@ -161,9 +166,13 @@ class Session:
 
     def pong(self, payload: bytes, now: float) -> None:
         """A pong frame came; no frame column counts it."""
+        is_check = self._peer.pong(payload, now)
         if self._conversation is not None:
-            self._conversation.pong(payload, now)
+            if not is_check:
+                self._conversation.pong(payload, now)
             self._follow(self._conversation, now)
+        elif is_check and self.state is State.CHECKING:
+            self._over(Event.CHECKED)
 
     def peer_closed(self, code: int | None, reason: str, now: float) -> None:
         """The peer's close frame came; None = it named no code (RFC 6455: 1005)."""
@@ -191,14 +200,20 @@ class Session:
         if now < self.deadline:
             return
         if self._conversation is not None:
+            self._peer.tick(now)
             self._conversation.tick(now)
             self._follow(self._conversation, now)
+        elif self.state is State.CHECKING:
+            self._peer.end(now)
+            self._over(Event.EXPIRED)
         elif self.state is State.REFUSED:
             self._refused_for_good(Event.EXPIRED, NOTHING)
         elif self.state is State.CLOSING:
             wait = self._waiting()
             self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=False))
             self._over(Event.EXPIRED)
+        elif self.state is State.WELCOME:
+            self._fell_silent(now)
         else:
             self._connect_expired(now, answered=answered)
 
@@ -213,6 +228,7 @@ class Session:
         """The run ends: what is in flight is `aborted`, and the peer is told without waiting for it."""
         if self.state is State.CLOSED:
             return
+        self._peer.end(now)
         if self.state is State.REFUSED:
             self._refused_for_good(Event.STOPPED, NOTHING)
             return
@@ -222,7 +238,7 @@ class Session:
             self._result = ConnectionResult(ready=True, ended_by="stop", outcome="aborted", phase="hold")
         if self.state in CONNECTING:
             self._connect_ended(now, "aborted", NOTHING)
-        elif self._wait is not None:
+        elif self._wait is not None and self.state is not State.CHECKING:
             self._ledger.finish(self._wait, now, "aborted")
         self._over(Event.STOPPED)
 
@@ -233,7 +249,8 @@ class Session:
     def in_flight(self) -> list[Wait]:
         """Attempts that have begun and not ended; their rows are incomplete."""
         exchanges = [] if self._conversation is None else self._conversation.waits
-        return [*exchanges, *([] if self._wait is None else [self._wait])]
+        is_over = self._wait is None or self.state is State.CHECKING
+        return [*exchanges, *([] if is_over else [self._waiting()])]
 
     # -- the connect -------------------------------------------------------------------------------------
 
@@ -265,6 +282,7 @@ class Session:
 
     def _welcomed(self, welcome: Welcome, now: float) -> None:
         if now >= self.deadline:
+            self._waiting().attempt.late_s = now - self.deadline
             self._connect_expired(now, answered=True)
             return
         self._welcome = welcome
@@ -284,6 +302,7 @@ class Session:
             budgets=self._budgets,
             ledger=self._ledger,
             outbox=self.outbox,
+            peer=self._peer,
             now=now,
             rtt_s=self._rtt_s,
         )
@@ -292,6 +311,17 @@ class Session:
     def _connect_expired(self, now: float, *, answered: bool) -> None:
         self._connect_ended(now, "timeout", self._waiting().blame(now, answered=answered))
         self._over(Event.EXPIRED)
+
+    def _fell_silent(self, now: float) -> None:
+        """Upgraded, and no welcome: is anybody there?"""
+        wait = self._waiting()
+        self._connect_decided("timeout", NOTHING)
+        self._ledger.complete(wait, now, "timeout", wait.blame(now, answered=False))
+        self._peer.hold([wait], now)
+        self.deadline = self._peer.deadline
+        self._move(Event.FELL_SILENT)
+        if self.deadline == math.inf:  # nobody is asked
+            self._over(Event.CHECKED)
 
     def _refused_for_good(self, event: Event, close: End) -> None:
         """The connect failed when its error frame came, with what is known of the close by now."""
@@ -309,13 +339,17 @@ class Session:
         self._over(event)
 
     def _connect_ended(self, now: float, outcome: str, end: End) -> None:
-        wait, plan, welcome = self._waiting(), self.plan, self._welcome
-        ready = self.state is State.READY
+        self._connect_decided(outcome, end)
+        self._ledger.finish(self._waiting(), now, outcome, end)
+
+    def _connect_decided(self, outcome: str, end: End) -> None:
+        """What came of the connect, and what is true of all rows of this connection."""
+        plan, welcome = self.plan, self._welcome
         self._result = ConnectionResult(
-            ready=ready,
+            ready=self.state is State.READY,
             ended_by="stop" if outcome == "aborted" else "failure",
             outcome=outcome,
-            phase=wait.attempt.phase,
+            phase=self._waiting().attempt.phase,
             cause=end.cause,
         )
         self.facts = ConnectionFacts(
@@ -334,15 +368,16 @@ class Session:
             preface_frames=self._preface,
             token_ttl_s=plan.token.ttl_s if plan.token else None,
         )
-        self._ledger.finish(wait, now, outcome, end)
 
     # -- the close, and other ends ---------------------------------------------------------------------------
 
     def _follow(self, conversation: Conversation, now: float) -> None:
-        """Take over the conversation's deadline; close when it is over."""
-        self.deadline = conversation.deadline
-        if not conversation.over:
+        """Take over the conversation's deadline; close when it is over and nobody is asked any more."""
+        checked_by = self._peer.deadline
+        self.deadline = min(checked_by, conversation.deadline)
+        if not conversation.over or (checked_by < math.inf and not self._storm):
             return
+        self._peer.end(now)
         conversation.end("aborted", NOTHING, now)
         self._conversation = None
         self._ledger.finish(self._waiting(), now, "ok", End(closed_by="client"))
@@ -359,8 +394,12 @@ class Session:
 
     def _ended(self, event: Event, end: End, now: float) -> None:
         """The connection is over, and not by our plan."""
+        self._peer.end(now)
         if self.state is State.REFUSED:
             self._refused_for_good(event, end)
+            return
+        if self.state is State.CHECKING:
+            self._over(event)
             return
         if self.state in CONNECTING:
             self._connect_failed(event, end, now)

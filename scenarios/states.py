@@ -5,7 +5,8 @@ key *is* the protocol error: the driver reported what cannot happen there, so th
 the target does wrong has an event of its own, `FAILED`).
 
     START -> DNS -> TCP -> TLS -> UPGRADE -> WELCOME -> READY -> CLOSING -> CLOSED
-                      \__ ws: ___/              \-> REFUSED (an error frame; its close is awaited) -> CLOSED
+                      \__ ws: ___/              |-> REFUSED (an error frame; its close is awaited) -> CLOSED
+                                                \-> CHECKING (no welcome; a pong is awaited) -> CLOSED
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class State(Enum):
     UPGRADE = "upgrade"
     WELCOME = "welcome"
     REFUSED = "refused"
+    CHECKING = "checking"
     READY = "ready"
     CLOSING = "closing"
     CLOSED = "closed"
@@ -40,6 +42,8 @@ class Event(Enum):
     UPGRADED = "upgraded"
     WELCOMED = "welcomed"
     REFUSED = "refused"
+    FELL_SILENT = "fell silent"
+    CHECKED = "checked"
     CLOSE_SENT = "close sent"
     PEER_CLOSED = "peer closed"
     FAILED = "failed"
@@ -58,10 +62,13 @@ TRANSITIONS: Final[dict[State, dict[Event, State]]] = {
     State.WELCOME: {
         Event.WELCOMED: State.READY,
         Event.REFUSED: State.REFUSED,
+        Event.FELL_SILENT: State.CHECKING,
         Event.PEER_CLOSED: State.CLOSED,
         **_ENDS,
     },
     State.REFUSED: {Event.PEER_CLOSED: State.CLOSED, **_ENDS},
+    # The connect's outcome is known; only whether the peer is there is still asked.
+    State.CHECKING: {Event.CHECKED: State.CLOSED, Event.PEER_CLOSED: State.CLOSED, **_ENDS},
     # An exchange that runs out does not end its session: the next one may be answered.
     State.READY: {
         Event.CLOSE_SENT: State.CLOSING,

@@ -17,6 +17,7 @@ from scenarios.states import State
 
 EPOCH_US = 1_764_000_000_000_000
 TEXT, CLOSE, PING = 0x1, 0x8, 0x9
+CHECK = b"wsoak check"
 
 WELCOME: dict[str, Any] = {
     "type": "system_message",
@@ -56,7 +57,8 @@ class Lag:
 class Life:
     """One session and its driver.
 
-    `now` starts at 100 s. Rows are checked against the contract as they are taken.
+    `now` starts at 100 s. Rows are checked against the contract as they are taken. The peer answers the pings
+    that ask whether it is there at once, unless `answers_checks` is false.
     """
 
     def __init__(
@@ -65,9 +67,11 @@ class Life:
         *,
         protocol: TargetProtocol | None = None,
         plan: dict[str, Any] | None = None,
+        answers_checks: bool = True,
         **settings: Setting,
     ) -> None:
         self.now = 100.0
+        self.answers_checks = answers_checks
         self.lag = Lag()
         self.tally = Tally()
         self.open = OpenConnections()
@@ -91,6 +95,7 @@ class Life:
     def take(self) -> Life:
         """The driver's duties 1 and 2."""
         self.sent += self.session.outbox
+        asked = [payload for opcode, payload in self.session.outbox if opcode == PING and CHECK in payload]
         self.session.outbox.clear()
         if self.session.finished:
             assert self.session.facts is not None
@@ -98,7 +103,11 @@ class Life:
             schema.check(row)
             self.rows.append(row)
         self.session.finished.clear()
-        return self
+        return self.pong(asked[-1]) if asked and self.answers_checks else self
+
+    def pong(self, payload: bytes) -> Life:
+        self.session.pong(payload, self.now)
+        return self.take()
 
     def begin(self) -> Life:
         self.session.begin(self.now, scheduled_at=self.begun)
