@@ -21,10 +21,9 @@ NAMES: Final = ("client_loop", "auth", "format", "server", "latency", "platform_
 def cause_shares(view: View, bursts: Synchrony | None, silent: frozenset[str]) -> tuple[CauseShare, ...]:
     """Shares of all failures, with intervals from resampling the chunks of the run.
 
-    In order: the exact causes; the server's own word, and the excess in shared bad moments or of
-    instances that stand out; of the
-    rest what the delay arms add on every platform (latency) and what they add beyond that
-    (platform_x_latency); the remainder is unexplained.
+    In order: the exact causes; the server's own word, requests that it had and did not answer, and the
+    excess in shared bad moments or of instances that stand out; of the rest what the delay arms add on
+    every platform (latency) and what they add beyond that (platform_x_latency); the remainder is unexplained.
 
     Args:
         view: The prepared tables.
@@ -43,8 +42,10 @@ def cause_shares(view: View, bursts: Synchrony | None, silent: frozenset[str]) -
     flagged = np.where(view.flagged, cells.residual, 0)
     counts[2] = sums(chunk, cells.format, chunks) + sums(chunk, flagged, chunks)
     residual = sums(chunk, np.where(view.flagged, 0, cells.residual), chunks)
+    unanswered = sums(chunk, np.where(view.flagged, 0, cells.unanswered), chunks)
     excess = np.maximum(_burst_excess(view, bursts, silent), _instance_excess(view, silent))
-    from_server = np.minimum(excess, residual)
+    # Bursts and instances may be the same failures that a ping has shown to be the server's.
+    from_server = np.maximum(unanswered, np.minimum(excess, residual))
     counts[3] = sums(chunk, cells.explicit, chunks) + from_server
     left = residual - from_server
     kept = np.divide(left, residual, out=np.zeros_like(left), where=residual > 0)
@@ -100,7 +101,7 @@ def _delay_excess(view: View) -> tuple[Floats, Floats]:
     if arms < 2:
         return np.zeros(chunks), np.zeros(chunks)
     group, size = cells.platform * arms + cells.delay, platforms * arms
-    n, x = sums(group, cells.n_clean, size), sums(group, cells.residual, size)
+    n, x = sums(group, cells.n_clean, size), sums(group, cells.unexplained, size)
     rate = np.divide(x, n, out=np.full(size, np.nan), where=n > 0).reshape(platforms, arms)
     above = np.maximum(0.0, rate - rate[:, :1])
     common = np.nan_to_num(np.nanmin(np.where(np.isnan(above), np.inf, above), axis=0), posinf=0.0)

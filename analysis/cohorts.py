@@ -95,9 +95,9 @@ def _firsts(effects: Floats, group: Ints, platforms: tuple[int, ...]) -> tuple[i
 
 
 def platform_rates(view: View, cells: Cells) -> list[Rate]:
-    """The residual failure rate of each platform."""
+    """The rate of unexplained failures of each platform."""
     rates = []
     for p in range(len(view.platforms)):
         mine = cells.where(cells.platform == p)
-        rates.append(view.rate(mine, mine.residual, mine.n_clean))
+        rates.append(view.rate(mine, mine.unexplained, mine.n_clean))
     return rates

@@ -50,6 +50,11 @@ ANY_LAG_S: Final = 0.1
 # for clocks that differ (RFC 7519, section 4.1.4: "no more than a few minutes").
 CLOCK_LEEWAY_S: Final = 60.0
 
+# A pong this much later than the usual round trip was itself held up on the way: it proves nothing. Twice the
+# round trip leaves room for one retransmission that the peer asked for, the rest for a busy machine.
+PONG_ROUND_TRIPS: Final = 2.0
+PONG_ALLOWANCE_S: Final = 0.25
+
 # Thirty years: no wait is longer, and whole microseconds of it fit into an int64.
 LONGEST_S: Final = 1e9
 
@@ -134,8 +139,9 @@ def explained(rows: ibis.Table) -> ibis.Table:
 
     Adds `second`, `preface`, `token_expired`; `is_bad`; `explanation` (`NUMBER_OF` its name
     for a bad row, else 0); `is_clean` (fit for comparisons: no late loop, not the generator's own failure);
-    `has_lag` and `has_any_lag` (late at all; or not
-    measured); `token_fresh`.
+    `has_lag` and `has_any_lag` (late at all; or not measured); `token_fresh`. Of a residual timeout:
+    `is_checked` (its peer was sent a ping), `is_late` (its answer was seen to come after all), `is_unanswered` (the
+    peer answered the ping in its usual time, and had sent nothing: it had the request and kept silent).
 
     A lag of null is "not measured": it explains nothing, spoils nothing, and is counted. The sum of a loop's
     delays (`loop_blocked_s`) counts as one delay of that length does (method, section 9).
@@ -157,6 +163,10 @@ def explained(rows: ibis.Table) -> ibis.Table:
         else_=NUMBER_OF["residual"],
     )
     left_s = rows.token_ttl_s - rows.token_age_s
+    ran_out = (explanation == NUMBER_OF["residual"]) & (rows.outcome == "timeout")
+    usual_s = rows.rtt_s.fill_null(0.0) * PONG_ROUND_TRIPS + PONG_ALLOWANCE_S
+    # A message that came meanwhile may be an answer that this client did not understand.
+    kept_silent = (rows.pong_s <= usual_s) & rows.late_s.isnull() & (rows.frames_in == 0)
     return rows.mutate(
         second=rows.scheduled_us // 1_000_000,
         preface=(rows.preface_frames > 0).fill_null(False),
@@ -167,4 +177,7 @@ def explained(rows: ibis.Table) -> ibis.Table:
         has_lag=late_s > ANY_LAG_S,
         has_any_lag=(late_s >= ANY_LAG_S) | rows.loop_lag_s.isnull(),
         explanation=explanation,
+        is_checked=(ran_out & rows.checked_s.notnull()).fill_null(False),
+        is_late=(ran_out & rows.late_s.notnull()).fill_null(False),
+        is_unanswered=(ran_out & kept_silent).fill_null(False),
     )

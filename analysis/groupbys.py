@@ -64,6 +64,9 @@ FACTS: Final = (
     "has_lag",
     "has_any_lag",
     "has_no_lag",
+    "is_checked",
+    "is_late",
+    "is_unanswered",
 )
 
 
@@ -150,6 +153,9 @@ def _facts(placed: ibis.Table) -> dict[str, Any]:
         "has_lag": placed.has_lag,
         "has_any_lag": placed.has_any_lag,
         "has_no_lag": placed.loop_lag_s.isnull(),
+        "is_checked": placed.is_checked,
+        "is_late": placed.is_late,
+        "is_unanswered": placed.is_unanswered,
     }
 
 
@@ -172,6 +178,9 @@ def cells(moments: ibis.Table) -> ibis.Table:
         timeouts=_sum(moments, first & moments.is_timeout),
         **{name: _sum(moments, first & (moments.explanation == number)) for name, number in NUMBER_OF.items()},
         auth_fresh=_sum(moments, first & moments.is_fresh),
+        checked=_sum(moments, first & moments.is_checked),
+        late=_sum(moments, first & moments.is_late),
+        unanswered=_sum(moments, first & moments.is_unanswered),
         any_lag_bad=_sum(moments, bad & moments.has_any_lag),
         lag_null=_sum(moments, first & moments.has_no_lag),
         n_clean=_sum(moments, first & moments.is_clean),

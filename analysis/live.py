@@ -91,7 +91,7 @@ def _by_minute(view: View, cells: Cells, exposed: Bools, *keys: Ints) -> Floats:
     """Mantel-Haenszel risk difference of each minute that holds both sides."""
     minute = view.clock.rank(cells.minute)
     stratum, _ = combined(minute, cells.host, cells.kind, *keys)
-    arms = two_arms(stratum, minute, exposed, cells.n_clean, cells.residual)
+    arms = two_arms(stratum, minute, exposed, cells.n_clean, cells.unexplained)
     weight = arms.n1 * arms.n0 / (arms.n1 + arms.n0)
     total = sums(arms.chunk, weight)
     weighted = sums(arms.chunk, weight * (arms.x1 / arms.n1 - arms.x0 / arms.n0))

@@ -138,3 +138,4 @@ class Decision:
     causes: tuple[CauseShare, ...] = ()
     mitigations: tuple[MitigationEffect, ...] = ()
     data_quality: tuple[str, ...] = ()
+    spared: str = ""  # who was spared a server that keeps silent while it answers pings (`View.spared`)

@@ -144,6 +144,13 @@ def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
             figures.where_connects_ended(timeline),
         ),
         _drawn(
+            "checks",
+            "What silent peers answered",
+            "After a wait that ran out in silence the peer was sent a ping on the same connection. A pong, and no "
+            "answer before it: the server had the request and kept silent.",
+            figures.peer_checks(cells),
+        ),
+        _drawn(
             "latency",
             "Still waiting after",
             "Share of attempts without a good answer. Timeouts are cut at their budget (crosses), not dropped; "
@@ -166,13 +173,13 @@ def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
             "by_delay",
             "Risk by delay arm",
             "Failures that nothing else explains, by the delay dealt to the connection.",
-            figures.risk_by_delay(cells),
+            figures.risk_by_delay(cells, spared=decision.spared),
         ),
         _drawn(
             "hosts",
             "Hosts",
             "A dot a host: what a difference between platforms has to stand out from.",
-            figures.host_estimates(cells),
+            figures.host_estimates(cells, spared=decision.spared),
         ),
         _drawn(
             "instances",

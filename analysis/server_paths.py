@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,7 @@ from analysis.probes import probe_rate
 from analysis.rated import rated
 from analysis.rates import Rate
 from analysis.synchrony import Synchrony, synchrony
-from analysis.view import LEAST_CHUNKS, View
+from analysis.view import LEAST_CHUNKS, Cells, View
 
 # A fault of the server's spares no cohort: the least hit one still has a fifth of the most hit one's rate.
 ALIKE_LEAST: Final = 1 / 5
@@ -65,7 +66,8 @@ def explicit(view: View) -> Path:
         rates[f"{kind}s"] = view.census(mine, mine.explicit)
     judged = rated(rates, view.margin, n=int(cells.n.sum()))
     rate, p_value = rates[judged.worst], judged.p_value
-    spared = _spared(view)
+    # One host has no other host to agree with: its clients and delays must agree instead.
+    spared = _spared(view, cells, cells.explicit, ("client", "delay") if len(view.hosts) == 1 else ("platform",))
     words = f"The server itself refused or broke {rate_words(rate)} of the {judged.worst}"
     if not spared:
         words += ", alike for all who asked."
@@ -83,19 +85,70 @@ def explicit(view: View) -> Path:
     )
 
 
-def _spared(view: View) -> str:
-    """Who was spared the explicit failures, in words; empty if they met everybody alike."""
-    cells = view.cells
-    hit = sums(cells.host, cells.explicit, len(view.hosts)) > 0
+def unanswered(view: View) -> Path | None:
+    """Requests that the server had and did not answer: it answered the ping behind them. None: nobody was asked.
+
+    TCP keeps the order, so that neither the way nor this client is to blame (`scenarios.peer_check`). They are
+    counted, by kind of attempt, as the server's own words are. Where some are spared (`spared_of_silence`)
+    this path stays open.
+    """
+    cells = view.cells.where(~view.flagged)
+    if not cells.checked.any():
+        return None
+    rates = {}
+    for code, kind in enumerate(view.kinds):
+        mine = cells.where(cells.kind == code)
+        rates[f"{kind}s"] = view.census(mine, mine.unanswered)
+    judged = rated(rates, view.margin, n=int(cells.n.sum()))
+    rate = rates[judged.worst]
+    spared = view.spared
+    return Path(
+        name="silence while it answers pings",
+        effect=rate_effect(rate),
+        p_value=1.0 if spared else judged.p_value,
+        below=judged.all_below,
+        n=rate.n,
+        evidence=f"Of the {judged.worst} {rate_words(rate)} ran out while the server answered a ping on the same "
+        f"connection: it had them and kept silent{f', but {spared}' if spared else ''}.",
+    )
+
+
+def spared_of_silence(view: View) -> str:
+    """Who was nearly spared a server that keeps silent while it answers pings, in words; empty: nobody.
+
+    A server's fault spares no cohort. A client that swallows requests, or a middlebox of one site that answers
+    pings itself, looks the same on each connection, and spares all the others.
+    """
+    cells = view.cells.where(~view.flagged)
+    known = cells.where(cells.site >= 0)
+    return _spared(view, cells, cells.unanswered, ("platform", "client", "delay")) or _spared(
+        view, known, known.unanswered, ("site",)
+    )
+
+
+def _spared(view: View, cells: Cells, failed: Ints, looks: Sequence[str]) -> str:
+    """Who was nearly spared such failures, in words; empty if they met everybody alike.
+
+    Args:
+        view: Names.
+        cells: Where attempts were made.
+        failed: (rows,) of them the failures.
+        looks: Which cohorts are looked at.
+    """
+    hit = sums(cells.host, failed, len(view.hosts)) > 0
+    if not hit.any():
+        return ""
     if len(view.hosts) > 1 and hit.sum() < 2:
         return "only one host saw it"
-    looks: tuple[tuple[str, Ints, tuple[str, ...]], ...] = (("platform", cells.platform, view.platforms),)
-    if len(view.hosts) == 1:
-        # One host has no other host to agree with: its clients and delays must agree instead.
-        delays = tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)
-        looks = (("client", cells.client, view.clients), ("delay", cells.delay, delays))
-    for what, group, names in looks:
-        n, x = sums(group, cells.n, len(names)), sums(group, cells.explicit, len(names))
+    cohorts: dict[str, tuple[Ints, tuple[str, ...]]] = {
+        "platform": (cells.platform, view.platforms),
+        "client": (cells.client, view.clients),
+        "delay": (cells.delay, tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)),
+        "site": (cells.site, view.sites),
+    }
+    for what in looks:
+        group, names = cohorts[what]
+        n, x = sums(group, cells.n, len(names)), sums(group, failed, len(names))
         used = n >= LEAST_COHORT
         if used.sum() < 2:
             continue

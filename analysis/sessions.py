@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from analysis.design import EXCHANGES, OPERATIONS, Bools, Design, Floats, Ints
 
 # A chance of failing, one for all or one for each.
 Risk = npt.NDArray[np.floating[Any]] | float
+
+Check = Literal["", "none", "pong", "held up", "late"]
 
 WINDOW_S: Final = 300.0
 # Delays switched in blocks stay for ten minutes each: an operator's turn of a knob.
@@ -37,6 +39,8 @@ class Fault:
     Attributes:
         connect_phase: Phase in which a connect ends by it (an exchange ends in phase exchange).
         ends_session: Nothing comes after it on this connection.
+        check: What came of the ping that followed a silent timeout: "none" (no pong), "pong" (in its usual time, and
+            no answer), "held up" (a pong, long after its usual time), "late" (the answer, then the pong).
     """
 
     outcome: str
@@ -47,11 +51,15 @@ class Fault:
     closed_by: str = ""
     errno: int = -1
     ends_session: bool = True
+    check: Check = ""
 
 
 FAULTS: Final[dict[str, Fault]] = {
     "none": Fault(outcome="ok", cause="", ends_session=False),
-    "silent": Fault(outcome="timeout", cause="silent_peer", ends_session=False),
+    "silent": Fault(outcome="timeout", cause="silent_peer", ends_session=False, check="none"),
+    "unanswered": Fault(outcome="timeout", cause="silent_peer", ends_session=False, check="pong"),
+    "held_up": Fault(outcome="timeout", cause="silent_peer", ends_session=False, check="held up"),
+    "late": Fault(outcome="timeout", cause="silent_peer", ends_session=False, check="late"),
     "reset": Fault(outcome="failed", cause="reset", closed_by="network", errno=104),
     "refused": Fault(outcome="failed", cause="refused", connect_phase="tcp", errno=111),
     "unavailable": Fault(outcome="failed", cause="http_status", connect_phase="upgrade", http_status=503),
@@ -61,6 +69,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "subprotocol": Fault(outcome="failed", cause="subprotocol", connect_phase="upgrade", closed_by="client"),
     "harness": Fault(outcome="failed", cause="harness", ends_session=False),
 }
+EVERYDAY: Final = ("silent", "held_up", "late")
 FAULT_CODES: Final = {name: code for code, name in enumerate(FAULTS)}
 _ENDS_SESSION: Final = np.array([fault.ends_session for fault in FAULTS.values()])
 
@@ -319,12 +328,16 @@ def retried(sessions: Sessions, failed: Bools, *, wait_s: float) -> Sessions:
 
 
 def happen(sessions: Sessions, strike: Callable[[Sessions], None]) -> None:
-    """What the world does, then what happens anywhere: silence at the base risk of host and minute."""
+    """What the world does, then what happens anywhere: silence of any kind, at the base risk of host and minute.
+
+    Silence of the server's alone is not among it: that would be the server's fault.
+    """
     strike(sessions)
     scene = sessions.scene
-    factor = scene.base_risk * scene.host_factor[sessions.host]
-    sessions.strike_connects(factor * _of_minute(scene, sessions.at_s), "silent")
-    sessions.strike_exchanges(factor[:, None] * _of_minute(scene, sessions.exchange_at_s), "silent")
+    factor = scene.base_risk * scene.host_factor[sessions.host] / len(EVERYDAY)
+    for fault in EVERYDAY:
+        sessions.strike_connects(factor * _of_minute(scene, sessions.at_s), fault)
+        sessions.strike_exchanges(factor[:, None] * _of_minute(scene, sessions.exchange_at_s), fault)
 
 
 def _of_minute(scene: Scene, at_s: Floats) -> Floats:

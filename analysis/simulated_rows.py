@@ -24,6 +24,7 @@ from analysis.blocks import (
     rtt_s_of,
 )
 from analysis.design import CLIENTS, PROBES, Bools, Design, Floats, Ints
+from analysis.explain import PONG_ALLOWANCE_S, PONG_ROUND_TRIPS
 from analysis.sessions import ASYNCIO_CLIENT, FAULTS, WORKERS_PER_HOST, Scene, Sessions
 from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
 
@@ -42,6 +43,11 @@ SCHEMA: Final = pa.schema(
 
 # A loop's delays below this are not summed (attempts.md, `loop_blocked_s`).
 BLOCKED_FROM_S: Final = 0.05
+
+# A pong takes the server no time; one that is held up comes well beyond what the analysis calls usual.
+SERVED_S: Final = 0.005
+HELD_UP_S: Final = 0.5
+CHECK_BUDGET_S: Final = 2.0
 
 _FAULTS: Final = tuple(FAULTS.values())
 _OUTCOMES: Final = ("ok", "timeout", "failed", "aborted")
@@ -307,13 +313,25 @@ def _columns(
         "token_age_s": facts.token_age_s[session] + np.maximum(0.0, rows["at_s"] - facts.ready_s[session]) * ~probe,
         "token_ttl_s": np.where(probe, np.nan, design.token_ttl_s),
         "preface_frames": facts.preface[session],
-        "frames_in": np.where(ok, 1, 0),
+        "frames_in": np.where(ok, 1, 0) + np.where(kind == 0, np.maximum(facts.preface[session], 0), 0),
         "frames_out": np.ones(count, dtype=np.int64),
         "bytes_in": np.where(ok, 180, 0),
         "bytes_out": np.full(count, 90),
         "startup_complete": facts.started_up[session],
     }
-    return {**named, **numbers, **own}
+    return {**named, **numbers, **own, **_checks(fault, own["rtt_s"], probe)}
+
+
+def _checks(fault: Ints, rtt_s: Floats, probe: Bools) -> dict[str, _Column]:
+    """What came of the pings that followed silent timeouts."""
+    check = np.array([*(f.check for f in _FAULTS), ""])[np.where(probe, 0, fault)]
+    pong_s = np.select(
+        [np.isin(check, ("pong", "late")), check == "held up"],
+        [rtt_s + SERVED_S, PONG_ROUND_TRIPS * rtt_s + PONG_ALLOWANCE_S + HELD_UP_S],
+        np.nan,
+    )
+    checked_s = np.where(check == "none", CHECK_BUDGET_S, pong_s)
+    return {"checked_s": checked_s, "pong_s": pong_s, "late_s": np.where(check == "late", rtt_s / 2, np.nan)}
 
 
 def _names(pattern: str, count: int) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def nothing(sessions: Sessions) -> None:
 def latency(sessions: Sessions) -> None:
     """The budget is tight: the more of it the way takes, the more often it runs out."""
     delays = np.asarray(sessions.design.delays_s)
-    sessions.strike(sessions.design.effect * sessions.delay_s / max(delays.max(), 1e-9), "silent")
+    sessions.strike(sessions.design.effect * sessions.delay_s / max(delays.max(), 1e-9), "late")
 
 
 def interaction(sessions: Sessions) -> None:
@@ -75,7 +75,7 @@ def cold_start(sessions: Sessions) -> None:
     """After each start the gate is shut: 503, a late 1011, or a welcome that does not come in time."""
     cold = is_within(sessions.at_s, sessions.scene.windows)
     sessions.started_up = sessions.started_up & ~cold
-    for fault, share in (("unavailable", 0.5), ("server_error", 0.5), ("silent", 0.5)):
+    for fault, share in (("unavailable", 0.5), ("server_error", 0.5), ("unanswered", 0.5)):
         sessions.strike_connects(share * cold, fault)
 
 
@@ -114,7 +114,8 @@ def preface(sessions: Sessions) -> None:
     """Frames before the welcome: one client takes the first frame for it, and waits on."""
     led = sessions.rng.random(sessions.at_s.shape) < 5 * sessions.design.effect
     sessions.preface[led] = 1
-    sessions.strike_connects(0.98 * (led & (sessions.client == 0)), "silent")
+    # The server did all it had to, and answers the ping: only the frame that came before says so.
+    sessions.strike_connects(0.98 * (led & (sessions.client == 0)), "unanswered")
 
 
 def subprotocol(sessions: Sessions) -> None:
@@ -125,7 +126,7 @@ def subprotocol(sessions: Sessions) -> None:
 
 def unrouted(sessions: Sessions) -> None:
     """One type of message is never answered; all others are."""
-    sessions.strike_exchanges((sessions.operation == 2) * 1.0, "silent")
+    sessions.strike_exchanges((sessions.operation == 2) * 1.0, "unanswered")
 
 
 def age_limit(sessions: Sessions) -> None:
@@ -144,7 +145,23 @@ def zombie(sessions: Sessions) -> None:
     dead = sessions.rng.random(sessions.at_s.shape) < 2 * sessions.design.effect
     since = sessions.rng.integers(0, exchanges, sessions.at_s.shape)
     silent = dead[:, None] & (np.arange(exchanges) >= since[:, None])
-    sessions.strike_exchanges(silent * 1.0, "silent")
+    sessions.strike_exchanges(silent * 1.0, "unanswered")
+
+
+def mute(sessions: Sessions) -> None:
+    """The server leaves a request unanswered now and then, whoever asks."""
+    sessions.strike(sessions.design.effect, "unanswered")
+
+
+def swallowing_client(sessions: Sessions) -> None:
+    """One client library swallows requests, and sends its pings: as if the server had kept silent."""
+    sessions.strike_exchanges(sessions.design.effect * (sessions.client == 1)[:, None], "unanswered")
+
+
+def swallowing_line(sessions: Sessions) -> None:
+    """A middlebox of the first site swallows requests, and answers pings itself."""
+    at_site = sessions.scene.host_site[sessions.host] == 0
+    sessions.strike_exchanges(sessions.design.effect * at_site[:, None], "unanswered")
 
 
 def patient(sessions: Sessions) -> None:
@@ -152,7 +169,7 @@ def patient(sessions: Sessions) -> None:
     names = np.asarray(sessions.design.mitigations)[sessions.mitigation]
     # Three times as often as in other worlds, since it strikes connects only.
     risk = 3 * sessions.design.effect * np.where(names == "longer_budget", 0.5, 1.0)
-    sessions.strike_connects(risk * (0.1 if sessions.retry else 1.0), "silent")
+    sessions.strike_connects(risk * (0.1 if sessions.retry else 1.0), "unanswered")
 
 
 def tied_instance(sessions: Sessions) -> None:
@@ -172,7 +189,7 @@ def first_half(sessions: Sessions) -> None:
 def distance(sessions: Sessions) -> None:
     """The budget is tight, and the way of hosts far away is long without any delay of the tester's."""
     way_s = sessions.scene.host_rtt_s[sessions.host] + sessions.delay_s
-    sessions.strike(sessions.design.effect * way_s / max(sessions.design.delays_s), "silent")
+    sessions.strike(sessions.design.effect * way_s / max(sessions.design.delays_s), "late")
 
 
 def lossy_line(sessions: Sessions) -> None:

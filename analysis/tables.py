@@ -25,7 +25,9 @@ class Tables:
             `client_loop` (bad, explained by lag: rule 8); `any_lag_bad` (bad with lag >= 0.1 s, or lag
             not measured); `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry);
             `format`; `explicit` (server, explicit); `residual` (bad and explained by none of these and
-            lag < budget/4); `harness` (the generator's own failure: causes harness, local_resource);
+            lag < budget/4), of these `checked` (timeouts whose peer was sent a ping), `late` (whose answer came after
+            all) and `unanswered` (whose peer answered the ping in its usual time and had sent nothing: it had the
+            request and kept silent); `harness` (the generator's own failure: causes harness, local_resource);
             `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness +
             auth + format + explicit + lagged + residual. `n_clean` (all rows with lag < budget/4 and no
             failure of the generator's own: the denominator of `residual`); `good`, `good_lagged` (good with

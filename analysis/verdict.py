@@ -21,9 +21,9 @@ from analysis.holm import CLAIM_WEIGHTS, weighted_holm
 from analysis.live import live_finding
 from analysis.mitigations import mitigation_effects
 from analysis.model import CLAIMS, Decision, Finding, Hypothesis, Settings, State
-from analysis.server_paths import together
+from analysis.server_paths import spared_of_silence, together
 from analysis.tables import Tables
-from analysis.view import View, view_of, with_flagged
+from analysis.view import View, view_of, with_flagged, with_spared
 
 # The hypothesis says "and not from": each of these confirmed refutes it.
 EXCLUDED: Final = ("server", "auth", "format")
@@ -47,6 +47,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
         return _nothing(tables)
     flagged = flagged_by_format(prepared)
     view = with_flagged(prepared, flagged)
+    view = with_spared(view, spared_of_silence(view))
     silent = frozenset(view.operations[code] for code in silent_operations(prepared))
     bursts = together(view, silent)
     own = together(view, silent, residual_only=True) if len(view.platforms) > 1 else None
@@ -69,6 +70,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
         hypothesis=hypothesis(claims),
         causes=cause_shares(view, bursts, silent),
         mitigations=mitigation_effects(view),
+        spared=view.spared,
         data_quality=_data_quality(view, live=live),
     )
 

@@ -38,6 +38,9 @@ COUNTS: Final = (
     "format",
     "explicit",
     "residual",
+    "checked",
+    "late",
+    "unanswered",
     "n_clean",
 )
 
@@ -100,7 +103,15 @@ class Cells:
     format: Ints
     explicit: Ints
     residual: Ints
+    checked: Ints
+    late: Ints
+    unanswered: Ints
     n_clean: Ints
+
+    @property
+    def unexplained(self) -> Ints:
+        """(rows,) failures that comparisons are about: nothing shows yet whose they are."""
+        return self.residual - self.unanswered
 
     def where(self, mask: Bools) -> Cells:
         """The rows of the mask."""
@@ -127,6 +138,8 @@ class View:
         operations: Of each operation code.
         kinds: Of each kind code: connect, exchange.
         flagged: (cells,) rows that a deterministic fault of the format explains; they leave the comparisons.
+        spared: Who was spared silence behind answered pings, in words. If nobody was, it is the server's, and
+            leaves the comparisons; else it is somebody's yet to be told.
     """
 
     settings: Settings
@@ -141,6 +154,7 @@ class View:
     operations: tuple[str, ...]
     kinds: tuple[str, ...]
     flagged: Bools
+    spared: str = ""
 
     @property
     def margin(self) -> float:
@@ -161,7 +175,8 @@ class View:
     @cached_property
     def compared(self) -> Cells:
         """The cells that comparisons use: without what the format explains, and with measurable loops."""
-        return self.cells.where(~self.flagged & (self.cells.n_clean > 0))
+        cells = self.cells.where(~self.flagged & (self.cells.n_clean > 0))
+        return replace(cells, unanswered=np.zeros_like(cells.unanswered)) if self.spared else cells
 
     @cached_property
     def connects(self) -> Bools:
@@ -288,6 +303,11 @@ def view_of(tables: Tables, settings: Settings) -> View:
 def with_flagged(view: View, flagged: Bools) -> View:
     """The same view with rows that the format explains taken out of the comparisons."""
     return replace(view, flagged=flagged)
+
+
+def with_spared(view: View, spared: str) -> View:
+    """The same view with the silence behind answered pings left in the comparisons, if somebody was spared it."""
+    return replace(view, spared=spared)
 
 
 def _whole(values: pd.Series[Any]) -> Ints:

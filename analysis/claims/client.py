@@ -52,7 +52,7 @@ def client(view: View) -> Finding:
     rates = []
     for c in clients:
         mine = cells.where(cells.client == c)
-        rates.append(view.rate(mine, mine.residual, mine.n_clean))
+        rates.append(view.rate(mine, mine.unexplained, mine.n_clean))
     return compare(
         view,
         comparisons,
@@ -77,7 +77,7 @@ def _by_host(view: View, c: int) -> dict[int, Contrast]:
             view.clock.chunk(cells.minute),
             cells.client == c,
             cells.n_clean,
-            cells.residual,
+            cells.unexplained,
             chunks=view.clock.chunks,
             design_effect=view.attempts_a_connection,
         )

@@ -45,7 +45,7 @@ def latency(view: View) -> Finding:
             chunk,
             ends.delay == high,
             ends.n_clean,
-            ends.residual,
+            ends.unexplained,
             chunks=view.clock.chunks,
             design_effect=view.attempts_a_connection,
         )
@@ -54,7 +54,7 @@ def latency(view: View) -> Finding:
         conditions.append(delay_arrived(view, hosts, low, high, where=name))
         arrived = arrived and conditions[-1].check.ok is True
         top = mine.where(mine.delay == high)
-        exposed.append(view.rate(top, top.residual, top.n_clean))
+        exposed.append(view.rate(top, top.unexplained, top.n_clean))
         if contrast is not None:
             label = f"{view.delays_us[high] / 1000:g} ms against {view.delays_us[low] / 1000:g} ms added on {name}"
             comparisons.append(Comparison(name=label, estimate=contrast.estimate, informed=contrast.informed))

@@ -45,7 +45,7 @@ def platform(view: View, together: Synchrony | None) -> Finding:
         chunk,
         cells.host,
         cells.n_clean,
-        cells.residual,
+        cells.unexplained,
         hosts=len(view.hosts),
         chunks=view.clock.chunks,
     )

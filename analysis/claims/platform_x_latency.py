@@ -88,7 +88,7 @@ def _effect(view: View, sides: Cohorts, host: int, low: int, high: int) -> Contr
         view.clock.chunk(ends.minute),
         exposed,
         ends.n_clean,
-        ends.residual,
+        ends.unexplained,
         chunks=view.clock.chunks,
         design_effect=view.attempts_a_connection,
     )

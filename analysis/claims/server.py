@@ -44,7 +44,7 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
     ways = [paths.explicit(view), paths.fresh_refusals(view), *paths.limits(view)]
     synchronous = paths.synchronous(view, found) if found is not None else None
     instance = paths.instances(view, silent)
-    ways += [way for way in (synchronous, instance, paths.alike(view)) if way is not None]
+    ways += [way for way in (synchronous, instance, paths.unanswered(view), paths.alike(view)) if way is not None]
     best = min(ways, key=lambda way: (way.p_value, way.name))
     p_value = bonferroni(best.p_value, len(ways))
     parts = {way.name: _part(way, view.settings.alpha / len(ways)) for way in ways}
@@ -64,7 +64,8 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
             f"{scope} shows more than {points(view.margin)} points."
         )
         return replace(held, state="ruled_out", evidence=words)
-    return replace(held, evidence=_why_open(view, open_ways, checks), needs=_needs(open_ways, checks))
+    asked = not view.cells.residual.any() or bool(view.cells.checked.any())
+    return replace(held, evidence=_why_open(view, open_ways, checks), needs=_needs(open_ways, checks, asked=asked))
 
 
 def cleanest(view: View) -> Clean | None:
@@ -144,8 +145,10 @@ def _why_open(view: View, ways: list[Path], checks: tuple[Check, ...]) -> str:
     return " ".join([*([short[0]] if short else []), *said[:2], *failed]) or "The limits reach across the margin."
 
 
-def _needs(ways: list[Path], checks: tuple[Check, ...]) -> str:
+def _needs(ways: list[Path], checks: tuple[Check, ...], *, asked: bool) -> str:
     needs = []
+    if not asked:
+        needs.append("A ping after each silent timeout (--peer-check-s above 0): it tells a server that keeps silent.")
     failed = {check.name for check in checks if check.ok is not True}
     if "long enough" in failed:
         needs.append(f"A run of at least {2 * LEAST_CHUNKS} minutes.")

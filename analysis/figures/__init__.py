@@ -17,6 +17,7 @@ from analysis.figures.claims import (
     claims_on_one_scale,
     host_estimates,
     latency_overlap,
+    peer_checks,
     risk_by_delay,
     risk_by_instance,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "latency_distribution",
     "latency_overlap",
     "outcomes_over_time",
+    "peer_checks",
     "phase_waterfall",
     "risk_by_delay",
     "risk_by_instance",

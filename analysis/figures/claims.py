@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.figures.theme import (
+    AMBER,
     BLUE,
     GREY,
     PALE,
+    RED,
     STATE_COLOURS,
     add_rates,
     colours,
@@ -85,15 +87,16 @@ def claims_on_one_scale(claims: Mapping[str, Finding], *, margin: float) -> go.F
     return figure
 
 
-def risk_by_delay(cells: pd.DataFrame) -> go.Figure:
+def risk_by_delay(cells: pd.DataFrame, *, spared: str = "") -> go.Figure:
     """Risk that is not explained otherwise, by the delay that was dealt to the connection, per platform.
 
     Args:
         cells: `Tables.cells`.
+        spared: `Decision.spared`.
     """
     import plotly.graph_objects as go
 
-    rows = cells[cells["mitigation"] == "none"]
+    rows = _compared(cells, spared)
     if rows.empty or rows["n_clean"].sum() == 0:
         return empty("There are no attempts to compare.")
     if rows["delay_us"].nunique() < 2:
@@ -101,12 +104,12 @@ def risk_by_delay(cells: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     palette = colours(rows["platform"])
     for platform, group in rows.groupby("platform", observed=True):
-        arms = group.groupby("delay_us")[["residual", "n_clean"]].sum()
+        arms = group.groupby("delay_us")[["unexplained", "n_clean"]].sum()
         arms = arms[arms["n_clean"] > 0]
         add_rates(
             figure,
             x=[delay / 1e3 for delay in arms.index],
-            events=arms["residual"].tolist(),
+            events=arms["unexplained"].tolist(),
             n=arms["n_clean"].tolist(),
             name=str(platform),
             colour=palette[str(platform)],
@@ -118,8 +121,8 @@ def risk_by_delay(cells: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def host_estimates(cells: pd.DataFrame) -> go.Figure:
-    """A dot a host: its share of failures that are not explained otherwise, with a 95 % interval.
+def peer_checks(cells: pd.DataFrame) -> go.Figure:
+    """What came of the ping that followed each silent timeout, per platform and client.
 
     Args:
         cells: `Tables.cells`.
@@ -127,16 +130,60 @@ def host_estimates(cells: pd.DataFrame) -> go.Figure:
     import plotly.graph_objects as go
 
     rows = cells[cells["mitigation"] == "none"]
+    sums = rows.groupby(["platform", "client"], observed=True)[["checked", "unanswered", "late"]].sum()
+    sums = sums[sums["checked"] > 0]
+    if sums.empty:
+        return empty("No peer was asked: no wait ran out in silence on an upgraded connection.")
+    labels = [f"{platform} · {client}" for platform, client in sums.index]
+    figure = go.Figure()
+    # An answer that is late without a check (our own loop read it too late) is among `late`.
+    others = (sums["checked"] - sums["unanswered"] - sums["late"]).clip(lower=0)
+    shares = (
+        ("the server had it and kept silent", sums["unanswered"], RED),
+        ("the answer was on its way", sums["late"], AMBER),
+        ("no pong, or one that was held up", others, GREY),
+    )
+    for name, counts, colour in shares:
+        figure.add_bar(
+            x=counts.tolist(),
+            y=labels,
+            name=name,
+            orientation="h",
+            marker_color=colour,
+            hovertemplate=f"%{{x}} timeouts<extra>{name}</extra>",
+        )
+    dress(figure, height=140 + 34 * len(labels))
+    figure.update_layout(barmode="stack", margin_l=190)
+    figure.update_xaxes(title_text="silent timeouts")
+    return figure
+
+
+def _compared(cells: pd.DataFrame, spared: str) -> pd.DataFrame:
+    """The cells that comparisons use, with the failures that are nobody's yet (`view.Cells.unexplained`)."""
+    rows = cells[cells["mitigation"] == "none"]
+    return rows.assign(unexplained=rows["residual"] - (0 if spared else rows["unanswered"]))
+
+
+def host_estimates(cells: pd.DataFrame, *, spared: str = "") -> go.Figure:
+    """A dot a host: its share of failures that are not explained otherwise, with a 95 % interval.
+
+    Args:
+        cells: `Tables.cells`.
+        spared: `Decision.spared`.
+    """
+    import plotly.graph_objects as go
+
+    rows = _compared(cells, spared)
     if rows.empty or rows["n_clean"].sum() == 0:
         return empty("There are no attempts to compare.")
-    hosts = rows.groupby(["platform", "host"], observed=True)[["residual", "n_clean"]].sum().reset_index()
+    hosts = rows.groupby(["platform", "host"], observed=True)[["unexplained", "n_clean"]].sum().reset_index()
     hosts = hosts[hosts["n_clean"] > 0].sort_values(["platform", "host"])
     figure = go.Figure()
     palette = colours(hosts["platform"])
     for platform, group in hosts.groupby("platform", observed=True):
         colour = palette[str(platform)]
-        ratio = (group["residual"] / group["n_clean"]).tolist()
-        bounds = [clopper_pearson(x, n) for x, n in zip(group["residual"], group["n_clean"], strict=True)]
+        ratio = (group["unexplained"] / group["n_clean"]).tolist()
+        bounds = [clopper_pearson(x, n) for x, n in zip(group["unexplained"], group["n_clean"], strict=True)]
         figure.add_scatter(
             x=ratio,
             y=[f"{platform} · {str(host)[:10]}" for host in group["host"]],

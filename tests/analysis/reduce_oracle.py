@@ -129,6 +129,14 @@ def cells(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         count["timeouts"] += row["outcome"] == "timeout"
         if why:
             count[why] += 1
+        pong_s, is_late = measured(row.get("pong_s")), measured(row.get("late_s")) is not None
+        ran_out = why == "residual" and row["outcome"] == "timeout"
+        usual_s = 2.0 * (measured(row.get("rtt_s")) or 0.0) + 0.25
+        count["checked"] += ran_out and measured(row.get("checked_s")) is not None
+        count["late"] += ran_out and is_late
+        count["unanswered"] += (
+            ran_out and pong_s is not None and pong_s <= usual_s and not is_late and row.get("frames_in") == 0
+        )
         count["auth_fresh"] += why == "auth" and left_s is not None and left_s > 60
         count["any_lag_bad"] += bad and (no_lag or late_s(row) >= 0.1)
         count["lag_null"] += no_lag

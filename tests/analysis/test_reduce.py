@@ -63,6 +63,10 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
         "loop_blocked_s": st.sampled_from([0.0, 1.3, 2.6, math.nan]),
         "rtt_s": st.sampled_from([0.04, 0.05, 0.09, 0.31, math.nan]),
         "idle_s": st.sampled_from([0.0, 0.7, math.nan]),
+        "checked_s": st.sampled_from([0.05, 2.0, math.nan]),
+        "pong_s": st.sampled_from([0.05, 0.3, 0.34, 0.6, math.nan]),
+        "late_s": st.sampled_from([0.1, math.nan, math.nan]),
+        "frames_in": st.sampled_from([0, 0, 1]),
         "token_age_s": st.sampled_from([0.0, 100.0, 850.0, 900.0]),
         "token_ttl_s": st.just(900.0),
         "http_status": st.sampled_from([403, 429, 503]),
@@ -105,7 +109,7 @@ def without_zeros(table: Mapping[tuple[Any, ...], Mapping[str, int]]) -> dict[tu
 
 CELL_COUNTS = [
     *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
-    *("good", "good_lagged", "retries", "rescued"),
+    *("checked", "late", "unanswered", "good", "good_lagged", "retries", "rescued"),
 ]
 
 

@@ -199,3 +199,60 @@ def test_a_type_that_nobody_answers_leaves_the_server_open():
     finding = server(with_cells(tables, bad=hit, residual=hit, timeouts=hit))
     assert finding.state == "undecided"
     assert "chat" in finding.evidence
+
+
+def kept_silent(tables, share=0.05, asked=True, **only):
+    """A share of the attempts runs out while the server answers pings, in the cells that `only` names."""
+    cells = tables.cells
+    inside = np.ones(len(cells), dtype=bool)
+    for column, value in only.items():
+        inside &= (cells[column] == value).to_numpy()
+    hit = np.where(inside, np.random.default_rng(1).binomial(cells["n"] - cells["bad"], share), 0)
+    more = {name: cells[name] + hit for name in ("bad", "timeouts", "residual")}
+    return with_cells(tables, **more, unanswered=hit if asked else 0, checked=more["residual"] if asked else 0)
+
+
+@pytest.mark.parametrize("given", [{}, SHORT])
+def test_silence_behind_answered_pings_is_the_servers_even_if_it_is_constant_and_hits_all_alike(given):
+    finding = server(kept_silent(sketched(1, **given)))
+    assert finding.state == "confirmed"
+    assert "it had them and kept silent" in finding.evidence
+
+
+def test_the_same_silence_without_a_ping_cannot_be_told_and_needs_one():
+    finding = server(kept_silent(sketched(1), asked=False))
+    assert finding.state == "undecided"
+    assert "--peer-check-s" in finding.needs
+
+
+def test_silence_that_one_platform_has_of_the_server_is_not_the_platforms():
+    """Proven to be the server's on each connection, it is no effect of anything that is compared."""
+    claims = decide(kept_silent(sketched(1, base_risk=0.0005), 0.05), Settings()).claims
+    assert claims["client"].state == claims["platform_x_latency"].state == "ruled_out"
+
+
+@pytest.mark.parametrize(
+    ("spared", "words"),
+    [
+        ({"client": "websocket-client"}, "the client"),
+        ({"platform": "Windows"}, "the platform Linux"),
+        ({"delay_us": 300_000}, "the delay 0 ms"),
+        ({"site": "north"}, "the site south"),
+        ({"host": "Linux-1"}, "only one host"),
+    ],
+)
+def test_silence_that_spares_a_cohort_is_not_the_servers_and_stays_in_the_comparisons(spared, words):
+    tables = kept_silent(sketched(1, delays_us=(0, 300_000)), 0.1, **spared)
+    decision = decide(tables, Settings())
+    finding = decision.claims["server"]
+    assert finding.parts["silence while it answers pings"].state != "confirmed"
+    assert words in decision.spared
+    if "client" in spared:
+        assert decision.claims["client"].state == "confirmed"
+
+
+def test_a_type_that_nobody_answers_is_not_the_servers_for_its_pongs():
+    tables = kept_silent(sketched(1, base_risk=0.0), 1.0, operation="chat")
+    finding = server(tables)
+    assert finding.state == "undecided"
+    assert decide(tables, Settings()).claims["format"].state == "confirmed"

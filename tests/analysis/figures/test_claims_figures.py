@@ -20,6 +20,7 @@ def cells(**changes: object) -> pd.DataFrame:
             "delay_us": delay_us,
             "mitigation": "none",
             "residual": 4 if delay_us and platform == "Windows" else 1,
+            "unanswered": 0,
             "n_clean": 200,
         }
         for platform in ("Windows", "Linux")
@@ -117,3 +118,24 @@ def test_nothing_to_draw_says_what_is_missing() -> None:
     assert "no attempts" in said(figures.host_estimates(cells(n_clean=0)))
     assert "not measured" in said(figures.latency_overlap(pd.DataFrame(columns=["platform", "bin", "n"])))
     assert "No attempt failed" in said(figures.cause_shares(()))
+
+
+def test_peer_checks_divide_the_silent_timeouts_by_what_was_answered() -> None:
+    rows = cells(client="websocket-client", checked=4, unanswered=2, late=1)
+    figure = figures.peer_checks(rows)
+    assert {trace.name: list(trace.x) for trace in figure.data} == {
+        "the server had it and kept silent": [8, 8],
+        "the answer was on its way": [4, 4],
+        "no pong, or one that was held up": [4, 4],
+    }
+    assert list(figure.data[0].y) == ["Linux · websocket-client", "Windows · websocket-client"]
+
+
+def test_where_nobody_was_asked_the_figure_says_so() -> None:
+    assert "No peer was asked" in said(figures.peer_checks(cells(client="c", checked=0, unanswered=0, late=0)))
+
+
+def test_silence_that_somebody_was_spared_stays_among_what_is_compared() -> None:
+    rows = cells(unanswered=1)
+    proven, disputed = (figures.host_estimates(rows, spared=spared) for spared in ("", "the client x was spared"))
+    assert sum(disputed.data[0].x) > sum(proven.data[0].x)
