@@ -83,7 +83,8 @@ class World:
     def truth(self, design: Design, *, margin: float = 0.005) -> Truth:
         """What may be said of a run of this design."""
         base = self.base_risk if design.base_risk is None else design.base_risk
-        effects = {"intermittent": base, **self.effects(design)}
+        effects = {"intermittent": 0.0, **self.effects(design)}
+        effects["intermittent"] += base
         beyond = {claim for claim, size in effects.items() if size > margin}
         scored = set(CLAIMS) - set(self.open)
         return Truth(
