@@ -96,6 +96,8 @@ def dress(figure: go.Figure, *, height: int = 340, legend: bool = True) -> go.Fi
         },
         hoverlabel={"font": {"size": 12}},
         hovermode="closest",
+        # Where nothing hovers (a phone, a screenshot) the tools are always shown: not as a dark box.
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
     )
     lines = {"gridcolor": GRID, "linecolor": GRID, "zerolinecolor": GRID, "automargin": True, "ticks": ""}
     figure.update_xaxes(**lines, title_font_size=12)
