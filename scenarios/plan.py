@@ -8,7 +8,7 @@ processes with different monotonic clocks mean the same; all lengths of time are
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -105,6 +105,22 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     token_transport: str = "subprotocol"
     expect_refusal: bool = False
+
+    def facts(self, **of_the_server: Any) -> ConnectionFacts:
+        """What is true of all rows of this connection; `of_the_server` is what the server says of itself."""
+        return ConnectionFacts(
+            user=self.user,
+            connection=self.connection,
+            subject=self.subject,
+            scenario=self.scenario,
+            client=self.client,
+            event_loop=self.event_loop,
+            delay_s=self.delay_s,
+            mitigation=self.mitigation,
+            retry=self.retry,
+            token_ttl_s=self.token.ttl_s if self.token else None,
+            **of_the_server,
+        )
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -352,21 +352,11 @@ class Session:
             phase=self._waiting().attempt.phase,
             cause=end.cause,
         )
-        self.facts = ConnectionFacts(
-            user=plan.user,
-            connection=plan.connection,
-            subject=plan.subject,
-            scenario=plan.scenario,
-            client=plan.client,
-            event_loop=plan.event_loop,
-            delay_s=plan.delay_s,
-            mitigation=plan.mitigation,
-            retry=plan.retry,
+        self.facts = plan.facts(
             server_connection_id=welcome.server_connection_id,
             server_instance=self._instance or welcome.server_instance,
             startup_complete=welcome.startup_complete,
             preface_frames=self._preface,
-            token_ttl_s=plan.token.ttl_s if plan.token else None,
         )
 
     # -- the close, and other ends ---------------------------------------------------------------------------

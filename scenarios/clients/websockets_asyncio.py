@@ -18,7 +18,7 @@ import gevent.event
 import gevent.queue
 import gevent.subprocess as subprocess
 
-from attempts.schema import Attempt, ConnectionFacts, Health
+from attempts.schema import Attempt, Health
 from scenarios.clients import Services
 from scenarios.clients.child_messages import Batch, Cancel, Command, Inbox, Start, Stop, Storm, encoded
 from scenarios.errors import HarnessError
@@ -250,20 +250,7 @@ class ChildProcess:
         is_ready = job.facts >= 0
         lost = list(job.in_flight.values())
         if not is_ready:
-            job.facts = self._recorder.connection(
-                ConnectionFacts(
-                    user=plan.user,
-                    connection=plan.connection,
-                    subject=plan.subject,
-                    scenario=plan.scenario,
-                    client=plan.client,
-                    event_loop=plan.event_loop,
-                    delay_s=plan.delay_s,
-                    mitigation=plan.mitigation,
-                    retry=plan.retry,
-                    token_ttl_s=plan.token.ttl_s if plan.token else None,
-                )
-            )
+            job.facts = self._recorder.connection(plan.facts())
             if not lost:
                 lost = [self._unknown_connect(job)]
         for attempt in lost:
