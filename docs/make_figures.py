@@ -92,12 +92,13 @@ def session_states() -> str:
                 parts.append(arrow(f"M{60},{y + height} V{place[to] - 2}"))
                 parts.append(f'<text class="small" x="68" y="{y + height + 15}">{escape(event.value)}</text>')
             else:
-                x = 190 + 26 * number
+                x = 180 + 70 * number
                 parts.append(arrow(f"M160,{y + height / 2} H{x} V{place[to] + height / 2} H162"))
-                parts.append(f'<text class="small" x="{x + 4}" y="{y + height / 2 + 4}">{escape(event.value)}</text>')
+                end = place[to] + height / 2
+                parts.append(f'<text class="small" x="{x + 4}" y="{end + 4}">{escape(event.value)}</text>')
         if ends:
             text = "to CLOSED by: " + ", ".join(ends)
-            parts.append(f'<text class="small" x="330" y="{y + height / 2 + 4}">{escape(text)}</text>')
+            parts.append(f'<text class="small" x="350" y="{y + height / 2 + 4}">{escape(text)}</text>')
     return svg(720, 20 + len(states) * (height + gap), "".join(parts))
 
 
