@@ -98,8 +98,8 @@ def session_states() -> str:
                 parts.append(f'<text class="small" x="{x + 4}" y="{end + 4}">{escape(event.value)}</text>')
         if ends:
             text = "to CLOSED by: " + ", ".join(ends)
-            parts.append(f'<text class="small" x="350" y="{y + height / 2 + 4}">{escape(text)}</text>')
-    return svg(720, 20 + len(states) * (height + gap), "".join(parts))
+            parts.append(f'<text class="small" x="400" y="{y + height / 2 + 4}">{escape(text)}</text>')
+    return svg(790, 20 + len(states) * (height + gap), "".join(parts))
 
 
 def report_picture(run: Path) -> None:
