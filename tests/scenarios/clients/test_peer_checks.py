@@ -15,7 +15,7 @@ from tests.scenarios.clients.rows import Rows, plan_of, target_of
 
 # The waits that run out are short, the check is as long as a slow machine needs.
 BUDGETS = Budgets(connect_s=20.0, exchange_s=0.3, close_s=5.0, peer_check_s=20.0)
-NO_WELCOME = Budgets(connect_s=2.0, peer_check_s=20.0)
+NO_WELCOME = Budgets(connect_s=3.0, peer_check_s=20.0)
 NO_PONG = Budgets(connect_s=20.0, exchange_s=0.3, close_s=5.0, peer_check_s=0.3)
 
 
