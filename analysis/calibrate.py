@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -193,8 +194,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--rows", type=int, default=50_000, help="rows of a run")
     result.add_argument("--hosts", type=int, default=3, help="hosts of each platform where the world leaves it open")
     result.add_argument("--effect", type=float, default=0.02, help="size of what goes wrong, a difference of risks")
+    result.add_argument("--base-risk", type=float, help="share that fails anywhere, without a cause; the world's own")
     result.add_argument("--margin", type=float, default=0.005, help="equivalence margin of the verdict")
-    result.add_argument("--jobs", type=int, default=1, help="processes")
+    result.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one for each core)")
     result.add_argument("--mistakes", action="store_true", help="list every run in which the verdict erred")
     result.add_argument("--out", type=Path, help="write each run's states there (JSON lines)")
     return result
@@ -209,6 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("--seeds and --jobs are at least 1.", file=sys.stderr)
         return 2
     given = {"rows": options.rows, "effect": options.effect}
+    if options.base_risk is not None:
+        given["base_risk"] = options.base_risk
     by_world = {name: _given(name, given, options.hosts) for name in names if name in WORLDS}
     ours, theirs = Score(), Score()
     try:
