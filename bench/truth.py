@@ -55,7 +55,12 @@ TRUTHS: tuple[Truth, ...] = (
     Truth("silent_upgrade:share=0.3", _of("intermittent"), why="nobody can be pinged before the upgrade"),
     Truth(f"stalled_reply:share=0.5,{LATE}", _of("server")),
     Truth("zombie:share=0.5,after=2", _of("server")),
-    Truth("server_stall:from=8,every=8,for=3", _of(), why="one host sees no coincidence, and 30 s no pattern"),
+    Truth(
+        "server_stall:from=8,every=8,for=3",
+        _of(),
+        also=_of("intermittent", "server"),
+        why="surely told only by several hosts that fail together, in ten minutes and more",
+    ),
     Truth(f"cold_start:for=20,{LATE}", _of("server")),
     Truth(
         "quota:limit=5", _of("server"), options=(*SHORT_SESSIONS, "--subjects", "4", "--connections-per-subject", "20")
