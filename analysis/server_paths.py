@@ -291,7 +291,7 @@ def instances(view: View, silent: frozenset[str]) -> Path | None:
         each.interval()[1] < view.margin or member.own.interval()[1] < view.margin for member, each in compared
     )
     return Path(
-        name="a named instance",
+        name=f"the instance {one.name}",
         effect=effect,
         p_value=bonferroni(estimate.p_above(view.margin), len(listed)),
         below=below,

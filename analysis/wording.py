@@ -74,7 +74,7 @@ def found(verdict: Mapping[str, Any]) -> str:
     """Second sentence: what was confirmed, with its effect, and what was ruled out."""
     claims = verdict["claims"]
     confirmed = [
-        f"{STATEMENTS[name]}, {effect_text(claim['effect'])}"
+        f"{STATEMENTS[name]}{_ways(name, claim)}, {effect_text(claim['effect'])}"
         for name, claim in claims.items()
         if claim["state"] == "confirmed"
     ]
@@ -101,6 +101,12 @@ def undecided(verdict: Mapping[str, Any]) -> str:
     shown = "; ".join(f"{', '.join(names)} (needs {need})" for need, names in ranked[:3])
     rest = [name for _, names in ranked[3:] for name in names]
     return f"Undecided: {shown}" + (f"; and {', '.join(rest)}." if rest else ".")
+
+
+def _ways(name: str, claim: Mapping[str, Any]) -> str:
+    """In brackets, what showed that it was the server: its parts are ways of telling, those of others are cohorts."""
+    ways = [way for way, part in claim["parts"].items() if part["state"] == "confirmed"]
+    return f" ({', '.join(ways)})" if name == "server" and ways else ""
 
 
 def _name(claim: str) -> str:

@@ -25,7 +25,7 @@ def test_void_headline_concludes_nothing() -> None:
 
 def test_found_names_effects_and_what_is_ruled_out() -> None:
     text = found(verdict(BAD))
-    assert "it comes from the server's side, +1.20 points (+0.80 to +1.70)" in text
+    assert "it comes from the server's side (synchrony), +1.20 points (+0.80 to +1.70)" in text
     assert "ruled out within 0.50 points: authentication" in text
     assert "the hypothesis (platform under latency) is ruled out" in text
 
