@@ -167,11 +167,13 @@ class OddsRatio(NamedTuple):
 
 
 def pooled_odds_ratio(arms: Arms) -> OddsRatio | None:
-    """Mantel-Haenszel odds ratio (statsmodels' StratifiedTable); None where a margin is empty.
+    """Mantel-Haenszel odds ratio (statsmodels' StratifiedTable); None where it is zero, infinite or undefined.
 
     It takes attempts for independent: it stands beside a decision, it never makes one.
     """
-    if min(arms.x1.sum(), arms.x0.sum(), (arms.n1 - arms.x1).sum(), (arms.n0 - arms.x0).sum()) <= 0:
+    n = arms.n1 + arms.n0
+    for_exposed, for_others = arms.x1 * (arms.n0 - arms.x0) / n, (arms.n1 - arms.x1) * arms.x0 / n
+    if for_exposed.sum() <= 0 or for_others.sum() <= 0:
         return None
     table = stratified_table(arms)
     low, high = table.oddsratio_pooled_confint()

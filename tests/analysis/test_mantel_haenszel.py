@@ -70,6 +70,18 @@ def test_penicillin_rabbits():
     assert pooled_odds_ratio(arms_of(RABBITS)).value == pytest.approx(7.0)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        [[0, 9, 0, 9]],  # nothing failed
+        [[0, 9, 4, 5], [3, 6, 9, 0]],  # zero: where the exposed failed, all others did
+        [[4, 5, 0, 9], [9, 0, 3, 6]],  # infinite: the same the other way round
+    ],
+)
+def test_an_odds_ratio_that_is_zero_infinite_or_undefined_is_none(table):
+    assert pooled_odds_ratio(arms_of(np.array(table))) is None
+
+
 def test_china_smoking():
     data = china_smoking.load_pandas().data
     table = data[

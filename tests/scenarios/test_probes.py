@@ -91,8 +91,13 @@ def server(
             for _ in connection:
                 pass
 
+    def forever() -> None:
+        # Its end closes the socket that it waits on; Windows calls that an error in the middle of the wait.
+        with contextlib.suppress(OSError):
+            running.serve_forever()
+
     with serve(handler or stay, "127.0.0.1", 0, process_request=answer, ssl=tls) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=forever)
         thread.start()
         yield running
     thread.join()
