@@ -61,6 +61,7 @@ class Soak:
         self._relay: Child | None = None
         self._screen = Screen(environment)
         self._own: dict[str, Any] = {}  # a worker's own options, before the controller's come over them
+        self._checked: tuple[Settings, str | None, int] | None = None
 
     def settings(self, overlay: Mapping[str, Any] | None = None) -> Settings:
         """The options as they are now, with a web form's values over them.
@@ -109,6 +110,7 @@ class Soak:
         check_plan(settings, is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_machine(settings, users, parse_target(host or ""))
+        self._checked = (settings, host, users)
 
     def check_form(self, form: Mapping[str, str]) -> None:
         """The same for the web UI's start form.
@@ -145,7 +147,11 @@ class Soak:
         """Locust's test_start: the run begins before the first user does."""
         if self.leader is not None:
             settings = self.settings()
-            self.check(settings, self.environment.host, self._users())
+            plan = (settings, self.environment.host, self._users())
+            # The command line and the form were checked. Seconds of checking here would be the run's own: Locust
+            # counts its --run-time already.
+            if plan != self._checked:
+                self.check(*plan)
             order = self.leader.begin(
                 settings,
                 is_standin=self.environment.host == self._standin_url,
