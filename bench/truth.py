@@ -2,7 +2,8 @@
 
 Each fault gets a dose that matters, a short soak over real sockets, and the analysis that any run gets. A row
 of the table says what was planted, which claims should be confirmed by it, and which were. Exit status 1 if
-a right claim is missing or a wrong one is confirmed. A run on a machine too busy to judge is made once more.
+a right claim is missing or a wrong one is confirmed. A run on a machine too busy to judge is made again, three
+times at most.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ BUDGETS = ("--connect-budget-s", "3", "--exchange-budget-s", "2", "--close-budge
 SHORT_SESSIONS = ("--scenario", "churn=2,steady=1", "--pace-s", "0.2", "--churn-exchanges", "4")
 # Long enough for both budgets, and for whatever else may be late.
 LATE = "delay=8"
-TRIES = 2
+TRIES = 4
 
 
 class Truth(NamedTuple):
@@ -78,25 +79,32 @@ TRUTHS: tuple[Truth, ...] = (
 
 
 class Judged(NamedTuple):
-    """What the verdict said: the claims it confirmed, and why it is void (empty: it is not)."""
+    """What the verdict said.
+
+    Attributes:
+        confirmed: The claims that it confirmed.
+        impaired: Why the load generator was not fit to measure; empty: it was. Such a run can tell nothing.
+        void: Why nothing could be concluded though the generator was fit; empty: something could.
+    """
 
     confirmed: frozenset[str]
-    void: str
+    impaired: str = ""
+    void: str = ""
 
     def misses(self, truth: Truth) -> list[str]:
         """What is wrong with it, in words; empty: nothing."""
-        if self.void:
-            return [f"void: {self.void}"]
+        if self.impaired or self.void:
+            return [f"void: {self.impaired or self.void}"]
         missing = sorted(truth.right - self.confirmed)
         wrong = sorted(self.confirmed - truth.right - truth.also)
         return [f"{claim} is missing" for claim in missing] + [f"{claim} is not so" for claim in wrong]
 
 
 def judged(truth: Truth, reports: Path) -> Judged:
-    """Soak with the fault, and read the verdict; once more where the machine was too busy to tell."""
+    """Soak with the fault, and read the verdict; again where the machine was too busy to tell."""
     for number in range(TRIES):
         found = _read(_soak(truth, reports / str(number)))
-        if not found.void:
+        if not found.impaired:
             break
     return found
 
@@ -116,8 +124,10 @@ def _soak(truth: Truth, reports: Path) -> Path:
 def _read(path: Path) -> Judged:
     verdict: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     confirmed = frozenset(name for name, claim in verdict["claims"].items() if claim["state"] == "confirmed")
-    is_void = verdict["slo"]["state"] == "void"
-    return Judged(confirmed, (verdict["data_quality"] or [verdict["generator"]["why"]])[0] if is_void else "")
+    generator = verdict["generator"]
+    if generator["state"] == "impaired":
+        return Judged(confirmed, impaired=generator["why"])
+    return Judged(confirmed, void=" ".join(verdict["data_quality"]) if verdict["slo"]["state"] == "void" else "")
 
 
 def main() -> int:

@@ -108,7 +108,9 @@ def test_rows_of_all_hosts_come_home(tmp_path: Path) -> None:
         assert len(running.workers_stored()) == 2
         assert all(abs(w["clock_offset_s"]) < 0.5 for w in run["workers"])  # one machine's clock
         assert not list(tmp_path.glob("worker-*/.outbox/*/*/*"))  # nothing left behind
-        assert master.returncode in (0, 1), output
+        # Void only for what a machine that is busy with other tests does to a loop.
+        generator = json.loads((running.folder / "verdict.json").read_text())["generator"]
+        assert (master.returncode == 3) == (generator["state"] == "impaired"), output
 
 
 def test_rows_survive_a_cable_that_was_pulled_for_a_while(tmp_path: Path) -> None:

@@ -18,9 +18,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 def test_make_soak_ends_with_a_verdict_and_a_report(tmp_path: Path) -> None:
     options = f"SOAK=--run-time 30s --reports-dir {tmp_path} --connect-budget-s 3"
     result = subprocess.run(["make", "soak", options], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
     (run,) = [f.parent for f in tmp_path.glob("*/run.json")]
     verdict = json.loads((run / "verdict.json").read_text())
+    if verdict["generator"]["state"] == "impaired":
+        assert result.returncode != 0
+        pytest.skip(f"this machine is too busy to tell: {verdict['generator']['why']}")
+    assert result.returncode == 0, result.stdout + result.stderr
     assert verdict["slo"]["state"] == "breached"  # one instance's welcomes come too late
     assert verdict["timeouts"] > 0
     assert str(run / "report.html") in result.stdout

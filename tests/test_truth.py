@@ -23,13 +23,17 @@ def test_every_fault_of_the_stand_in_has_its_truth() -> None:
 
 def test_a_claim_that_is_missing_and_one_that_is_not_so_are_told_apart() -> None:
     truth = Truth("x", frozenset({"server"}), also=frozenset({"intermittent"}))
-    assert Judged(frozenset({"server", "intermittent"}), "").misses(truth) == []
-    assert Judged(frozenset({"auth"}), "").misses(truth) == ["server is missing", "auth is not so"]
-    assert Judged(frozenset(), "rows are missing").misses(truth) == ["void: rows are missing"]
+    assert Judged(frozenset({"server", "intermittent"})).misses(truth) == []
+    assert Judged(frozenset({"auth"})).misses(truth) == ["server is missing", "auth is not so"]
+    assert Judged(frozenset({"server"}), impaired="A busy core.").misses(truth) == ["void: A busy core."]
+    assert Judged(frozenset(), void="Rows are missing.").misses(truth) == ["void: Rows are missing."]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("truth", [truth for truth in TRUTHS if name_of(truth) in SAMPLE], ids=name_of)
 def test_the_verdict_names_what_was_planted(truth: Truth, tmp_path: Path) -> None:
-    assert judged(truth, tmp_path).misses(truth) == []
+    found = judged(truth, tmp_path)
+    if found.impaired:
+        pytest.skip(f"this machine is too busy to tell: {found.impaired}")
+    assert found.misses(truth) == []
