@@ -13,6 +13,8 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,8 @@ SHORT_SESSIONS = ("--scenario", "churn=2,steady=1", "--pace-s", "0.2", "--churn-
 # Long enough for both budgets, and for whatever else may be late.
 LATE = "delay=8"
 TRIES = 4
+# At a time: a soak waits nine tenths of its half minute, but its start and its analysis fill a core.
+JOBS = 3
 
 
 class Truth(NamedTuple):
@@ -109,6 +113,11 @@ def judged(truth: Truth, reports: Path) -> Judged:
     return found
 
 
+def all_judged(truths: Sequence[Truth], reports: Path, pool: ThreadPoolExecutor) -> list[Future[Judged]]:
+    """For each truth what its verdict said, as soon as the pool has got to it."""
+    return [pool.submit(judged, truth, reports / str(number)) for number, truth in enumerate(truths)]
+
+
 def _soak(truth: Truth, reports: Path) -> Path:
     command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--reports-dir", str(reports)]
     command += [*LOAD, *BUDGETS, *truth.options, "--fault", truth.fault]
@@ -133,17 +142,18 @@ def _read(path: Path) -> Judged:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faults", nargs="*", help="names of faults; all of them if none is given")
-    chosen = parser.parse_args().faults
-    truths = [truth for truth in TRUTHS if not chosen or truth.fault.partition(":")[0] in chosen]
+    parser.add_argument("--jobs", type=int, default=JOBS, help="soaks at a time")
+    options = parser.parse_args()
+    truths = [t for t in TRUTHS if not options.faults or t.fault.partition(":")[0] in options.faults]
     print("| planted | should be confirmed | was confirmed | |\n|---|---|---|---|", flush=True)
     failed = 0
-    for truth in truths:
-        with tempfile.TemporaryDirectory(prefix="wsoak-truth-") as reports:
-            found = judged(truth, Path(reports))
-        wrong = found.misses(truth)
-        failed += bool(wrong)
-        right, confirmed = (", ".join(sorted(names)) or "nothing" for names in (truth.right, found.confirmed))
-        print(f"| `{truth.fault}` | {right} | {confirmed} | {'; '.join(wrong) or truth.why} |", flush=True)
+    with tempfile.TemporaryDirectory(prefix="wsoak-truth-") as reports, ThreadPoolExecutor(options.jobs) as pool:
+        for truth, coming in zip(truths, all_judged(truths, Path(reports), pool), strict=True):
+            found = coming.result()
+            wrong = found.misses(truth)
+            failed += bool(wrong)
+            right, confirmed = (", ".join(sorted(names)) or "nothing" for names in (truth.right, found.confirmed))
+            print(f"| `{truth.fault}` | {right} | {confirmed} | {'; '.join(wrong) or truth.why} |", flush=True)
     return 1 if failed else 0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from bench.truth import TRUTHS, Judged, Truth, judged
+from bench.truth import JOBS, TRUTHS, Judged, Truth, all_judged
 from standin.faults import FAULTS
 
 # One of each kind of evidence; `python -m bench.truth` soaks with all of them.
@@ -29,11 +30,20 @@ def test_a_claim_that_is_missing_and_one_that_is_not_so_are_told_apart() -> None
     assert Judged(frozenset(), void="Rows are missing.").misses(truth) == ["void: Rows are missing."]
 
 
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Judged]]]:
+    """Of the sample, some at a time."""
+    truths = [truth for truth in TRUTHS if name_of(truth) in SAMPLE]
+    with ThreadPoolExecutor(JOBS) as pool:
+        coming = all_judged(truths, tmp_path_factory.mktemp("truth"), pool)
+        yield dict(zip(map(name_of, truths), coming, strict=True))
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("truth", [truth for truth in TRUTHS if name_of(truth) in SAMPLE], ids=name_of)
-def test_the_verdict_names_what_was_planted(truth: Truth, tmp_path: Path) -> None:
-    found = judged(truth, tmp_path)
+def test_the_verdict_names_what_was_planted(truth: Truth, verdicts: dict[str, Future[Judged]]) -> None:
+    found = verdicts[name_of(truth)].result()
     if found.impaired:
         pytest.skip(f"this machine is too busy to tell: {found.impaired}")
     assert found.misses(truth) == []

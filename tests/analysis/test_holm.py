@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
@@ -14,6 +14,8 @@ def test_holm_published_numbers():
     assert [adjusted[name] for name in "abcd"] == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
+# Their function collects all garbage at each call.
+@settings(max_examples=20)
 @given(PS)
 def test_equal_weights_agree_with_statsmodels(values):
     names = [str(i) for i in range(len(values))]
