@@ -216,11 +216,10 @@ def _with_connections(
 
 def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     """Only where there is something to compare: it is one more look at every row."""
-    costs = groupbys.mitigation_costs(marked)
-    if (cells["mitigation"] == "none").all():
-        costs = costs.limit(0)
-    table = _frame(costs)
     keys = ["host", "platform", "minute", "mitigation", "kind"]
+    if (cells["mitigation"] == "none").all():
+        return pd.DataFrame({name: pd.Series(dtype="int64") for name in (*keys, "latency_bin", "n")})
+    table = _frame(groupbys.mitigation_costs(marked))
     started = _sums(table, keys, ["n"]).assign(latency_bin=np.nan)
     good = table[table["latency_bin"].notna()]
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,34 +75,48 @@ def faded(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
-def dress(figure: go.Figure, *, height: int = 340, legend: bool = True) -> go.Figure:
-    """Give a figure the common look; the caller's own titles and ranges stay."""
-    figure.update_layout(
-        template="none",
-        height=height,
-        margin={"l": 64, "r": 20, "t": 34 if legend else 10, "b": 48},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": INK},
-        colorway=list(_CYCLE),
-        showlegend=legend,
-        # Above the axes: below them it would cover the axis title of a low figure.
-        legend={
-            "orientation": "h",
-            "y": 1,
-            "yanchor": "bottom",
-            "x": 0,
-            "bgcolor": "rgba(0,0,0,0)",
-            "font": {"size": 12},
-        },
-        hoverlabel={"font": {"size": 12}},
-        hovermode="closest",
-        # Where nothing hovers (a phone, a screenshot) the tools are always shown: not as a dark box.
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
+@functools.cache
+def _look() -> go.layout.Template:
+    """What all figures share. A template: set on every figure, each of these would be validated on every figure."""
+    import plotly.graph_objects as go
+
+    axis = {
+        "gridcolor": GRID,
+        "linecolor": GRID,
+        "zerolinecolor": GRID,
+        "automargin": True,
+        "ticks": "",
+        "title": {"font": {"size": 12}},
+    }
+    return go.layout.Template(
+        layout={
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": INK},
+            "colorway": list(_CYCLE),
+            # Above the axes: below them it would cover the axis title of a low figure.
+            "legend": {
+                "orientation": "h",
+                "y": 1,
+                "yanchor": "bottom",
+                "x": 0,
+                "bgcolor": "rgba(0,0,0,0)",
+                "font": {"size": 12},
+            },
+            "hoverlabel": {"font": {"size": 12}},
+            "hovermode": "closest",
+            # Where nothing hovers (a phone, a screenshot) the tools are always shown: not as a dark box.
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
+            "xaxis": axis,
+            "yaxis": axis,
+        }
     )
-    lines = {"gridcolor": GRID, "linecolor": GRID, "zerolinecolor": GRID, "automargin": True, "ticks": ""}
-    figure.update_xaxes(**lines, title_font_size=12)
-    figure.update_yaxes(**lines, title_font_size=12)
+
+
+def dress(figure: go.Figure, *, height: int = 340, legend: bool = True) -> go.Figure:
+    """Give a figure the common look; the caller's own settings stay."""
+    margin = {"l": 64, "r": 20, "t": 34 if legend else 10, "b": 48}
+    figure.update_layout(template=_look(), height=height, margin=margin, showlegend=legend)
     return figure
 
 
