@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -23,6 +24,8 @@ from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 
 share_masking_keys()
+# The library's own; given, it is not looked up again for every connection.
+_LOGGER: Final = logging.getLogger("websockets.client")
 _uri: Final = lru_cache(maxsize=8)(parse_uri)
 
 
@@ -38,6 +41,7 @@ class WebsocketsWire:
             uri,
             subprotocols=offered or None,
             max_size=None,  # websocket-client has no limit either
+            logger=_LOGGER,
         )
         upgrade = self._protocol.connect()
         for name, value in request.headers:
