@@ -53,6 +53,20 @@ def only_process(path: Path) -> Iterator[bool]:
             path.unlink()
 
 
+def store_lock(run: Path) -> Path:
+    """What a store holds while it is at work in a run's folder; as long as a run goes on one is."""
+    return run / "spool" / "store.lock"
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process is inside `only_process(path)`. It may have left by the time one hears of it."""
+    try:
+        with open(path, "rb+", buffering=0) as file:
+            return not lock_while_open(file)
+    except OSError:
+        return False
+
+
 def _is_same(file: BinaryIO, path: Path) -> bool:
     """The file is still the one at its path: its last holder may have removed it just after we opened it."""
     try:

@@ -28,7 +28,7 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
-from attempts.locks import only_process
+from attempts.locks import only_process, store_lock
 from attempts.parts import StoreError
 from attempts.segment_store import Store
 
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     (run / "spool").mkdir(exist_ok=True)
-    with only_process(run / "spool" / "store.lock") as is_mine:
+    with only_process(store_lock(run)) as is_mine:
         if not is_mine:
             return _usage(f"Another store is at work in {run}: wait until it has ended.")
         return _store(run, follow=arguments.follow, every_s=arguments.every_s)

@@ -111,6 +111,14 @@ def _drip_response(peer: Peer) -> None:
         time.sleep(0.05)
 
 
+def _drip_refusal(peer: Peer) -> None:
+    """The head of a refusal a byte at a time, then a body that does not end."""
+    peer.read_request()
+    for byte in b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n\r\nwait":
+        peer.send(bytes([byte]))
+    peer.wait_for_end()
+
+
 def _drip_welcome(peer: Peer) -> None:
     peer.upgrade()
     for byte in frame(0x1, b"x" * 200):
@@ -187,6 +195,15 @@ def _close(code: int | None) -> Callable[[Peer], None]:
     return lambda peer: peer.close_frame(code)
 
 
+def _refusal(name: str, status: int, answer: bytes) -> Event:
+    """A response that is not 101 and after which the server keeps the connection: its head says all."""
+    return Event(
+        name,
+        _then(Peer.read_request, _raw(answer), _end),
+        (Row("connect", "failed", "upgrade", "http_status", http_status=status, closed_by="server"),),
+    )
+
+
 def _raw(data: bytes) -> Callable[[Peer], None]:
     return lambda peer: peer.send(data)
 
@@ -255,6 +272,41 @@ EVENTS: tuple[Event, ...] = (
         lambda peer: _http(peer, "200 OK"),
         (Row("connect", "failed", "upgrade", "http_status", http_status=200, closed_by="server"),),
     ),
+    _refusal("a body without a length", 503, b"HTTP/1.1 503 Service Unavailable\r\n\r\nbusy"),
+    _refusal("a body that stops half-way", 403, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nhalf"),
+    _refusal(
+        "a body of two megabytes",
+        503,
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000,
+    ),
+    _refusal(
+        "a body in a coding that no client knows",
+        503,
+        b"HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: gzip\r\n\r\n\x1f\x8b",
+    ),
+    _refusal("502 of HTTP/1.0", 502, b"HTTP/1.0 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"),
+    _refusal("404 without a reason phrase", 404, b"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n"),
+    _refusal("403 with a bad header", 403, b"HTTP/1.1 403 Forbidden\r\nX Y: 1\r\nContent-Length: 0\r\n\r\n"),
+    Event(
+        "429 byte by byte",
+        _drip_refusal,
+        (Row("connect", "failed", "upgrade", "http_status", http_status=429, closed_by="server"),),
+    ),
+    Event(
+        "the response's head has no end",
+        _then(Peer.read_request, _raw(b"HTTP/1.1 101 Switching Protocols\r\nX-Long: " + b"x" * 70_000), _end),
+        (Row("connect", "failed", "upgrade", "malformed", closed_by="client"),),
+    ),
+    Event(
+        "closed within the response's head",
+        _then(Peer.read_request, _raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgr")),
+        (Row("connect", "failed", "upgrade", "server_closed", closed_by="network"),),
+    ),
+    Event(
+        "closed after a banner that is no HTTP",
+        _then(Peer.read_request, _raw(b"SSH-2.0-OpenSSH_9.9\r\n")),
+        (Row("connect", "failed", "upgrade", "server_closed", closed_by="network"),),
+    ),
     Event(
         "the answer is no HTTP",
         _then(Peer.read_request, _raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), _end),
@@ -316,6 +368,16 @@ EVENTS: tuple[Event, ...] = (
         "a close without a code",
         _then(Peer.upgrade, _close(None), _end),
         (Row("connect", "failed", "welcome", "server_closed", closed_by="server"),),
+    ),
+    Event(
+        "a close whose reason is not UTF-8",
+        _then(Peer.upgrade, _raw(frame(0x8, b"\x03\xe8\xff\xfe")), _end),
+        (Row("connect", "failed", "welcome", "malformed", closed_by="client"),),
+    ),
+    Event(
+        "a ping of 126 bytes",
+        _then(Peer.upgrade, _raw(frame(0x9, b"x" * 126)), _end),
+        (Row("connect", "failed", "welcome", "malformed", closed_by="client"),),
     ),
     Event(
         "the token is refused",

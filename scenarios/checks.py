@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
+import ssl
 
 import gevent.subprocess as subprocess
 
 from scenarios.allow import TargetUrl, check_allowed, parse_target
 from scenarios.children import module_command
 from scenarios.clients import CLIENTS, why_unavailable
+from scenarios.clients.tls import tls_context
 from scenarios.credentials import credentials_for
 from scenarios.errors import ConfigError
 from scenarios.fingerprint import gevent_loop_name
 from scenarios.generator import arm_plan, script_settings_of
 from scenarios.live_run import standin_arguments
-from scenarios.options import Settings
+from scenarios.options import DEFAULTS, Settings
 from scenarios.preflight import Demand, machine_limits, require
 from scenarios.protocol import load_protocol
 from scenarios.scripts import script_settings
@@ -36,13 +39,13 @@ def check_target(host: str, settings: Settings, *, is_standin: bool) -> None:
 
 
 def check_faults(settings: Settings) -> None:
-    """Let the stand-in itself judge its faults: it alone knows them.
+    """Let the stand-in itself judge its options: it alone knows them.
 
     Raises:
         ConfigError: With its sentence.
     """
-    if not settings.fault:
-        return
+    if not settings.fault and settings.standin_instances == DEFAULTS["standin_instances"]:
+        return  # nothing to judge, and the judge takes a second to come
     result = subprocess.run(
         module_command("standin", "--check", *standin_arguments(settings)), capture_output=True, text=True
     )
@@ -51,8 +54,8 @@ def check_faults(settings: Settings) -> None:
         raise ConfigError(lines[-1])
 
 
-def check_plan(settings: Settings, *, is_standin: bool) -> None:
-    """Refuse a plan whose protocol, scenarios, arms or credentials cannot be.
+def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool) -> None:
+    """Refuse a plan whose protocol, scenarios, arms, credentials or number of users cannot be.
 
     Raises:
         ConfigError: In one sentence.
@@ -64,15 +67,65 @@ def check_plan(settings: Settings, *, is_standin: bool) -> None:
         raise ConfigError("--use-proxy and --delay-ms do not go together: the relay connects to the target itself.")
     script_settings(script_settings_of(settings))
     arm_plan(settings)
+    check_certificates(settings.ca_file)
+    key_file: str | None = None
+    if is_standin and settings.jwt_algorithm == "HS256":
+        _, file = standin_secret(os.environ, key_file=settings.jwt_key_file)
+        key_file = str(file) if file else None
+    pool = credentials_for(settings, key_file).pool
+    check_seats(pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+
+
+def check_certificates(ca_file: str) -> None:
+    """Refuse certificates that cannot be read: every connection would fail, and none for the target's sake.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    if not ca_file:
+        return
+    try:
+        tls_context(ca_file)
+    except ssl.SSLError:
+        raise ConfigError(
+            f"--ca-file {ca_file!r} holds no certificate in PEM that can be read: name a file of them, or leave it out "
+            "to trust the system's."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"--ca-file {ca_file!r} cannot be read ({os.strerror(error.errno or 0)}): name a file of certificates in "
+            "PEM, or leave it out to trust the system's."
+        ) from None
+
+
+def check_seats(subjects: int, connections_per_subject: int, *, users: int, workers: int) -> None:
+    """Refuse users that would only wait for a subject that is free: fewer connections than were asked for.
+
+    Raises:
+        ConfigError: Says how many subjects it takes.
+    """
+    by_worker = math.ceil(users / workers)
+    seats = subjects // workers * connections_per_subject
+    if by_worker > seats:
+        needed = math.ceil(by_worker / connections_per_subject) * workers
+        of_each = f" on each of {workers} workers, which share the subjects," if workers > 1 else ""
+        raise ConfigError(
+            f"{users:,} users hold up to {by_worker:,} connections at once{of_each} and {subjects:,} subjects with "
+            f"--connections-per-subject {connections_per_subject} allow {seats:,}: use --subjects {needed} or more "
+            "(from a file: as many tokens), raise --connections-per-subject, or run fewer users."
+        )
+
+
+def check_clients(settings: Settings) -> None:
+    """Refuse clients that this load generator does not have.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
     for client in settings.client:
         sentence = why_unavailable(client)
         if sentence is not None:
             raise ConfigError(f"--client {sentence}")
-    key_file: str | None = None
-    if is_standin and settings.jwt_algorithm == "HS256":
-        _, file = standin_secret(os.environ)
-        key_file = str(file) if file else None
-    credentials_for(settings, key_file)
 
 
 def check_machine(settings: Settings, users: int, target: TargetUrl) -> None:

@@ -70,26 +70,33 @@ class Credentials:
 
 
 def credentials_for(
-    settings: Settings, jwt_key_file: str | None, *, environment: Mapping[str, str] = os.environ
+    settings: Settings,
+    jwt_key_file: str | None,
+    *,
+    share: tuple[int, int] = (0, 1),
+    environment: Mapping[str, str] = os.environ,
 ) -> Credentials:
     """The credentials that the options ask for: `mint`, `file:PATH`, or an http(s) URL.
 
     Args:
         settings: The options.
         jwt_key_file: The stand-in's key on this machine; None = as the options say.
+        share: This worker's number, and how many there are: each has subjects of its own, since the target counts
+            the connections of all of them.
         environment: Where secrets are.
 
     Raises:
-        ConfigError: If the key, the file or the URL cannot serve.
+        ConfigError: If the key, the file (all of its tokens have expired) or the URL cannot serve.
     """
     source = settings.token_source
     limit = settings.connections_per_subject
-    names = subject_names(settings.subjects)
+    first, step = share
     if source.startswith("file:"):
         file = FileTokens(source.removeprefix("file:"))
-        pool = SubjectPool(file.subjects, max_connections=limit)
+        file.refuse_expired(time.time())
+        pool = SubjectPool(file.subjects[first::step], max_connections=limit)
         return Credentials(pool, TokenCache(file), None, probe_subject=file.subjects[0])
-    pool = SubjectPool(names, max_connections=limit)
+    pool = SubjectPool(subject_names(settings.subjects)[first::step], max_connections=limit)
     if source != "mint":
         endpoint = HttpTokens(source, environment=environment, get=get_over_gevent)
         return Credentials(pool, TokenCache(endpoint), None)

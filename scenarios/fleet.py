@@ -5,9 +5,10 @@ Locust's messages can get lost, its master forgets workers, and what is queued w
 and the master ends a run only when each worker has said that all of its rows have arrived, or when its
 patience is over; a worker that never said so is lost, and the run is void.
 
-    worker -> master   soak_hello      who I am
+    worker -> master   soak_hello      who I am: its entry in run.json so far
     worker -> master   soak_time       what time is it? (again and again: the quickest answer is the best)
     master -> worker   soak_time       the master's clock
+    worker -> master   soak_broken     I cannot take part, or no longer: end the run
     worker -> master   soak_segment    a chunk of rows
     master -> worker   soak_segment_reply
     master -> worker   soak_drain      stop, and ship what is left
@@ -51,15 +52,6 @@ DRAIN_DEADLINE_S: Final = 120.0
 MISSING_DEADLINE_S: Final = 10.0
 
 
-class Hello(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker's first words in a run."""
-
-    worker: str
-    host: str
-    platform: str
-    pid: int
-
-
 def _wall_us() -> int:
     return time.time_ns() // 1000
 
@@ -84,10 +76,12 @@ class Courier:
         self._folder = folder
         self._sender = Sender()
         self._offset = ClockOffset()
-        facts = generator.facts
-        hello = Hello(worker=facts.worker, host=facts.host, platform=facts.platform, pid=generator.pid)
-        self._runner.send_message("soak_hello", msgspec.to_builtins(hello))
-        self._shipping = gevent.spawn(self._ship)
+        self._runner.send_message("soak_hello", msgspec.to_builtins(generator.entry))
+        self._shipping = gevent.spawn(self._ship, generator)
+
+    def broken(self, sentence: str) -> None:
+        """This worker cannot take part, or no longer: the run is void, and need not go on."""
+        self._runner.send_message("soak_broken", {"sentence": sentence})
 
     def finish(self, report: GeneratorReport) -> None:
         """The spool is closed: ship the rest. Returns at once, since replies come through our caller."""
@@ -100,9 +94,13 @@ class Courier:
         if self._draining is not None:
             self._draining.join()
 
-    def _ship(self) -> None:
+    def _ship(self, generator: Generator) -> None:
         asked_at = -math.inf
+        is_told = False
         while True:
+            if generator.must_end and not is_told:
+                is_told = True
+                self.broken(generator.problems[-1])
             now = time.perf_counter()
             self._ship_once(now)
             if now - asked_at >= ASK_TIME_EVERY_S:
@@ -163,12 +161,14 @@ class Fleet:
         self._receiver = Receiver()
         self._run: LiveRun | None = None
         self._expected: set[str] = set()  # Locust's client ids
-        self._hellos: dict[str, Hello] = {}
+        self._hellos: dict[str, WorkerEntry] = {}
         self._reports: dict[str, GeneratorReport] = {}
+        self.is_broken = False
         runner.register_message("soak_hello", self._on_hello)
         runner.register_message("soak_time", self._on_time)
         runner.register_message("soak_segment", self._on_segment, concurrent=True)
         runner.register_message("soak_drained", self._on_drained)
+        runner.register_message("soak_broken", self._on_broken)
 
     @property
     def expected(self) -> int:
@@ -182,6 +182,7 @@ class Fleet:
         self._expected = {c.id for c in self._runner.clients.ready}
         self._hellos = {}
         self._reports = {}
+        self.is_broken = False
 
     def watch(self) -> None:
         """Notice workers that Locust has lost sight of."""
@@ -211,8 +212,8 @@ class Fleet:
     def lost_workers(self) -> list[WorkerEntry]:
         """Those that said hello and never reported."""
         return [
-            WorkerEntry(worker=h.worker, host=h.host, platform=h.platform, pid=h.pid, lost=True)
-            for client_id, h in self._hellos.items()
+            msgspec.structs.replace(hello, lost=True)
+            for client_id, hello in self._hellos.items()
             if client_id not in self._reports
         ]
 
@@ -221,7 +222,7 @@ class Fleet:
         return client is None or client.state == runners.STATE_MISSING
 
     def _on_hello(self, environment: Any, msg: Any, **_: Any) -> None:
-        self._hellos[msg.node_id] = msgspec.convert(msg.data, Hello)
+        self._hellos[msg.node_id] = msgspec.convert(msg.data, WorkerEntry)
 
     def _on_time(self, environment: Any, msg: Any, **_: Any) -> None:
         answer = {"sent_at": msg.data["sent_at"], "master_at": _wall_us()}
@@ -246,3 +247,10 @@ class Fleet:
 
     def _on_drained(self, environment: Any, msg: Any, **_: Any) -> None:
         self._reports[msg.node_id] = msgspec.json.decode(msg.data["report"], type=GeneratorReport)
+
+    def _on_broken(self, environment: Any, msg: Any, **_: Any) -> None:
+        self.is_broken = True
+        if msg.node_id not in self._hellos:
+            self._expected.discard(msg.node_id)  # it takes no part, and has said why
+        if self._run is not None:
+            self._run.problem(f"A worker has given up: {msg.data['sentence']}")

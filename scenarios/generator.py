@@ -7,6 +7,9 @@ for its screens.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import math
 import os
 import random
 import secrets
@@ -25,21 +28,21 @@ from attempts.schema import Attempt, WorkerFacts
 from attempts.spool import FLUSH_S, Spool
 from scenarios.arms import Assignment, Dealer, Plan
 from scenarios.backoff import backoff_s
-from scenarios.clients import CLIENTS, Services, prepare, run_connection
+from scenarios.clients import CLIENTS, Services, distinct, prepare, run_connection
 from scenarios.clients.websockets_asyncio import close_children
 from scenarios.clock import Clock
 from scenarios.credentials import LEASE_WAIT_S, credentials_for
 from scenarios.errors import HarnessError
-from scenarios.fingerprint import gevent_loop_name, worker_facts
+from scenarios.fingerprint import fingerprint, gevent_loop_name, library_versions, worker_facts
 from scenarios.options import Settings
 from scenarios.order import GeneratorReport, RunOrder
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Setting, Target
 from scenarios.probes import Prober
 from scenarios.probing import ProbePlan
 from scenarios.redact import redacted
-from scenarios.runfile import WorkerEntry
+from scenarios.runfile import RelayEntry, WorkerEntry
 from scenarios.scripts import LONGER_FACTOR
-from scenarios.starts import OpenStarts
+from scenarios.starts import MAX_LATE_S, OpenStarts
 from scenarios.subjects import NoSubjectFree
 from scenarios.vitals import GeventWatch, Vitals
 
@@ -104,13 +107,18 @@ class Generator:
         self.order = order
         self._target = target
         self.problems: list[str] = []
+        self.must_end = False
+        self.relay: RelayEntry | None = None
         self._settings = settings
         self._clock = Clock.now()
+        self._fingerprint = fingerprint()
+        self._versions = library_versions()
         self.facts = worker_facts(
             run_id=order.run_id,
             worker=secrets.token_hex(8),
             site=settings.site or None,
             platform_label=settings.platform_label or None,
+            seen=self._fingerprint,
         )
         self._spool = Spool(spool_folder)
         self._recorders: list[Recorder] = []
@@ -118,9 +126,11 @@ class Generator:
         self._disk = ThreadPool(1)
         self._budgets = budgets_of(settings)
         self._script_settings = script_settings_of(settings)
-        self._dealer = Dealer(arm_plan(settings), worker_key)
+        clients = distinct(settings.client)
+        self._dealer = Dealer(dataclasses.replace(arm_plan(settings), client=clients), worker_key)
         self._rng = random.Random(f"{settings.seed}/{worker_key}")
-        self._credentials = credentials_for(settings, order.jwt_key_file)
+        share = (worker_key % order.workers, order.workers)
+        self._credentials = credentials_for(settings, order.jwt_key_file, share=share)
         self._next_connection = 0
         self._next_user = 0
         self._living_users = 0
@@ -139,8 +149,9 @@ class Generator:
             on_attempt=lambda _plan, attempt: on_attempt(attempt),
             child_recorder=self._child_recorder,
             problem=self.problem,
+            loss=self.loss,
         )
-        for name in settings.client:
+        for name in clients:
             prepare(name, self.services)
         self._open_starts = (
             OpenStarts(
@@ -170,8 +181,18 @@ class Generator:
         """Of this process."""
         return os.getpid()
 
+    @property
+    def entry(self) -> WorkerEntry:
+        """How `run.json` names this process, before anything is known of its rows."""
+        return self._entry(self._recorder)
+
     def problem(self, sentence: str) -> None:
-        """Something of ours broke: the run is void, and says so."""
+        """Something of ours broke: the run is void, says so, and ends."""
+        self.must_end = True
+        self.loss(sentence)
+
+    def loss(self, sentence: str) -> None:
+        """Something of ours broke and was replaced: the run is void, and says so."""
         if sentence not in self.problems:
             self.problems.append(sentence)
 
@@ -213,12 +234,10 @@ class Generator:
             self.problem(f"{self.services.open.count} connections were still open when the run had stopped.")
         return GeneratorReport(
             workers=[
-                WorkerEntry(
-                    worker=recorder.worker.worker,
-                    host=self.facts.host,
-                    platform=self.facts.platform,
-                    pid=self.pid if recorder is self._recorder else None,
+                msgspec.structs.replace(
+                    self._entry(recorder),
                     rows_written=recorder.rows_written,
+                    relay=self.relay if recorder is self._recorder else None,
                 )
                 for recorder in self._recorders
             ],
@@ -226,16 +245,27 @@ class Generator:
             problems=self.problems,
         )
 
+    def _entry(self, recorder: Recorder) -> WorkerEntry:
+        return WorkerEntry(
+            worker=recorder.worker.worker,
+            host=self.facts.host,
+            platform=self.facts.platform,
+            pid=self.pid if recorder is self._recorder else None,
+            fingerprint=self._fingerprint,
+            versions=self._versions,
+        )
+
     def _connect_with_retries(self, user: int, scenario: str, scheduled: float) -> None:
         arm = self._dealer.deal((self._clock.micros(time.perf_counter()) - self.order.started_at) / 1e6)
         failures = 0
         while True:
-            try:
-                result = self._connect(user, scenario, arm, scheduled, retry=failures)
-            except NoSubjectFree:
-                self._pause(0.0)  # waited for a second already: look whether the run has stopped
+            subject = self._lease(scheduled)
+            if subject is None:
                 return
+            try:
+                result = self._connect(user, scenario, arm, scheduled, subject, retry=failures)
             except HarnessError as error:
+                self.services.tally.skip()
                 self.problem(str(error))
                 self._pause(RECONNECT_PAUSE_S)
                 return
@@ -249,9 +279,22 @@ class Generator:
                 return
             scheduled = time.perf_counter()
 
-    def _connect(self, user: int, scenario: str, arm: Assignment, scheduled: float, *, retry: int) -> ConnectionResult:
-        pool = self._credentials.pool
-        subject = pool.lease(wait_s=LEASE_WAIT_S)
+    def _lease(self, scheduled: float) -> str | None:
+        """As whom to come; None: nobody came free before the run's end (or an open plan's patience): left out."""
+        last = scheduled + MAX_LATE_S if self._open_starts is not None else math.inf
+        subject = None
+        try:
+            while subject is None and not self.services.stop and time.perf_counter() < last:
+                with contextlib.suppress(NoSubjectFree):
+                    subject = self._credentials.pool.lease(wait_s=LEASE_WAIT_S)
+        finally:
+            if subject is None:
+                self.services.tally.skip()
+        return subject
+
+    def _connect(
+        self, user: int, scenario: str, arm: Assignment, scheduled: float, subject: str, *, retry: int
+    ) -> ConnectionResult:
         try:
             is_probe = scenario == "auth_probe"
             token = (
@@ -277,7 +320,7 @@ class Generator:
             )
             return run_connection(plan, self._target, self.services)
         finally:
-            pool.release(subject)
+            self._credentials.pool.release(subject)
 
     def _new_recorder(self, facts: WorkerFacts) -> Recorder:
         late_rows_s = self._settings.close_budget_s * LONGER_FACTOR + LATE_ROWS_S

@@ -62,6 +62,10 @@ def install() -> None:
         except (ConfigError, HarnessError) as refusal:
             print(f"wsoak: {refusal}", file=sys.stderr, flush=True)
             raise SystemExit(EXIT_USAGE) from None
+        except Exception:
+            # Locust's own exit status for this, 1, means "breached": a fault of wsoak must not pass for a finding.
+            traceback.print_exc()
+            raise SystemExit(EXIT_VOID) from None
         if web_ui is not None:
             reports = Path(soak.settings().reports_dir)
             add_to_ui(web_ui.app, reports=reports, check=soak.check_form, status=soak.status)
@@ -81,6 +85,11 @@ def install() -> None:
                 traceback.print_exc()
             soak.refuse(str(problem), kind)
 
+    def on_user_error(user_instance: Any, exception: BaseException, **_: Any) -> None:
+        # It says "user", and gives the user's task set.
+        user = getattr(user_instance, "user", user_instance)
+        soak_of(user.environment).user_error(exception)
+
     events.init_command_line_parser.add_listener(lambda parser, **_: add_arguments(parser))
     events.init.add_listener(on_init)
     events.test_start.add_listener(on_test_start)
@@ -89,6 +98,4 @@ def install() -> None:
     events.quitting.add_listener(lambda environment, **_: soak_of(environment).quitting())
     # The very last event: the verdict is what is left on the screen below Locust's tables.
     events.quit.add_listener(lambda **_: print("".join(s.last_words() for s in soaks.values()), end="", flush=True))
-    events.user_error.add_listener(
-        lambda user_instance, exception, **_: soak_of(user_instance.environment).user_error(exception)
-    )
+    events.user_error.add_listener(on_user_error)

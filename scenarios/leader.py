@@ -29,6 +29,7 @@ from scenarios.options import Settings
 from scenarios.order import GeneratorReport, RunOrder
 from scenarios.plan import Target
 from scenarios.progress import EVERY_S, progress_line
+from scenarios.redact import plain_urls
 from scenarios.runfile import TargetFacts
 from scenarios.secret import standin_secret
 from scenarios.shapes import DEFAULT_RUN_TIME_S, storm_at_s
@@ -76,6 +77,7 @@ class Leader:
         *,
         is_standin: bool,
         run_time_s: float | None,
+        users: int,
         generator: Callable[[], Generator | None],
     ) -> RunOrder:
         """Make the run's folder, start what it needs, and say what its load generators must know.
@@ -93,12 +95,12 @@ class Leader:
         run = create(
             settings,
             target=TargetFacts(
-                url=url.url,
+                url=plain_urls(url.url),
                 standin=is_standin,
                 faults=list(settings.fault) if is_standin else [],
                 seed=settings.seed if is_standin else None,
             ),
-            command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+            command=[Path(sys.argv[0]).name, *map(plain_urls, sys.argv[1:])],
             run_time_s=run_time_s,
             plan=arm_plan(settings).as_json(),
             versions=library_versions(),
@@ -109,8 +111,9 @@ class Leader:
         ca_file = settings.ca_file or None
         try:
             if is_standin:
-                secret, file = standin_secret(os.environ)
-                if settings.jwt_algorithm == "HS256":
+                is_shared = settings.jwt_algorithm == "HS256"
+                secret, file = standin_secret(os.environ, key_file=settings.jwt_key_file if is_shared else "")
+                if is_shared:
                     jwt_key_file = str(file.resolve()) if file else None
                 run.standin = start_standin(
                     settings, port=url.port, folder=run.folder, secret=secret, run_time_s=run_time_s
@@ -143,6 +146,7 @@ class Leader:
             jwt_key_file=jwt_key_file,
             started_at=started_at,
             workers=workers,
+            users=users,
             storm_at=started_at + round(storm_s * 1e6) if storm_s else None,
         )
 
@@ -180,8 +184,8 @@ class Leader:
     def _watch(self, run: LiveRun, find_generator: Callable[[], Generator | None]) -> None:
         """Every second: has a part of the run died?
 
-        A run that can no longer be recorded ends at once. A lost worker does not end it: what is left goes
-        on, and its rows may still be brought from its disk; but the run is void until then.
+        A run that can no longer be recorded ends at once. A lost worker or asyncio child does not end it: what is
+        left goes on, and a worker's rows may still be brought from its disk; but the run is void until then.
         """
         started = said = time.perf_counter()
         is_alive = True
@@ -191,12 +195,13 @@ class Leader:
             trim(self._environment.stats)
             if self._fleet is not None:
                 self._fleet.watch()
+                is_alive = is_alive and not self._fleet.is_broken
             generator = find_generator()
             if generator is None:
                 continue
             for sentence in generator.problems:
                 run.problem(sentence)
-                is_alive = False
+            is_alive = is_alive and not generator.must_end
             now = time.perf_counter()
             if self._is_headless and now - said >= EVERY_S:
                 self._say_progress(now - started, generator, since=said, now=now)

@@ -148,8 +148,8 @@ class LiveRun:
             self.problem(str(sentence))
         if status != 0 and not said.get("problems"):
             self.problem(
-                f"The store ended with exit status {status}; run python -m attempts.store {self.folder}, then "
-                f"python -m analysis {self.folder}."
+                f"The store ended with exit status {status}: python -m attempts.store {self.folder} brings its rows "
+                f"for python -m analysis {self.folder} to look at; the run stays void."
             )
         rows = said.get("rows_stored")
         return None if rows is None else int(rows)
@@ -219,6 +219,12 @@ def create(
                 "success_ratio": settings.slo_success_ratio,
                 "max_duration_s": settings.slo_max_duration_s,
                 "timeouts": settings.slo_timeouts,
+            },
+            "relay": {
+                "jitter_ms": settings.relay_jitter_ms,
+                "stall_ratio": settings.relay_stall_ratio,
+                "stall_ms": settings.relay_stall_ms,
+                "bandwidth_kbit": settings.relay_bandwidth_kbit,
             },
             "margin": settings.margin,
             "alpha": settings.alpha,

@@ -45,6 +45,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("protocol", "staging", "The target's messages: staging, echo, or package.module:Class", ui=False),
     Option("client", "websocket-client", f"Arms: client libraries and loops, of {', '.join(CLIENTS)}"),
     Option("delay_ms", "0", "Arms: network delay (round trip) that a relay adds, such as 0,80,160,320"),
+    Option("relay_jitter_ms", 0.0, "On delayed arms: each way's delay varies evenly by +- this, drawn from the seed"),
+    Option("relay_stall_ratio", 0.0, "On delayed arms: share of chunks that stall, as a lost segment does (0 = none)"),
+    Option("relay_stall_ms", 200.0, "How long such a stall lasts"),
+    Option("relay_bandwidth_kbit", 0.0, "On delayed arms: kbit/s of each connection, each way (0 = no limit)"),
     Option("mitigation", "none", f"Arms: of {', '.join(MITIGATIONS)}"),
     Option("seed", 1, "Seed of the plan: arms, pacing, payloads"),
     Option("arrival", "closed", "closed, or an open plan of new connections a second: constant:R, poisson:R"),
@@ -116,6 +120,10 @@ class Settings:
     protocol: str
     client: tuple[str, ...]
     delay_ms: tuple[float, ...]
+    relay_jitter_ms: float
+    relay_stall_ratio: float
+    relay_stall_ms: float
+    relay_bandwidth_kbit: float
     mitigation: tuple[str, ...]
     seed: int
     arrival: str
@@ -230,12 +238,18 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     for name in scenario:
         if name not in SCENARIOS:
             raise unknown_name("--scenario", name, SCENARIOS)
-    return Settings(
+    settings = Settings(
         scenario=scenario,
         operations=_weights("operations", text("operations")),
         protocol=text("protocol"),
         client=members("client", tuple(CLIENTS)),
         delay_ms=_delays(text("delay_ms")),
+        relay_jitter_ms=number("relay_jitter_ms", *not_negative),
+        relay_stall_ratio=number("relay_stall_ratio", "from 0 to 1", lambda v: 0 <= v <= 1),
+        relay_stall_ms=number("relay_stall_ms", "of milliseconds above 0, up to 60000", lambda v: 0 < v <= 60_000),
+        relay_bandwidth_kbit=number(
+            "relay_bandwidth_kbit", "of kbit/s, 1 or more (0 = no limit)", lambda v: v == 0 or v >= 1
+        ),
         mitigation=members("mitigation", MITIGATIONS),
         seed=whole("seed", *not_negative),
         arrival=arrival,
@@ -276,6 +290,8 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         run_id=run_id,
         no_analysis=flag("no_analysis"),
     )
+    _check_line(settings)
+    return settings
 
 
 def _flag(name: str) -> str:
@@ -296,14 +312,24 @@ def _number(name: str, value: Any, rule: str, holds: Callable[[float], bool]) ->
     return number
 
 
+def _above_0(name: str, value: str, part: str, rule: str) -> float:
+    """The number in a part of a value; a refusal names the whole value, as it was typed."""
+    try:
+        return _number(name, part, rule, lambda v: v > 0)
+    except ConfigError:
+        raise _refused(name, value, rule) from None
+
+
 def _weights(name: str, value: str) -> dict[str, float]:
     """`a=3,b` -> {"a": 3.0, "b": 1.0}."""
     weights: dict[str, float] = {}
     for part in filter(None, (p.strip() for p in value.split(","))):
-        key, _, weight = part.partition("=")
+        key, _, weight = (text.strip() for text in part.partition("="))
+        if not key:
+            raise _refused(name, value, "a list with a name before each '='")
         if key in weights:
             raise _refused(name, value, f"each name once ({key!r} is there twice)")
-        weights[key] = _number(name, weight or 1, "above 0 after each '='", lambda v: v > 0)
+        weights[key] = _above_0(name, value, weight or "1", "a list with a number above 0 after each '='")
     if not weights:
         raise _refused(name, value, "at least one name, such as 'steady' or 'steady=6,churn=2'")
     return weights
@@ -319,6 +345,22 @@ def _delays(value: str) -> tuple[float, ...]:
     return tuple(sorted(delays))
 
 
+def _check_line(settings: Settings) -> None:
+    """Refuse a line quality that would act nowhere, or make an arm's mean delay another than its name."""
+    for name in ("relay_jitter_ms", "relay_stall_ratio", "relay_bandwidth_kbit"):
+        value = getattr(settings, name)
+        if value > 0 and not settings.needs_relay:
+            raise ConfigError(
+                f"{_flag(name)} is {value:g}, but it acts on delayed arms only: give --delay-ms an arm above 0, "
+                "such as 0,80."
+            )
+    one_way_ms = min((d / 2 for d in settings.delay_ms if d > 0), default=0.0)
+    if settings.relay_jitter_ms > one_way_ms:
+        # What would come out before it went in comes out at once: the arm would be slower than it says.
+        rule = f"at most {one_way_ms:g}, the smallest delayed arm's delay one way"
+        raise _refused("relay_jitter_ms", settings.relay_jitter_ms, rule)
+
+
 def _is_delay(value: float) -> bool:
     return 0 <= value <= 60_000
 
@@ -328,7 +370,7 @@ def _arrival(value: str) -> tuple[str, float | None]:
     if kind == "closed" and not rate:
         return "closed", None
     if kind in ("constant", "poisson"):
-        return kind, _number("arrival", rate, "of connections a second above 0, as in poisson:5", lambda v: v > 0)
+        return kind, _above_0("arrival", value, rate, "a number of connections a second above 0, as in poisson:5")
     raise _refused("arrival", value, "'closed', 'constant:R' or 'poisson:R'")
 
 

@@ -19,7 +19,8 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
         target: Where connections go.
         jwt_key_file: Where this machine finds the stand-in's key; None = as the options say.
         started_at: The start, microseconds since the epoch on the controller's clock.
-        workers: How many processes share an open plan's rate.
+        workers: How many processes share the users, the subjects and an open plan's rate.
+        users: How many users there will be on all of them.
         storm_at: When everybody reconnects, on the same clock; None = never.
     """
 
@@ -28,6 +29,7 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     jwt_key_file: str | None
     started_at: int
     workers: int = 1
+    users: int = 1
     storm_at: int | None = None
 
     def as_text(self) -> str:

@@ -164,6 +164,11 @@ class Tally(msgspec.Struct, gc=False):
     failed: int = 0
     aborted: int = 0
 
+    def skip(self, count: int = 1) -> None:
+        """Starts that were planned and did not happen."""
+        self.planned += count
+        self.skipped += count
+
     @property
     def balanced(self) -> bool:
         """Whether nothing got lost. True only when no attempt is in flight."""

@@ -24,6 +24,7 @@ from scenarios.clients import Services, dial
 from scenarios.clients.gevent_stream import EndOfStream
 from scenarios.clients.websockets_gevent import WebsocketsWire
 from scenarios.clients.wire import BROKEN, CLOSE, PING, PONG, close_code
+from scenarios.errors import HarnessError
 from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.probing import Probe, ProbeFailed, ProbePlan
@@ -231,5 +232,8 @@ class Prober:
                 start = pacing.next_start(perf_counter())
                 probe.wait_until(start.scheduled_at)
                 probe.run(start.scheduled_at, skipped=start.skipped)
+        except HarnessError as error:
+            # It says what it takes, as for a session that has no token: no bug of the probe's.
+            self._services.problem(str(error))
         finally:
             probe.close()

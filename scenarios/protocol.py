@@ -331,9 +331,9 @@ def load_protocol(name: str) -> TargetProtocol:
     module_name, _, class_name = name.partition(":")
     try:
         made = getattr(importlib.import_module(module_name), class_name)()
-    except (ImportError, AttributeError, TypeError) as error:
+    except Exception as error:  # of somebody else's module: whatever it raises
         raise ConfigError(
-            f"--protocol {name!r} cannot be loaded ({error}): "
+            f"--protocol {name!r} cannot be loaded ({type(error).__name__}: {error}): "
             "name a class without arguments in a module that can be imported from here."
         ) from error
     missing = [part for part in _PARTS if not hasattr(made, part)]

@@ -22,6 +22,16 @@ _SECRETS: Final = re.compile(
 MAX_DETAIL: Final = 200
 
 
+# A query or a user's part may hold a key; the rest of a URL is needed to know what was done.
+_QUERY: Final = re.compile(r"(\b[a-z]+://[^\s?]*)\?\S*", re.IGNORECASE)
+_USER: Final = re.compile(r"(\b[a-z]+://)[^\s/?#@]*@", re.IGNORECASE)
+
+
+def plain_urls(text: str) -> str:
+    """The text whose URLs have lost their queries and users."""
+    return _USER.sub(r"\1<redacted>@", _QUERY.sub(r"\1?<redacted>", text))
+
+
 def redacted(text: str, *, limit: int = MAX_DETAIL) -> str:
     """The text with all that may be a credential replaced, on one line, cut to `limit` characters."""
     return _SECRETS.sub("<redacted>", " ".join(text.split()))[:limit]

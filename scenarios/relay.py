@@ -31,7 +31,8 @@ from scenarios.delay_line import LineQuality
 from scenarios.descriptors import raise_descriptor_limit
 from scenarios.errors import ConfigError
 from scenarios.priority import raise_priority
-from scenarios.relay_server import PROMISE_S, Relay, Report, split_authority
+from scenarios.relay_report import Report
+from scenarios.relay_server import PROMISE_S, Relay, split_authority
 
 EXIT_USAGE: Final = 2
 EXIT_BROKEN_PROMISE: Final = 3

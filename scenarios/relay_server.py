@@ -25,6 +25,7 @@ from scenarios.relay_protocol import (
     read_request,
     refused_reply,
 )
+from scenarios.relay_report import Report
 
 # Far above a millisecond, the step of epoll's timer, and far below the smallest arm that makes sense.
 PROMISE_S: Final = 0.005
@@ -37,31 +38,6 @@ _REQUEST_TIMEOUT_S: Final = 10.0
 _BACKLOG: Final = 1024
 
 _Address = tuple[int, tuple[str, int]]
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """How the relay did so far; null = nothing to tell from.
-
-    Attributes:
-        connections, open, failed: Paths that were asked for, that are open, that found no target.
-        chunks: Things given on.
-        error_p50_s, error_p99_s, error_max_s: How much later than asked they were given on.
-        read_p99_s: How late it was in noticing what had arrived, by its ticker.
-        promise_s: What neither 99th percentile may exceed.
-        is_kept: Whether that holds; null below 100 chunks.
-    """
-
-    event: str = "report"
-    connections: int
-    open: int
-    failed: int
-    chunks: int
-    error_p50_s: float | None
-    error_p99_s: float | None
-    error_max_s: float | None
-    read_p99_s: float | None
-    promise_s: float
-    is_kept: bool | None
 
 
 class Relay:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from scenarios.fingerprint import Fingerprint
+
 VERSION: Final = "0.1.0"
 FILE_NAME: Final = "run.json"
 
@@ -21,13 +23,45 @@ class TargetFacts(msgspec.Struct, kw_only=True):
     seed: int | None = None
 
 
+class RelayEntry(msgspec.Struct, kw_only=True):
+    """How well a worker's relay kept the delays that were asked of it; null = nothing to tell from.
+
+    Attributes:
+        connections, failed: Paths that were asked for, that found no target.
+        chunks: Things given on.
+        error_p50_ms, error_p99_ms, error_max_ms: How much later than asked they were given on.
+        read_p99_ms: How late it was in noticing what had arrived.
+        promise_ms: What neither 99th percentile may exceed.
+        is_kept: Whether that holds; null below 100 chunks.
+    """
+
+    connections: int
+    failed: int
+    chunks: int
+    error_p50_ms: float | None
+    error_p99_ms: float | None
+    error_max_ms: float | None
+    read_p99_ms: float | None
+    promise_ms: float
+    is_kept: bool | None
+
+
 class WorkerEntry(msgspec.Struct, kw_only=True):
-    """One boot of one load-generating process, as the run's controller knows it."""
+    """One boot of one load-generating process, as the run's controller knows it.
+
+    Attributes:
+        platform: As the rows have it: in a rehearsal the label, where `fingerprint` has the real one.
+        fingerprint, versions: Of the platform and the libraries that it runs on; a lost worker's, too.
+        relay: The report of its relay; null = it had none, or nobody could ask it.
+    """
 
     worker: str
     host: str
     platform: str
     pid: int | None = None
+    fingerprint: Fingerprint | None = None
+    versions: dict[str, str] = {}
+    relay: RelayEntry | None = None
     clock_offset_s: float | None = None
     rows_written: int | None = None
     lost: bool = False

@@ -10,19 +10,29 @@ Which process does what:
 from __future__ import annotations
 
 from locust import User, runners
+from locust import log as locust_log
 from locust.env import Environment
 
 import inspect
+import math
 import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import gevent
 import msgspec
 
 from scenarios.allow import parse_target
-from scenarios.checks import check_faults, check_machine, check_plan, check_target
+from scenarios.checks import (
+    check_certificates,
+    check_clients,
+    check_faults,
+    check_machine,
+    check_plan,
+    check_target,
+)
 from scenarios.children import Child
 from scenarios.errors import ConfigError
 from scenarios.fleet import Courier, Fleet
@@ -59,6 +69,7 @@ class Soak:
         self._is_quitting = False
         self._courier: Courier | None = None
         self._relay: Child | None = None
+        self._relay_watch: gevent.Greenlet[..., None] | None = None
         self._screen = Screen(environment)
         self._own: dict[str, Any] = {}  # a worker's own options, before the controller's come over them
         self._checked: tuple[Settings, str | None, int] | None = None
@@ -103,12 +114,15 @@ class Soak:
         Raises:
             ConfigError: In one sentence.
         """
+        if users < 1:
+            raise ConfigError(f"--users is {users}, but a soak takes 1 or more.")
         is_standin = host == self._standin_url
         check_target(host or "", settings, is_standin=is_standin)
         if is_standin:
             check_faults(settings)
-        check_plan(settings, is_standin=is_standin)
+        check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
+            check_clients(settings)
             check_machine(settings, users, parse_target(host or ""))
         self._checked = (settings, host, users)
 
@@ -137,9 +151,18 @@ class Soak:
                 chosen.append(user_class)
         self.environment.user_classes = chosen
 
+    def _workers(self) -> int:
+        """How many processes will share the load."""
+        runner = self.environment.runner
+        if not isinstance(runner, runners.MasterRunner):
+            return 1
+        expected = getattr(self.environment.parsed_options, "expect_workers", None) or 1
+        return max(1, int(runner.worker_count or expected))
+
     def _users(self) -> int:
         options = self.environment.parsed_options
-        return int(getattr(options, "num_users", None) or 1)
+        users = getattr(options, "num_users", None)
+        return 1 if users is None else int(users)
 
     # -- a run ---------------------------------------------------------------------------------
 
@@ -156,6 +179,7 @@ class Soak:
                 settings,
                 is_standin=self.environment.host == self._standin_url,
                 run_time_s=self._run_time_s(),
+                users=self._users(),
                 generator=lambda: self.generator,
             )
             vars(self.environment.parsed_options)[ORDER_OPTION] = order.as_text()
@@ -166,6 +190,12 @@ class Soak:
         if isinstance(self.environment.runner, runners.MasterRunner):
             return
         target = order.target
+        if self.leader is None:
+            check_clients(settings)
+            check_machine(settings, math.ceil(order.users / order.workers), parse_target(target.url))
+            if settings.ca_file:  # its own, where this machine has it elsewhere
+                check_certificates(settings.ca_file)
+                target = msgspec.structs.replace(target, ca_file=settings.ca_file)
         if settings.use_proxy:
             target = msgspec.structs.replace(target, proxy=proxy_for(target))
         if settings.needs_relay:
@@ -180,6 +210,8 @@ class Soak:
             worker_key=max(0, getattr(self.environment.runner, "worker_index", 0)),
             on_attempt=self._screen.show,
         )
+        if self._relay is not None:
+            self._relay_watch = gevent.spawn(_watch_relay, self._relay, self.generator)
         if self._courier is not None:
             self._courier.start(self.generator, folder)
         # Locust inspects its stack when it stops; the first time that reads every module's source, and would
@@ -193,6 +225,8 @@ class Soak:
             self.leader.refuse(sentence, status)
         else:
             self.environment.process_exit_code = status
+            if self._courier is not None:
+                self._courier.broken(sentence)
 
     def status(self) -> str:
         """One sentence for the page of runs."""
@@ -229,9 +263,14 @@ class Soak:
         SoakUser.generator = None
         generator, self.generator = self.generator, None
         relay, self._relay = self._relay, None
+        if self._relay_watch is not None:
+            self._relay_watch.kill()
         if generator is not None and relay is not None:
-            for sentence in stop_relay(relay):
+            generator.relay, sentences = stop_relay(relay)
+            for sentence in sentences:
                 generator.problem(sentence)
+        if generator is not None and locust_log.unhandled_greenlet_exception:
+            generator.problem("Something raised inside Locust (see its log): nothing is sure after that.")
         report = generator.finish() if generator is not None else None
         if self._courier is not None and report is not None:
             self._courier.finish(report)
@@ -256,6 +295,13 @@ class Soak:
         for part in (self.generator, run):
             if part is not None:
                 part.problem(sentence)
+
+
+def _watch_relay(relay: Child, generator: Generator) -> None:
+    """Without its relay a generator reaches nobody: hours of that are no soak."""
+    while relay.exit_status is None:
+        gevent.sleep(1.0)
+    generator.problem(f"The relay ended during the run (exit status {relay.exit_status}).")
 
 
 def free_standin_url(*, tls: bool) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Iterator
 
 import gevent
-from gevent.queue import Queue
+from gevent.event import AsyncResult
 
 from scenarios.arrivals import OpenArrivals, constant_starts, poisson_starts
 from scenarios.plan import Tally
@@ -34,16 +35,30 @@ class OpenStarts:
             else poisson_starts(rate_per_s, start=now, rng=random.Random(seed))
         )
         self._plan = OpenArrivals(starts, max_late_s=MAX_LATE_S)
-        self._free: Queue[Queue[float]] = Queue()
+        self._free: deque[AsyncResult[float]] = deque()
         self._tally = tally
         self._counted = 0
         self._clerk = gevent.spawn(self._hand_out)
 
     def take(self) -> float:
         """Wait for a start; returns when it was meant to be (monotonic seconds)."""
-        mine: Queue[float] = Queue(maxsize=1)
-        self._free.put(mine)
-        return float(mine.get())
+        mine: AsyncResult[float] = AsyncResult()
+        self._free.append(mine)
+        try:
+            scheduled = mine.get()
+        except BaseException:  # this user was killed, and must not be handed a start
+            if mine.ready():
+                self._tally.skip()
+            else:
+                self._free.remove(mine)
+            raise
+        assert scheduled is not None
+        return scheduled
+
+    @property
+    def planned(self) -> int:
+        """How many starts were due so far."""
+        return self._plan.planned
 
     def stop(self) -> None:
         """The run is over: what was due and did not start is skipped."""
@@ -54,8 +69,8 @@ class OpenStarts:
     def _hand_out(self) -> None:
         while True:
             now = time.perf_counter()
-            for scheduled in self._plan.due(now, free=self._free.qsize()):
-                self._free.get().put(scheduled)
+            for scheduled in self._plan.due(now, free=len(self._free)):
+                self._free.popleft().set(scheduled)
             self._count_skipped()
             # A user may become free between two starts while one waits: look again soon enough.
             gevent.sleep(min(max(self._plan.next_at() - now, 0.0), 0.05))
@@ -63,5 +78,4 @@ class OpenStarts:
     def _count_skipped(self) -> None:
         new = self._plan.skipped - self._counted
         self._counted = self._plan.skipped
-        self._tally.planned += new
-        self._tally.skipped += new
+        self._tally.skip(new)

@@ -53,6 +53,11 @@ class SubjectPool:
         return len(self._held) * self._max
 
     @property
+    def subjects(self) -> int:
+        """How many subjects there are."""
+        return len(self._held)
+
+    @property
     def leased(self) -> int:
         """How many it holds now."""
         return sum(self._held.values())

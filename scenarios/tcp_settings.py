@@ -11,7 +11,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 # Windows Vista and later, and macOS: the IANA dynamic range (RFC 6335, section 6).
 IANA_DYNAMIC: Final = (49_152, 65_535)
@@ -24,7 +26,7 @@ _WINDOWS_TIME_WAIT_S: Final = 120.0
 _COMMAND_TIMEOUT_S: Final = 5.0
 
 
-class TcpSettings(NamedTuple):
+class TcpSettings(msgspec.Struct, frozen=True):
     """What this host's TCP does by itself; None = the platform does not tell.
 
     Attributes:

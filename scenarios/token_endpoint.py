@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import orjson
 
@@ -37,14 +38,14 @@ class HttpTokens:
         environment: Mapping[str, str],
         get: Callable[[str, Mapping[str, str], float], tuple[int, bytes]],
     ) -> None:
-        parts = urlsplit(url)
+        parts = _url_parts(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise ConfigError(
                 "--token-source must be an http(s) URL without user and password; give credentials in "
                 f"{AUTHORIZATION_VARIABLE}."
             )
         self._url = url
-        self._where = f"{parts.scheme}://{parts.hostname}{parts.path}"
+        self._where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         authorization = environment.get(AUTHORIZATION_VARIABLE)
         self._headers = {"Accept": "application/json, text/plain"}
         if authorization:
@@ -56,11 +57,14 @@ class HttpTokens:
         url = self._url.replace(_SUBJECT_FIELD, quote(subject, safe=""))
         try:
             status, body = self._get(url, self._headers, ENDPOINT_DEADLINE_S)
-        except (OSError, ValueError, TimeoutError) as error:
+        except TimeoutError:
             raise TokenUnavailable(
-                f"The token endpoint {self._where} gave no answer within {ENDPOINT_DEADLINE_S:g} s "
-                f"({type(error).__name__})."
+                f"The token endpoint {self._where} gave no answer within {ENDPOINT_DEADLINE_S:g} s."
             ) from None
+        except (OSError, ValueError) as error:
+            # Its other words may quote the URL, whose query may be secret.
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise TokenUnavailable(f"The token endpoint {self._where} gave no answer: {reason}.") from None
         if not 200 <= status < 300:
             raise TokenUnavailable(f"The token endpoint {self._where} answered with status {status}.")
         token = token_from_answer(body[:_MAX_ANSWER_BYTES], now)
@@ -70,6 +74,27 @@ class HttpTokens:
                 "access_token or token."
             )
         return token
+
+
+def _url_parts(url: str) -> SplitResult:
+    # Whatever comes before an @ may be a password, wherever it was meant to end.
+    shown = "" if "@" in url else f" {re.split('[?#]', url)[0]!r}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigError(
+            f"--token-source{shown} has a host that cannot be read: use a name or an address, as in "
+            "http://[::1]:8080/token."
+        ) from None
+    try:
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ConfigError(
+            f"--token-source{shown} has a port that is no number from 1 to 65535: correct it, or leave it out."
+        )
+    return parts
 
 
 def token_from_answer(body: bytes, now: float) -> Token | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -31,6 +32,19 @@ class FileTokens:
     def subjects(self) -> tuple[str, ...]:
         """Who the tokens are for, in the file's order."""
         return tuple(self._tokens)
+
+    def refuse_expired(self, now: float) -> None:
+        """Refuse a file that nobody can connect with.
+
+        Raises:
+            ConfigError: If all of its tokens have expired at `now`, in epoch seconds.
+        """
+        last = max(math.inf if token.expires_at is None else token.expires_at for token in self._tokens.values())
+        if now >= last:
+            raise ConfigError(
+                f"--token-source: every token in {self._path!r} has expired (of {len(self._tokens)}, the last one "
+                f"{now - last:.0f} s ago): replace the file, or name another."
+            )
 
     def fetch(self, subject: str, now: float) -> Token:
         """The subject's token as the file has it."""

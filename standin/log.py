@@ -10,8 +10,9 @@ from standin.clock import Clock
 from standin.frames import iso
 from standin.jsonlines import JsonLines
 
-_WORD: Final = re.compile(r"(auth|token|secret|pass|jwt|bearer)[\s:=]+\S+", re.IGNORECASE)
-"""The original's filter: whatever follows one of these words is replaced, also in harmless sentences."""
+_WORD: Final = re.compile(r"(auth|token|secret|pass|jwt|bearer)[\s:=]+(?!-\s)\S+", re.IGNORECASE)
+"""The original's filter: the word after one of these is replaced, also in harmless sentences. A dash is no word:
+`NO_TOKEN - Token=...` keeps its code."""
 _WORDS: Final = ("auth", "token", "secret", "pass", "jwt", "bearer")
 _COMPACT_JWT: Final = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.[\w-]+")
 _EMAIL: Final = re.compile(r"[\w.+-]+@(?=[\w-]+\.)")

@@ -50,7 +50,7 @@ class Fleet:
         self._started.append(process)
         return process
 
-    def soak(self, run_time: str) -> subprocess.Popen[str]:
+    def soak(self, run_time: str, *options: str) -> subprocess.Popen[str]:
         """Start target, master and workers; returns the master."""
         address = self.master_host.address
         target = self.start(self.master_host, sys.executable, "-m", "standin", "--host", address)
@@ -61,7 +61,7 @@ class Fleet:
             self.master_host,
             *locust_command("--master", "--headless", "--expect-workers", str(count), "--host", url),
             *("--users", "12", "--spawn-rate", "12", "--run-time", run_time, "--pace-s", "0.2"),
-            *("--reports-dir", str(self.reports), "--only-summary"),
+            *("--reports-dir", str(self.reports), "--only-summary", *options),
         )
         for number, host in enumerate(self.worker_hosts):
             outbox = self._tmp_path / f"worker-{number}"
@@ -128,6 +128,14 @@ def test_rows_survive_a_cable_that_was_pulled_for_a_while(tmp_path: Path) -> Non
         assert not list(outbox.glob("*/*/*.spool"))
 
 
+def test_a_worker_that_cannot_take_part_ends_the_run_and_says_why(tmp_path: Path) -> None:
+    with fleet(1, tmp_path) as running:
+        master = running.soak("5m", "--client", "websockets-proactor")
+        output, _ = master.communicate(timeout=PATIENCE_S)
+        assert master.returncode == 3, output
+        assert any("given up: --client websockets-proactor needs Windows" in p for p in running.run_json()["problems"])
+
+
 def test_a_worker_that_was_killed_makes_the_run_void_and_its_rows_can_be_brought(tmp_path: Path) -> None:
     with fleet(2, tmp_path) as running:
         master = running.soak("15s")
@@ -139,6 +147,8 @@ def test_a_worker_that_was_killed_makes_the_run_void_and_its_rows_can_be_brought
         assert master.returncode == 3, output
         assert any("was lost" in p for p in run["problems"]), run["problems"]
         assert sum(w["lost"] for w in run["workers"]) == 1
+        # A lost worker has told what it runs on before it was lost.
+        assert all(w["fingerprint"]["python"] == w["versions"]["python"] for w in run["workers"])
         leftovers = next((tmp_path / "worker-0" / ".outbox").glob("*/*"))
         before = ds.dataset(running.folder / "attempts", format="parquet").count_rows()
         for module, *arguments in (

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "attempts": frozenset({"attempts"}),
     "scenarios": frozenset({"scenarios", "attempts"}),
     "standin": frozenset({"standin"}),
-    "analysis": frozenset({"analysis", "attempts.schema"}),
+    "analysis": frozenset({"analysis", "attempts.locks", "attempts.schema"}),
     "locustfile.py": frozenset({"scenarios", "attempts"}),
 }
 HEAVY = ("numpy", "pandas", "pyarrow")

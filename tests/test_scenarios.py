@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from scenarios.tokens import Minter, key_from_text
 from tests.conftest import Soak, wait_for
 
 pytestmark = pytest.mark.slow
@@ -81,6 +83,19 @@ def test_tokens_signed_with_a_private_key_are_verified_by_the_stand_in_with_its_
     connects = ended_well(soak).query("kind == 'connect' and outcome != 'aborted'")
     assert set(connects["outcome"]) == {"ok"}
     assert b"PRIVATE" not in b"".join(f.read_bytes() for f in soak.folder.rglob("*") if f.is_file())
+
+
+def test_the_secret_of_a_file_is_the_stand_ins_too(start_soak: Callable[..., Soak], tmp_path: Path) -> None:
+    secret = "a-secret-that-only-this-file-holds-0123456789"
+    (tmp_path / "secret").write_text(secret)
+    minter = Minter(key_from_text("HS256", secret, source="the test"), issuer="netra-auth-service")
+    (tmp_path / "tokens").write_text(minter.fetch("s", time.time()).value)
+    # Tokens of a file: nobody but the stand-in needs the secret here.
+    known = ("--token-source", f"file:{tmp_path / 'tokens'}", "--jwt-key-file", str(tmp_path / "secret"))
+    soak = start_soak(*QUIET, *known, "--users", "2", "--spawn-rate", "2", "--run-time", "4s")
+    connects = ended_well(soak).query("kind == 'connect' and outcome != 'aborted'")
+    assert set(connects["outcome"]) == {"ok"}
+    assert secret.encode() not in b"".join(f.read_bytes() for f in soak.folder.rglob("*") if f.is_file())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -40,6 +41,30 @@ def test_a_healthy_soak_ends_with_every_row_a_verdict_and_its_exit_status(start_
     assert (soak.folder / "report.html").stat().st_size > 100_000
     for name in ("summary.md", "junit.xml"):
         assert (soak.folder / name).is_file()
+
+
+def test_each_process_is_named_with_its_platform_its_libraries_and_its_relays_report(
+    start_soak: Callable[..., Soak],
+) -> None:
+    soak = start_soak(
+        *("--headless", "--only-summary", "--no-analysis", "--users", "6", "--spawn-rate", "6", "--run-time", "6s"),
+        *("--client", "websocket-client,websockets-asyncio", "--delay-ms", "0,80", "--relay-jitter-ms", "20"),
+        *("--relay-stall-ratio", "0.05", "--relay-stall-ms", "100", "--relay-bandwidth-kbit", "1000"),
+    )
+    _, output = soak.end()
+    run = soak.run_json()
+    assert run["settings"]["relay"]["jitter_ms"] == 20.0, output
+    main, *children = run["workers"]
+    assert children
+    for worker in run["workers"]:
+        assert worker["fingerprint"]["host"] == worker["host"]
+        assert worker["fingerprint"]["tls"] == ssl.OPENSSL_VERSION
+        assert worker["versions"]["websocket-client"] == run["versions"]["websocket-client"]
+    relay = main["relay"]
+    assert relay["connections"] > 0 and relay["chunks"] > 0
+    assert 0.0 <= relay["error_p50_ms"] <= relay["error_p99_ms"] <= relay["error_max_ms"]
+    assert (relay["is_kept"] is False) == any(p.startswith("The relay delayed") for p in run["problems"])
+    assert all(child["relay"] is None for child in children)  # theirs is the main process's
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
@@ -86,7 +86,8 @@ class Services:
         open: How many connections are open.
         child_recorder: Makes the recorder of a child process (argument: its event loop), which is a
             load-generating process of its own; None = its rows go to `recorder` and its vitals nowhere.
-        problem: Called with a sentence when a part of wsoak broke: the run is void.
+        problem: Called with a sentence when a part of wsoak broke: the run is void, and ends.
+        loss: Called with a sentence when a part of wsoak broke and is replaced: the run is void, and goes on.
         children: Child processes by event loop; `websockets_asyncio.close_children` ends them.
         addresses: Of names that were resolved, (family, socket address) each: a name is resolved once.
     """
@@ -102,6 +103,7 @@ class Services:
     open: OpenConnections = field(default_factory=OpenConnections)
     child_recorder: Callable[[str], Any] | None = None
     problem: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)
+    loss: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)
     children: dict[str, Any] = field(default_factory=dict)
     addresses: dict[tuple[str, int], list[tuple[int, Any]]] = field(default_factory=dict)
 
@@ -117,6 +119,19 @@ def why_unavailable(name: str) -> str | None:
     if event_loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
         return f"{name} needs uvloop, which is not installed here (there is none for Windows)."
     return None
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names that mean different clients on this platform; of two that mean the same one, the first.
+
+    asyncio's default loop is the selector loop everywhere but on Windows, so that a plan for several platforms
+    has an arm fewer elsewhere, and not the same arm twice.
+    """
+    found: dict[tuple[str, str | None], str] = {}
+    for name in names:
+        arm = CLIENTS[name]
+        found.setdefault((arm.client, arm.event_loop), name)
+    return tuple(found.values())
 
 
 def prepare(name: str, services: Services) -> None:

@@ -95,10 +95,13 @@ class Outgoing:
         self._thread.join()
 
     def _write(self) -> None:
-        with contextlib.suppress(OSError):  # the worker is gone: so is the purpose
+        try:
             while (data := self._queue.get()) is not None:
                 self._pipe.write(data)
                 self._pipe.flush()
+        except OSError:  # the worker is gone, and so is the purpose; but `close` must not wait for room in the queue
+            while self._queue.get() is not None:
+                pass
 
 
 class _JobRecorder:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import socket
 import ssl
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from scenarios.ledger import End
 from scenarios.os_errors import errno_of
@@ -31,6 +32,14 @@ LOST: Final = End("server_closed", close_code=ABNORMAL_CLOSURE, closed_by="netwo
 # asyncio reports a peer that leaves during the TLS handshake as a reset without a number.
 TLS_CUT: Final = End("reset", closed_by="network", detail="closed during the TLS handshake")
 NO_RESPONSE: Final = End("server_closed", closed_by="network", detail="no response to the upgrade request")
+ENDLESS: Final = End("malformed", closed_by="client", detail="a response without an end")
+RELAY_SILENT: Final = End("harness", detail="the relay takes no connection")
+
+Address = tuple[int, Any]  # family, socket address
+
+
+class SilentAddress(Exception):
+    """An address has had its share of the time and has not answered: the next one is tried."""
 
 
 def _codes(*names: str) -> frozenset[int]:
@@ -38,6 +47,7 @@ def _codes(*names: str) -> frozenset[int]:
 
 
 _LOCAL: Final = _codes("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL", "EADDRINUSE", "EAGAIN")
+_BROKEN: Final = _codes("ECONNRESET", "ECONNABORTED", "EPIPE", "ESHUTDOWN", "ENETRESET", "ENOTCONN", "EPROTO")
 _UNREACHABLE: Final = _codes(
     *("ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EHOSTDOWN", "EACCES", "EPERM", "ETIMEDOUT", "EAFNOSUPPORT")
 )
@@ -47,12 +57,13 @@ def end_of_os_error(error: OSError) -> End:
     """What a failed socket call says.
 
     Types come before numbers: on Windows the Proactor loop reports `WinError` numbers where other loops
-    report the C library's, but both become the same exception.
+    report the C library's, but both become the same exception. What no network does (a file that is not there)
+    is our own failure, never the target's.
     """
     code = errno_of(error)
     if isinstance(error, ssl.SSLError):
         return End("tls", detail=getattr(error, "reason", None) or type(error).__name__)
-    if isinstance(error, ConnectionRefusedError):
+    if isinstance(error, ConnectionRefusedError) or code == errno.ECONNREFUSED:
         return End("refused", errno=errno.ECONNREFUSED)
     if isinstance(error, ConnectionError):  # reset, aborted, broken pipe
         return End("reset", errno=code, closed_by="network")
@@ -60,12 +71,37 @@ def end_of_os_error(error: OSError) -> End:
         return End("local_resource", errno=code, detail=error.strerror or "")
     if code in _UNREACHABLE or isinstance(error, TimeoutError):
         return End("unreachable", errno=code, detail=error.strerror or "")
-    return End("reset", errno=code, closed_by="network", detail=error.strerror or "")
+    if code in _BROKEN:
+        return End("reset", errno=code, closed_by="network", detail=error.strerror or "")
+    return End("harness", errno=code, closed_by="client", detail=error.strerror or str(error))
 
 
 def end_of_dns_error(error: OSError) -> End:
     """What a failed name resolution says; `errno` is getaddrinfo's own (EAI_*)."""
     return End("dns", errno=error.errno, detail=error.strerror or "")
+
+
+def end_of_relay_error(error: Exception) -> End:
+    """What a failed connection to the relay says: the relay is ours, so it is never the target's failure."""
+    if isinstance(error, OSError):
+        end = end_of_os_error(error)
+        if end.cause == "local_resource":
+            return end
+    return End("harness", detail=f"the relay: {str(error) or 'it closed the connection'}")
+
+
+def family_of(host: str) -> int:
+    """The address family of a relay's or proxy's host."""
+    return int(socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+def prefer(addresses: list[Address], address: Address) -> None:
+    """Put the address that worked first, for the connections to come.
+
+    By value: other connections have moved them since this one began.
+    """
+    addresses.remove(address)
+    addresses.insert(0, address)
 
 
 class UpgradeRequest(NamedTuple):

@@ -11,15 +11,16 @@ import math
 import socket as sockets
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import gevent
 import gevent.socket
 
 from scenarios.clients import Services, dial
+from scenarios.clients.dial import Address
 from scenarios.clients.gevent_stream import EndOfStream, Stream
 from scenarios.clients.patience import Patience
-from scenarios.clients.wire import BINARY, BROKEN, CLOSE, PONG, TEXT, Wire, close_code
+from scenarios.clients.wire import BINARY, BROKEN, CLOSE, PONG, TEXT, Wire, close_code, has_valid_reason
 from scenarios.ledger import End, Ledger
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 from scenarios.protocol import load_protocol
@@ -36,7 +37,6 @@ MOST_READS: Final = 16
 
 _CLOSED: Final = State.CLOSED  # an enum's members are slow to reach
 
-Address = tuple[int, Any]  # family, socket address
 MakeWire = Callable[[Target, dial.UpgradeRequest], Wire]
 
 
@@ -143,21 +143,21 @@ class GeventConnection:
     def _connect_to_any(self, addresses: list[Address]) -> None:
         """Connect to the first address that answers; a silent one gets its share of the time left."""
         end = End("unreachable", detail="the name has no address")
-        for index, address in enumerate(addresses):
+        for index, address in enumerate(tuple(addresses)):  # others move them while this one waits
             now = perf_counter()
             left = len(addresses) - index
             until = now + (self._session.deadline - now) / left if left > 1 else math.inf
             try:
                 handshake_s = self._connect_to(address, until)
+            except dial.SilentAddress:
+                pass
             except OSError as error:
                 end = dial.end_of_os_error(error)
             except EndOfStream:
-                end = End("harness", detail="the relay or proxy closed the connection")
-            except RelayError as error:
-                end = End("harness", detail=str(error))
+                end = End("harness", detail="the proxy closed the connection")
             else:
                 if index:
-                    addresses.insert(0, addresses.pop(index))
+                    dial.prefer(addresses, address)
                 is_tls = self._target.scheme == "wss"
                 self._session.connected(perf_counter(), tls=is_tls, handshake_s=handshake_s)
                 self._go_on()
@@ -166,32 +166,49 @@ class GeventConnection:
 
     def _connect_to(self, address: Address, until: float) -> float | None:
         """Connect, through the relay or proxy if there is one. Returns the round trip if a relay told it."""
-        target, stream = self._target, self._stream
-        via = target.relay or target.proxy
-        family, where = address if via is None else (sockets.AF_INET6 if ":" in via[0] else sockets.AF_INET, via)
-        if not stream.connect(family, where):
-            while not stream.is_connected(min(until, self._session.deadline)):
-                self._woken(is_answered=stream.has_connected)
-                if perf_counter() >= until:
-                    raise TimeoutError(None, "no answer; the next address is tried")
-        if via is None:
-            return None
-        host, port = address[1][:2]
+        target = self._target
         if target.relay is not None:
-            stream.send(connect_request(host, port, delay_s=self._plan.delay_s, seed=self._plan.seed))
-            received = b""
+            return self._through_relay(target.relay, address, until)
+        if target.proxy is not None:
+            self._through_proxy(target.proxy, until)
+        else:
+            self._reach(address, until)
+        return None
+
+    def _reach(self, address: Address, until: float, *, silence: End | None = None) -> None:
+        """The TCP connection itself; see `_woken`."""
+        stream = self._stream
+        if stream.connect(*address):
+            return
+        while not stream.is_connected(min(until, self._session.deadline)):
+            self._woken(is_answered=stream.has_connected, silence=silence)
+            if perf_counter() >= until:
+                raise dial.SilentAddress
+
+    def _through_relay(self, relay: tuple[str, int], address: Address, until: float) -> float | None:
+        """Ask the relay for a path. What it tells of the target is the target's; its own failure is ours."""
+        host, port = address[1][:2]
+        received = b""
+        try:
+            self._reach((dial.family_of(relay[0]), relay), math.inf, silence=dial.RELAY_SILENT)
+            self._stream.send(connect_request(host, port, delay_s=self._plan.delay_s, seed=self._plan.seed))
             while (reply := read_reply(received)) is None:
-                received += self._read()
-            if reply.errno is not None:
-                raise OSError(reply.errno, reply.detail)
-            return reply.rtt_s
-        stream.send(dial.proxy_request(target.host, port))
+                received += self._read(until)
+        except (OSError, EndOfStream, RelayError) as error:
+            self._fail(dial.end_of_relay_error(error))
+        if reply.errno is not None:
+            raise OSError(reply.errno, reply.detail)
+        return reply.rtt_s
+
+    def _through_proxy(self, proxy: tuple[str, int], until: float) -> None:
+        target = self._target
+        self._reach((dial.family_of(proxy[0]), proxy), until)
+        self._stream.send(dial.proxy_request(target.host, target.port))
         received = b""
         while (status := dial.proxy_status(received)) is None:
             received += self._read()
         if status != 200:
             self._fail(dial.refused_by_status(status, "the proxy refuses the connection"))
-        return None
 
     def _secure(self) -> None:
         self._stream.start_tls(self._target.ca_file, self._target.host)
@@ -210,7 +227,7 @@ class GeventConnection:
         received = b""
         while b"\r\n\r\n" not in received:
             if len(received) > dial.MAX_HEAD_BYTES:
-                self._fail(End("malformed", closed_by="client", detail="a response without an end"))
+                self._fail(dial.ENDLESS)
             received += stream.plain(self._read())
         head, _, rest = received.partition(b"\r\n\r\n")
         end = dial.response_end(head, request.expected_subprotocol) or wire.response(head + b"\r\n\r\n")
@@ -221,10 +238,16 @@ class GeventConnection:
         session.upgraded(now, instance=next(iter(dial.header_values(head, dial.INSTANCE_HEADER)), None))
         return rest
 
-    def _read(self) -> bytes:
-        """Bytes from the network while dialling, as long as the session waits for them."""
-        while (data := self._stream.read(self._session.deadline)) is None:
+    def _read(self, until: float = math.inf) -> bytes:
+        """Bytes from the network while dialling, as long as the session waits for them.
+
+        Raises:
+            SilentAddress: `until` has come.
+        """
+        while (data := self._stream.read(min(until, self._session.deadline))) is None:
             self._woken(is_answered=self._stream.has_answer)
+            if perf_counter() >= until:
+                raise dial.SilentAddress
         return data
 
     def _fail(self, end: End) -> NoReturn:
@@ -235,12 +258,17 @@ class GeventConnection:
         if self._session.state is State.CLOSED:
             raise _Over
 
-    def _woken(self, *, is_answered: Callable[[], bool]) -> None:
-        """While dialling: end if the run has stopped or the budget has run out."""
+    def _woken(self, *, is_answered: Callable[[], bool], silence: End | None = None) -> None:
+        """While dialling: end if the run has stopped or the budget has run out.
+
+        `silence` is the end if it is not the target that was silent.
+        """
         now = perf_counter()
         if self._services.stop:
             self._session.stop(now)
         elif now >= self._session.deadline:
+            if silence is not None:
+                self._fail(silence)
             self._session.tick(now, answered=is_answered())
         self._go_on()
 
@@ -274,12 +302,14 @@ class GeventConnection:
         for opcode, payload in self._wire.receive(data):
             if opcode == TEXT:
                 session.frame(payload, now)
-            elif opcode == CLOSE:
+            elif opcode == CLOSE and has_valid_reason(payload):
                 session.peer_closed(*close_code(payload), now)
             elif opcode == PONG:
                 session.pong(payload, now)
             elif opcode == BINARY:
                 session.binary(payload, now)
+            elif opcode == CLOSE:
+                session.failed(_BAD_CLOSE, now)
             elif opcode == BROKEN:
                 session.failed(End("malformed", closed_by="client", detail=payload.decode()), now)
 
@@ -338,6 +368,7 @@ class GeventConnection:
                 return
 
 
+_BAD_CLOSE: Final = End("malformed", closed_by="client", detail="a close frame whose reason is not UTF-8")
 _SHOWN: Final = frozenset({"connect", "exchange"})
 
 

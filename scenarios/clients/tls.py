@@ -18,6 +18,10 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """The one context of this process for these certificates; None = the system's.
 
     Building one reads hundreds of certificates: it is shared by all connections.
+
+    Raises:
+        ssl.SSLError: The file holds no certificate.
+        OSError: It cannot be read.
     """
     return ssl.create_default_context(cafile=ca_file)
 

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from socket import socket
 from typing import Any, Final, cast
 
-from websocket import ABNF, WebSocketException, continuous_frame, frame_buffer
+from websocket import ABNF, WebSocketException, WebSocketProtocolException, continuous_frame, frame_buffer
 from websocket._handshake import _get_handshake_headers, _validate
 from websocket._http import read_headers
 
@@ -25,6 +25,8 @@ from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 
 _BAD_HANDSHAKE: Final = End("malformed", closed_by="client", detail="the upgrade's response breaks RFC 6455")
+# RFC 6455, section 5.5; the library asks it of a close only.
+_MOST_CONTROL_BYTES: Final = 125
 
 
 class _NeedMore(Exception):
@@ -133,6 +135,8 @@ class WebSocketClientWire:
                 opcode, whole = self._message.extract(frame)
                 payload = whole.data
             messages.append((opcode, payload))
+        elif len(payload) > _MOST_CONTROL_BYTES or not frame.fin:
+            raise WebSocketProtocolException("Invalid control frame.")
         elif opcode == ABNF.OPCODE_PING:
             self.send(ABNF.OPCODE_PONG, payload)
         else:

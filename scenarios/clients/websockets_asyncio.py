@@ -50,11 +50,12 @@ class _Job:
         self.started = started
         self.result: gevent.event.AsyncResult[ConnectionResult] = gevent.event.AsyncResult()
         self.facts = -1  # of the worker's recorder
+        self.numbers: list[int] = []  # of its facts, as the child counts them
         self.in_flight: dict[tuple[str, int], Attempt] = {}
 
 
 class ChildProcess:
-    """A child and its connections.
+    """A child and its connections; `start` it.
 
     Args:
         event_loop: asyncio-selector, asyncio-proactor or uvloop.
@@ -72,17 +73,32 @@ class ChildProcess:
         self._ready: gevent.event.AsyncResult[bool] = gevent.event.AsyncResult()
         self._is_ending = False
         self.is_dead = False
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "scenarios.clients.asyncio_child", event_loop],
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
+        self._process: Any = None
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._event_loop = event_loop
+
+    def start(self) -> None:
+        """Start the process. Starting one lets other greenlets run: by then they must find this child.
+
+        Raises:
+            HarnessError: The machine has no room for it.
+        """
+        services = self._services
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "scenarios.clients.asyncio_child", self._event_loop],
+                cwd=_ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+            )
+        except OSError as error:
+            self.is_dead = True
+            self._ready.set(False)
+            raise HarnessError(f"The asyncio client's process cannot be started: {error.strerror}.") from error
         services.stop.subscribe(self, self._stop)
         services.storm.subscribe(self, lambda: self._commands.put(Storm()))
         self._greenlets = [gevent.spawn(self._write), gevent.spawn(self._read)]
-        self._event_loop = event_loop
 
     @property
     def pid(self) -> int:
@@ -110,7 +126,7 @@ class ChildProcess:
         """End the child; what is in flight is aborted. Waits for its last rows."""
         self._end_input()
         gevent.joinall(self._greenlets, timeout=STOP_GRACE_S)
-        if not self.is_dead:
+        if not self.is_dead and self._process is not None:
             self._process.kill()
             gevent.joinall(self._greenlets, timeout=STOP_GRACE_S)
 
@@ -126,8 +142,12 @@ class ChildProcess:
             self.close()
             raise HarnessError(
                 f"The asyncio client's process cannot be started on the loop {self._event_loop!r} "
-                f"(exit status {self._process.poll()}): see its message above."
+                f"(exit status {self._exit_status()}): see its message above."
             )
+
+    def _exit_status(self) -> int | None:
+        status: int | None = self._process.poll() if self._process is not None else None
+        return status
 
     def _stop(self) -> None:
         self._commands.put(Stop())
@@ -187,6 +207,7 @@ class ChildProcess:
         for number, job_number, facts in batch.facts:
             job = self._jobs[job_number]
             job.facts = self._recorder.connection(facts)
+            job.numbers.append(number)
             self._facts[number] = job, job.facts
         for job_number, attempt in batch.in_flight:
             job = self._jobs[job_number]
@@ -197,16 +218,21 @@ class ChildProcess:
             if job.in_flight:
                 job.in_flight.pop((row.kind, row.started_at), None)
             self._record(job, row)
-        tally = services.tally
-        tally.planned += batch.skipped
-        tally.skipped += batch.skipped
+        services.tally.skip(batch.skipped)
         for job_number, result in batch.ended:
-            self._jobs.pop(job_number).result.set(result)
+            self._forget(job_number).result.set(result)
         record_health = getattr(self._recorder, "health", None) if services.child_recorder is not None else None
         if record_health is not None:
             for health in batch.health:
                 record_health(health)
         self._end_if_idle()
+
+    def _forget(self, number: int) -> _Job:
+        """A connection has ended: its last row has come. A day of them would fill the memory, tokens and all."""
+        job = self._jobs.pop(number)
+        for facts in job.numbers:
+            del self._facts[facts]
+        return job
 
     def _record(self, job: _Job, row: Attempt) -> None:
         services = self._services
@@ -231,9 +257,9 @@ class ChildProcess:
         if not self._ready.ready():
             self._ready.set(False)
         if self._jobs and not self._services.stop:
-            self._services.problem(
+            self._services.loss(
                 f"The asyncio client's process died with {len(self._jobs)} connections "
-                f"(exit status {self._process.poll()}); it is started again."
+                f"(exit status {self._exit_status()}); it is started again."
             )
         for number, job in list(self._jobs.items()):
             try:
@@ -260,7 +286,7 @@ class ChildProcess:
             for counter in ("frames_in", "frames_out", "bytes_in", "bytes_out"):
                 setattr(attempt, counter, 0)  # only the child knew
             self._record(job, attempt)
-        self._jobs.pop(number, None)
+        self._forget(number)
         job.result.set(
             ConnectionResult(
                 ready=is_ready,
@@ -294,6 +320,7 @@ def prepare(event_loop: str, services: Services) -> ChildProcess:
     child = services.children.get(event_loop)
     if not isinstance(child, ChildProcess) or child.is_dead:
         child = services.children[event_loop] = ChildProcess(event_loop, services)
+        child.start()
     child.wait_until_ready()
     return child
 

@@ -50,6 +50,15 @@ class Wire(Protocol):
         """All frames that are due, masked, oldest first; they are this wire's no more."""
 
 
+def has_valid_reason(payload: bytes) -> bool:
+    """Whether a close frame's reason is UTF-8, as it must be (RFC 6455, section 5.5.1); not every library asks."""
+    try:
+        payload[2:].decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def close_code(payload: bytes) -> tuple[int | None, str]:
     """Code and reason of a close frame's payload; None = it names none."""
     if len(payload) < 2:

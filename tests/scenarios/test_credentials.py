@@ -36,6 +36,16 @@ def test_the_stand_ins_key_goes_before_the_options(tmp_path: Path) -> None:
     assert jwt.decode(token.value, file.read_text(), algorithms=["HS256"])["sub"] == "s"
 
 
+def test_workers_come_as_different_subjects() -> None:
+    settings = settings_from({"subjects": 5, "connections_per_subject": 1})
+    shares = [
+        credentials_for(settings, None, share=(worker, 2), environment={"SOAK_JWT_SECRET": SECRET}).pool
+        for worker in range(2)
+    ]
+    taken = [pool.lease() for pool in shares for _ in range(pool.capacity)]
+    assert len(set(taken)) == len(taken) == 5
+
+
 def test_every_broken_token_comes_up() -> None:
     mine = credentials(jwt_audience="netra-platform")
     rng = random.Random(1)

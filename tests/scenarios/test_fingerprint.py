@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,20 @@ def test_this_machine_can_be_told_and_written_down() -> None:
     assert here.machine in here.detail
     assert 0.0 < here.perf_counter_step_s <= here.monotonic_step_s < 1.0
     assert msgspec.json.decode(msgspec.json.encode(here), type=Fingerprint) == here
+
+
+def test_a_fingerprint_tells_no_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint()
+    monkeypatch.setattr(platform, "node", lambda: "a-laptop-with-its-owners-name")
+    monkeypatch.setenv("SOAK_HOST_SALT", "a-salt-that-nobody-may-guess")
+    written = msgspec.json.encode(fingerprint())
+    assert b"owners-name" not in written and b"guess" not in written
+    assert msgspec.json.decode(written, type=Fingerprint).host != before.host
+
+
+def test_what_tcp_does_is_written_with_its_names() -> None:
+    tcp = msgspec.json.decode(msgspec.json.encode(fingerprint()))["tcp"]
+    assert set(tcp) == {"ephemeral_ports", "syn_retries", "time_wait_s", "reuses_time_wait"}
 
 
 def test_a_label_makes_a_rehearsal() -> None:

@@ -39,6 +39,21 @@ def test_run_json_is_there_from_the_start_and_says_when_the_run_should_end(tmp_p
     assert file.settings["slo"] == {"success_ratio": 0.95, "max_duration_s": 30.0, "timeouts": 0}
 
 
+def test_run_json_says_what_the_delayed_arms_lines_were_asked_to_be(tmp_path: Path) -> None:
+    settings = settings_from({"reports_dir": str(tmp_path), "delay_ms": "0,80", "relay_jitter_ms": 5})
+    run = create(
+        settings,
+        target=TargetFacts(url="ws://127.0.0.1:1/ws", standin=True),
+        command=[],
+        run_time_s=None,
+        plan={},
+        versions={},
+        now=NOW,
+    )
+    line = read_run_file(run.folder).settings["relay"]
+    assert line == {"jitter_ms": 5.0, "stall_ratio": 0.0, "stall_ms": 200.0, "bandwidth_kbit": 0.0}
+
+
 def test_a_run_is_never_written_over_another(tmp_path: Path) -> None:
     folder = created(tmp_path)
     before = (folder / "run.json").read_bytes()

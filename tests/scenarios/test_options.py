@@ -37,9 +37,22 @@ def test_values_as_the_web_form_sends_them_are_understood() -> None:
         ("client", "websocket-client,websocket-client", "each arm once"),
         ("delay_ms", "0,-5", "--delay-ms"),
         ("delay_ms", "80,80", "each arm once"),
+        ("relay_jitter_ms", "-1", "0 or more"),
+        ("relay_jitter_ms", "5", "it acts on delayed arms only: give --delay-ms an arm above 0"),
+        ("relay_stall_ratio", "1.5", "from 0 to 1"),
+        ("relay_stall_ratio", "0.1", "it acts on delayed arms only"),
+        ("relay_stall_ms", "0", "above 0, up to 60000"),
+        ("relay_bandwidth_kbit", "0.5", "1 or more (0 = no limit)"),
+        ("relay_bandwidth_kbit", "1000", "it acts on delayed arms only"),
         ("mitigation", "retries", "did you mean 'retry'"),
         ("arrival", "often", "'closed', 'constant:R' or 'poisson:R'"),
-        ("arrival", "poisson:0", "above 0"),
+        ("arrival", "poisson:0", "--arrival is 'poisson:0', but it must be"),
+        ("arrival", "poisson:soon", "--arrival is 'poisson:soon', but it must be"),
+        ("arrival", "constant", "above 0, as in poisson:5"),
+        ("operations", "ping=0", "--operations is 'ping=0', but it must be"),
+        ("operations", "chat,ping=lots", "--operations is 'chat,ping=lots', but it must be"),
+        ("operations", "=3", "--operations is '=3', but it must be"),
+        ("operations", "ping, =3", "a name before each '='"),
         ("jwt_algorithm", "HS265", "did you mean 'HS256'"),
         ("token_source", "vault", "'mint', 'file:PATH'"),
         ("slo_success_ratio", "95", "between 0 and 1"),
@@ -55,6 +68,25 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_it(name: str, value
     sentence = str(refusal.value)
     assert says in sentence
     assert "\n" not in sentence
+
+
+def test_a_delayed_arm_may_jitter_stall_and_be_narrow() -> None:
+    settings = settings_from(
+        {
+            "delay_ms": "0,80",
+            "relay_jitter_ms": "40",
+            "relay_stall_ratio": "0.01",
+            "relay_stall_ms": "300",
+            "relay_bandwidth_kbit": "2000",
+        }
+    )
+    assert (settings.relay_jitter_ms, settings.relay_stall_ratio) == (40.0, 0.01)
+    assert (settings.relay_stall_ms, settings.relay_bandwidth_kbit) == (300.0, 2000.0)
+
+
+def test_jitter_beyond_the_smallest_delayed_arm_is_refused_because_it_would_move_its_mean() -> None:
+    with pytest.raises(ConfigError, match="--relay-jitter-ms is 41.0, but it must be at most 40,"):
+        settings_from({"delay_ms": "0,80,320", "relay_jitter_ms": 41})
 
 
 @given(st.sampled_from([o.name for o in OPTIONS]), st.one_of(st.text(), st.integers(), st.floats(), st.booleans()))

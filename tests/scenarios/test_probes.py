@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http
 import socket
 import ssl
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gevent
+import gevent.event
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -25,6 +27,7 @@ from scenarios.lag import LagMeter
 from scenarios.plan import Target
 from scenarios.probes import HealthProbe, IdleProbe, Prober, TcpProbe
 from scenarios.probing import Probe, ProbePlan
+from scenarios.token_cache import TokenUnavailable
 from tests.scenarios.certificates import make_certificate
 
 DEADLINE_S = 30.0
@@ -192,6 +195,32 @@ def test_over_tls_the_handshake_is_a_phase_and_a_stranger_is_refused_in_it(kind:
     assert (trusted.outcome, trusted.phase) == ("ok", "exchange")
     assert trusted.tls_s is not None
     assert (stranger.outcome, stranger.phase, stranger.cause) == ("failed", "tls", "tls")
+
+
+def test_an_idle_probe_without_a_token_is_a_problem_in_the_sources_own_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mine, rows = services()
+    said: list[str] = []
+    is_said = gevent.event.Event()
+    broken: list[BaseException] = []
+
+    def problem(sentence: str) -> None:
+        said.append(sentence)
+        is_said.set()
+
+    def no_token() -> None:
+        raise TokenUnavailable("There is no token today.")
+
+    mine.problem = problem
+    with server() as running:
+        prober = Prober(at(port_of(running)), mine, dataclasses.replace(plan(), token=no_token), failed=broken.append)
+        prober.start()
+        assert is_said.wait(DEADLINE_S)
+        prober.stop()
+    assert (said, broken) == (["There is no token today."], [])
+    assert [(row.outcome, row.cause) for row in rows.of("idle")] == [("failed", "harness")]
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_an_unknown_name_fails_in_dns() -> None:

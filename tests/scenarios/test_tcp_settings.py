@@ -8,6 +8,7 @@ import pytest
 
 from scenarios.tcp_settings import (
     IANA_DYNAMIC,
+    TcpSettings,
     linux_settings,
     macos_settings,
     tcp_settings,
@@ -19,11 +20,11 @@ def test_linux_tells_through_proc(tmp_path: Path) -> None:
     (tmp_path / "ip_local_port_range").write_text("32768\t60999\n")
     (tmp_path / "tcp_syn_retries").write_text("6\n")
     (tmp_path / "tcp_tw_reuse").write_text("2\n")
-    assert linux_settings(tmp_path) == ((32_768, 60_999), 6, 60.0, "loopback")
+    assert linux_settings(tmp_path) == TcpSettings((32_768, 60_999), 6, 60.0, "loopback")
 
 
 def test_what_linux_hides_is_none(tmp_path: Path) -> None:
-    assert linux_settings(tmp_path / "nowhere") == (None, None, 60.0, None)
+    assert linux_settings(tmp_path / "nowhere") == TcpSettings(None, None, 60.0, None)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_windows_range_is_read_in_any_language(netsh: str) -> None:
 
 @pytest.mark.parametrize("netsh", ["", "Wine: not implemented 5", "error 12 34"])
 def test_a_windows_that_does_not_tell_has_the_default_range(netsh: str) -> None:
-    assert windows_settings(netsh, 30, 2) == (IANA_DYNAMIC, 2, 30.0, "no")
+    assert windows_settings(netsh, 30, 2) == TcpSettings(IANA_DYNAMIC, 2, 30.0, "no")
 
 
 def test_macos_tells_through_sysctl() -> None:

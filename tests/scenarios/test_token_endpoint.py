@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -103,8 +106,28 @@ def test_a_dripping_endpoint_ends_at_the_deadline_for_the_whole() -> None:
 def test_an_endpoint_that_is_away_is_one_sentence() -> None:
     with endpoint() as url:
         away = url
-    with pytest.raises(TokenUnavailable, match="The token endpoint .* gave no answer"):
-        source(away + "/token").fetch("s", 0.0)
+    with pytest.raises(TokenUnavailable) as failure:
+        source(away + "/token?key=hidden").fetch("s", 0.0)
+    assert str(failure.value) == f"The token endpoint {away}/token gave no answer: {os.strerror(errno.ECONNREFUSED)}."
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (TimeoutError("late"), "gave no answer within 10 s."),
+        (ssl.SSLError(1, "certificate verify failed"), "gave no answer: certificate verify failed."),
+        (OSError("no number, perhaps a query"), "gave no answer: OSError."),
+        (ValueError("hidden"), "gave no answer: ValueError."),
+    ],
+    ids=["timeout", "TLS", "no reason", "no HTTP"],
+)
+def test_the_reason_of_a_failure_is_told(error: Exception, says: str) -> None:
+    def get(url: str, headers: Mapping[str, str], deadline_s: float) -> tuple[int, bytes]:
+        raise error
+
+    with pytest.raises(TokenUnavailable) as failure:
+        HttpTokens("http://@h:81/t?key=hidden", environment={}, get=get).fetch("s", 0.0)
+    assert str(failure.value) == f"The token endpoint http://h:81/t {says}"
 
 
 @pytest.mark.parametrize("url", ["ftp://a/b", "http://", "https://user:pw@a/token"])
@@ -112,3 +135,21 @@ def test_a_url_that_cannot_serve_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="--token-source must be an http") as refusal:
         source(url)
     assert "pw" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://[::1", "'http://[::1' .* host .* http://"),
+        ("http://[x]/token?key=hidden", r"'http://\[x\]/token' .* host"),
+        ("http://a:99999/", "'http://a:99999/' .* port .* from 1 to 65535"),
+        ("http://a:0/", "port .* from 1 to 65535"),
+        ("http://a:b/#hidden", "'http://a:b/' .* port"),
+        ("http://user:hidden@[::1", "host"),
+        ("http://user:hid#den@a/", "port"),
+    ],
+)
+def test_a_host_or_port_that_cannot_be_is_refused_without_what_may_be_secret(url: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=f"^--token-source.*{says.replace('[::1', chr(92) + '[::1')}") as refusal:
+        source(url)
+    assert "hid" not in str(refusal.value)

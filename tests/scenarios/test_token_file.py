@@ -70,3 +70,13 @@ def test_a_subject_that_is_not_in_the_file_has_no_token(tmp_path: Path) -> None:
     file.write_text(minted("a"))
     with pytest.raises(TokenUnavailable, match="none for the subject 'b'"):
         FileTokens(str(file)).fetch("b", 0.0)
+
+
+def test_all_have_expired_only_when_the_last_one_has(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(f"{minted('a', 0.0)}\n{minted('b', 50.0)}\n")
+    FileTokens(str(file)).refuse_expired(149.0)
+    with pytest.raises(ConfigError, match=r"has expired \(of 2, the last one 60 s ago\)"):
+        FileTokens(str(file)).refuse_expired(210.0)
+    file.write_text(f"{minted('a', 0.0)}\nopaque\n")
+    FileTokens(str(file)).refuse_expired(210.0)  # nobody knows when the opaque one expires

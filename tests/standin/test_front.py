@@ -23,9 +23,11 @@ def test_an_upgrade_that_breaks_the_protocol_is_rejected(start: Start) -> None:
 
 def test_other_paths_have_no_socket_and_no_truth(start: Start) -> None:
     server = start()
-    with pytest.raises(InvalidStatus) as refused:
-        server.connect(path="/ws2")
-    assert refused.value.response.status_code == 403
+    for path in ("/ws2", "/ws/", "/", "/health", "/nope/deeper?token=x"):
+        with pytest.raises(InvalidStatus) as refused:
+            server.connect(path=path)
+        # 403 would stand for the firewall (contract section 2).
+        assert refused.value.response.status_code == 404
     with server.connect(None, path="/ws/test"):
         pass
     with server.session():

@@ -12,6 +12,12 @@ from standin.jsonlines import JsonLines
 from standin.log import Log, redact
 from tests.standin.serving import token
 
+# Of the contract's section 3.
+ERROR_CODES = (
+    *("NO_TOKEN", "INVALID_FORMAT", "VALIDATION_FAILED", "AUTH_SERVICE_ERROR", "UNEXPECTED_ERROR"),
+    *("WEBSOCKET_AUTH_ERROR", "WEBSOCKET_AUTH_EXCEPTION", "INVALID_WEBSOCKET_STATE"),
+)
+
 
 @pytest.mark.parametrize(
     ("said", "arrives"),
@@ -24,6 +30,13 @@ from tests.standin.serving import token
             "SSOT AUTHENTICATION FAILED: C - Token=(9chars,2dots) failed on staging",
             "SSOT AUTHENTICATION FAILED: C - Token=REDACTED failed on staging",
         ),
+        *(
+            (f"SSOT AUTHENTICATION FAILED: {c} - Token=(none)", f"SSOT AUTHENTICATION FAILED: {c} - Token=REDACTED")
+            for c in ERROR_CODES
+        ),
+        ("Token - (none)", "Token - (none)"),
+        ("token: -x", "token=REDACTED"),
+        ("access_token=abc", "access_token=REDACTED"),
         ("[OK] SSOT AUTHENTICATION SUCCESS: user=u", "[OK] SSOT AUTHENTICATION SUCCESS: user=u"),
         ("WebSocket authenticated for user: u", "WebSocket authenticated for user: u"),
         ("mail to first.last@example.org", "mail to ***@example.org"),

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.clients import dial
+from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, Target, Token
 from scenarios.protocol import Echo, Staging
+from scenarios.relay_protocol import RelayError
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,11 @@ from scenarios.protocol import Echo, Staging
         (errno.EMFILE, "local_resource"),
         (errno.EADDRNOTAVAIL, "local_resource"),
         (errno.ENOBUFS, "local_resource"),
+        (errno.ENOTCONN, "reset"),
+        (errno.EPROTO, "reset"),
+        (errno.ENOENT, "harness"),
+        (errno.EISDIR, "harness"),
+        (errno.EBADF, "harness"),
     ],
 )
 def test_an_error_number_has_one_cause(code: int, cause: str) -> None:
@@ -40,6 +47,19 @@ def test_types_come_before_numbers() -> None:
     assert dial.end_of_os_error(ConnectionResetError())[:2] == ("reset", None)
 
 
+@pytest.mark.parametrize(("winerror", "cause"), [(64, "reset"), (1236, "reset"), (1225, "refused")])
+def test_what_a_completion_port_reports_is_still_the_networks(winerror: int, cause: str) -> None:
+    error = OSError(errno.EINVAL, "text")
+    error.winerror = winerror  # type: ignore[attr-defined]
+    assert dial.end_of_os_error(error).cause == cause
+
+
+def test_an_error_of_this_machine_is_not_the_networks() -> None:
+    end = dial.end_of_os_error(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    assert end == End("harness", errno=errno.ENOENT, closed_by="client", detail="No such file or directory")
+    assert dial.end_of_os_error(OSError("no number")).detail == "no number"
+
+
 def test_a_tls_error_has_no_system_error_number() -> None:
     error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
     end = dial.end_of_os_error(error)
@@ -48,7 +68,34 @@ def test_a_tls_error_has_no_system_error_number() -> None:
 
 @given(st.integers(0, 200))
 def test_every_error_number_has_a_cause_of_the_record(code: int) -> None:
-    assert dial.end_of_os_error(OSError(code, "text")).cause in {"refused", "reset", "unreachable", "local_resource"}
+    cause = dial.end_of_os_error(OSError(code, "text")).cause
+    assert cause in {"refused", "reset", "unreachable", "local_resource", "harness"}
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "harness"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "harness"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "harness"),
+        (EOFError(), "harness"),
+        (RelayError("The relay answered 'junk'"), "harness"),
+        (OSError(errno.EMFILE, "Too many open files"), "local_resource"),
+    ],
+)
+def test_a_failure_of_the_relay_is_never_the_targets(error: Exception, cause: str) -> None:
+    end = dial.end_of_relay_error(error)
+    assert end.cause == cause
+    assert end.detail
+
+
+def test_the_address_that_worked_comes_first_wherever_others_have_put_it() -> None:
+    a, b, c = addresses = [(2, ("127.0.0.1", port)) for port in (1, 2, 3)]
+    dial.prefer(addresses, b)
+    dial.prefer(addresses, b)
+    assert addresses == [b, a, c]
+    dial.prefer(addresses, c)
+    assert addresses == [c, b, a]
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
 from bench.events import SHORT
-from bench.scripted_server import Peer, ScriptedServer
+from bench.scripted_server import PATIENCE_S, Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
+from scenarios.clients.asyncio_child import loop_factory
+from scenarios.clients.asyncio_driver import AsyncioConnection
 from scenarios.clients.websockets_asyncio import close_children
-from scenarios.plan import ConnectionPlan, Token
+from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Target, Token
 from scenarios.relay_protocol import connected_reply, failed_reply, read_request
 from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
 
@@ -49,6 +56,58 @@ def closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port that answers no SYN: its accept queue is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        fillers = []
+        for _ in range(8):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            fillers.append(filler)
+        try:
+            yield port
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+def run_here(
+    rows: Rows,
+    plans: list[ConnectionPlan],
+    target: Target,
+    *,
+    once: Callable[[], bool] = lambda: True,
+    block: Callable[[], object] = lambda: None,
+) -> None:
+    """Run connections at once on one loop of this process, whose services the test has prepared.
+
+    As soon as `once` is true, `block` is called on that loop.
+    """
+    event_loop = CLIENTS[plans[0].client].event_loop
+    if event_loop is None:
+        running = [gevent.spawn(run_connection, plan, target, rows.services) for plan in plans]
+        while not once():
+            gevent.sleep(0.005)
+        block()
+        gevent.joinall(running, timeout=PATIENCE_S, raise_error=True)
+        return
+
+    async def run_all() -> None:
+        running: list[Awaitable[ConnectionResult]] = [
+            asyncio.ensure_future(AsyncioConnection(plan, target, rows.services).run()) for plan in plans
+        ]
+        while not once():
+            await asyncio.sleep(0.005)
+        block()
+        await asyncio.gather(*running)
+
+    with asyncio.Runner(loop_factory=loop_factory(event_loop)) as runner:
+        runner.run(asyncio.wait_for(run_all(), PATIENCE_S))
+
+
 def test_a_closed_port_is_refused_in_tcp(client: str, rows: Rows) -> None:
     result = run_connection(plan_of(rows, client), target_of(closed_port()), rows.services)
     (row,) = rows.written
@@ -64,19 +123,43 @@ def test_a_name_that_does_not_exist_fails_in_dns(client: str, rows: Rows) -> Non
 
 
 def test_a_server_that_accepts_no_more_is_a_timeout_in_tcp(client: str, rows: Rows) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        port = listener.getsockname()[1]
-        fillers = []
-        for _ in range(8):  # a full accept queue drops the SYN
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-            fillers.append(filler)
+    with silent_port() as port:
         run_connection(plan_of(rows, client, budgets=SHORT), target_of(port), rows.services)
-        for filler in fillers:
-            filler.close()
     (row,) = rows.written
     assert (row.outcome, row.phase, row.cause) == ("timeout", "tcp", "silent_peer")
+
+
+def test_a_silent_address_is_left_by_all_who_wait_for_it(client: str) -> None:
+    rows = Rows()
+    hasty, patient = (plan_of(rows, client, budgets=Budgets(connect_s=seconds)) for seconds in (2.0, 4.0))
+    with ScriptedServer(serve) as server, silent_port() as nobody:
+        target = target_of(server.port, host="two.addresses.test")
+        first, second = ((int(socket.AF_INET), ("127.0.0.1", port)) for port in (nobody, server.port))
+        rows.services.addresses[target.host, target.port] = [first, second]
+        # The hasty one finds the way while the others still wait for the first address.
+        run_here(rows, [hasty, patient, patient, patient], target)
+        assert rows.services.addresses[target.host, target.port] == [second, first]
+    assert [(row.outcome, row.phase) for row in rows.of("connect")] == [("ok", "welcome")] * 4
+
+
+def test_a_silent_address_behind_the_relay_has_its_share_of_the_time(client: str) -> None:
+    rows = Rows()
+
+    def relay(peer: Peer) -> None:
+        request = read_request(peer.read_request() + b"\r\n\r\n")
+        assert request is not None
+        if request.target == "127.0.0.1:1":
+            peer.wait_for_end()
+        else:
+            peer.send(connected_reply(0.001))
+            serve(peer)
+
+    with ScriptedServer(relay) as server:
+        target = target_of(2, host="two.addresses.test", relay=("127.0.0.1", server.port))
+        addresses = [(int(socket.AF_INET), ("127.0.0.1", port)) for port in (1, 2)]
+        rows.services.addresses[target.host, target.port] = addresses
+        run_here(rows, [plan_of(rows, client, budgets=Budgets(connect_s=2.0))], target)
+    assert rows.of("connect")[0].outcome == "ok"
 
 
 def test_a_relay_says_what_the_round_trip_was(client: str, rows: Rows) -> None:
@@ -113,6 +196,81 @@ def test_a_relay_that_breaks_is_the_harness(client: str, rows: Rows) -> None:
         run_connection(plan_of(rows, client), target_of(1, relay=("127.0.0.1", server.port)), rows.services)
     (row,) = rows.written
     assert (row.outcome, row.phase, row.cause) == ("failed", "tcp", "harness")
+
+
+def test_a_relay_that_resets_is_the_harness(client: str, rows: Rows) -> None:
+    def relay(peer: Peer) -> None:
+        peer.read_request()
+        peer.reset()
+
+    with ScriptedServer(relay) as server:
+        run_connection(plan_of(rows, client), target_of(1, relay=("127.0.0.1", server.port)), rows.services)
+    (row,) = rows.written
+    assert (row.outcome, row.phase, row.cause, row.errno) == ("failed", "tcp", "harness", None)
+
+
+def test_a_relay_that_is_not_there_is_the_harness(client: str, rows: Rows) -> None:
+    run_connection(plan_of(rows, client), target_of(1, relay=("127.0.0.1", closed_port())), rows.services)
+    (row,) = rows.written
+    assert (row.outcome, row.phase, row.cause, row.errno) == ("failed", "tcp", "harness", None)
+
+
+def test_a_relay_that_accepts_no_more_is_the_harness(client: str, rows: Rows) -> None:
+    with silent_port() as port:
+        target = target_of(1, relay=("127.0.0.1", port))
+        run_connection(plan_of(rows, client, budgets=SHORT), target, rows.services)
+    (row,) = rows.written
+    assert (row.outcome, row.phase, row.cause, row.errno) == ("failed", "tcp", "harness", None)
+
+
+@pytest.mark.parametrize(("answer", "cause"), [(b"", "silent_peer"), (connected_reply(0.1), "harness")])
+def test_a_late_deadline_is_the_loops_fault_if_the_relay_has_answered(client: str, answer: bytes, cause: str) -> None:
+    rows = Rows()
+    is_asked, is_blocked, is_done = threading.Event(), threading.Event(), threading.Event()
+
+    def relay(peer: Peer) -> None:
+        peer.read_request()
+        is_asked.set()
+        is_blocked.wait(PATIENCE_S)
+        peer.send(answer)
+        is_done.set()
+        peer.wait_for_end()
+
+    def block() -> None:
+        is_blocked.set()
+        assert is_done.wait(PATIENCE_S)
+        time.sleep(1.5)  # as a busy client would, beyond the deadline
+
+    with ScriptedServer(relay) as server:
+        plan = plan_of(rows, client, budgets=Budgets(connect_s=1.0))
+        target = target_of(1, relay=("127.0.0.1", server.port))
+        run_here(rows, [plan], target, once=is_asked.is_set, block=block)
+    (row,) = rows.written
+    assert (row.outcome, row.phase, row.cause) == ("timeout", "tcp", cause)
+
+
+def test_a_refusal_stays_one_when_our_loop_is_late(client: str) -> None:
+    rows = Rows()
+    is_asked, is_blocked, is_done = threading.Event(), threading.Event(), threading.Event()
+
+    def refuse(peer: Peer) -> None:
+        peer.read_request()
+        is_asked.set()
+        is_blocked.wait(PATIENCE_S)
+        peer.send(b"HTTP/1.1 503 Busy\r\n\r\nwait")
+        is_done.set()
+        peer.wait_for_end()
+
+    def block() -> None:
+        is_blocked.set()
+        assert is_done.wait(PATIENCE_S)
+        time.sleep(1.5)
+
+    with ScriptedServer(refuse) as server:
+        plan = plan_of(rows, client, budgets=Budgets(connect_s=1.0))
+        run_here(rows, [plan], target_of(server.port), once=is_asked.is_set, block=block)
+    (row,) = rows.written
+    assert (row.outcome, row.phase, row.cause, row.http_status) == ("failed", "upgrade", "http_status", 503)
 
 
 def test_a_proxy_is_asked_for_the_target(client: str, rows: Rows) -> None:

@@ -37,7 +37,7 @@ class RowsAndHealth(Rows):
         super().__init__()
         self.seen: list[Health] = []
         self.problems: list[str] = []
-        self.services.problem = self.problems.append
+        self.services.problem = self.services.loss = self.problems.append
         self.services.child_recorder = lambda event_loop: self
 
     def health(self, health: Health) -> None:
@@ -88,6 +88,28 @@ def test_a_plan_that_names_library_and_loop_keeps_both(client: str, rows: RowsAn
         run_connection(plan, target_of(server.port), rows.services)
     assert rows.facts[0].event_loop == event_loop
     assert list(rows.services.children) == [event_loop]
+
+
+def test_a_connection_that_has_ended_is_forgotten(client: str, rows: RowsAndHealth) -> None:
+    with ScriptedServer(serve) as server:
+        for _ in range(3):
+            run_connection(plan_of(rows, client), target_of(server.port), rows.services)
+    assert (child_of(rows)._jobs, child_of(rows)._facts) == ({}, {})
+
+
+def test_many_users_whose_child_has_died_share_one_new_child(client: str, rows: RowsAndHealth) -> None:
+    dead = child_of(rows)
+    os.kill(dead.pid, signal.SIGKILL)
+    wait_until(lambda: dead.is_dead, "the child's end")
+    found: set[int] = set()
+
+    def come_back() -> None:
+        prepare(client, rows.services)
+        found.add(child_of(rows).pid)
+
+    gevent.joinall([gevent.spawn(come_back) for _ in range(20)], timeout=PATIENCE_S, raise_error=True)
+    assert len(found) == 1
+    assert dead.pid not in found
 
 
 def test_the_childs_own_vitals_arrive(client: str, rows: RowsAndHealth) -> None:
@@ -231,7 +253,9 @@ def test_skipped_starts_are_counted_across_the_pipe(client: str, rows: RowsAndHe
 def test_a_loop_that_is_not_there_is_a_harness_error() -> None:
     rows = RowsAndHealth()
     with pytest.raises(HarnessError, match="cannot be started"):
-        ChildProcess("no-such-loop", rows.services).wait_until_ready()
+        prepared = ChildProcess("no-such-loop", rows.services)
+        prepared.start()
+        prepared.wait_until_ready()
 
 
 def test_the_child_imports_neither_gevent_nor_locust() -> None:
