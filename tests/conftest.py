@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -57,6 +57,29 @@ def wait_for(probe: Callable[[], Any], what: str, timeout: float = PATIENCE_S) -
             return found
         time.sleep(0.05)
     raise AssertionError(f"{what} did not appear within {timeout} s")
+
+
+class CrashingProtocol(NamedTuple):
+    """A protocol that raises in the middle of a session, and what it takes to use it."""
+
+    options: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def crashing_protocol(folder: Path) -> CrashingProtocol:
+    """A module in `folder` with the staging protocol, whose 50th message is a bug of ours."""
+    (folder / "crashing_protocol.py").write_text(
+        "from scenarios.protocol import Staging\n"
+        "class Crashing(Staging):\n"
+        "    messages = 0\n"
+        "    def read(self, *given, **named):\n"
+        "        Crashing.messages += 1\n"
+        "        if Crashing.messages == 50:\n"
+        "            raise RuntimeError('a bug of ours')\n"
+        "        return super().read(*given, **named)\n"
+    )
+    path = os.pathsep.join((str(folder), str(ROOT)))
+    return CrashingProtocol(("--protocol", "crashing_protocol:Crashing"), {"PYTHONPATH": path})
 
 
 def locust_command(*arguments: str) -> list[str]:

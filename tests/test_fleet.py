@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.dataset as ds
 import pytest
 
-from tests.conftest import PATIENCE_S, ROOT, locust_command, wait_for
+from tests.conftest import PATIENCE_S, ROOT, crashing_protocol, locust_command, wait_for
 from tests.hosts import Host, hosts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -30,6 +30,7 @@ class Fleet:
         self._tmp_path = tmp_path
         self._started: list[subprocess.Popen[str]] = []
         self.workers: list[subprocess.Popen[str]] = []
+        self.environment: dict[str, str] = {}
 
     def start(self, host: Host, *command: str) -> subprocess.Popen[str]:
         environment = {
@@ -37,6 +38,7 @@ class Fleet:
             "SOAK_JWT_SECRET": SECRET,
             "STANDIN_JWT_SECRET": SECRET,
             "SOAK_ALLOWED_HOSTS": self.master_host.address,
+            **self.environment,
         }
         process = subprocess.Popen(
             host.command(*command),
@@ -134,6 +136,16 @@ def test_a_worker_that_cannot_take_part_ends_the_run_and_says_why(tmp_path: Path
         output, _ = master.communicate(timeout=PATIENCE_S)
         assert master.returncode == 3, output
         assert any("given up: --client websockets-proactor needs Windows" in p for p in running.run_json()["problems"])
+
+
+def test_a_crash_on_a_worker_is_the_runs(tmp_path: Path) -> None:
+    protocol = crashing_protocol(tmp_path)
+    with fleet(1, tmp_path) as running:
+        running.environment = protocol.environment
+        master = running.soak("5m", *protocol.options)
+        output, _ = master.communicate(timeout=PATIENCE_S)
+        assert master.returncode == 3, output
+        assert any("A user crashed (RuntimeError: a bug of ours)" in p for p in running.run_json()["problems"]), output
 
 
 def test_a_worker_that_was_killed_makes_the_run_void_and_its_rows_can_be_brought(tmp_path: Path) -> None:

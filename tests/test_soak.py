@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
-from tests.conftest import ROOT, Soak, wait_for
+from tests.conftest import ROOT, Soak, crashing_protocol, wait_for
 
 HEADLESS = ("--headless", "--users", "12", "--spawn-rate", "12", "--pace-s", "0.2")
 pytestmark = pytest.mark.slow
@@ -106,6 +106,9 @@ def run_module(module: str, *arguments: object) -> None:
         (("--scenario", "stedy"), "did you mean 'steady'"),
         (("--client", "curl"), "--client"),
         (("--protocol", "no.such:Thing"), "no.such"),
+        (("--protocol", ":Thing"), ":Thing"),
+        (("--users", "-1"), "--users is -1"),
+        (("--subjects", "1", "--connections-per-subject", "2"), "--subjects"),
     ],
 )
 def test_what_cannot_run_is_refused_before_the_first_connection(
@@ -136,6 +139,16 @@ def test_a_user_that_crashes_makes_the_run_void(start_soak: Callable[..., Soak],
     status, output = soak.end()
     assert status == 3, output
     assert any("a bug of ours" in p for p in soak.run_json()["problems"])
+
+
+def test_a_crash_in_the_middle_of_a_session_ends_the_run_and_is_said(
+    start_soak: Callable[..., Soak], tmp_path: Path
+) -> None:
+    protocol = crashing_protocol(tmp_path)
+    soak = start_soak(*HEADLESS, "--run-time", "5m", *protocol.options, environment=protocol.environment)
+    status, output = soak.end()
+    assert status == 3, output
+    assert "A user crashed (RuntimeError: a bug of ours)." in soak.run_json()["problems"]
 
 
 def test_a_listener_that_crashes_makes_the_run_void(start_soak: Callable[..., Soak], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import base64
 import jwt
 import pytest
 
-from scenarios.redact import MAX_DETAIL, redacted
+from scenarios.redact import MAX_DETAIL, plain_urls, redacted
 
 SECRET = "a secret of more than thirty-two bytes"
 TOKEN = jwt.encode({"sub": "u", "iat": 1}, SECRET, algorithm="HS256")
@@ -31,6 +31,18 @@ def test_tokens_are_hidden_wherever_they_stand(text: str) -> None:
     assert "<redacted>" in shown
     for part in (*TOKEN.split("."), ENCODED[:20], "dXNlcjpwYXNz"):
         assert part not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ws://host:1/ws?api_key=SEKRET", "ws://host:1/ws?<redacted>"),
+        ("--token-source=https://me:SEKRET@host/token", "--token-source=https://<redacted>@host/token"),
+        ("--host wss://host/ws --users 3", "--host wss://host/ws --users 3"),
+    ],
+)
+def test_a_url_is_shown_without_its_query_and_its_user(text: str, shown: str) -> None:
+    assert plain_urls(text) == shown
 
 
 def test_ordinary_text_stays() -> None:
