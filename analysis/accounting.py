@@ -7,8 +7,10 @@ a sum that cannot be formed is a note.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ _SUMS: Final = (
     ("started", ("ok", "timeout", "failed", "aborted")),
     ("rows_written", ("rows_stored",)),
 )
+
+
+# A machine whose clock is wrong by more than its zone's offset has rows that cannot be placed in their run.
+CLOCK_LEEWAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +47,11 @@ def audit_run(run: Run) -> Audit:
     ended = manifest.get("ended")
     if ended == "crash":
         problems.append(f"{name}: the run crashed; what it had not written is lost.")
+    elif ended == "running" and not run.is_live:
+        problems.append(
+            f"{name}: the run never said that it had ended, and nobody writes it any more: it was killed, and its "
+            "last rows may be missing."
+        )
     elif ended == "running":
         notes.append(f"{name}: the run has not ended; this is what its rows say so far.")
     elif ended in ("stopped", "signal"):
@@ -56,7 +67,7 @@ def audit_run(run: Run) -> Audit:
 def audit_rows(workers: pd.DataFrame) -> Audit:
     """Look for gaps and doubles in `seq`, and for rows that break the contract (`Overview.workers`)."""
     problems, notes = [], []
-    for run_id, rows in workers.fillna({"seq_max": -1}).groupby("run_id", sort=True, observed=True):
+    for run_id, rows in _boots(workers).groupby("run_id", sort=True, observed=True):
         # The rows of 0..max must be max+1 in number and sum to max(max+1)/2: so a gap that a double fills is seen.
         unnumbered = int(rows["seq_null"].sum())
         if unnumbered:
@@ -74,8 +85,39 @@ def audit_rows(workers: pd.DataFrame) -> Audit:
         if shifted.any():
             problems.append(f"{run_id}: seq has as many doubles as gaps in {int(shifted.sum())} workers.")
         if malformed:
-            problems.append(f"{run_id}: {malformed:,} rows break the attempt contract (an unknown or missing value).")
+            problems.append(
+                f"{run_id}: {malformed:,} rows break the attempt contract (a value is missing, unknown or impossible)."
+            )
     return Audit(problems=tuple(problems), notes=tuple(notes))
+
+
+def _boots(workers: pd.DataFrame) -> pd.DataFrame:
+    """One row a worker: it numbers its rows whatever host and platform they name."""
+    named = workers.fillna({"run_id": "rows of no run", "seq_max": -1})
+    counts = {name: "sum" for name in ("rows", "seq_null", "seq_sum", "malformed")}
+    return named.groupby(["run_id", "worker"], dropna=False).agg(counts | {"seq_max": "max"}).reset_index()
+
+
+def audit_times(run: Run, timeline: pd.DataFrame) -> Audit:
+    """Look for rows scheduled outside of their run, as far as `run.json` says when it was (`Overview.timeline`)."""
+    manifest = run.manifest or {}
+    started_s, ended_s = (_epoch_s(manifest.get(name)) for name in ("started_at", "ended_at"))
+    rows = timeline[timeline["run_id"] == run.run_id]
+    is_outside = (rows["slot"] < started_s - CLOCK_LEEWAY_S) | (rows["slot"] > ended_s + CLOCK_LEEWAY_S)
+    outside = int(rows.loc[is_outside, "n"].sum())
+    if not outside:
+        return Audit(problems=(), notes=())
+    sentence = f"{run.folder.name}: {outside:,} rows are scheduled more than a day before or after the run itself."
+    return Audit(problems=(sentence,), notes=())
+
+
+def _epoch_s(moment: object) -> float:
+    """NaN where it is unknown: nothing lies before or after it."""
+    try:
+        parsed = datetime.fromisoformat(str(moment))
+    except ValueError:
+        return math.nan
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
 def _broken_sums(accounting: object, rows_found: int, notes: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from analysis.comparison import Condition, joined_words
-from analysis.groups import Floats, Ints, coded, combined, overlap, sums
+from analysis.groups import Bools, Floats, Ints, coded, combined, overlap, sums
 from analysis.model import Check
 from analysis.ordinal import kolmogorov_distance
 from analysis.probes import tcp_losses
@@ -28,6 +28,10 @@ KOLMOGOROV_MOST: Final = 0.3
 OWN_BURSTS_MOST: Final = 0.4
 ARRIVED_LEAST: Final = 0.7
 INTERLEAVED_LEAST: Final = 0.2
+# Dealt to each connection, the arm of one minute says little about the next one's; in blocks of five minutes
+# four of five go on. Fewer pairs of minutes than these say nothing.
+SWITCHED_MOST: Final = 0.5
+SWITCHED_LEAST_PAIRS: Final = 10
 BASE_RTT_FACTOR: Final = 2.0
 BASE_RTT_DIFFERENCE_S: Final = 0.05
 SITES_LEAST: Final = 3
@@ -95,8 +99,17 @@ def met(component: Ints, hosts: Ints) -> Condition:
     )
 
 
-def shared_conditions(view: View, cells: Cells, platforms: Sequence[int]) -> tuple[Condition, ...]:
-    """Same minutes, same latencies, same clients, and all of them at once, for every pair of platforms."""
+def shared_conditions(
+    view: View, cells: Cells, platforms: Sequence[int], *, names: frozenset[str] | None = None
+) -> tuple[Condition, ...]:
+    """Same minutes, same latencies, same clients, and all of them at once, for every pair of platforms.
+
+    Args:
+        view: The prepared tables.
+        cells: The rows that are compared.
+        platforms: Their codes.
+        names: Of the conditions that matter; None = all.
+    """
     chunk = view.clock.chunk(cells.minute)
     latency = latency_bins(view, cells) + 1
     looks: tuple[tuple[str, tuple[Ints, ...], str, str], ...] = (
@@ -127,6 +140,8 @@ def shared_conditions(view: View, cells: Cells, platforms: Sequence[int]) -> tup
     )
     conditions = []
     for name, keys, words, need in looks:
+        if names is not None and name not in names:
+            continue
         share, pair = _least_shared(view, cells, platforms, combined(*keys)[0])
         ok = share >= SHARED_LEAST
         detail = f"{share:.0%} of the attempts of {joined_words(pair)} {words}."
@@ -164,17 +179,31 @@ def sites_shared(view: View, hosts: Ints, platforms: Sequence[int]) -> Condition
     platform = view.platform_of[host[inside]]
     n = frame["n"].to_numpy(dtype=np.float64)[inside]
     table = np.array([sums(site[platform == p], n[platform == p], len(sites)) for p in platforms])
+    cells = view.compared
+    # Within hosts: what hosts of one network each differ by is in the spread between hosts already.
+    difference = _widest_within(cells.host, cells.site + 1, cells.unexplained, cells.n_clean)
     for one, two in combinations(range(len(platforms)), 2):
         shared = overlap(table[one], table[two])
         several = min(int((table[one] > 0).sum()), int((table[two] > 0).sum()))
         pair = f"{view.platforms[platforms[one]]} and {view.platforms[platforms[two]]}"
-        if shared < SHARED_LEAST and several < SITES_LEAST:
+        # What networks differ by, times the part that was not shared, is the most that they can look like.
+        bias = (1 - shared) * difference
+        if several < SITES_LEAST and (shared < SHARED_LEAST or bias > view.margin):
             detail = f"{pair} left through different networks (overlap {shared:.0%}): a lossy line looks the same."
             return Condition(check=Check(name=name, ok=False, detail=detail), need=need)
     return Condition(
         check=Check(name=name, ok=True, detail="The platforms share networks, or have several of their own."),
         need=need,
     )
+
+
+def _widest_within(side: Ints, group: Ints, bad: Ints, n: Ints) -> float:
+    """The widest difference of risks between groups on one side: between sides it would be the sides' own."""
+    place, places = combined(side, group)
+    risk = sums(place, bad, places) / np.maximum(sums(place, n, places), 1)
+    of_side = np.zeros(places, dtype=np.int64)
+    of_side[place] = side
+    return max((float(np.ptp(risk[of_side == one])) for one in np.unique(of_side)), default=0.0)
 
 
 def probes_alike(view: View, platforms: Sequence[int]) -> Condition | None:
@@ -203,6 +232,13 @@ def instances_shared(view: View, platforms: Sequence[int]) -> Condition | None:
         return None
     instance, instances = coded(frame["server_instance"].astype(str))
     n = frame["n"].to_numpy(dtype=np.float64)
+    met = view.tables.instances
+    difference = _widest_within(
+        coded(met["platform"].astype(str))[0],
+        coded(met["server_instance"].astype(str))[0],
+        met["bad"].to_numpy(dtype=np.int64),
+        met["n"].to_numpy(dtype=np.int64),
+    )
     share, pair = 1.0, ""
     for one, two in combinations(platforms, 2):
         first = (frame["platform"] == view.platforms[one]).to_numpy(dtype=np.bool_)
@@ -212,10 +248,15 @@ def instances_shared(view: View, platforms: Sequence[int]) -> Condition | None:
         )
         if common < share:
             share, pair = common, f"{view.platforms[one]} and {view.platforms[two]}"
-    ok = share >= SHARED_LEAST
+    # What they differ by, times the part that was not shared, is the most that they can look like.
+    bias = (1 - share) * difference
+    ok = share >= SHARED_LEAST and bias <= view.margin
     detail = "The platforms met the same instances of the server."
     if not ok:
-        detail = f"{pair} met different instances of the server (overlap {share:.0%})."
+        detail = (
+            f"{pair} met different instances of the server (overlap {share:.0%}), whose risks differ by "
+            f"{100 * difference:.2f} points."
+        )
     return Condition(
         check=Check(name="same instances", ok=ok, detail=detail),
         need="connections that every instance may get (no session affinity), on all platforms",
@@ -341,15 +382,65 @@ def delay_arrived(view: View, hosts: Ints, low: int, high: int, *, where: str) -
     return Condition(check=Check(name=name, ok=ok, detail=detail), need=need)
 
 
-def arms_interleaved(share: float | None, *, where: str) -> Condition:
-    """The arms alternated within minutes and were not switched in blocks of time."""
-    ok = share is not None and share > INTERLEAVED_LEAST
-    detail = f"The delay arms alternated within minutes on {where}."
+def arms_interleaved(share: float | None, cells: Cells, exposed: Bools, *, arms: str, where: str) -> Condition:
+    """The arms alternated within minutes and were not switched in blocks of time.
+
+    Args:
+        share: What strata of time keep of the comparison; they may be as wide as ten minutes.
+        cells: The rows that are compared.
+        exposed: (rows,) which arm a row is of.
+        arms: What is dealt, for people.
+        where: On whom, for people.
+    """
+    ok = share is not None and share > INTERLEAVED_LEAST and not _switched(cells, exposed)
+    detail = f"The {arms} alternated within minutes on {where}."
     if not ok:
-        detail = f"The delay arms did not alternate within minutes on {where}: time and delay cannot be told apart."
+        detail = f"The {arms} did not alternate within minutes on {where}: time and arm cannot be told apart."
     return Condition(
         check=Check(name=f"arms interleaved ({where})", ok=ok, detail=detail),
-        need="delay arms interleaved within minutes, drawn for each connection",
+        need=f"{arms} interleaved within minutes, drawn for each connection",
+    )
+
+
+def _switched(cells: Cells, exposed: Bools) -> bool:
+    """Whether a minute mostly has one arm, and the next one mostly the same: blocks, not chance."""
+    place, places = combined(cells.host, cells.minute)
+    host = np.zeros(places, dtype=np.int64)
+    when = np.zeros(places, dtype=np.int64)
+    host[place], when[place] = cells.host, cells.minute
+    mine = sums(place[exposed], cells.connections[exposed], places)
+    rest = sums(place[~exposed], cells.connections[~exposed], places)
+    both = (mine > 0) & (rest > 0)
+    if min(_ratio(mine[both].sum(), mine.sum()), _ratio(rest[both].sum(), rest.sum())) > INTERLEAVED_LEAST:
+        return False
+    ratio = mine / np.maximum(mine + rest, 1)
+    order = np.lexsort((when, host))
+    follows = (np.diff(when[order]) == 1) & (np.diff(host[order]) == 0)
+    if follows.sum() < SWITCHED_LEAST_PAIRS:
+        return False
+    away = ratio[order] - _ratio(mine.sum(), mine.sum() + rest.sum())
+    return bool((away[:-1] * away[1:])[follows].sum() > SWITCHED_MOST * (away[:-1] ** 2)[follows].sum())
+
+
+def budgets_alike(view: View, column: str, what: str) -> Condition:
+    """The sides waited equally long: a timeout is a statement about the client's budget, too.
+
+    Args:
+        view: The prepared tables.
+        column: Whose budgets are compared: platform, client or delay_us.
+        what: The same in words.
+    """
+    by_operation = view.tables.budgets.groupby(["operation", column], observed=True).agg(
+        {"least_s": "min", "most_s": "max"}
+    )
+    most = by_operation.groupby("operation", observed=True)
+    spread = most["least_s"].nunique().gt(1) | most["most_s"].nunique().gt(1)
+    different = [str(name) for name in spread.index[spread]]
+    detail = f"The {what} had the same budgets."
+    if different:
+        detail = f"The {what} had different budgets ({joined_words(different)}): who waits longer times out less."
+    return Condition(
+        check=Check(name="same budgets", ok=not different, detail=detail), need=f"the same budgets for all {what}"
     )
 
 

@@ -37,12 +37,9 @@ class UsageError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
-    if arguments and arguments[0] in _SUBCOMMANDS:
-        import importlib
-
-        subcommand: Callable[[Sequence[str]], int] = importlib.import_module(_SUBCOMMANDS[arguments[0]]).main
-        return subcommand(arguments[1:])
     try:
+        if arguments and arguments[0] in _SUBCOMMANDS:
+            return _subcommand(_SUBCOMMANDS[arguments[0]], arguments[1:])
         return _analyse(parser().parse_args(arguments))
     except UsageError as error:
         print(error, file=sys.stderr)
@@ -52,6 +49,13 @@ def main(arguments: Sequence[str]) -> int:
         traceback.print_exc()
         print("The analysis itself failed: nothing may be concluded. Please report the lines above.", file=sys.stderr)
         return VOID
+
+
+def _subcommand(module: str, arguments: Sequence[str]) -> int:
+    import importlib
+
+    subcommand: Callable[[Sequence[str]], int] = importlib.import_module(module).main
+    return subcommand(arguments)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -93,9 +97,10 @@ def _analyse(options: argparse.Namespace) -> int:
     from analysis.source import EngineError
 
     log_lines = _server_log(options.server_log)
+    runs = _runs_among(options.runs)
     try:
-        settings, levels = settings_for(options.runs, vars(options))
-        analysis = analyse(options.runs, settings=settings, levels=levels, engine=options.engine)
+        settings, levels = settings_for(runs, vars(options))
+        analysis = analyse(runs, settings=settings, levels=levels, engine=options.engine)
     except (DatasetError, SettingsError, EngineError) as error:
         raise UsageError(str(error)) from error
     out = output_folder(analysis.dataset, options.out)
@@ -107,6 +112,19 @@ def _analyse(options: argparse.Namespace) -> int:
     _write(out / "report.html", report_html(analysis, log=log))
     _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
     return verdict_json.exit_status(analysis.slo.state)
+
+
+def _runs_among(paths: Sequence[Path]) -> Sequence[Path]:
+    """The paths without what `reports/*` names besides runs: files, and the results of runs taken together."""
+    runs = [path for path in paths if not path.is_file() and not _is_result(path)]
+    for path in paths if runs else ():
+        if path not in runs:
+            print(f"{path} is no run: left out.", file=sys.stderr)
+    return runs or paths
+
+
+def _is_result(path: Path) -> bool:
+    return (path / "verdict.json").is_file() and not (path / "run.json").exists() and not (path / "attempts").is_dir()
 
 
 def _server_log(path: Path | None) -> list[bytes] | None:

@@ -8,12 +8,13 @@ newer schema, are wrong usage (`DatasetError`): there is nothing of which a verd
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from attempts.locks import is_held, store_lock
 from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Run:
         health: The readable Parquet files of the workers' vitals.
         truth: The stand-in's ground truth, None where there is none.
         manifest: `run.json`, None where there is none.
+        is_live: The run has not ended, and its store is at work: more rows will come.
         columns: Names of the columns in each attempts file.
     """
 
@@ -82,11 +84,7 @@ class Run:
     truth: Path | None
     manifest: dict[str, Any] | None
     columns: tuple[frozenset[str], ...]
-
-    @property
-    def is_live(self) -> bool:
-        """The run has not ended: more rows will come."""
-        return self.manifest is not None and self.manifest.get("ended") == "running"
+    is_live: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +161,9 @@ def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
         problems.append(f"{name}: no attempts were stored (attempts/ holds no readable Parquet file).")
     elif rows == 0:
         problems.append(f"{name}: the attempts table has no rows.")
-    _check_spool(folder, name, manifest, problems, notes)
+    # A run that was killed says for ever that it is going on.
+    is_live = manifest is not None and manifest.get("ended") == "running" and is_held(store_lock(folder))
+    _check_spool(folder, name, problems, notes, is_live=is_live)
     health = _health_files(folder / "health", name, notes)
     if not health:
         notes.append(f"{name}: no health/ rows: the load generators' vitals are known only from the attempts.")
@@ -177,6 +177,7 @@ def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
         truth=truth if truth.is_file() else None,
         manifest=manifest,
         columns=tuple(columns),
+        is_live=is_live,
     )
 
 
@@ -237,6 +238,50 @@ def _open_attempts_file(
     return frozenset(schema.names), rows
 
 
+def without_unreadable(dataset: Dataset) -> Dataset:
+    """The dataset without the files that cannot be read to their ends, though their footers can; each is told.
+
+    Reads every row: for when a scan has failed. Gives the same dataset back where all can be read.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    runs = tuple(_readable_run(run, problems, notes) for run in dataset.runs)
+    if not problems and not notes:
+        return dataset
+    return Dataset(runs=runs, problems=(*dataset.problems, *problems), notes=(*dataset.notes, *notes))
+
+
+def _readable_run(run: Run, problems: list[str], notes: list[str]) -> Run:
+    import pyarrow.parquet as pq
+
+    attempts, health = ({path: _why_unreadable(path) for path in paths} for paths in (run.attempts, run.health))
+    for files, said, lost in ((attempts, problems, "its rows are missing"), (health, notes, "vitals are incomplete")):
+        for path, reason in files.items():
+            if reason:
+                said.append(f"{run.folder.name}/{path.parent.name}/{path.name} is corrupt ({reason}): {lost}.")
+    kept = [(path, names) for path, names in zip(run.attempts, run.columns, strict=True) if not attempts[path]]
+    return replace(
+        run,
+        attempts=tuple(path for path, _ in kept),
+        columns=tuple(names for _, names in kept),
+        rows=sum(pq.read_metadata(path).num_rows for path, _ in kept),
+        health=tuple(path for path, reason in health.items() if not reason),
+    )
+
+
+def _why_unreadable(path: Path) -> str | None:
+    """Why a Parquet file's pages cannot be read; None where they can."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            # A sum over whole rows: every page is read, and none is kept.
+            connection.execute("SELECT bit_xor(hash(row)) FROM read_parquet(?) AS row", [str(path)]).fetchone()
+        except duckdb.Error as error:
+            return str(error).splitlines()[0].replace(f'Failed to read file "{path}": ', "").removesuffix(".")
+    return None
+
+
 def _schema_version(schema: pa.Schema) -> int | None:
     raw = (schema.metadata or {}).get(b"schema_version")
     if raw is None:
@@ -273,14 +318,12 @@ def _mismatch(schema: pa.Schema, name: str, wanted: ColumnType) -> str | None:
     return None if fits or kinds.is_null(found) else f"column {name} is {found}, not {wanted}"
 
 
-def _check_spool(
-    folder: Path, name: str, manifest: dict[str, Any] | None, problems: list[str], notes: list[str]
-) -> None:
+def _check_spool(folder: Path, name: str, problems: list[str], notes: list[str], *, is_live: bool) -> None:
     spool = folder / "spool"
     left = [path for path in spool.rglob("*") if path.is_file() and path.stat().st_size] if spool.is_dir() else []
     if not left:
         return
-    if manifest is not None and manifest.get("ended") == "running":
+    if is_live:
         notes.append(f"{name}: the run goes on; {len(left)} spool segments are not stored yet.")
         return
     problems.append(

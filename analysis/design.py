@@ -22,6 +22,9 @@ PROBE_EVERY_S: Final = 10.0
 # Probes are a control: never more than this share of the rows, however long the run.
 PROBE_SHARE: Final = 0.1
 
+# At 3 one host in forty already fails four hundred times as often as the usual one.
+MOST_SD: Final = 3.0
+
 
 class DesignError(ValueError):
     """A design that cannot be drawn: one sentence that names the value and the rule."""
@@ -85,6 +88,11 @@ class Design:
         _at_least("hosts", self.hosts, 1)
         _at_least("minutes", self.minutes, 1)
         _at_least("instances", self.instances, 1)
+        if self.seed < 0:
+            raise DesignError(f"seed = {self.seed} is no seed: a whole number from 0 up")
+        for name in ("host_sd", "minute_sd", "site_sd"):
+            if not 0.0 <= getattr(self, name) <= MOST_SD:
+                raise DesignError(f"{name} = {getattr(self, name)} is out of range: 0 to {MOST_SD:g} (log scale)")
         if not 0.0 <= self.effect <= 0.2:
             raise DesignError(f"effect = {self.effect} is no difference of risks a world can make: 0 to 0.2")
         if self.base_risk is not None and not 0.0 <= self.base_risk <= 0.5:

@@ -40,6 +40,10 @@ ESSENTIAL: Final = (
     "outcome",
 )
 
+# Names that may be unknown. Others write an unknown one as "": as a name it would be one that all share. Not all
+# strings of the contract: each costs a look at every row.
+MAYBE_UNKNOWN: Final = ("subject", "mitigation", "event_loop", "site", "cause", "server_instance")
+
 # A loop late by half the budget explains the failure by itself; one late by a quarter makes the wait an
 # unfair one, whether it failed or not (method, rule 8).
 LAG_EXPLAINS: Final = 1 / 2
@@ -90,6 +94,8 @@ _MICROSECONDS: Final = {"duckdb": _micros("epoch_us"), "pyspark": _micros("unix_
 def contract_columns(rows: ibis.Table) -> ibis.Table:
     """The columns of the contract and no others, in its types; absent ones are null, and so is what is not finite.
 
+    So is a blank among the names of `MAYBE_UNKNOWN`.
+
     Moments are there as whole microseconds since the epoch, too: `scheduled_us`, `started_us`.
     """
     micros = _MICROSECONDS[rows.get_backend().name]
@@ -111,6 +117,10 @@ def contract_columns(rows: ibis.Table) -> ibis.Table:
         if column.type == "double":
             # NaN lies above every threshold in SQL's order: a lag that was not measured would explain all.
             value = (value.isnan() | value.isinf()).ifelse(ibis.null(wanted), value)
+        if column.name in MAYBE_UNKNOWN:
+            # Subjects are many: to trim them costs more than to group them.
+            name = value if column.name == "subject" else value.strip()
+            value = (name == "").ifelse(ibis.null(wanted), value)
         chosen[column.name] = value
     return rows.select(**chosen)
 

@@ -115,6 +115,7 @@ def census(prepared: ibis.Table) -> ibis.Table:
         seq_sum=keyed.seq.sum(),
         seq_max=keyed.seq.max(),
         budget_s=keyed.budget_s.max(),
+        least_budget_s=keyed.budget_s.min(),
         last_s=last_s.max(),
     )
 
@@ -229,7 +230,7 @@ def between(marked: ibis.Table, first_minute: int, last_minute: int) -> ibis.Tab
 
 def slots(plain: ibis.Table) -> ibis.Table:
     """G2: failures that are not the client's or the token's, in slots short enough for synchrony."""
-    return plain.group_by("host", "platform", "slot", "operation").agg(
+    return plain.group_by("host", "platform", "site", "slot", "operation").agg(
         n=plain.n.sum(),
         bad=_sum(plain, plain.explanation.isin(OF_THE_TARGET)),
         residual=_sum(plain, plain.explanation == NUMBER_OF["residual"]),
@@ -237,11 +238,10 @@ def slots(plain: ibis.Table) -> ibis.Table:
 
 
 def instances(plain: ibis.Table) -> ibis.Table:
-    """G3: the same by the server's instance, where it named one."""
+    """G3: the same by the server's instance, where it named one, and by who may be pinned to it."""
     known = plain.filter(_.server_instance.notnull())
-    return known.group_by("host", "platform", "minute", "server_instance", "kind", "operation").agg(
-        n=known.n.sum(), bad=_sum(known, known.explanation.isin(OF_THE_TARGET))
-    )
+    by = ("host", "platform", "minute", "client", "event_loop", "delay_us", "server_instance", "kind", "operation")
+    return known.group_by(*by).agg(n=known.n.sum(), bad=_sum(known, known.explanation.isin(OF_THE_TARGET)))
 
 
 def subjects(rows: ibis.Table) -> ibis.Table:

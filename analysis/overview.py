@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from attempts.schema import CAUSES, KINDS, OUTCOMES
+from attempts.schema import CAUSES, KINDS
 
 if TYPE_CHECKING:
     import ibis
@@ -39,7 +39,7 @@ _FLAGS: Final = (
     "cpu_null",
     "busy",
     "seq_null",
-    "unsound",
+    "unusable",
     "asked_refusal",
 )
 _SLOT_WIDTHS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
@@ -53,10 +53,10 @@ class Overview:
 
     Attributes:
         workers: One row a (run_id, worker, host, platform): `rows`, `seq_null`, `seq_max`, `seq_sum`,
-            `malformed` (rows that break the contract), `judged` (connect and exchange, not aborted) and of
-            these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag, or the sum of lags, >= budget/4),
-            `cpu_null`, `busy` (cpu > 0.9); `good` and `good_lagged` (the same of good ones); `lag_max_s`,
-            `cpu_max`; `late_s` (sum of started - scheduled).
+            `malformed` (rows that break the contract, among them all that the claims leave out), `judged`
+            (connect and exchange, not aborted) and of these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag,
+            or the sum of lags, >= budget/4), `cpu_null`, `busy` (cpu > 0.9); `good` and `good_lagged` (the same
+            of good ones); `lag_max_s`, `cpu_max`; `late_s` (sum of started - scheduled).
         timeline: (run_id, platform, host, client, kind, phase, outcome, cause, slot): `n`, `longest_s`. `slot`
             is epoch seconds, `slot_s` apart. A refusal that the auth probe asked for has outcome `ok`: it is
             the pass.
@@ -123,6 +123,8 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
     """The one scan behind `workers` and `timeline`; `flags` is a bit for each of `_FLAGS`."""
     import ibis
 
+    from analysis.explain import is_usable
+
     t = attempts
     conditions = {
         "judged": t.kind.isin(["connect", "exchange"]) & (t.outcome != "aborted"),
@@ -132,7 +134,8 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
         "cpu_null": t.cpu.isnull(),
         "busy": t.cpu > BUSY_CPU,
         "seq_null": t.seq.isnull(),
-        "unsound": ~((t.duration_s >= 0) & (t.budget_s > 0)).fill_null(False),
+        # The rule by which `reduce.py` leaves rows out of the claims: a row that is left out must be missed here.
+        "unusable": ~is_usable(t),
         "asked_refusal": (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect") & (t.cause == "auth_rejected"),
     }
     # A key of bits, not a sum each: one number a row is a third of the work of nine.
@@ -168,13 +171,7 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
 
 def _workers(fine: pd.DataFrame) -> pd.DataFrame:
     is_bad = fine["outcome"].isin(["timeout", "failed"])
-    foreign = (
-        fine["unsound"]
-        | ~fine["outcome"].isin(sorted(OUTCOMES))
-        | ~fine["kind"].isin(sorted(KINDS))
-        | (is_bad & ~fine["cause"].isin(sorted(CAUSES)))
-        | fine["slot"].isna()
-    )
+    foreign = fine["unusable"] | ~fine["kind"].isin(sorted(KINDS)) | (is_bad & ~fine["cause"].isin(sorted(CAUSES)))
     n, judged = fine["n"], fine["judged"]
     counts = {
         "rows": n,
@@ -196,8 +193,14 @@ def _timeline(fine: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(
         outcome=rows["outcome"].mask(asked, "ok"), cause=rows["cause"].mask(asked), slot=rows["slot"].astype("int64")
     )
-    groups = rows.groupby(keys, dropna=False)
+    groups = _labelled(rows).groupby(keys, dropna=False)
     return pd.concat([groups["n"].sum(), groups["longest_s"].max()], axis=1).reset_index()
+
+
+def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Names that are null have a label: such rows are counted, and drawn."""
+    names = [name for name in ("platform", "host", "client") if name in frame.columns]
+    return frame.fillna(dict.fromkeys(names, "unknown"))
 
 
 def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
@@ -216,7 +219,7 @@ def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
         .aggregate(n=t.count())
         .to_pandas()
     )
-    return frame
+    return _labelled(frame)
 
 
 def _rtt(attempts: ibis.Table) -> pd.DataFrame:
@@ -227,7 +230,7 @@ def _rtt(attempts: ibis.Table) -> pd.DataFrame:
         .aggregate(n=t.count(), timeouts=(t.outcome == "timeout").cast("int64").sum())
         .to_pandas()
     )
-    return frame
+    return _labelled(frame)
 
 
 def _phases(attempts: ibis.Table) -> pd.DataFrame:
@@ -236,7 +239,7 @@ def _phases(attempts: ibis.Table) -> pd.DataFrame:
     grouped = t.group_by("platform", "client").aggregate(n=t.count(), **both)
     quantiles = {f"{phase}_{name}_s": grouped[phase][at] for phase in _PHASES for at, name in enumerate(("p50", "p95"))}
     frame: pd.DataFrame = grouped.select("platform", "client", "n", **quantiles).to_pandas()
-    return frame
+    return _labelled(frame)
 
 
 def _seconds(attempts: ibis.Table) -> ibis.expr.types.IntegerColumn:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis import verdict_json
-from analysis.accounting import audit_rows, audit_run
-from analysis.dataset import Dataset, attempts_table, health_frame, open_runs
+from analysis.accounting import audit_rows, audit_run, audit_times
+from analysis.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
 from analysis.generator import Generator, assess
 from analysis.model import Decision, Finding, Hypothesis, Settings
 from analysis.overview import Overview, describe
@@ -55,18 +55,38 @@ def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engi
 
     Raises:
         DatasetError: What was named is no run.
+        EngineError: The engine cannot be had here.
     """
+    from analysis.source import EngineError
+
+    dataset = open_runs(folders)
+    try:
+        return _analysed(dataset, settings=settings, levels=levels, engine=engine)
+    except EngineError:
+        raise
+    except Exception:
+        # Only footers were read so far, and every engine has errors of its own for pages that are corrupt.
+        readable = without_unreadable(dataset)
+        if readable is dataset:
+            raise
+    return _analysed(readable, settings=settings, levels=levels, engine=engine)
+
+
+def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: Engine) -> Analysis:
     from analysis.reduce import reduce, run_end
     from analysis.verdict import decide
 
-    dataset = open_runs(folders)
     attempts = attempts_table(dataset, engine=engine)
     overview = describe(attempts)
     health = health_frame(dataset)
     ends = {run.run_id: run_end(run.manifest) for run in dataset.runs if run.manifest}
     tables = reduce(attempts, ends={run_id: end for run_id, end in ends.items() if end is not None})
     decision = decide(tables, settings, live=any(run.is_live for run in dataset.runs))
-    audits = [*(audit_run(run) for run in dataset.runs), audit_rows(overview.workers)]
+    audits = [
+        *(audit_run(run) for run in dataset.runs),
+        audit_rows(overview.workers),
+        *(audit_times(run, overview.timeline) for run in dataset.runs),
+    ]
     problems = [*dataset.problems, *(sentence for audit in audits for sentence in audit.problems)]
     notes = [*dataset.notes, *(sentence for audit in audits for sentence in audit.notes)]
     generator = assess(overview.workers, health, margin=settings.margin)

@@ -32,7 +32,7 @@ HOURS: Final = (0.5, 1.0, 2.0, 4.0)
 DECIDERS: Final[dict[str, Callable[[View], Finding]]] = {
     "latency": latency,
     "platform": lambda view: platform(view, None),
-    "platform_x_latency": platform_x_latency,
+    "platform_x_latency": lambda view: platform_x_latency(view, None),
     "client": client,
 }
 

@@ -125,6 +125,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         pythons=_sums(census, ["platform", "python"], ["n"]),
         platform_instances=_sums(instances, ["platform", "server_instance"], ["n"]),
         sites=_sums(census, ["platform", "host", "site"], ["n"]),
+        budgets=_budgets(census),
         probes=_frame(groupbys.probes(marked)),
         mitigation_costs=_mitigation_costs(marked, cells),
         totals=totals,
@@ -227,6 +228,14 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
 
 def _sums(frame: pd.DataFrame, keys: list[str], counts: list[str]) -> pd.DataFrame:
     return frame.groupby(keys, dropna=False, observed=True)[counts].sum().reset_index()
+
+
+def _budgets(census: pd.DataFrame) -> pd.DataFrame:
+    """The waits' budgets by who waited for what; arms of mitigation, which may change them, left out."""
+    plain = census[census["is_wait"] & (census["mitigation"] == "none")]
+    keys = ["platform", "client", "event_loop", "delay_us", "operation"]
+    groups = plain.groupby(keys, observed=True)
+    return groups.agg(least_s=("least_budget_s", "min"), most_s=("budget_s", "max")).reset_index()
 
 
 def _base_rtt(cells: pd.DataFrame, rtts: pd.DataFrame) -> pd.DataFrame:

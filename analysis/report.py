@@ -222,6 +222,11 @@ def _target(runs: tuple[Run, ...]) -> str:
     return ", ".join(names)
 
 
+def _counts(accounting: dict[str, Any]) -> dict[str, int]:
+    """What is a number; anything else is shown as unknown."""
+    return {key: value for key, value in accounting.items() if isinstance(value, int)}
+
+
 def _run_facts(run: Run) -> dict[str, Any]:
     manifest = run.manifest or {}
     accounting, versions, command = (manifest.get(key) for key in ("accounting", "versions", "command"))
@@ -229,7 +234,7 @@ def _run_facts(run: Run) -> dict[str, Any]:
         "run_id": run.run_id,
         "rows": run.rows,
         "ended": manifest.get("ended") or "unknown",
-        "accounting": accounting if isinstance(accounting, dict) else {},
+        "accounting": _counts(accounting) if isinstance(accounting, dict) else {},
         "command": " ".join(map(str, command)) if isinstance(command, list) else "",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items())
         if isinstance(versions, dict)

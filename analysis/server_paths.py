@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from analysis.age_limit import age_limit
 from analysis.comparison import effect_words, rate_effect, rate_words
@@ -20,7 +20,7 @@ from analysis.probes import probe_rate
 from analysis.rated import rated
 from analysis.rates import Rate
 from analysis.synchrony import Synchrony, synchrony
-from analysis.view import LEAST_CHUNKS, Cells, View
+from analysis.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, Cells, View
 
 # A fault of the server's spares no cohort: the least hit one still has a fifth of the most hit one's rate.
 ALIKE_LEAST: Final = 1 / 5
@@ -29,6 +29,10 @@ LEAST_COHORT: Final = 200
 # Clients that fail alike within a factor of two, and many of them: see `alike`.
 SAME_LEAST: Final = 1 / 2
 STICKY: Final = 0.8
+# Less than this of the comparison left within strata: some processes changed over, and all others are pinned.
+LEAST_OVERLAP: Final = 0.2
+# With fewer attempts of a site in the bad moments nothing is known of its being spared.
+LEAST_IN_MOMENTS: Final = 20
 OUTLIER_ALPHA: Final = 0.01
 
 
@@ -42,7 +46,8 @@ class Path:
         p_value: Against "at most the margin"; 1 where a condition for confirming fails.
         below: Its upper limit lies below the margin (None: this path cannot say so, and need not).
         n: Attempts it rests on.
-        evidence: One sentence.
+        evidence: One sentence, or two.
+        need: What would tell, where this path cannot.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Path:
     below: bool | None
     n: int
     evidence: str
+    need: str = ""
 
 
 def explicit(view: View) -> Path:
@@ -66,8 +72,8 @@ def explicit(view: View) -> Path:
         rates[f"{kind}s"] = view.census(mine, mine.explicit)
     judged = rated(rates, view.margin, n=int(cells.n.sum()))
     rate, p_value = rates[judged.worst], judged.p_value
-    # One host has no other host to agree with: its clients and delays must agree instead.
-    spared = _spared(view, cells, cells.explicit, ("client", "delay") if len(view.hosts) == 1 else ("platform",))
+    # A proxy of one site, or a client that provokes them, brings such answers to some only.
+    spared = _spared(view, cells, cells.explicit)
     words = f"The server itself refused or broke {rate_words(rate)} of the {judged.worst}"
     if not spared:
         words += ", alike for all who asked."
@@ -120,20 +126,16 @@ def spared_of_silence(view: View) -> str:
     pings itself, looks the same on each connection, and spares all the others.
     """
     cells = view.cells.where(~view.flagged)
-    known = cells.where(cells.site >= 0)
-    return _spared(view, cells, cells.unanswered, ("platform", "client", "delay")) or _spared(
-        view, known, known.unanswered, ("site",)
-    )
+    return _spared(view, cells, cells.unanswered)
 
 
-def _spared(view: View, cells: Cells, failed: Ints, looks: Sequence[str]) -> str:
+def _spared(view: View, cells: Cells, failed: Ints) -> str:
     """Who was nearly spared such failures, in words; empty if they met everybody alike.
 
     Args:
         view: Names.
         cells: Where attempts were made.
         failed: (rows,) of them the failures.
-        looks: Which cohorts are looked at.
     """
     hit = sums(cells.host, failed, len(view.hosts)) > 0
     if not hit.any():
@@ -146,9 +148,9 @@ def _spared(view: View, cells: Cells, failed: Ints, looks: Sequence[str]) -> str
         "delay": (cells.delay, tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)),
         "site": (cells.site, view.sites),
     }
-    for what in looks:
-        group, names = cohorts[what]
-        n, x = sums(group, cells.n, len(names)), sums(group, failed, len(names))
+    for what, (group, names) in cohorts.items():
+        known = group >= 0
+        n, x = sums(group[known], cells.n[known], len(names)), sums(group[known], failed[known], len(names))
         used = n >= LEAST_COHORT
         if used.sum() < 2:
             continue
@@ -182,34 +184,130 @@ def _ordinal(view: View) -> tuple[float, str]:
 
 def together(view: View, silent: frozenset[str], *, residual_only: bool = False) -> Synchrony | None:
     """Synchrony of the platforms' failures, or of the hosts' where there is one platform."""
-    frame = view.tables.slots
-    frame = frame[~frame["operation"].isin(silent)]
+    frame = _slots(view, silent)
     host = view.host_codes(frame)
-    known = host >= 0
     group = host if len(view.platforms) < 2 else view.platform_of[host]
-    column = "residual" if residual_only else "bad"
     return synchrony(
-        group[known],
-        frame["slot"].to_numpy(dtype=np.int64)[known],
-        frame["n"].to_numpy(dtype=np.int64)[known],
-        frame[column].to_numpy(dtype=np.int64)[known],
+        group, _counts(frame, "slot"), _counts(frame, "n"), _counts(frame, "residual" if residual_only else "bad")
     )
 
 
-def synchronous(view: View, found: Synchrony) -> Path:
-    """Clients that share nothing but the server fail in the same moments."""
+def _slots(view: View, silent: frozenset[str]) -> pd.DataFrame:
+    """The rows of G2 that synchrony is about: `Synchrony.bad` has a place for each."""
+    frame = view.tables.slots
+    frame = frame[~frame["operation"].isin(silent)]
+    return frame[view.host_codes(frame) >= 0]
+
+
+def _counts(frame: pd.DataFrame, column: str) -> Ints:
+    counts: Ints = frame[column].to_numpy(dtype=np.int64)
+    return counts
+
+
+def synchronous(view: View, found: Synchrony, silent: frozenset[str]) -> Path:
+    """Clients that share nothing but the server fail in the same moments.
+
+    Args:
+        view: The prepared tables.
+        found: Of all failures that are the target's (`together`).
+        silent: Operations that are never answered, as `together` had them.
+    """
     low, high = found.interval()
     groups = "platforms" if len(view.platforms) > 1 else "hosts"
     effect = Effect(name="synchronous excess", estimate=found.excess, low=low, high=high)
+    line = _line(view, found, silent)
     return Path(
         name="failures at the same moments",
         effect=effect,
-        p_value=found.p_above(view.margin),
+        p_value=max(found.p_above(view.margin), line.p_value),
         below=high < view.margin and found.other_attempts >= LEAST_OTHERS,
         n=int(view.cells.n.sum()),
-        evidence=f"The {groups} fail in the same moments: {effect_words(effect)} of all attempts, in "
-        f"{found.episodes} {'burst' if found.episodes == 1 else 'bursts'} ({found.slot_s} s slots).",
+        evidence=f"The {groups} fail in the same moments{line.who}: {effect_words(effect)} of all attempts, in "
+        f"{found.episodes} {'burst' if found.episodes == 1 else 'bursts'} ({found.slot_s} s slots).{line.caution}",
+        need=line.need,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Whether the moments may be those of a line that hosts share: platforms at one site share more than the server.
+
+    Attributes:
+        p_value: Against "a line failed"; 0 where nothing speaks for it.
+        who: Who else did or did not fail, within the path's sentence.
+        caution: A sentence after it.
+        need: What would tell.
+    """
+
+    p_value: float = 0.0
+    who: str = ""
+    caution: str = ""
+    need: str = ""
+
+
+def _line(view: View, found: Synchrony, silent: frozenset[str]) -> Line:
+    """By the sites where there are two or more, and else by the control probes."""
+    frame = _slots(view, silent)
+    merge = found.slot_s // 10
+    slot = _counts(frame, "slot") // merge
+    moments = np.unique(slot[found.bad])
+    if len(moments) == 0:
+        return Line()
+    site, names = coded(frame["site"])
+    attempts = sums(site + 1, _counts(frame, "n"), len(names) + 1)[1:]
+    used = np.concatenate([[False], attempts >= LEAST_COHORT])[site + 1]
+    if len(np.unique(site[used])) < 2:
+        return _line_by_probes(view, frame, moments, merge)
+    return _line_by_sites(frame[used], [str(name) for name in names], site[used], np.isin(slot, moments)[used])
+
+
+def _line_by_sites(frame: pd.DataFrame, names: list[str], site: Ints, inside: Bools) -> Line:
+    """The sites must share the moments, and none of them be spared.
+
+    Args:
+        frame: Rows of G2.
+        names: Of the sites.
+        site: (rows,).
+        inside: (rows,) in a bad moment.
+    """
+    n, bad = _counts(frame, "n"), _counts(frame, "bad")
+    need = "Bursts that the hosts of two or more sites share: what one site sees alone may be its line."
+    seen, failed = sums(site[inside], n[inside], len(names)), sums(site[inside], bad[inside], len(names))
+    outside = sums(site[~inside], bad[~inside], len(names)) / np.maximum(sums(site[~inside], n[~inside], len(names)), 1)
+    excess = np.where(seen >= LEAST_IN_MOMENTS, failed / np.maximum(seen, 1) - outside, np.nan)
+    if np.count_nonzero(~np.isnan(excess)) >= 2 and np.nanmin(excess) <= ALIKE_LEAST * np.nanmax(excess):
+        return Line(p_value=1.0, who=f", but the site {names[int(np.nanargmin(excess))]} was nearly spared", need=need)
+    group = np.unique(site, return_inverse=True)[1].astype(np.int64)
+    between = synchrony(group, _counts(frame, "slot"), n, bad)
+    p_value = between.p_coincidence if between is not None else 1.0
+    if p_value > OUTLIER_ALPHA:
+        return Line(p_value=p_value, who=", but that all sites do is not sure", need=need)
+    return Line(p_value=p_value, who=", at all sites")
+
+
+def _line_by_probes(view: View, frame: pd.DataFrame, moments: Ints, merge: int) -> Line:
+    """At one site, or at unknown ones, bare TCP connects tell whether the line worked in the bad moments.
+
+    Args:
+        view: The prepared tables.
+        frame: Rows of G2.
+        moments: Bad slots, merged.
+        merge: How many slots of the tables are one of them.
+    """
+    one = "All hosts are at one site" if frame["site"].notna().all() else "The hosts' sites are not recorded"
+    tell = "Hosts at a second site, or tcp probes: a line that all hosts share would look the same."
+    inside = np.isin(_counts(frame, "slot") // merge, moments)
+    rate = float(_counts(frame, "bad")[inside].sum()) / max(1.0, float(_counts(frame, "n")[inside].sum()))
+    probes = view.tables.probes
+    probes = probes[probes["operation"] == "tcp"]
+    probes = probes[np.isin(_counts(probes, "slot") // merge, moments)]
+    tried = Rate(events=int(probes["bad"].sum()), n=int(probes["n"].sum()), design_effect=1.0)
+    if tried.n and (tried.estimate or 0.0) > ALIKE_LEAST * rate:
+        caution = f" {one}, and {rate_words(tried)} of the bare TCP connects failed in these moments too."
+        return Line(p_value=1.0, caution=caution, need=tell)
+    if tried.n and tried.interval()[1] < SAME_LEAST * rate:
+        return Line(who=", while bare TCP connects went well")
+    return Line(caution=f" {one}: a line that they share would look the same; a second site or tcp probes would tell.")
 
 
 # With fewer attempts of the others in a slot a burst goes unseen, and nothing is ruled out.
@@ -222,7 +320,7 @@ class Instance:
 
     Attributes:
         name: As the server names it.
-        estimate: Difference of risks within host, time and kind; None: never beside another one.
+        estimate: Difference of risks within host, time, kind, client and delay; None: hardly ever beside another one.
         own: Its own failure rate.
     """
 
@@ -243,10 +341,12 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
     instance, names = coded(frame["server_instance"].astype(str))
     if len(names) < 2:
         return []
-    minute = frame["minute"].to_numpy(dtype=np.int64)
+    minute, n, bad = _counts(frame, "minute"), _counts(frame, "n"), _counts(frame, "bad")
     kind, _ = coded(frame["kind"].astype(str))
-    n, bad = frame["n"].to_numpy(dtype=np.int64), frame["bad"].to_numpy(dtype=np.int64)
-    stratum, _ = combined(view.host_codes(frame), view.clock.bin(minute, view.unit), kind)
+    # A process may be pinned to an instance (its resolver remembers), and so may the relay of a delay.
+    client, _ = coded(frame["client"].astype(str) + "/" + frame["event_loop"].astype(str))
+    delay, _ = coded(frame["delay_us"])
+    stratum, _ = combined(view.host_codes(frame), view.clock.bin(minute, _unit(view)), kind, client, delay)
     found = []
     for code, name in enumerate(names):
         exposed: Bools = instance == code
@@ -259,7 +359,7 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
             chunks=view.clock.chunks,
             design_effect=view.attempts_a_connection,
         )
-        estimate = contrast.estimate if contrast is not None else None
+        estimate = contrast.estimate if contrast is not None and contrast.overlap >= LEAST_OVERLAP else None
         if contrast is not None and estimate is not None and contrast.informed < LEAST_CHUNKS:
             # The server deals connections to instances, so connections are what was randomised: in a run too
             # short for chunks they alone give the error (method, trap 14).
@@ -267,6 +367,16 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
         own = Rate(events=int(bad[exposed].sum()), n=int(n[exposed].sum()), design_effect=view.attempts_a_connection)
         found.append(Instance(name=str(name), estimate=estimate, own=own))
     return found
+
+
+def _unit(view: View) -> int:
+    """Minutes of a stratum of time where delays are strata too (`View.unit`)."""
+    cells = view.compared
+    for unit in TIME_UNITS:
+        _, strata = view.strata(cells, cells.delay, unit=unit)
+        if strata and cells.connections.sum() / strata >= CONNECTIONS_A_STRATUM:
+            return unit
+    return TIME_UNITS[-1]
 
 
 def outliers(view: View, silent: frozenset[str]) -> list[str]:

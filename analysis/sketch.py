@@ -141,6 +141,9 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         pythons=cells.groupby("platform", as_index=False)[["n"]].sum().assign(python="3.11.9"),
         platform_instances=instances.groupby(["platform", "server_instance"], as_index=False)[["n"]].sum(),
         sites=cells.groupby(["platform", "host", "site"], as_index=False)[["n"]].sum(),
+        budgets=cells[["platform", "client", "event_loop", "delay_us", "operation"]]
+        .drop_duplicates()
+        .assign(least_s=10.0, most_s=10.0),
         probes=_empty("host platform site slot operation n bad"),
         mitigation_costs=_empty("host platform minute mitigation kind latency_bin n"),
         totals=pd.DataFrame(
@@ -159,11 +162,11 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
 
 def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Each minute's attempts and failures, spread over its six slots."""
-    keys = ["host", "platform", "minute", "operation"]
-    minutes = cells.groupby(keys, as_index=False)[["n", "residual"]].sum()
+    keys = ["host", "platform", "site", "minute", "operation"]
+    minutes = cells.groupby(keys, as_index=False, dropna=False)[["n", "residual"]].sum()
     good = _spread(minutes["n"].to_numpy() - minutes["residual"].to_numpy(), 6, rng)
     bad = _spread(minutes["residual"].to_numpy(), 6, rng)
-    slots = minutes.loc[minutes.index.repeat(6), ["host", "platform", "operation"]].reset_index(drop=True)
+    slots = minutes.loc[minutes.index.repeat(6), ["host", "platform", "site", "operation"]].reset_index(drop=True)
     slots["slot"] = (minutes["minute"].to_numpy()[:, None] * 6 + np.arange(6)).ravel()
     slots["n"], slots["residual"] = (good + bad).ravel(), bad.ravel()
     return slots.assign(bad=slots["residual"])[slots["n"] > 0].reset_index(drop=True)
@@ -171,7 +174,7 @@ def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def _instances(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Connections dealt evenly to two instances."""
-    keys = ["host", "platform", "minute", "kind", "operation"]
+    keys = ["host", "platform", "minute", "client", "event_loop", "delay_us", "kind", "operation"]
     minutes = cells.groupby(keys, as_index=False)[["n", "residual"]].sum()
     good = _spread(minutes["n"].to_numpy() - minutes["residual"].to_numpy(), 2, rng)
     bad = _spread(minutes["residual"].to_numpy(), 2, rng)

@@ -262,7 +262,7 @@ def _trend(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, fl
 def _rate(sessions: pd.DataFrame, hit: pd.Series[bool]) -> Rate:
     """Share of attempts that `hit` marks, with the design effect of minutes and of host-minutes."""
     frame = sessions.assign(x=sessions["n"].where(hit, 0), minute=sessions["slot"] // 60)
-    cells = frame.groupby(["host", "minute"])[["n", "x"]].sum().reset_index()
+    cells = frame.groupby(["host", "minute"], dropna=False)[["n", "x"]].sum().reset_index()
     n = cells["n"].to_numpy()
     return clustered_rate(
         cells["x"].to_numpy(),

@@ -33,9 +33,9 @@ class Tables:
             failure of the generator's own: the denominator of `residual`); `good`, `good_lagged` (good with
             lag > 0.1 s). Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
             well): a mitigation arm's final failures are bad - rescued. A cell may have n = 0 and retries.
-        slots: G2, (host, platform, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`.
-        instances: G3, (host, platform, minute, server_instance, kind, operation): `n`,
-            `bad` (residual + explicit). Only rows whose instance is known.
+        slots: G2, (host, platform, site, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`.
+        instances: G3, (host, platform, minute, client, event_loop, delay_us, server_instance, kind, operation):
+            `n`, `bad` (residual + explicit). Only rows whose instance is known.
         subjects: G4, connects by ordinal in their subject's trailing 300 s: (host, platform, bin [5 min],
             ordinal [exact below 32, then the lower edge of a step]): `n`, `explicit`.
         holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
@@ -47,6 +47,7 @@ class Tables:
         pythons: G6, per (platform, python): `n`.
         platform_instances: G6, per (platform, server_instance): `n`.
         sites: per (platform, host, site): `n` (site null = unknown).
+        budgets: per (platform, client, event_loop, delay_us, operation) without mitigation: `least_s`, `most_s`.
         probes: per (host, platform, site, slot [10 s], operation): `n`, `bad`.
         mitigation_costs: per (host, platform, minute, mitigation, kind, latency_bin): `n` of ok attempts
             (`latency_bin` = floor(log10(duration_us) * 20)), and rows with `latency_bin` null for all
@@ -67,6 +68,7 @@ class Tables:
     pythons: pd.DataFrame
     platform_instances: pd.DataFrame
     sites: pd.DataFrame
+    budgets: pd.DataFrame
     probes: pd.DataFrame
     mitigation_costs: pd.DataFrame
     totals: pd.DataFrame

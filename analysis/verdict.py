@@ -55,7 +55,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
         "intermittent": intermittent(view),
         "latency": latency(view),
         "platform": platform(view, own),
-        "platform_x_latency": platform_x_latency(view),
+        "platform_x_latency": platform_x_latency(view, own),
         "client": client(view),
         "client_loop": client_loop(view),
         "server": server(view, bursts, silent),

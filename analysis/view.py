@@ -199,9 +199,9 @@ class View:
         return max(1.0, float(self.cells.n.sum()) / max(1.0, float(self.cells.connections.sum())))
 
     def strata(self, cells: Cells, *keys: Ints, unit: int | None = None) -> tuple[Ints, int]:
-        """Host x time x client x kind (x more keys), and their number."""
+        """Host x time x client x operation (x more keys), and their number."""
         when = self.clock.bin(cells.minute, unit or self.unit)
-        return combined(cells.host, when, cells.client, cells.kind, *keys)
+        return combined(cells.host, when, cells.client, cells.operation, *keys)
 
     def by_host(self, frame: pd.DataFrame, column: str) -> Floats:
         """One number a host from a frame with `host` and `platform`; nan where it has none."""

@@ -56,7 +56,12 @@ def client(view: View) -> Finding:
     return compare(
         view,
         comparisons,
-        [_hosts(fewest, clients), checks.loops_measured(view)],
+        [
+            _hosts(fewest, clients),
+            checks.loops_measured(view),
+            checks.budgets_alike(view, "client", "clients"),
+            *_interleaved(view, comparisons, clients),
+        ],
         TWO if two_sided else RULE,
         ceiling=len(clients) > 1 and below_ceiling(rates, view.margin),
         incomplete=", ".join(alone),
@@ -65,13 +70,23 @@ def client(view: View) -> Finding:
     )
 
 
+def _interleaved(view: View, comparisons: list[Comparison], clients: list[int]) -> list[Condition]:
+    if not comparisons:
+        return []
+    cells = view.compared
+    return [
+        checks.arms_interleaved(1.0, cells, cells.client == c, arms="clients", where=view.clients[c])
+        for c in (clients[:1] if len(clients) == 2 else clients)
+    ]
+
+
 def _by_host(view: View, c: int) -> dict[int, Contrast]:
     """The client's effect on every host that ran others beside it."""
     found = {}
     for h in range(len(view.hosts)):
         cells = view.compared.where(view.compared.host == h)
         when = view.clock.bin(cells.minute, view.unit)
-        stratum, _ = combined(when, cells.delay, cells.kind)
+        stratum, _ = combined(when, cells.delay, cells.operation)
         contrast = risk_difference(
             stratum,
             view.clock.chunk(cells.minute),

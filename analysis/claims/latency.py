@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.ceiling import below_ceiling
-from analysis.checks import arms_interleaved, delay_arrived
+from analysis.checks import arms_interleaved, budgets_alike, delay_arrived
 from analysis.comparison import Comparison, Condition, Rule, compare
 from analysis.mantel_haenszel import risk_difference
 from analysis.model import Finding
@@ -50,7 +50,8 @@ def latency(view: View) -> Finding:
             design_effect=view.attempts_a_connection,
         )
         hosts = np.unique(ends.host)
-        conditions.append(arms_interleaved(contrast.overlap if contrast else None, where=name))
+        kept = contrast.overlap if contrast else None
+        conditions.append(arms_interleaved(kept, ends, ends.delay == high, arms="delay arms", where=name))
         conditions.append(delay_arrived(view, hosts, low, high, where=name))
         arrived = arrived and conditions[-1].check.ok is True
         top = mine.where(mine.delay == high)
@@ -58,6 +59,7 @@ def latency(view: View) -> Finding:
         if contrast is not None:
             label = f"{view.delays_us[high] / 1000:g} ms against {view.delays_us[low] / 1000:g} ms added on {name}"
             comparisons.append(Comparison(name=label, estimate=contrast.estimate, informed=contrast.informed))
+    conditions.append(budgets_alike(view, "delay_us", "delay arms"))
     without = [name for name in view.platforms if not any(c.name.endswith(f" on {name}") for c in comparisons)]
     return compare(
         view,

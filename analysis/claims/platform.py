@@ -38,7 +38,7 @@ def platform(view: View, together: Synchrony | None) -> Finding:
     sides = cohorts_of(view)
     cells = sides.cells
     when = view.clock.bin(cells.minute, view.unit)
-    stratum, _ = combined(when, checks.latency_bins(view, cells) + 1, cells.client, cells.kind)
+    stratum, _ = combined(when, checks.latency_bins(view, cells) + 1, cells.client, cells.operation)
     chunk = view.clock.chunk(cells.minute)
     found = host_effects(
         stratum,
@@ -69,6 +69,7 @@ def platform(view: View, together: Synchrony | None) -> Finding:
             checks.ordinals_alike(view, sides.hosts, sides.platforms),
             checks.own_bursts(view, together, sides.platforms),
             checks.pythons_shared(view, sides.platforms),
+            checks.budgets_alike(view, "platform", "platforms"),
         )
     )
     return compare(

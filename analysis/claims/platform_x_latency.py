@@ -19,6 +19,7 @@ from analysis.estimate import Estimate, Spread, widest
 from analysis.groups import Bools, Floats
 from analysis.mantel_haenszel import Arms, Contrast, pooled_odds_ratio, risk_difference
 from analysis.model import Finding
+from analysis.synchrony import Synchrony
 from analysis.view import View
 
 RULE = Rule(
@@ -29,8 +30,13 @@ RULE = Rule(
 )
 
 
-def platform_x_latency(view: View) -> Finding:
-    """The hosts' effects of latency, platform against platform."""
+def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
+    """The hosts' effects of latency, platform against platform.
+
+    Args:
+        view: The prepared tables.
+        together: Synchrony of the platforms' residual failures, groups in the order of `view.platforms`.
+    """
     sides = cohorts_of(view)
     arms = np.unique(sides.cells.delay)
     low, high = (int(arms[0]), int(arms[-1])) if len(arms) > 1 else (0, 0)
@@ -51,14 +57,31 @@ def platform_x_latency(view: View) -> Finding:
             checks.loops_measured(view),
             checks.loops_alike(view, hosts, compared.platforms),
             checks.sites_shared(view, hosts, compared.platforms),
+            # Each host is its own control for what it always is; not for who else was there, and when.
+            *checks.shared_conditions(
+                view,
+                sides.cells.where(np.isin(sides.cells.host, hosts)),
+                compared.platforms,
+                names=frozenset({"same minutes", "same clients"}),
+            ),
+            checks.pythons_shared(view, compared.platforms),
+            checks.budgets_alike(view, "platform", "platforms"),
         ]
         for p in compared.platforms:
             mine = hosts[view.platform_of[hosts] == p]
             kept = min(seen[int(h)].overlap for h in mine)
-            conditions.append(checks.arms_interleaved(kept, where=view.platforms[p]))
+            ends = sides.cells.where(np.isin(sides.cells.host, mine) & np.isin(sides.cells.delay, (low, high)))
+            conditions.append(
+                checks.arms_interleaved(kept, ends, ends.delay == high, arms="delay arms", where=view.platforms[p])
+            )
             conditions.append(checks.delay_arrived(view, mine, low, high, where=view.platforms[p]))
         conditions += checks.present(
-            (checks.instances_shared(view, compared.platforms), checks.probes_alike(view, compared.platforms))
+            (
+                checks.instances_shared(view, compared.platforms),
+                checks.probes_alike(view, compared.platforms),
+                checks.ordinals_alike(view, hosts, compared.platforms),
+                checks.own_bursts(view, together, compared.platforms),
+            )
         )
     cells = view.compared
     top = cells.where(cells.delay == high)

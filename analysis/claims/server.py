@@ -42,7 +42,7 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
         silent: Operations that are never answered: the format's, not an instance's.
     """
     ways = [paths.explicit(view), paths.fresh_refusals(view), *paths.limits(view)]
-    synchronous = paths.synchronous(view, found) if found is not None else None
+    synchronous = paths.synchronous(view, found, silent) if found is not None else None
     instance = paths.instances(view, silent)
     ways += [way for way in (synchronous, instance, paths.unanswered(view), paths.alike(view)) if way is not None]
     best = min(ways, key=lambda way: (way.p_value, way.name))
@@ -108,6 +108,8 @@ def _checks(
     long_enough = len(view.clock.minutes) >= 2 * LEAST_CHUNKS
     connects = sums(view.cells.host, np.where(view.connects, view.cells.n, 0), len(view.hosts)).sum()
     named = int(view.tables.instances["n"].sum()) > 0
+    sticky = paths.sticky(view)
+    met = "Some host met hardly any but one of the instances." if sticky else "Hosts met all instances that are named."
     checks = [
         Check(
             name="a clean cohort",
@@ -125,8 +127,8 @@ def _checks(
         Check(name="connects seen", ok=bool(connects > 0), detail=f"{int(connects)} connects."),
         Check(
             name="hosts meet all instances",
-            ok=not paths.sticky(view),
-            detail="Hosts met all instances that are named." if named else "The server names no instance.",
+            ok=not sticky,
+            detail=met if named else "The server names no instance.",
         ),
     ]
     if silent:
@@ -134,7 +136,8 @@ def _checks(
         names = joined_words(sorted(silent))
         checks.append(Check(name="every type answered", ok=False, detail=f"Nobody answers {names}: by whose fault?"))
     if instance is None and int(view.tables.instances["server_instance"].nunique()) > 1:
-        checks.append(Check(name="instances compared", ok=False, detail="The instances could not be compared."))
+        detail = "The instances could not be compared: each client of a host hardly ever met two at the same time."
+        checks.append(Check(name="instances compared", ok=False, detail=detail))
     return tuple(checks)
 
 
@@ -154,8 +157,9 @@ def _needs(ways: list[Path], checks: tuple[Check, ...], *, asked: bool) -> str:
         needs.append(f"A run of at least {2 * LEAST_CHUNKS} minutes.")
     if "groups to compare" in failed:
         needs.append("A second host, so that failures at the same moment can be seen.")
-    if "hosts meet all instances" in failed:
-        needs.append("Connections without session affinity, so that every host meets every instance.")
+    if failed & {"hosts meet all instances", "instances compared"}:
+        needs.append("Connections without session affinity, so that every client of a host meets every instance.")
+    needs += [way.need for way in ways if way.need]
     if "every type answered" in failed:
         needs.append("The server's log of the unanswered messages.")
     if "a clean cohort" in failed:

@@ -39,6 +39,7 @@ _MOST_WORKERS: Final = 8  # more lines cannot be followed; beyond it, only the w
 _SHORTEST_PHASE_S: Final = 0.0005  # under half a millisecond a bar has no width
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 _MOST_POINTS: Final = 400  # a point for every second or third pixel
+_MOST_SLOTS: Final = 10_000  # a year of hours; a bar each is what a browser still draws
 _FEWEST_IN_BIN: Final = 50  # a share of fewer attempts than this is drawn as noise, so not at all
 
 
@@ -55,7 +56,7 @@ def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Sequence[
     rows = timeline[(timeline["kind"] != "probe") & (timeline["outcome"] != "aborted")]
     if rows.empty:
         return empty("No attempt was made, so there are no outcomes to show.")
-    slots = pd.Index(range(int(rows["slot"].min()), int(rows["slot"].max()) + 1, slot_s))
+    slots = _slots_shown(rows["slot"], slot_s)
     when = pd.to_datetime(slots, unit="s", utc=True).strftime("%Y-%m-%d %H:%M:%S")
     bad = rows[rows["outcome"] != "ok"]
     heights = [0.45, 0.33, 0.22] if len(bad) else [1.0]
@@ -120,6 +121,12 @@ def _add_shares(figure: go.Figure, rows: pd.DataFrame, slots: pd.Index[int], whe
             row=2,
             col=1,
         )
+
+
+def _slots_shown(slots: pd.Series[int], slot_s: int) -> pd.Index[int]:
+    """All slots from the first to the last; of too many only those with attempts: one clock may be years off."""
+    every = range(int(slots.min()), int(slots.max()) + 1, slot_s)
+    return pd.Index(every if len(every) <= _MOST_SLOTS else sorted(slots.unique()))
 
 
 def _per_slot(rows: pd.DataFrame, slots: pd.Index[int]) -> pd.Series[int]:

@@ -155,7 +155,7 @@ def slots(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for row in plain(chosen):
         why = explanation(row)
-        count = table[row["host"], row["platform"], second(row) // 10, row["operation"]]
+        count = table[row["host"], row["platform"], row.get("site"), second(row) // 10, row["operation"]]
         count.update(n=1, bad=int(why in ("explicit", "residual")), residual=int(why == "residual"))
     return {key: dict(count) for key, count in table.items()}
 
@@ -164,7 +164,8 @@ def instances(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for row in plain(chosen):
         if row.get("server_instance") is not None:
-            key = (row["host"], row["platform"], second(row) // 60, row["server_instance"])
+            arm = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
+            key = (row["host"], row["platform"], second(row) // 60, *arm, row["server_instance"])
             bad = explanation(row) in ("explicit", "residual")
             table[*key, row["kind"], row["operation"]].update(n=1, bad=int(bad))
     return {key: dict(count) for key, count in table.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attempts.locks import only_process, store_lock
 from attempts.schema import COLUMNS
 
 START_S = 1_790_000_000 // 60 * 60
@@ -160,6 +163,21 @@ def write_attempts(path: Path, rows: pd.DataFrame, *, version: int | None = 1) -
         table = table.append_column(name, pa.array(rows[name]))
     metadata = {} if version is None else {b"schema_version": str(version).encode()}
     pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+@contextmanager
+def written_now(folder: Path) -> Iterator[None]:
+    """A store is at work in the run's folder, as while a run goes on."""
+    (folder / "spool").mkdir(exist_ok=True)
+    with only_process(store_lock(folder)):
+        yield
+
+
+def corrupt(path: Path) -> None:
+    """Spoil a Parquet file's pages, and not its footer."""
+    content = path.read_bytes()
+    footer = 8 + int.from_bytes(content[-8:-4], "little")
+    path.write_bytes(content[:100] + b"U" * (len(content) - footer - 100) + content[-footer:])
 
 
 def write_run(

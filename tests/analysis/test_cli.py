@@ -95,6 +95,22 @@ def test_several_runs_leave_their_own_verdicts_alone(tmp_path: Path) -> None:
     assert verdict_in(tmp_path / "out")["attempts"] == 4000
 
 
+def test_what_reports_holds_besides_runs_is_left_out_of_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = attempts(20)
+    for name in ("one", "two"):
+        write_run(tmp_path / name, rows, run_json=manifest(rows) | {"run_id": name})
+    (tmp_path / "README.md").write_text("# Runs")
+    cli.main([str(tmp_path / "one"), str(tmp_path / "two")])  # leaves its results beside the runs
+    everything = sorted(tmp_path.iterdir())
+    assert len(everything) == 4
+    status = cli.main([str(path) for path in everything])
+    assert status != 2
+    assert "README.md is no run: left out." in capsys.readouterr().err
+    assert cli.main([str(tmp_path / "README.md")]) == 2
+
+
 def test_server_log_is_read_into_the_report(tmp_path: Path) -> None:
     folder = run_folder(tmp_path / "run")
     log = tmp_path / "server.log"
@@ -116,6 +132,26 @@ def test_crash_of_the_analysis_is_void_and_loud_and_costs_no_verdict(
     assert cli.main([str(folder)]) == 3
     assert "nothing may be concluded" in capsys.readouterr().err
     assert verdict_in(folder)["slo"]["state"] == "met"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "option", [("--seed", "-1"), ("--host-sd", "nan"), ("--minute-sd", "-1"), ("--site-sd", "1e9")]
+)
+def test_simulation_that_cannot_be_drawn_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    folder = tmp_path / "run"
+    assert cli.main(["simulate", "--world", "W2", "--rows", "1000", *option, "--out", str(folder)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not folder.exists()
+
+
+def test_fault_of_a_subcommand_does_not_pass_for_a_breach(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.simulate.simulate_run", lambda *_, **__: 1 / 0)
+    assert cli.main(["simulate", "--out", str(tmp_path / "run")]) == 3
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_simulated_run_can_be_made_and_analysed(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.dataset import DatasetError, attempts_table, health_frame, open_runs
 from analysis.overview import describe
-from tests.analysis.run_folders import START_S, attempts, health, manifest, write_attempts, write_run
+from tests.analysis.run_folders import START_S, attempts, health, manifest, write_attempts, write_run, written_now
 
 
 def test_folder_with_only_attempts_opens_and_says_what_is_unknown(tmp_path: Path) -> None:
@@ -115,9 +115,11 @@ def test_segments_in_the_spool_of_a_running_run_are_no_problem(tmp_path: Path) -
     folder = write_run(tmp_path / "run", rows, run_json=manifest(rows, ended="running"))
     (folder / "spool").mkdir()
     (folder / "spool" / "w0-1.seg").write_bytes(b"x")
-    dataset = open_runs([folder])
+    with written_now(folder):
+        dataset = open_runs([folder])
     assert not dataset.problems
     assert dataset.runs[0].is_live
+    assert not open_runs([folder]).runs[0].is_live  # its store has gone
 
 
 def test_unreadable_run_json_is_a_problem(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis.generator import Generator
 from analysis.model import CLAIMS, Settings
 from analysis.pipeline import Analysis, analyse, said_once, void_reasons, withhold
 from analysis.slo import Levels
-from tests.analysis.run_folders import attempts, health, manifest, write_run
+from tests.analysis.run_folders import attempts, corrupt, health, manifest, write_attempts, write_run, written_now
 from tests.analysis.verdicts import decision
 
 HEALTHY = Generator(state="healthy", why="Fine.")
@@ -35,6 +36,53 @@ def test_missing_row_voids_everything(tmp_path: Path) -> None:
     assert {claim["state"] for claim in found.verdict["claims"].values()} == {"undecided"}
     assert found.verdict["hypothesis"]["state"] == "undecided"
     assert sum("1 rows are missing" in note for note in found.verdict["data_quality"]) == 1
+
+
+@pytest.mark.parametrize(("column", "value"), [("delay_s", None), ("budget_s", np.nan), ("duration_s", 1e300)])
+def test_timeouts_that_no_claim_can_use_never_soften_the_verdict(
+    tmp_path: Path, column: str, value: float | None
+) -> None:
+    rows = attempts(2000, timeouts=0.1)
+    rows.loc[rows["outcome"] == "timeout", column] = value
+    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health()))
+    assert found.slo.state == "void"
+    assert {claim["state"] for claim in found.verdict["claims"].values()} == {"undecided"}
+
+
+def test_rows_without_a_host_are_void(tmp_path: Path) -> None:
+    rows = attempts(2000)
+    rows["host"] = None
+    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health()))
+    assert found.slo.state == "void"
+    assert "2,000 rows break the attempt contract" in found.void_because[0]
+
+
+def test_file_with_corrupt_pages_is_named_and_voids_the_verdict(tmp_path: Path) -> None:
+    rows = attempts(2000)
+    folder = write_run(tmp_path / "run", rows.iloc[1000:], run_json=manifest(rows), vitals=health())
+    write_attempts(folder / "attempts" / "part-1.parquet", rows.iloc[:1000])
+    corrupt(folder / "attempts" / "part-1.parquet")
+    found = analysed(folder)
+    assert found.slo.state == "void"
+    assert found.void_because[0].startswith("run/attempts/part-1.parquet is corrupt (")
+    assert found.verdict["attempts"] == 1000
+
+
+def test_vitals_with_corrupt_pages_are_left_out_and_said(tmp_path: Path) -> None:
+    rows = attempts(2000)
+    folder = write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health())
+    corrupt(folder / "health" / "part-0.parquet")
+    found = analysed(folder)
+    assert found.slo.state == "met"
+    assert found.health.empty
+    assert any("run/health/part-0.parquet is corrupt" in note for note in found.verdict["data_quality"])
+
+
+def test_fault_that_no_file_explains_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_run(tmp_path / "run", attempts(20))
+    monkeypatch.setattr("analysis.pipeline.judge", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        analysed(folder)
 
 
 def test_impaired_generator_voids_all_but_its_own_claim(tmp_path: Path) -> None:
@@ -89,9 +137,19 @@ def test_unmeasured_lag_and_round_trip_only_loosen(tmp_path: Path) -> None:
 
 def test_running_run_is_so_far(tmp_path: Path) -> None:
     rows = attempts(1000)
-    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows, ended="running")))
+    folder = write_run(tmp_path / "run", rows, run_json=manifest(rows, ended="running"))
+    with written_now(folder):
+        found = analysed(folder)
     assert found.slo.state == "met"
     assert any("so far" in note for note in found.verdict["data_quality"])
+
+
+def test_a_run_that_was_killed_is_void_for_ever(tmp_path: Path) -> None:
+    rows = attempts(1000)
+    found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows, ended="running")))
+    assert found.slo.state == "void"
+    assert "it was killed" in found.void_because[0]
+    assert {claim["state"] for claim in found.verdict["claims"].values()} == {"undecided"}
 
 
 def test_withheld_claim_keeps_its_effect_and_says_what_it_would_have_been() -> None:

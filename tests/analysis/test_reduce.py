@@ -291,6 +291,19 @@ def test_a_missing_optional_column_is_not_measured():
     assert tables.sites["site"].isna().all()
 
 
+def test_a_blank_name_is_an_unknown_one_and_its_rows_count_once():
+    names = ("mitigation", "event_loop", "site", "server_instance")
+    rows = [a_row(seq=seq, subject="", **dict.fromkeys(names, name)) for seq, name in enumerate((None, "", " "))]
+    tables = tables_of(*rows, LATE | {"seq": 3, "site": None})
+    assert list(tables.cells["n"]) == [3]
+    assert tables.totals["dropped_tail"].item() == 0
+    assert tables.sites["site"].isna().all()
+    assert set(tables.cells["mitigation"]) == {"none"}
+    assert set(tables.cells["event_loop"]) == {"unknown"}
+    assert tables.instances["server_instance"].isna().all()
+    assert tables.subjects.empty
+
+
 def test_unknown_columns_and_kinds_are_left_alone():
     rows = arrow([a_row(), a_row(kind="dance", seq=1), LATE | {"seq": 2}])
     tables = reduce(open_rows(rows.append_column("mood", pa.array(["good"] * 3))))

@@ -97,6 +97,16 @@ def test_run_without_rows_has_a_page_too(tmp_path: Path) -> None:
     assert "No attempt was made" in page
 
 
+def test_accounting_that_is_no_number_is_shown_as_unknown(tmp_path: Path) -> None:
+    rows = attempts(20)
+    run_json = manifest(rows, accounting={"planned": "a", "started": [1], "ok": 12345})
+    page = report_html(
+        analyse([write_run(tmp_path / "run", rows, run_json=run_json)], settings=Settings(), levels=Levels())
+    )
+    assert '<td class="n">–</td>' in page
+    assert '<td class="n">12,345</td>' in page
+
+
 def test_small_p_value_is_a_bound() -> None:
     assert [p_text(p) for p in (None, 0.00001, 0.0321, 1.0)] == ["–", "< 0.0001", "0.032", "1"]
 

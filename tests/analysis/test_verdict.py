@@ -171,7 +171,7 @@ def test_permuting_platforms_over_hosts_confirms_nothing():
         labels = dict(zip(hosts, rng.permutation(["Windows"] * 6 + ["Linux"] * 6), strict=True))
         cells = base.cells.assign(platform=base.cells["host"].map(labels))
         view = view_of(tables_of(cells, rng), Settings())
-        confirmed += "confirmed" in (platform(view, None).state, platform_x_latency(view).state)
+        confirmed += "confirmed" in (platform(view, None).state, platform_x_latency(view, None).state)
     assert confirmed <= 4
 
 

@@ -5,7 +5,7 @@ from tests.analysis.tables_by_hand import sketched
 
 
 def found(tables):
-    return platform_x_latency(view_of(tables, Settings()))
+    return platform_x_latency(view_of(tables, Settings()), None)
 
 
 def test_latency_that_strikes_one_platform_is_an_interaction():

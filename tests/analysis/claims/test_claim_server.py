@@ -4,11 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from analysis import strikes
 from analysis.model import Settings
+from analysis.reduce import reduce
+from analysis.sessions import is_within
+from analysis.simulate import chunks
 from analysis.sketch import FIRST_MINUTE
+from analysis.source import open_rows
 from analysis.verdict import decide
+from analysis.worlds import World
 from tests.analysis.tables_by_hand import sketched, with_cells
 
 SHORT = {
@@ -71,6 +78,98 @@ def test_failures_in_the_same_moments_are_the_servers():
     finding = server(outages(sketched(1), (40, 90, 170, 250, 320)))
     assert finding.state == "confirmed"
     assert "same moments" in finding.evidence
+
+
+def simulated(strike, *, windows=None, **given):
+    """The small tables of a simulated run in which `strike` is what goes wrong."""
+    world = World(name="x", title="x", strike=strike, windows=windows)
+    design = world.design(seed=1, rows=30_000, hosts=4, **given)
+    return reduce(open_rows(pa.concat_tables(chunks(world, design)).unify_dictionaries()))
+
+
+def at_first_site(sessions):
+    return sessions.scene.host_site[sessions.host] == 0
+
+
+def outages_of_a_line(sessions):
+    """Silence in some moments, for the hosts of the first site only."""
+    windows, here = sessions.scene.windows, at_first_site(sessions)
+    sessions.strike_connects(0.8 * (is_within(sessions.at_s, windows) & here), "silent")
+    sessions.strike_exchanges(0.8 * (is_within(sessions.exchange_at_s, windows) & here[:, None]), "silent")
+
+
+def refused_at_one_site(sessions):
+    sessions.strike_connects(0.05 * at_first_site(sessions), "unavailable")
+
+
+def closed_on_one_client(sessions):
+    sessions.strike_exchanges(0.03 * (sessions.client == 2)[:, None], "server_closed")
+
+
+def pinned_processes(sessions):
+    """Each process keeps one instance, as its resolver does; it is one client that fails."""
+    pinned = np.random.default_rng(100).integers(0, 3, (sessions.design.host_count, 3))
+    sessions.instance = pinned[sessions.host, sessions.client]
+    sessions.strike(0.03 * (sessions.client == 1), "silent")
+
+
+def test_outages_of_one_sites_line_are_not_the_servers_though_all_platforms_fail_in_the_same_moments():
+    bursts = strikes.bursts(10.0)
+    finding = server(simulated(outages_of_a_line, windows=bursts))
+    assert finding.state == "undecided"
+    assert "the site site-b was nearly spared" in finding.evidence
+    assert "two or more sites" in finding.needs
+    everywhere = server(simulated(strikes.stalls, windows=bursts))
+    assert everywhere.state == "confirmed"
+    assert "at all sites" in everywhere.evidence
+
+
+@pytest.mark.parametrize(
+    ("strike", "words"), [(refused_at_one_site, "the site site-b"), (closed_on_one_client, "the client")]
+)
+def test_the_servers_own_words_that_one_site_or_one_client_gets_may_be_a_proxys(strike, words):
+    finding = server(simulated(strike))
+    assert finding.state == "undecided"
+    assert f"but {words}" in finding.evidence
+    assert "alike for all" not in finding.evidence
+
+
+def test_an_instance_is_not_blamed_for_the_client_that_is_pinned_to_it():
+    decision = decide(simulated(pinned_processes, instances=3), Settings())
+    assert decision.claims["server"].state == "undecided"
+    assert "instances could not be compared" in decision.claims["server"].evidence
+    assert "session affinity" in decision.claims["server"].needs
+
+
+def with_sites(tables, site):
+    frames = {name: getattr(tables, name).assign(site=site) for name in ("cells", "slots", "sites")}
+    return replace(tables, **frames)
+
+
+@pytest.mark.parametrize("site", [None, "north"])
+def test_moments_of_hosts_that_may_share_a_line_are_the_servers_unless_tcp_probes_fail_in_them_too(site):
+    moments = (40, 90, 170, 250, 320)
+    tables = with_sites(outages(sketched(1), moments), site)
+    finding = server(tables)
+    assert finding.state == "confirmed"
+    assert "a line that they share would look the same" in finding.evidence
+    clean = server(probes(tables))
+    assert clean.state == "confirmed"
+    assert "while bare TCP connects went well" in clean.evidence
+    lost = probes(tables)
+    slot = lost.probes["slot"] - FIRST_MINUTE * 6
+    down = np.any([(slot >= start) & (slot < start + 3) for start in moments], axis=0)
+    finding = server(replace(lost, probes=lost.probes.assign(bad=down.astype(int))))
+    assert finding.state == "undecided"
+    assert "bare TCP connects failed in these moments too" in finding.evidence
+    assert "second site" in finding.needs
+
+
+def test_outages_of_two_sites_at_different_times_are_those_of_two_lines():
+    north = outages(sketched(1), (40, 170, 320), group="site", names=["north"])
+    finding = server(outages(north, (90, 250, 300), group="site", names=["south"]))
+    assert finding.state == "undecided"
+    assert "all sites do is not sure" in finding.evidence
 
 
 def test_bursts_of_one_platform_are_not():

@@ -53,6 +53,31 @@ def test_slot_without_attempts_has_no_share(overview: Overview) -> None:
     assert pd.isna(shares.y[20])
 
 
+def test_row_that_is_centuries_off_is_drawn_beside_the_others_and_not_after_a_bar_for_each_hour_between(
+    overview: Overview,
+) -> None:
+    far = overview.timeline.iloc[:1].assign(slot=253_402_297_199)
+    timeline = pd.concat([overview.timeline, far], ignore_index=True)
+    figure = figures.outcomes_over_time(timeline, slot_s=1)
+    (every,) = [trace for trace in figure.data if trace.name == "all attempts"]
+    assert len(every.x) == timeline["slot"].nunique()
+    assert sum(every.y) == timeline["n"].sum()
+
+
+def test_rows_without_a_client_or_platform_are_drawn_as_unknown(tmp_path: Path) -> None:
+    rows = attempts(2000, timeouts=0.05)
+    rows.loc[::2, ["client", "platform"]] = None
+    found = describe(attempts_table(open_runs([write_run(tmp_path / "run", rows)])))
+    drawn = (
+        figures.outcomes_over_time(found.timeline, slot_s=found.slot_s),
+        figures.phase_waterfall(found.phases),
+        figures.latency_distribution(found.durations),
+        figures.timeouts_by_rtt(found.rtt),
+        figures.latency_overlap(found.rtt),
+    )
+    assert all("unknown" in figure.to_json() for figure in drawn)
+
+
 def test_waterfall_draws_the_measured_phases(overview: Overview) -> None:
     figure = figures.phase_waterfall(overview.phases)
     assert [trace.name for trace in figure.data] == ["dns", "tcp", "upgrade", "welcome"]

@@ -1,0 +1,132 @@
+"""Designs that look like an effect and are none: each is named, and confirms nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.model import Decision, Settings
+from analysis.reduce import reduce
+from analysis.sessions import Sessions
+from analysis.simulate import STARTED_AT, chunks
+from analysis.source import open_rows
+from analysis.verdict import decide
+from analysis.worlds import World
+
+Strike = Callable[[Sessions], None]
+
+
+def rows_of(strike: Strike, **design: Any) -> pa.Table:
+    world = World(name="x", title="x", strike=strike, base_risk=0.001)
+    return pa.concat_tables(chunks(world, world.design(**{"seed": 1, **design}))).unify_dictionaries()
+
+
+def decided(rows: pa.Table, minutes: int = 60) -> Decision:
+    end = STARTED_AT + timedelta(minutes=minutes)
+    return decide(reduce(open_rows(rows), ends={"simulated": end}), Settings())
+
+
+def failed(decision: Decision, claim: str) -> set[str]:
+    return {check.name for check in decision.claims[claim].checks if check.ok is not True}
+
+
+def texts(rows: pa.Table, name: str) -> np.ndarray:
+    values: np.ndarray = rows[name].cast(pa.string()).to_numpy(zero_copy_only=False)
+    return values
+
+
+def with_column(rows: pa.Table, name: str, values: Any) -> pa.Table:
+    return rows.set_column(rows.schema.get_field_index(name), name, pa.array(values))
+
+
+def slow_at_first(s: Sessions) -> None:
+    s.strike(0.03 * ((s.at_s < s.design.duration_s / 2) & (s.delay_s == 0.3)), "late")
+
+
+def test_latency_that_hurts_while_only_one_platform_runs_is_no_interaction() -> None:
+    decision = decided(rows_of(slow_at_first, periods="apart"))
+    assert decision.claims["platform_x_latency"].state == "undecided"
+    assert "same minutes" in failed(decision, "platform_x_latency")
+    assert decision.hypothesis.state != "confirmed"
+
+
+def test_a_client_that_latency_hurts_is_no_platform_where_it_is_tied_to_one() -> None:
+    def tied(s: Sessions) -> None:
+        s.client = np.where(s.is_suspect, 1, 0)
+        s.strike(0.03 * ((s.client == 1) & (s.delay_s == 0.3)), "silent")
+
+    decision = decided(rows_of(tied))
+    assert decision.claims["platform_x_latency"].state == "undecided"
+    assert "same clients" in failed(decision, "platform_x_latency")
+
+
+def test_an_interaction_may_be_the_python_version_where_each_platform_has_its_own() -> None:
+    rows = rows_of(lambda s: s.strike(0.03 * ((s.delay_s == 0.3) & s.is_suspect), "late"))
+    own = np.where(texts(rows, "platform") == "Windows", "3.8", "3.14")
+    decision = decided(with_column(rows, "python", own))
+    assert decision.claims["platform_x_latency"].state == "undecided"
+    assert "same Python" in failed(decision, "platform_x_latency")
+
+
+def test_another_mix_of_messages_is_no_platform_and_no_client() -> None:
+    for claim, side in (("platform", "is_suspect"), ("client", "client")):
+
+        def mixed(s: Sessions, side: str = side) -> None:
+            mine = np.asarray(getattr(s, side)) == 1
+            drawn = s.rng.random(s.operation.shape) < 0.8
+            s.operation = np.where(mine[:, None], np.where(drawn, 1, 0), np.where(drawn, 0, 1))
+            s.strike_exchanges(0.05 * (s.operation == 1), "silent")
+
+        assert decided(rows_of(mixed)).claims[claim].state != "confirmed"
+
+
+def test_a_shorter_budget_is_no_platform() -> None:
+    rows = rows_of(lambda s: s.strike_exchanges(np.where(s.is_suspect, 0.025, 0.002)[:, None], "late"))
+    short = (texts(rows, "platform") == "Windows") & (texts(rows, "kind") == "exchange")
+    timed_out = pc.equal(rows["outcome"].cast(pa.string()), "timeout").to_numpy(zero_copy_only=False)
+    budget, duration = (rows[name].to_numpy().copy() for name in ("budget_s", "duration_s"))
+    budget[short], duration[short & timed_out] = 2.0, 2.0
+    decision = decided(with_column(with_column(rows, "budget_s", budget), "duration_s", duration))
+    assert decision.claims["platform"].state == "undecided"
+    assert "same budgets" in failed(decision, "platform")
+
+
+def on_one_of_two(s: Sessions) -> None:
+    s.instance = np.where(s.rng.random(len(s.at_s)) < np.where(s.is_suspect, 0.9, 0.45), 0, 1)
+    s.strike(0.06 * (s.instance == 0), "silent")
+
+
+def test_a_platform_that_meets_the_bad_instance_more_often_is_not_the_cause() -> None:
+    decision = decided(rows_of(on_one_of_two, instances=2))
+    assert decision.claims["platform"].state == "undecided"
+    assert "same instances" in failed(decision, "platform")
+    assert decision.claims["server"].state == "confirmed"
+
+
+def test_a_platform_that_takes_the_bad_network_more_often_is_not_the_cause() -> None:
+    rows = rows_of(on_one_of_two, instances=2)
+    site = np.where(texts(rows, "server_instance") == "instance-0", "A", "B")
+    unnamed = rows.set_column(
+        rows.schema.get_field_index("server_instance"), "server_instance", pa.nulls(len(rows), pa.string())
+    )
+    decision = decided(with_column(unnamed, "site", site))
+    assert decision.claims["platform"].state == "undecided"
+    assert "same networks" in failed(decision, "platform")
+
+
+def test_arms_that_are_switched_every_five_minutes_are_not_interleaved() -> None:
+    def in_blocks(s: Sessions, arm: str) -> None:
+        setattr(s, arm, (s.at_s // 300).astype(int) % 2 * (2 if arm == "delay" else 1))
+        stall = (s.at_s % 600 >= 300) & (s.at_s % 600 < 480)
+        s.strike(0.08 * stall, "silent")
+
+    for claim, arm in (("latency", "delay"), ("client", "client")):
+        rows = rows_of(lambda s, arm=arm: in_blocks(s, arm), rows=8000, minutes=120)
+        decision = decided(rows, minutes=120)
+        assert decision.claims[claim].state == "undecided"
+        assert any(name.startswith("arms interleaved") for name in failed(decision, claim))
