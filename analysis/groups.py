@@ -51,6 +51,12 @@ def first_of(group: Ints, values: npt.NDArray[Any], size: int) -> npt.NDArray[An
     return out
 
 
+def counts_of(frame: pd.DataFrame, column: str) -> Ints:
+    """A column of whole numbers as an array."""
+    counts: Ints = frame[column].to_numpy(dtype=np.int64)
+    return counts
+
+
 def coded(values: pd.Series[Any]) -> tuple[Ints, tuple[Any, ...]]:
     """Whole numbers from 0 for the values in sorted order, and the values; null is -1."""
     codes, uniques = pd.factorize(values, sort=True, use_na_sentinel=True)

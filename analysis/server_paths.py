@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from analysis.age_limit import age_limit
 from analysis.comparison import effect_words, rate_effect, rate_words
 from analysis.estimate import Estimate
-from analysis.groups import Bools, Ints, coded, combined, sums
+from analysis.groups import Bools, Ints, coded, combined, counts_of, sums
 from analysis.holm import bonferroni
 from analysis.mantel_haenszel import risk_difference
 from analysis.model import Effect
@@ -19,7 +18,6 @@ from analysis.ordinal import ordinal_contrast
 from analysis.probes import probe_rate
 from analysis.rated import rated
 from analysis.rates import Rate
-from analysis.synchrony import Synchrony, synchrony
 from analysis.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, Cells, View
 
 # A fault of the server's spares no cohort: the least hit one still has a fifth of the most hit one's rate.
@@ -31,8 +29,6 @@ SAME_LEAST: Final = 1 / 2
 STICKY: Final = 0.8
 # Less than this of the comparison left within strata: some processes changed over, and all others are pinned.
 LEAST_OVERLAP: Final = 0.2
-# With fewer attempts of a site in the bad moments nothing is known of its being spared.
-LEAST_IN_MOMENTS: Final = 20
 OUTLIER_ALPHA: Final = 0.01
 
 
@@ -182,138 +178,6 @@ def _ordinal(view: View) -> tuple[float, str]:
     return contrast.estimate.p_above(view.margin), f"a user's later connects fail more often ({value:+.1f} points)"
 
 
-def together(view: View, silent: frozenset[str], *, residual_only: bool = False) -> Synchrony | None:
-    """Synchrony of the platforms' failures, or of the hosts' where there is one platform."""
-    frame = _slots(view, silent)
-    host = view.host_codes(frame)
-    group = host if len(view.platforms) < 2 else view.platform_of[host]
-    return synchrony(
-        group, _counts(frame, "slot"), _counts(frame, "n"), _counts(frame, "residual" if residual_only else "bad")
-    )
-
-
-def _slots(view: View, silent: frozenset[str]) -> pd.DataFrame:
-    """The rows of G2 that synchrony is about: `Synchrony.bad` has a place for each."""
-    frame = view.tables.slots
-    frame = frame[~frame["operation"].isin(silent)]
-    return frame[view.host_codes(frame) >= 0]
-
-
-def _counts(frame: pd.DataFrame, column: str) -> Ints:
-    counts: Ints = frame[column].to_numpy(dtype=np.int64)
-    return counts
-
-
-def synchronous(view: View, found: Synchrony, silent: frozenset[str]) -> Path:
-    """Clients that share nothing but the server fail in the same moments.
-
-    Args:
-        view: The prepared tables.
-        found: Of all failures that are the target's (`together`).
-        silent: Operations that are never answered, as `together` had them.
-    """
-    low, high = found.interval()
-    groups = "platforms" if len(view.platforms) > 1 else "hosts"
-    effect = Effect(name="synchronous excess", estimate=found.excess, low=low, high=high)
-    line = _line(view, found, silent)
-    return Path(
-        name="failures at the same moments",
-        effect=effect,
-        p_value=max(found.p_above(view.margin), line.p_value),
-        below=high < view.margin and found.other_attempts >= LEAST_OTHERS,
-        n=int(view.cells.n.sum()),
-        evidence=f"The {groups} fail in the same moments{line.who}: {effect_words(effect)} of all attempts, in "
-        f"{found.episodes} {'burst' if found.episodes == 1 else 'bursts'} ({found.slot_s} s slots).{line.caution}",
-        need=line.need,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """Whether the moments may be those of a line that hosts share: platforms at one site share more than the server.
-
-    Attributes:
-        p_value: Against "a line failed"; 0 where nothing speaks for it.
-        who: Who else did or did not fail, within the path's sentence.
-        caution: A sentence after it.
-        need: What would tell.
-    """
-
-    p_value: float = 0.0
-    who: str = ""
-    caution: str = ""
-    need: str = ""
-
-
-def _line(view: View, found: Synchrony, silent: frozenset[str]) -> Line:
-    """By the sites where there are two or more, and else by the control probes."""
-    frame = _slots(view, silent)
-    merge = found.slot_s // 10
-    slot = _counts(frame, "slot") // merge
-    moments = np.unique(slot[found.bad])
-    if len(moments) == 0:
-        return Line()
-    site, names = coded(frame["site"])
-    attempts = sums(site + 1, _counts(frame, "n"), len(names) + 1)[1:]
-    used = np.concatenate([[False], attempts >= LEAST_COHORT])[site + 1]
-    if len(np.unique(site[used])) < 2:
-        return _line_by_probes(view, frame, moments, merge)
-    return _line_by_sites(frame[used], [str(name) for name in names], site[used], np.isin(slot, moments)[used])
-
-
-def _line_by_sites(frame: pd.DataFrame, names: list[str], site: Ints, inside: Bools) -> Line:
-    """The sites must share the moments, and none of them be spared.
-
-    Args:
-        frame: Rows of G2.
-        names: Of the sites.
-        site: (rows,).
-        inside: (rows,) in a bad moment.
-    """
-    n, bad = _counts(frame, "n"), _counts(frame, "bad")
-    need = "Bursts that the hosts of two or more sites share: what one site sees alone may be its line."
-    seen, failed = sums(site[inside], n[inside], len(names)), sums(site[inside], bad[inside], len(names))
-    outside = sums(site[~inside], bad[~inside], len(names)) / np.maximum(sums(site[~inside], n[~inside], len(names)), 1)
-    excess = np.where(seen >= LEAST_IN_MOMENTS, failed / np.maximum(seen, 1) - outside, np.nan)
-    if np.count_nonzero(~np.isnan(excess)) >= 2 and np.nanmin(excess) <= ALIKE_LEAST * np.nanmax(excess):
-        return Line(p_value=1.0, who=f", but the site {names[int(np.nanargmin(excess))]} was nearly spared", need=need)
-    group = np.unique(site, return_inverse=True)[1].astype(np.int64)
-    between = synchrony(group, _counts(frame, "slot"), n, bad)
-    p_value = between.p_coincidence if between is not None else 1.0
-    if p_value > OUTLIER_ALPHA:
-        return Line(p_value=p_value, who=", but that all sites do is not sure", need=need)
-    return Line(p_value=p_value, who=", at all sites")
-
-
-def _line_by_probes(view: View, frame: pd.DataFrame, moments: Ints, merge: int) -> Line:
-    """At one site, or at unknown ones, bare TCP connects tell whether the line worked in the bad moments.
-
-    Args:
-        view: The prepared tables.
-        frame: Rows of G2.
-        moments: Bad slots, merged.
-        merge: How many slots of the tables are one of them.
-    """
-    one = "All hosts are at one site" if frame["site"].notna().all() else "The hosts' sites are not recorded"
-    tell = "Hosts at a second site, or tcp probes: a line that all hosts share would look the same."
-    inside = np.isin(_counts(frame, "slot") // merge, moments)
-    rate = float(_counts(frame, "bad")[inside].sum()) / max(1.0, float(_counts(frame, "n")[inside].sum()))
-    probes = view.tables.probes
-    probes = probes[probes["operation"] == "tcp"]
-    probes = probes[np.isin(_counts(probes, "slot") // merge, moments)]
-    tried = Rate(events=int(probes["bad"].sum()), n=int(probes["n"].sum()), design_effect=1.0)
-    if tried.n and (tried.estimate or 0.0) > ALIKE_LEAST * rate:
-        caution = f" {one}, and {rate_words(tried)} of the bare TCP connects failed in these moments too."
-        return Line(p_value=1.0, caution=caution, need=tell)
-    if tried.n and tried.interval()[1] < SAME_LEAST * rate:
-        return Line(who=", while bare TCP connects went well")
-    return Line(caution=f" {one}: a line that they share would look the same; a second site or tcp probes would tell.")
-
-
-# With fewer attempts of the others in a slot a burst goes unseen, and nothing is ruled out.
-LEAST_OTHERS: Final = 12
-
-
 @dataclass(frozen=True, kw_only=True)
 class Instance:
     """One named instance against the rest.
@@ -341,7 +205,7 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
     instance, names = coded(frame["server_instance"].astype(str))
     if len(names) < 2:
         return []
-    minute, n, bad = _counts(frame, "minute"), _counts(frame, "n"), _counts(frame, "bad")
+    minute, n, bad = counts_of(frame, "minute"), counts_of(frame, "n"), counts_of(frame, "bad")
     kind, _ = coded(frame["kind"].astype(str))
     # A process may be pinned to an instance (its resolver remembers), and so may the relay of a delay.
     client, _ = coded(frame["client"].astype(str) + "/" + frame["event_loop"].astype(str))

@@ -21,7 +21,8 @@ from analysis.holm import CLAIM_WEIGHTS, weighted_holm
 from analysis.live import live_finding
 from analysis.mitigations import mitigation_effects
 from analysis.model import CLAIMS, Decision, Finding, Hypothesis, Settings, State
-from analysis.server_paths import spared_of_silence, together
+from analysis.moments import may_be_a_line, together
+from analysis.server_paths import spared_of_silence
 from analysis.tables import Tables
 from analysis.view import View, view_of, with_flagged, with_spared
 
@@ -65,10 +66,11 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
     if live:
         findings = {name: live_finding(view, name, finding) for name, finding in findings.items()}
     claims = _joined(stepped_down(findings, settings.alpha))
+    of_the_server = None if bursts is None or may_be_a_line(view, bursts, silent) else bursts
     return Decision(
         claims=claims,
         hypothesis=hypothesis(claims),
-        causes=cause_shares(view, bursts, silent),
+        causes=cause_shares(view, of_the_server, silent),
         mitigations=mitigation_effects(view),
         spared=view.spared,
         data_quality=_data_quality(view, live=live),

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from analysis import moments
 from analysis import server_paths as paths
 from analysis.comparison import joined_words, points, rate_words, too_short
 from analysis.groups import Bools, sums
@@ -38,11 +39,11 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
 
     Args:
         view: The prepared tables.
-        found: Synchrony of all failures that are the target's (`server_paths.together`).
+        found: Synchrony of all failures that are the target's (`moments.together`).
         silent: Operations that are never answered: the format's, not an instance's.
     """
     ways = [paths.explicit(view), paths.fresh_refusals(view), *paths.limits(view)]
-    synchronous = paths.synchronous(view, found, silent) if found is not None else None
+    synchronous = moments.synchronous(view, found, silent) if found is not None else None
     instance = paths.instances(view, silent)
     ways += [way for way in (synchronous, instance, paths.unanswered(view), paths.alike(view)) if way is not None]
     best = min(ways, key=lambda way: (way.p_value, way.name))
