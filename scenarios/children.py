@@ -69,6 +69,8 @@ class Child:
             reader.kill()
             return None, ""
         reader.join(timeout=_TERMINATE_GRACE_S)
+        if reader.ready():
+            self._process.stdout.close()
         return self.exit_status, str(reader.value or "")
 
     def close_input(self) -> None:
@@ -147,3 +149,4 @@ def _pass_on(stream: Any, last_lines: list[str]) -> None:
         last_lines.append(line)
         del last_lines[:-5]
         sys.stderr.write(line)
+    stream.close()

@@ -63,7 +63,7 @@ class HttpTokens:
             ) from None
         except (OSError, ValueError) as error:
             # Its other words may quote the URL, whose query may be secret.
-            reason = getattr(error, "strerror", None) or type(error).__name__
+            reason = (getattr(error, "strerror", None) or type(error).__name__).rstrip(".")
             raise TokenUnavailable(f"The token endpoint {self._where} gave no answer: {reason}.") from None
         if not 200 <= status < 300:
             raise TokenUnavailable(f"The token endpoint {self._where} answered with status {status}.")

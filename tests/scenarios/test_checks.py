@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,9 @@ def test_workers_share_the_subjects() -> None:
 
 def test_a_client_that_is_not_there_is_refused_by_name() -> None:
     check_clients(settings_from({"client": "websocket-client,websockets-selector"}))
-    with pytest.raises(ConfigError, match="--client websockets-proactor needs Windows"):
-        check_clients(settings_from({"client": "websockets-proactor"}))
+    missing = "websockets-uvloop" if sys.platform == "win32" else "websockets-proactor"
+    with pytest.raises(ConfigError, match=f"--client {missing} needs"):
+        check_clients(settings_from({"client": missing}))
 
 
 @pytest.mark.usefixtures("with_a_secret")
@@ -64,7 +66,7 @@ def test_certificates_that_cannot_be_read_are_refused_before_the_first_connectio
     for file, says in (("missing", "No such file"), ("prose", "no certificate"), (".", "Is a directory")):
         with pytest.raises(ConfigError, match=f"^--ca-file .*{says}") as refusal:
             checked(ca_file=tmp_path / file, is_standin=is_standin)
-        assert str(tmp_path) in str(refusal.value) and "\n" not in str(refusal.value)
+        assert tmp_path.name in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 @pytest.mark.usefixtures("with_a_secret")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -108,7 +107,8 @@ def test_an_endpoint_that_is_away_is_one_sentence() -> None:
         away = url
     with pytest.raises(TokenUnavailable) as failure:
         source(away + "/token?key=hidden").fetch("s", 0.0)
-    assert str(failure.value) == f"The token endpoint {away}/token gave no answer: {os.strerror(errno.ECONNREFUSED)}."
+    refused = "[^:]*refused[^:]*"  # in the platform's own words
+    assert re.fullmatch(f"The token endpoint {re.escape(away)}/token gave no answer: {refused}", str(failure.value))
 
 
 @pytest.mark.parametrize(
