@@ -63,7 +63,7 @@ def test_certificates_that_cannot_be_read_are_refused_before_the_first_connectio
     tmp_path: Path, is_standin: bool
 ) -> None:
     (tmp_path / "prose").write_text("no certificate\n")
-    for file, says in (("missing", "No such file"), ("prose", "no certificate"), (".", "Is a directory")):
+    for file, says in (("missing", "No such file"), ("prose", "no certificate"), (".", "cannot be read")):
         with pytest.raises(ConfigError, match=f"^--ca-file .*{says}") as refusal:
             checked(ca_file=tmp_path / file, is_standin=is_standin)
         assert tmp_path.name in str(refusal.value) and "\n" not in str(refusal.value)
