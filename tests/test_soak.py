@@ -92,8 +92,21 @@ def test_kill_9_leaves_everything_up_to_the_last_flush(start_soak: Callable[...,
     assert len(stored["seq"]) > 0
 
 
-def run_module(module: str, *arguments: object) -> None:
-    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, capture_output=True, check=False)
+def test_a_run_is_looked_at_while_it_goes_on_and_is_void_once_it_was_killed(start_soak: Callable[..., Soak]) -> None:
+    soak = start_soak(*HEADLESS, "--run-time", "10m")
+    wait_for(lambda: list((soak.folder / "attempts").glob("*.parquet")), "stored rows")
+    run_module("analysis", soak.folder)
+    assert any("the run has not ended" in sentence for sentence in soak.verdict()["data_quality"])
+    soak.process.kill()
+    soak.process.wait()
+    # Its store ends by itself when it hears no more; until then the run may still be called live.
+    wait_for(lambda: run_module("analysis", soak.folder) == 3, "a void verdict")
+    assert any("it was killed" in sentence for sentence in soak.verdict()["data_quality"])
+
+
+def run_module(module: str, *arguments: object) -> int:
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode
 
 
 @pytest.mark.parametrize(
