@@ -64,6 +64,12 @@ CAUSES: Final = frozenset(
         "malformed",
         "local_resource",
         "harness",
+        # The peer closed because it had not heard this client (a keepalive or ping timeout of its own).
+        "keepalive",
+        # An answer that blames the request itself (JSON-RPC's invalid params, a GraphQL validation error).
+        "client_error",
+        # A connect that had to be refused (auth probe) became ready.
+        "credentials_accepted",
     }
 )
 CLOSED_BY: Final = frozenset({"client", "server", "network"})
@@ -148,6 +154,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("checked_s", "double", True, "attempt"),
     Column("pong_s", "double", True, "attempt"),
     Column("late_s", "double", True, "attempt"),
+    # Of a hold: the longest time in which nothing came and nothing was sent, that before its end included.
+    Column("longest_silence_s", "double", True, "attempt"),
+    # How a token was broken so that it must be refused (missing, expired, forged ...); null = an ordinary one.
+    Column("token_kind", "string", True, "connection"),
 )
 
 
@@ -181,6 +191,7 @@ class ConnectionFacts(msgspec.Struct, frozen=True, array_like=True):
     startup_complete: bool | None = None
     preface_frames: int | None = None
     token_ttl_s: float | None = None
+    token_kind: str | None = None
 
 
 class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):
@@ -227,6 +238,7 @@ class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     checked_s: float | None = None
     pong_s: float | None = None
     late_s: float | None = None
+    longest_silence_s: float | None = None
 
 
 class Health(msgspec.Struct, frozen=True, array_like=True):
