@@ -87,7 +87,8 @@ def compare(
     checks = tuple(condition.check for condition in conditions)
     failed = [condition for condition in conditions if condition.check.ok is not True]
     judged = {one.name: _part(one, view.margin, directed=rule.directed) for one in comparisons}
-    n = sum(one.estimate.n for one in comparisons)
+    # One attempt may stand in several comparisons (each client against the others), and is one attempt.
+    n = min(sum(one.estimate.n for one in comparisons), int(view.compared.n_clean.sum()))
     chosen, p_value = _chosen(comparisons, view.margin, rule)
     effect = _effect(chosen.estimate, view.margin, directed=rule.directed) if chosen is not None else None
     base = Finding(state="undecided", effect=effect, n=n, p_value=p_value, parts=judged, checks=checks)

@@ -63,8 +63,17 @@ PONG_ALLOWANCE_S: Final = 0.25
 LONGEST_S: Final = 1e9
 
 CAUSES_OF_THE_GENERATOR: Final = ("harness", "local_resource")
-CAUSES_OF_FORMAT: Final = ("malformed", "subprotocol")
-CAUSES_OF_THE_SERVER: Final = ("server_error", "server_closed", "refused")
+# An answer that blames the request says that this tester and the server do not mean the same by it.
+CAUSES_OF_FORMAT: Final = ("malformed", "subprotocol", "client_error")
+# "Closed without a close frame", never on the wire (RFC 6455, section 7.1.5). Like a refused SYN it is nobody's own
+# word: a process may have died, or something on the way may have cut. A close because the server did not hear this
+# client (keepalive) speaks of the way, or of this client.
+ABNORMAL_CLOSURE: Final = 1006
+# What ends a session as an answer to this client, and not by a limit of the server's.
+ENDS_BY_ANSWER: Final = ("auth_rejected", "keepalive", "malformed", "client_error")
+# Offers tokens that must be refused: a control of the server's check, and in no claim about sessions.
+AUTH_PROBE_SCENARIO: Final = "auth_probe"
+ACCEPTED: Final = "credentials_accepted"
 # An HTTP answer speaks for the server where it says so: 5xx (RFC 9110, section 15.6), and a quota's 429
 # (RFC 6585, section 4).
 SERVER_ERROR_STATUS: Final = 500
@@ -150,8 +159,9 @@ def explained(rows: ibis.Table) -> ibis.Table:
     Adds `second`, `preface`, `token_expired`; `is_bad`; `explanation` (`NUMBER_OF` its name
     for a bad row, else 0); `is_clean` (fit for comparisons: no late loop, not the generator's own failure);
     `has_lag` and `has_any_lag` (late at all; or not measured); `token_fresh`. Of a residual timeout:
-    `is_checked` (its peer was sent a ping), `is_late` (its answer was seen to come after all), `is_unanswered` (the
-    peer answered the ping in its usual time, and had sent nothing: it had the request and kept silent).
+    `is_checked` (its peer was sent a ping), `is_unasked` (it could have been, and was not), `is_late` (its answer was
+    seen to come after all), `is_unanswered` (the peer answered the ping in its usual time, and had sent nothing: it
+    had the request and kept silent).
 
     A lag of null is "not measured": it explains nothing, spoils nothing, and is counted. The sum of a loop's
     delays (`loop_blocked_s`) counts as one delay of that length does (method, section 9).
@@ -162,13 +172,16 @@ def explained(rows: ibis.Table) -> ibis.Table:
     cause = rows.cause.fill_null("")
     status = rows.http_status.fill_null(0)
     is_answer = (cause == "http_status") & ((status >= SERVER_ERROR_STATUS) | (status == QUOTA_STATUS))
+    # A connection that ends without a close frame was ended by somebody, and nobody said a word.
+    is_wordless = rows.close_code.fill_null(ABNORMAL_CLOSURE) == ABNORMAL_CLOSURE
+    is_said = (cause == "server_error") | ((cause == "server_closed") & ~is_wordless)
     explanation = ibis.cases(
         (~is_bad, 0),
         (late_s >= rows.budget_s * LAG_EXPLAINS, NUMBER_OF["client_loop"]),
         (cause.isin(CAUSES_OF_THE_GENERATOR), NUMBER_OF["harness"]),
         (cause == "auth_rejected", NUMBER_OF["auth"]),
         (cause.isin(CAUSES_OF_FORMAT), NUMBER_OF["format"]),
-        (cause.isin(CAUSES_OF_THE_SERVER) | is_answer, NUMBER_OF["explicit"]),
+        (is_said | is_answer, NUMBER_OF["explicit"]),
         (is_spoilt, NUMBER_OF["lagged"]),
         else_=NUMBER_OF["residual"],
     )
@@ -188,6 +201,8 @@ def explained(rows: ibis.Table) -> ibis.Table:
         has_any_lag=(late_s >= ANY_LAG_S) | rows.loop_lag_s.isnull(),
         explanation=explanation,
         is_checked=(ran_out & rows.checked_s.notnull()).fill_null(False),
+        # Only on an upgraded connection there is somebody to ask.
+        is_unasked=(ran_out & rows.checked_s.isnull() & rows.phase.isin(["welcome", "exchange"])).fill_null(False),
         is_late=(ran_out & rows.late_s.notnull()).fill_null(False),
         is_unanswered=(ran_out & kept_silent).fill_null(False),
     )

@@ -13,7 +13,18 @@ from typing import Any, Final
 import ibis
 from ibis import _
 
-from analysis.explain import CAUSES_OF_THE_GENERATOR, LONGEST_S, NUMBER_OF, explained, is_usable, microseconds
+from analysis.explain import (
+    ACCEPTED,
+    AUTH_PROBE_SCENARIO,
+    CAUSES_OF_THE_GENERATOR,
+    CLOCK_LEEWAY_S,
+    ENDS_BY_ANSWER,
+    LONGEST_S,
+    NUMBER_OF,
+    explained,
+    is_usable,
+    microseconds,
+)
 
 MINUTE_S: Final = 60
 SLOT_S: Final = 10
@@ -29,6 +40,15 @@ LATENCY_BINS_PER_DECADE: Final = 20
 RTT_STEPS: Final = ((10_000, 10), (100_000, 100), (1_000_000, 1_000), (0, 10_000))
 # Known quotas are 5 and 20: exact there, and a subject that connects all the time cannot blow the table up.
 ORDINAL_STEPS: Final = ((32, 1), (128, 8), (1_024, 64), (0, 1_024))
+# (below, width) in seconds of the time a connection was idle before a request: proxies and firewalls forget idle
+# connections after times between seconds and an hour.
+IDLE_STEPS: Final = ((10, 1), (60, 5), (600, 20), (0, 120))
+# How far into a run its first connects are looked at, second by second.
+FIRST_S: Final = 60
+# A user who is refused so often is always refused: a lucky moment is no check that works.
+ALWAYS_RATIO: Final = 0.9
+# So many requests of a connection in a row, and none answered after them, are no coincidence any more.
+MUTE_LEAST: Final = 3
 # A worker's connections, made a number of their own: no worker opens as many as 2^40.
 CONNECTIONS_OF_A_WORKER: Final = 2**40
 
@@ -40,7 +60,6 @@ UNREAD: Final = (
     "platform_detail",
     "started_at",
     "errno",
-    "close_code",
     "detail",
     "dns_s",
     "tcp_s",
@@ -88,6 +107,7 @@ FACTS: Final = (
     "has_any_lag",
     "has_no_lag",
     "is_checked",
+    "is_unasked",
     "is_late",
     "is_unanswered",
 )
@@ -101,6 +121,7 @@ def prepared(rows: ibis.Table) -> ibis.Table:
         event_loop=_.event_loop.fill_null("unknown"),
         delay_us=microseconds(rows.delay_s),
         usable=is_usable(rows),
+        is_auth_probe=(rows.scenario == AUTH_PROBE_SCENARIO).fill_null(False),
     )
 
 
@@ -108,7 +129,7 @@ def census(prepared: ibis.Table) -> ibis.Table:
     """Who wrote what: rows of each worker, arm and operation, their numbers, the last sign of life."""
     keyed = prepared.mutate(is_aborted=(_.outcome == "aborted").fill_null(False), is_first=_.retry == 0)
     last_s = ibis.coalesce(keyed.started_us, keyed.scheduled_us) / 1e6 + keyed.duration_s
-    return keyed.group_by(*WORKER_KEYS, "python", *ARM_KEYS, "usable", "is_aborted", "is_first").agg(
+    return keyed.group_by(*WORKER_KEYS, "python", *ARM_KEYS, "usable", "is_aborted", "is_first", "is_auth_probe").agg(
         rows=keyed.count(),
         simulated=_count(keyed.simulated.fill_null(False)),
         seq_rows=keyed.seq.count(),
@@ -117,25 +138,37 @@ def census(prepared: ibis.Table) -> ibis.Table:
         budget_s=keyed.budget_s.max(),
         least_budget_s=keyed.budget_s.min(),
         last_s=last_s.max(),
+        first_s=(keyed.scheduled_us // 1_000_000).min(),
     )
 
 
-def marked(prepared: ibis.Table, *, cutoffs: dict[str, int], all_usable: bool) -> ibis.Table:
-    """The usable rows, explained; `is_wait`: a connect or exchange that ended, scheduled before the tail.
+def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) -> ibis.Table:
+    """The usable rows, explained, with their `minute`, and which of them are compared (`is_wait`) or cut (`is_cut`).
 
-    `cutoffs` names for each run the second from which its attempts are dropped. A check that is known to
-    hold for all rows is left out: it would have columns read that nothing else needs.
+    An attempt that was scheduled so near its run's end that it could not have used up its own budget is cut: the
+    slow ones among them were ended by the run's end, and only the quick ones would be counted. A wait is a connect
+    or exchange that ended and is not cut. Auth probes are neither: they are refused by design.
+
+    Args:
+        prepared: As `prepared` gives them.
+        ends: For each run the epoch second of its end.
+        all_usable: All rows are known to be usable: a check that would have columns read that nothing else needs.
     """
     rows = prepared if all_usable else prepared.filter(prepared.usable)
-    rows = explained(rows.mutate(cutoff=_cutoff(rows, cutoffs)))
-    is_wait = rows.kind.isin(WAITS) & (rows.outcome != "aborted") & (rows.second < rows.cutoff)
-    return rows.mutate(is_wait=is_wait.fill_null(False), minute=rows.second // MINUTE_S)
+    rows = explained(rows.mutate(end_s=_end(rows, ends)))
+    of_a_session = rows.kind.isin(WAITS) & ~rows.is_auth_probe
+    ended = (rows.outcome != "aborted") & (rows.second < (rows.end_s - rows.budget_s).floor().cast("int64"))
+    return rows.mutate(
+        is_wait=(of_a_session & ended).fill_null(False),
+        is_cut=(of_a_session & ~ended).fill_null(False),
+        minute=rows.second // MINUTE_S,
+    )
 
 
-def _cutoff(rows: ibis.Table, cutoffs: dict[str, int]) -> Any:
+def _end(rows: ibis.Table, ends: dict[str, float]) -> Any:
     # Few runs, looked up in order: engines evaluate this once a name and not once a row.
-    branches = [(rows.run_id == run, ibis.literal(second, "int64")) for run, second in cutoffs.items()]
-    return ibis.cases(*branches) if branches else ibis.null("int64")
+    branches = [(rows.run_id == run, ibis.literal(second, "float64")) for run, second in ends.items()]
+    return ibis.cases(*branches) if branches else ibis.null("float64")
 
 
 def placed(rows: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
@@ -178,6 +211,7 @@ def _facts(placed: ibis.Table) -> dict[str, Any]:
         "has_any_lag": placed.has_any_lag,
         "has_no_lag": placed.loop_lag_s.isnull(),
         "is_checked": placed.is_checked,
+        "is_unasked": placed.is_unasked,
         "is_late": placed.is_late,
         "is_unanswered": placed.is_unanswered,
     }
@@ -203,6 +237,7 @@ def cells(moments: ibis.Table) -> ibis.Table:
         **{name: _sum(moments, first & (moments.explanation == number)) for name, number in NUMBER_OF.items()},
         auth_fresh=_sum(moments, first & moments.is_fresh),
         checked=_sum(moments, first & moments.is_checked),
+        unasked=_sum(moments, first & moments.is_unasked),
         late=_sum(moments, first & moments.is_late),
         unanswered=_sum(moments, first & moments.is_unanswered),
         any_lag_bad=_sum(moments, bad & moments.has_any_lag),
@@ -220,6 +255,21 @@ def connections(marked: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibi
     first = placed(marked.filter(_.retry == 0), places, arms)
     keys = ("place", "arm", "minute", "preface", "token_expired")
     return first.group_by(*keys).agg(connections=first.name.nunique())
+
+
+def cut(marked: ibis.Table) -> ibis.Table:
+    """What the run's end cut off, by the keys of G1: refusals that carry their cause were complete when they came."""
+    first = marked.filter(_.is_cut & (_.retry == 0))
+    rows = first.mutate(name=first.worker.concat("/", first.connection.cast("string")))
+    is_auth = rows.explanation == NUMBER_OF["auth"]
+    return rows.group_by(*CELL_KEYS).agg(
+        n=rows.count(),
+        connections=rows.name.nunique(),
+        auth=_count(is_auth),
+        auth_fresh=_count(is_auth & rows.token_fresh),
+        format=_count(rows.explanation == NUMBER_OF["format"]),
+        explicit=_count(rows.explanation == NUMBER_OF["explicit"]),
+    )
 
 
 def between(marked: ibis.Table, first_minute: int, last_minute: int) -> ibis.Table:
@@ -274,25 +324,141 @@ def _is_plain(rows: ibis.Table) -> Any:
 
 
 def holds(rows: ibis.Table) -> ibis.Table:
-    """G5: how long sessions stayed open, and whether it was the peer who ended them."""
-    held = rows.filter((_.kind == "hold") & (_.mitigation == "none"))
+    """G5: how long sessions stayed open, how long nothing was said on them, and whether the peer ended them.
+
+    Sessions that were ended as an answer to this client (its token, its silence, its message) met no limit, and
+    count as seen until then. `end_s` and how it ended are known for those that the peer ended.
+    """
+    held = rows.filter((_.kind == "hold") & (_.mitigation == "none") & ~_.is_auth_probe)
     late_s = ibis.greatest(held.loop_lag_s.fill_null(0.0), held.loop_blocked_s.fill_null(0.0))
     by_peer = (
         (held.outcome == "failed")
         & (held.closed_by.fill_null("network") != "client")
-        & ~held.cause.fill_null("").isin(CAUSES_OF_THE_GENERATOR)
+        & ~held.cause.fill_null("").isin((*CAUSES_OF_THE_GENERATOR, *ENDS_BY_ANSWER))
         & (late_s < HOLD_LAG_S)
     )
+    ended_at_s = (held.scheduled_us / 1e6 + held.duration_s).floor().cast("int64")
     keyed = held.mutate(
         chunk_minute=held.minute,
         by_peer=by_peer,
         # The high bits of a linear congruential step (Knuth, TAOCP 2, 3.2.1): neighbours fall on either side.
         parity=(held.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % 2,
-        duration_bin=(held.duration_s / HOLD_BIN_S).floor().cast("int64"),
-        idle_bin=(held.idle_s.clip(0.0, LONGEST_S) / HOLD_BIN_S).floor().cast("int64"),
+        duration_bin=_hold_bin(held.duration_s),
+        idle_bin=_hold_bin(held.idle_s),
+        silence_bin=_hold_bin(ibis.greatest(held.longest_silence_s, held.idle_s)),
+        end_s=by_peer.ifelse(ended_at_s, ibis.null("int64")),
+        cause=by_peer.ifelse(held.cause, ibis.null("string")),
+        close_code=by_peer.ifelse(held.close_code, ibis.null("int32")),
     )
-    keys = ("host", "platform", "chunk_minute", "by_peer", "parity", "duration_bin", "idle_bin")
-    return keyed.group_by(*keys).agg(n=keyed.count())
+    keys = ("host", "platform", "chunk_minute", "by_peer", "parity", "duration_bin", "idle_bin", "silence_bin")
+    return keyed.group_by(*keys, "end_s", "cause", "close_code").agg(n=keyed.count())
+
+
+def _hold_bin(duration_s: Any) -> Any:
+    return (duration_s.clip(0.0, LONGEST_S) / HOLD_BIN_S).floor().cast("int64")
+
+
+def sessions(rows: ibis.Table) -> ibis.Table:
+    """How sessions ended, where their end carries its cause; by the keys of G1 that a session has."""
+    held = rows.filter((_.kind == "hold") & (_.mitigation == "none") & (_.retry == 0) & ~_.is_auth_probe)
+    # A hold has no use for the tail: whoever still holds at the run's end was not refused until then.
+    return held.group_by("run_id", "host", "platform", "site", "minute", "client", "event_loop", "delay_us").agg(
+        n=held.count(),
+        auth=_count(_is_refused(held)),
+        auth_fresh=_count(_is_refused(held) & _is_fresh_at_end(held)),
+        explicit=_count((held.outcome == "failed") & (held.cause == "server_error")),
+    )
+
+
+def _is_refused(rows: ibis.Table) -> Any:
+    return ((rows.outcome == "failed") & (rows.cause == "auth_rejected")).fill_null(False)
+
+
+def _is_fresh_at_end(rows: ibis.Table) -> Any:
+    """Whether a token was far from its expiry when its attempt ended, and not only when it began."""
+    return (rows.token_ttl_s - rows.token_age_s - rows.duration_s > CLOCK_LEEWAY_S).fill_null(False)
+
+
+def fresh_refusals(rows: ibis.Table) -> ibis.Table:
+    """Refusals of tokens that were far from their expiry, by whether their user was let in at other times.
+
+    Who is always refused has a wrong token; who is refused now and then meets a check that fails.
+    """
+    asked = rows.filter(
+        _.kind.isin(["connect", "hold"])
+        & ~_.is_auth_probe
+        & (_.retry == 0)
+        & (_.mitigation == "none")
+        & ((_.outcome != "aborted") | (_.kind == "hold"))
+    )
+    fresh = _is_refused(asked) & _is_fresh_at_end(asked)
+    by = asked.group_by("run_id", "kind", "subject").agg(n=asked.count(), fresh=_count(fresh))
+    sometimes = (by.fresh < ALWAYS_RATIO * by.n).ifelse(by.fresh, 0)
+    return by.group_by("run_id", "kind").agg(n=by.n.sum(), fresh=by.fresh.sum(), sometimes=sometimes.sum())
+
+
+def credential_checks(prepared: ibis.Table) -> ibis.Table:
+    """What became of the tokens that had to be refused, by the way in which they were broken."""
+    probes = prepared.filter(_.is_auth_probe & (_.kind == "connect") & (_.outcome != "aborted"))
+    result = ibis.cases(
+        (probes.outcome == "ok", "refused"),
+        (probes.cause == ACCEPTED, "accepted"),
+        else_="not checked",
+    )
+    return (
+        probes.mutate(token_kind=probes.token_kind.fill_null("broken"), result=result)
+        .group_by("host", "platform", "token_kind", "result")
+        .agg(n=_.count())
+    )
+
+
+def mute(rows: ibis.Table) -> ibis.Table:
+    """Connections on which requests went unanswered behind answered pings: mute from a moment on, or now and then.
+
+    A connection is mute if its last `MUTE_LEAST` requests or more went unanswered, and none was answered after the
+    first of them.
+    """
+    asked = rows.filter(_.is_wait & (_.kind == "exchange"))
+    at = asked.mutate(
+        ok_us=(asked.outcome == "ok").ifelse(asked.scheduled_us, ibis.null("int64")),
+        silent_us=asked.is_unanswered.ifelse(asked.scheduled_us, ibis.null("int64")),
+    )
+    by = at.group_by("run_id", "worker", "host", "platform", "connection").agg(
+        last_ok_us=at.ok_us.max(),
+        first_silent_us=at.silent_us.min(),
+        last_silent_us=at.silent_us.max(),
+        silent=at.silent_us.count(),
+    )
+    struck = by.filter(by.silent > 0)
+    is_mute = (struck.silent >= MUTE_LEAST) & (
+        struck.last_ok_us.isnull() | (struck.last_ok_us < struck.first_silent_us)
+    )
+    return struck.group_by("host", "platform").agg(
+        connections=struck.count(),
+        mute=_count(is_mute),
+        silent=struck.silent.sum(),
+        silent_of_mute=is_mute.ifelse(struck.silent, 0).sum(),
+    )
+
+
+def first_connects(rows: ibis.Table, first_s: dict[str, int]) -> ibis.Table:
+    """Connects by the second since their run's first one, up to `FIRST_S`; all later ones are in that second."""
+    connects = rows.filter(_is_plain(rows) & (rows.kind == "connect"))
+    branches = [(connects.run_id == run, ibis.literal(second, "int64")) for run, second in first_s.items()]
+    since = (connects.second - (ibis.cases(*branches) if branches else ibis.null("int64"))).clip(0, FIRST_S)
+    keyed = connects.mutate(since_s=since)
+    bad = keyed.explanation.isin(OF_THE_TARGET)
+    return keyed.group_by("run_id", "host", "platform", "since_s").agg(n=keyed.count(), bad=_count(bad))
+
+
+def idles(rows: ibis.Table) -> ibis.Table:
+    """Exchanges by how long their connection had been idle (whole seconds, `IDLE_STEPS`): `bad` died in silence."""
+    asked = rows.filter(_is_plain(rows) & (rows.kind == "exchange") & rows.idle_s.notnull())
+    idle = _step(asked.idle_s.clip(0.0, LONGEST_S).floor().cast("int64"), IDLE_STEPS)
+    parity = (asked.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % 2
+    keyed = asked.mutate(idle=idle, parity=parity)
+    died = (keyed.explanation == NUMBER_OF["residual"]) & ~keyed.is_unanswered
+    return keyed.group_by("host", "platform", "parity", "idle").agg(n=keyed.count(), bad=_count(died))
 
 
 def rtts(rows: ibis.Table) -> ibis.Table:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
+from analysis.failures import counted
 from analysis.slo import Slo
-from analysis.wording import lower_first
+from analysis.wording import lower_first, opening
 
 
 def junit_xml(verdict: Mapping[str, Any], slo: Slo) -> str:
@@ -47,6 +48,8 @@ def junit_xml(verdict: Mapping[str, Any], slo: Slo) -> str:
     root = ElementTree.Element("testsuites", totals)
     suite = ElementTree.SubElement(root, "testsuite", totals)
     suite.extend(cases)
+    said = [opening(verdict), *(counted(one) for one in verdict["failures"])]
+    _child(suite, "system-out", text="\n".join(line for line in said if line))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 

@@ -130,6 +130,23 @@ class MitigationEffect:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CredentialCheck:
+    """What became of tokens that were broken in one way and had to be refused.
+
+    Attributes:
+        kind: How they were broken: missing, expired, forged, wrong_audience.
+        accepted: Connects that became ready with one.
+        refused: Connects that were refused.
+        not_checked: Connects that ended otherwise: nothing was checked.
+    """
+
+    kind: str
+    accepted: int
+    refused: int
+    not_checked: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """All that the statistics say of the runs named (`verdict.decide`)."""
 
@@ -138,4 +155,6 @@ class Decision:
     causes: tuple[CauseShare, ...] = ()
     mitigations: tuple[MitigationEffect, ...] = ()
     data_quality: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()  # what stands out and decides no claim, in sentences
+    credentials: tuple[CredentialCheck, ...] = ()
     spared: str = ""  # who was spared a server that keeps silent while it answers pings (`View.spared`)

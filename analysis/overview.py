@@ -28,9 +28,6 @@ BLOCKED_LAG_S: Final = 0.1
 BUSY_CPU: Final = 0.9
 # The run is looked at in ten parts where a trend is asked for.
 PARTS: Final = 10
-# The scenario whose refusals are passes: it offers tokens that a server must refuse.
-AUTH_PROBE_SCENARIO: Final = "auth_probe"
-
 _FLAGS: Final = (
     "judged",
     "lag_null",
@@ -64,6 +61,7 @@ class Overview:
             the tenth of the run (0-9), `bin` the logarithmic bin of `duration_s`.
         rtt: (platform, kind, bin): `n`, `timeouts` of connect and exchange by the round trip known before.
         phases: (platform, client): `n` and the median and 95th percentile of each phase of good connects.
+        failures: The commonest failures of sessions, and how many attempts ended (`failures.read`).
         slot_s: Width of a slot.
         start, end: Epoch seconds of the first and the last scheduled attempt; None without rows.
     """
@@ -73,13 +71,15 @@ class Overview:
     durations: pd.DataFrame
     rtt: pd.DataFrame
     phases: pd.DataFrame
+    failures: pd.DataFrame
     slot_s: int
     start: int | None
     end: int | None
 
 
 def describe(attempts: ibis.Table) -> Overview:
-    """Scan the attempts (five aggregations) and return the small tables."""
+    """Scan the attempts (some aggregations) and return the small tables."""
+    from analysis import failures
     from analysis.explain import contract_columns
     from analysis.reduce import Names
 
@@ -94,6 +94,7 @@ def describe(attempts: ibis.Table) -> Overview:
             durations=_durations(attempts, start=start or 0, end=end or 0),
             rtt=_rtt(attempts),
             phases=_phases(attempts),
+            failures=failures.read(attempts),
             slot_s=slot_s,
             start=start,
             end=end,
@@ -123,7 +124,7 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
     """The one scan behind `workers` and `timeline`; `flags` is a bit for each of `_FLAGS`."""
     import ibis
 
-    from analysis.explain import is_usable
+    from analysis.explain import AUTH_PROBE_SCENARIO, is_usable
 
     t = attempts
     conditions = {

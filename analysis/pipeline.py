@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis import verdict_json
+from analysis import failures, verdict_json
 from analysis.accounting import audit_rows, audit_run, audit_times
 from analysis.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
 from analysis.generator import Generator, assess
@@ -97,8 +97,11 @@ def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: E
     workers = overview.workers
     verdict = verdict_json.compose(
         runs=[run.run_id for run in dataset.runs],
-        attempts=int(overview.timeline["n"].sum()),
-        timeouts=_timeouts(overview),
+        attempts=_attempts(overview, of_probes=False),
+        timeouts=_attempts(overview, of_probes=False, outcomes=("timeout",)),
+        probes=_attempts(overview, of_probes=True),
+        failed_probes=_attempts(overview, of_probes=True, outcomes=("timeout", "failed")),
+        failures=failures.commonest(overview.failures),
         hosts={str(k): int(v) for k, v in workers.groupby("platform", observed=True)["host"].nunique().items()},
         settings=settings,
         generator=generator,
@@ -153,9 +156,13 @@ def _withheld(finding: Finding, reason: str, needs: str) -> Finding:
     return replace(finding, state="undecided", evidence=evidence.strip(), needs=needs)
 
 
-def _timeouts(overview: Overview) -> int:
+def _attempts(overview: Overview, *, of_probes: bool, outcomes: Sequence[str] = ()) -> int:
+    """Attempts of the sessions, or of the control probes, that ended so; no outcomes: all of them."""
     timeline = overview.timeline
-    return int(timeline.loc[timeline["outcome"] == "timeout", "n"].sum())
+    chosen = (timeline["kind"] == "probe") == of_probes
+    if outcomes:
+        chosen &= timeline["outcome"].isin(outcomes)
+    return int(timeline.loc[chosen, "n"].sum())
 
 
 def said_once(sentences: Sequence[str]) -> list[str]:

@@ -50,9 +50,9 @@ def reduce(attempts: ibis.Table, *, ends: Mapping[str, datetime] | None = None) 
         attempts: Rows of the contract (`source.open_attempts`). Nullable columns may be missing, unknown ones
             are ignored.
         ends: For each run, when it was to end, or ended if that was earlier (`run_end`). Attempts scheduled
-            within the largest budget before the end are dropped: the slow ones among them were cut
-            off, and only the quick ones would be counted. Where a run's end is not given, and where
-            its rows end earlier than that, the end is where its rows end.
+            within their own budget before the end are compared with none (`Tables.cut`): the slow ones among them
+            were cut off, and only the quick ones would be counted. Where a run's end is not given, and
+            where its rows end earlier than that, the end is where its rows end.
     """
     with Names(attempts.get_backend()) as names:
         return _reduced(attempts, names, ends or {})
@@ -97,7 +97,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     prepared = names.view(groupbys.prepared(contract_columns(attempts)))
     census = _described(_frame(groupbys.census(prepared)))
     all_usable = not census["unusable"].any()
-    marked = names.view(groupbys.marked(prepared, cutoffs=_cutoffs(census, ends), all_usable=all_usable))
+    marked = names.view(groupbys.marked(prepared, ends=_ends(census, ends), all_usable=all_usable))
     numbers, places = _places(census)
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
     by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
@@ -111,6 +111,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     plain = moments.filter(moments.is_first & (moments.mitigation == "none"))
     instances = _frame(groupbys.instances(plain))
     rtts = _frame(groupbys.rtts(marked))
+    cut, sessions = _frame(groupbys.cut(marked)), _frame(groupbys.sessions(marked))
     totals = _totals(census, cells)
     notes = _notes(census, totals, lag_null=int(cells["lag_null"].sum()))
     return Tables(
@@ -118,7 +119,14 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         slots=_frame(groupbys.slots(plain)),
         instances=instances,
         subjects=_frame(groupbys.subjects(marked)),
+        cut=cut,
         holds=_frame(groupbys.holds(marked)),
+        sessions=sessions,
+        fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
+        credential_checks=_credential_checks(prepared, census),
+        mute=_mute(marked, cells),
+        first_connects=_frame(groupbys.first_connects(marked, _first_seconds(census))),
+        idles=_frame(groupbys.idles(marked)),
         base_rtt=_base_rtt(cells, rtts),
         arm_rtt=_arm_rtt(cells, rtts),
         loops=_sums(cells[cells["mitigation"] == "none"], ["host", "platform"], ["good", "good_lagged"]),
@@ -141,7 +149,7 @@ def _frame(table: ibis.Table) -> pd.DataFrame:
 
 def _described(census: pd.DataFrame) -> pd.DataFrame:
     """The census with what each of its lines counts as: `n`, `retries`, `aborted`, `unusable`, `unknown_kind`."""
-    is_wait = census["usable"] & census["kind"].isin(groupbys.WAITS)
+    is_wait = census["usable"] & census["kind"].isin(groupbys.WAITS) & ~census["is_auth_probe"]
     is_kept = is_wait & ~census["is_aborted"]
     counts = {
         "n": is_kept & census["is_first"],
@@ -154,17 +162,17 @@ def _described(census: pd.DataFrame) -> pd.DataFrame:
     return described.assign(is_wait=is_kept)
 
 
-def _cutoffs(census: pd.DataFrame, ends: Mapping[str, datetime]) -> dict[str, int]:
-    cutoffs = {}
+def _ends(census: pd.DataFrame, ends: Mapping[str, datetime]) -> dict[str, float]:
+    """For each run the epoch second of its end: where its rows end, or as given if that was earlier."""
+    found = {}
     for run, group in census[census["usable"]].groupby("run_id"):
-        budget_s = float(group.loc[group["kind"].isin(groupbys.WAITS), "budget_s"].max())
         last_s = float(group["last_s"].max())
         end = ends.get(str(run))
         if end is not None:
             last_s = min(last_s, end.timestamp())
-        if np.isfinite(last_s) and np.isfinite(budget_s):
-            cutoffs[str(run)] = int(np.floor(last_s - budget_s))
-    return cutoffs
+        if np.isfinite(last_s):
+            found[str(run)] = last_s
+    return found
 
 
 def _numbered(frame: pd.DataFrame, keys: Sequence[str], name: str) -> pd.DataFrame:
@@ -219,11 +227,42 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     """Only where there is something to compare: it is one more look at every row."""
     keys = ["host", "platform", "minute", "mitigation", "kind"]
     if (cells["mitigation"] == "none").all():
-        return pd.DataFrame({name: pd.Series(dtype="int64") for name in (*keys, "latency_bin", "n")})
+        return _empty(" ".join((*keys, "latency_bin", "n")))
     table = _frame(groupbys.mitigation_costs(marked))
     started = _sums(table, keys, ["n"]).assign(latency_bin=np.nan)
     good = table[table["latency_bin"].notna()]
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
+
+
+def _credential_checks(prepared: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+    """Only where there were auth probes: it is one more look at every row."""
+    if not census["is_auth_probe"].any():
+        return _empty("host platform token_kind result n")
+    return _frame(groupbys.credential_checks(prepared))
+
+
+def _fresh_refusals(marked: ibis.Table, *with_refusals: pd.DataFrame) -> pd.DataFrame:
+    """Only where such tokens were refused: it groups by user."""
+    if not any(frame["auth_fresh"].any() for frame in with_refusals):
+        return _empty("run_id kind n fresh sometimes")
+    return _frame(groupbys.fresh_refusals(marked))
+
+
+def _mute(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
+    """Only where requests went unanswered behind answered pings: it groups by connection."""
+    if not cells["unanswered"].any():
+        return _empty("host platform connections mute silent silent_of_mute")
+    return _frame(groupbys.mute(marked))
+
+
+def _empty(columns: str) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype="int64") for name in columns.split()})
+
+
+def _first_seconds(census: pd.DataFrame) -> dict[str, int]:
+    """For each run the epoch second of its first connect."""
+    connects = census[census["usable"] & (census["kind"] == "connect")]
+    return {str(run): int(second) for run, second in connects.groupby("run_id")["first_s"].min().dropna().items()}
 
 
 def _sums(frame: pd.DataFrame, keys: list[str], counts: list[str]) -> pd.DataFrame:
@@ -304,7 +343,7 @@ def _notes(census: pd.DataFrame, totals: pd.DataFrame, *, lag_null: int) -> tupl
         (unnumbered, "rows have no number (seq), so that a lost one could not be noticed"),
         (census["unusable"].sum(), "rows were left out: without run, place, time, arm, budget or outcome"),
         (census["unknown_kind"].sum(), "rows were left out: their kind is not one of the contract's"),
-        (total["dropped_tail"], "attempts were dropped: scheduled within the largest budget before their run's end"),
+        (total["dropped_tail"], "attempts were dropped: scheduled within their own budget before their run's end"),
         (total["aborted"], "attempts were still waiting when their run ended, and count neither way"),
         (lag_null, f"of {total['attempts']} attempts have no measured event-loop lag"),
         (total["simulated"], "rows carry a platform that is a label put on for a rehearsal"),

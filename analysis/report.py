@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis import figures
 from analysis.bursts import burst_slots
+from analysis.failures import answer
 from analysis.ground_truth import faults_done
 from analysis.model import Effect
 from analysis.summary import check_number, interval_text
-from analysis.wording import STATEMENTS, TITLES, effect_text, found, headline, points, state_word, undecided
+from analysis.wording import STATEMENTS, TITLES, effect_text, points, sentences, state_word
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -65,7 +66,8 @@ def report_html(analysis: Analysis, *, log: LogTable | None = None) -> str:
         verdict=verdict,
         slo=analysis.slo,
         slo_word=_WORDS[analysis.slo.state],
-        sentences=(headline(verdict, analysis.slo), found(verdict), undecided(verdict)),
+        sentences=sentences(verdict, analysis.slo),
+        answer=answer,
         decision=analysis.decision,
         figures=_figures(analysis),
         hosts=", ".join(f"{count} {platform}" for platform, count in verdict["hosts"].items()) or "none",

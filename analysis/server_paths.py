@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from analysis.age_limit import age_limit
 from analysis.comparison import effect_words, rate_effect, rate_words
 from analysis.estimate import Estimate
+from analysis.groupbys import WINDOW_S
 from analysis.groups import Bools, Ints, coded, combined, counts_of, sums
 from analysis.holm import bonferroni
 from analysis.mantel_haenszel import risk_difference
@@ -18,6 +18,7 @@ from analysis.ordinal import ordinal_contrast
 from analysis.probes import probe_rate
 from analysis.rated import rated
 from analysis.rates import Rate
+from analysis.session_limits import Holds, Limit, session_limits
 from analysis.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, Cells, View
 
 # A fault of the server's spares no cohort: the least hit one still has a fifth of the most hit one's rate.
@@ -30,6 +31,12 @@ STICKY: Final = 0.8
 # Less than this of the comparison left within strata: some processes changed over, and all others are pinned.
 LEAST_OVERLAP: Final = 0.2
 OUTLIER_ALPHA: Final = 0.01
+# A quota is a step: next to nothing is refused before a user's n-th connect, and most from there on.
+QUOTA_LEAST: Final = 5
+QUOTA_BELOW: Final = 0.02
+QUOTA_ABOVE: Final = 0.8
+# A session that falls mute explains the silence if most of the silence is on such sessions.
+MUTE_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +63,19 @@ class Path:
 
 
 def explicit(view: View) -> Path:
-    """The server's own words: error frames, closes, refusals, HTTP 500 and above; seen by everybody alike.
+    """The server's own words: error frames, closes with a code, HTTP 500 and above; seen by everybody alike.
 
     RFC 9110 (15.6) and RFC 6455 (7.4.1, code 1011) give them this meaning: the server is aware that it
     erred. They are counted, by kind of attempt, so that refused connects are not diluted by exchanges.
     """
-    cells = view.cells
+    cells = view.whole
     rates = {}
     for code, kind in enumerate(view.kinds):
         mine = cells.where(cells.kind == code)
         rates[f"{kind}s"] = view.census(mine, mine.explicit)
+    held = view.tables.sessions
+    if held["explicit"].any():
+        rates["sessions"] = Rate(events=int(held["explicit"].sum()), n=int(held["n"].sum()), design_effect=1.0)
     judged = rated(rates, view.margin, n=int(cells.n.sum()))
     rate, p_value = rates[judged.worst], judged.p_value
     # A proxy of one site, or a client that provokes them, brings such answers to some only.
@@ -77,6 +87,7 @@ def explicit(view: View) -> Path:
         ordinal = _ordinal(view)
         p_value = max(p_value, ordinal[0])
         words += f", but {spared}" + (f"; {ordinal[1]}." if ordinal[1] else ".")
+    words += quota_words(view)
     return Path(
         name="explicit answers",
         effect=rate_effect(rate),
@@ -111,7 +122,7 @@ def unanswered(view: View) -> Path | None:
         below=judged.all_below,
         n=rate.n,
         evidence=f"Of the {judged.worst} {rate_words(rate)} ran out while the server answered a ping on the same "
-        f"connection: it had them and kept silent{f', but {spared}' if spared else ''}.",
+        f"connection: it had them and kept silent{f', but {spared}' if spared else ''}.{mute_words(view)}",
     )
 
 
@@ -176,6 +187,48 @@ def _ordinal(view: View) -> tuple[float, str]:
         return 1.0, ""
     value = 100 * contrast.estimate.value
     return contrast.estimate.p_above(view.margin), f"a user's later connects fail more often ({value:+.1f} points)"
+
+
+def quota_words(view: View) -> str:
+    """From which connect of a user on the server refuses, where there is such a number; else nothing."""
+    frame = view.tables.subjects
+    by = frame.groupby("ordinal")[["n", "explicit"]].sum().sort_index()
+    if by["explicit"].sum() < QUOTA_LEAST:
+        return ""
+    below = by.cumsum().shift(fill_value=0)
+    above = by.sum() - below
+    share_below = below["explicit"] / below["n"].clip(lower=1)
+    share_above = above["explicit"] / above["n"].clip(lower=1)
+    is_step = (share_below <= QUOTA_BELOW) & (share_above >= QUOTA_ABOVE) & (by.index > 1) & (by["explicit"] > 0)
+    if not is_step.any():
+        return ""
+    at = int(np.flatnonzero(is_step.to_numpy())[0])
+    (asked, refused), (before, early) = (
+        frame[["n", "explicit"]].to_numpy(dtype=np.int64)[at] for frame in (above, below)
+    )
+    return (
+        f" A quota: from the {ordinal_word(int(by.index[at]))} connection of a user within {WINDOW_S // 60} minutes on "
+        f"({refused} of {asked} refused, before it {early} of {before})."
+    )
+
+
+def ordinal_word(number: int) -> str:
+    """1st, 2nd, 3rd, 11th, 21st ..."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def mute_words(view: View) -> str:
+    """Whether the unanswered requests are those of connections that are mute from a moment on; else nothing."""
+    frame = view.tables.mute
+    mute, struck = int(frame["mute"].sum()), int(frame["connections"].sum())
+    silent, of_mute = int(frame["silent"].sum()), int(frame["silent_of_mute"].sum())
+    if not mute or of_mute < MUTE_SHARE * silent:
+        return ""
+    return (
+        f" {mute} of {struck} such connections were mute from a moment on, while pings were answered "
+        f"({of_mute} of {silent} unanswered requests)."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,54 +337,78 @@ def sticky(view: View) -> bool:
     return bool((by_host.max() / by_host.sum() > STICKY).any())
 
 
-def limits(view: View) -> list[Path]:
-    """An age, or an idle time, at which the peer ends sessions."""
+def holds_of(view: View) -> Holds:
+    """The sessions that were held open, on hosts that attempted anything."""
     frame = view.tables.holds
     host = view.host_codes(frame)
     frame, host = frame[host >= 0], host[host >= 0]
-    found = []
-    for name, column in (("an age limit", "duration_bin"), ("an idle limit", "idle_bin")):
-        known = frame[column].notna().to_numpy(dtype=np.bool_)
-        if not known.any():
-            continue
-        rows = frame[known]
-        limit = age_limit(
-            host[known],
-            rows["by_peer"].to_numpy(dtype=np.int64),
-            rows["parity"].to_numpy(dtype=np.int64),
-            rows[column].to_numpy(dtype=np.int64),
-            view.clock.chunk(rows["chunk_minute"].to_numpy(dtype=np.int64)),
-            rows["n"].to_numpy(dtype=np.int64),
-        )
-        if limit is None:
-            continue
-        enough = limit.hosts >= min(2, len(view.hosts))
-        what = "of age" if column == "duration_bin" else "idle"
-        found.append(
-            Path(
-                name=name,
-                effect=rate_effect(limit.rate),
-                p_value=limit.p_above(view.margin) if enough else 1.0,
-                below=None,
-                n=limit.rate.n,
-                evidence=f"The peer ends {rate_words(limit.rate)} of the sessions that reach "
-                f"{limit.start_s:g} to {limit.end_s:g} s {what}.",
-            )
-        )
-    return found
+
+    def whole(column: str) -> Ints:
+        return frame[column].fillna(-1).to_numpy(dtype=np.int64)
+
+    return Holds(
+        host=host,
+        by_peer=frame["by_peer"].to_numpy(dtype=np.bool_),
+        parity=whole("parity"),
+        age=whole("duration_bin"),
+        idle=whole("idle_bin"),
+        silence=whole("silence_bin"),
+        end_s=whole("end_s"),
+        chunk=view.clock.chunk(whole("chunk_minute")),
+        n=whole("n"),
+    )
+
+
+def limits(view: View) -> list[Path]:
+    """An age, or a silence, at which the peer ends sessions."""
+    return [_limit(view, limit) for limit in session_limits(holds_of(view))]
+
+
+def _limit(view: View, limit: Limit) -> Path:
+    what = "without a word" if limit.kind == "an idle limit" else "of age"
+    window = f"{limit.start_s:g} to {limit.end_s:g} s {what}"
+    words = f"The peer ends {rate_words(limit.rate)} of the sessions that reach {window}"
+    if limit.controls is not None:
+        words += f", and {rate_words(limit.controls)} of those of the same ages that were never silent as long"
+    need = ""
+    if limit.kind == "an age or idle limit":
+        words += "; they were as old as they were silent"
+        need = "Busy sessions beside the idle ones (--scenario idle,steady): they tell an idle limit from an age limit."
+    if not limit.spread:
+        words += "; but they ended together, which may be one event"
+        need = "Sessions that start at different times: those that start together have one age."
+    enough = limit.hosts >= min(2, len(view.hosts))
+    return Path(
+        name=limit.kind,
+        effect=rate_effect(limit.rate),
+        p_value=limit.p_above(view.margin) if enough else 1.0,
+        below=None,
+        n=limit.rate.n,
+        evidence=f"{words}.",
+        need=need,
+    )
 
 
 def fresh_refusals(view: View) -> Path:
-    """Tokens refused long before their expiry: the server's own check fails, not the token."""
-    connects = view.cells.where(view.connects)
-    rate = view.census(connects, connects.auth_fresh)
+    """Tokens refused long before their expiry, of users who are let in at other times: the server's check fails."""
+    connects = view.whole.where(view.of_kind(view.whole, "connect"))
+    attempts = int(connects.n.sum())
+    # Connections of one user share its token and nothing else.
+    by_kind = view.tables.fresh_refusals.groupby("kind")[["n", "sometimes"]].sum()
+    rates = {
+        f"{'session' if kind == 'hold' else kind}s": Rate(events=int(x), n=int(n), design_effect=1.0)
+        for kind, n, x in by_kind.itertuples()
+    } or {"connects": Rate(events=0, n=attempts, design_effect=1.0)}
+    judged = rated(rates, view.margin, n=attempts)
+    rate = rates[judged.worst]
     return Path(
         name="refusals of fresh tokens",
         effect=rate_effect(rate),
-        p_value=rate.p_above(view.margin),
-        below=rate.n > 0 and rate.interval()[1] < view.margin,
+        p_value=judged.p_value,
+        below=attempts > 0 and judged.all_below,
         n=rate.n,
-        evidence=f"Tokens more than a minute before their expiry are refused in {rate_words(rate)} of the connects.",
+        evidence=f"Tokens more than a minute before their expiry, of users who are let in at other times, are refused "
+        f"in {rate_words(rate)} of the {judged.worst}.",
     )
 
 

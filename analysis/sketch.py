@@ -27,6 +27,7 @@ COUNTS: Final = (
     "explicit",
     "lagged",
     "checked",
+    "unasked",
     "late",
     "unanswered",
     "any_lag_bad",
@@ -134,7 +135,19 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         slots=_slots(cells, rng),
         instances=instances,
         subjects=_empty("host platform bin ordinal n explicit"),
-        holds=_empty("host platform chunk_minute by_peer parity duration_bin idle_bin n"),
+        cut=_empty(
+            "run_id host platform site minute client event_loop delay_us mitigation kind operation preface "
+            "token_expired n connections auth auth_fresh format explicit"
+        ),
+        holds=_empty(
+            "host platform chunk_minute by_peer parity duration_bin idle_bin silence_bin end_s cause close_code n"
+        ),
+        sessions=_empty("run_id host platform site minute client event_loop delay_us n auth auth_fresh explicit"),
+        fresh_refusals=_empty("run_id kind n fresh sometimes"),
+        credential_checks=_empty("host platform token_kind result n"),
+        mute=_empty("host platform connections mute silent silent_of_mute"),
+        first_connects=_empty("run_id host platform since_s n bad"),
+        idles=_empty("host platform parity idle n bad"),
         base_rtt=by_host.assign(base_rtt_s=base_rtt_s),
         arm_rtt=arms.assign(rtt_s=base_rtt_s + arms["delay_us"] / 1e6),
         loops=loops,

@@ -11,7 +11,8 @@ exceptions keep a green from being luck:
 - *A trend is inferred, not counted*, and its sign is never zero. It is `breached` when its whole 95 %
   interval lies beyond the limit, `met` otherwise, and `void` when the run has fewer than five parts.
 
-Sessions' attempts are all kinds but `probe`; `aborted` attempts (the run ended first) are left out
+The success ratio is held against each kind of attempt (connects, exchanges, sessions held, closing handshakes), and the
+worst decides. Sessions' attempts are all kinds but `probe`; `aborted` attempts (the run ended first) are left out
 everywhere; a refusal that the auth probe asked for counts as ok. Durations leave holds out: a hold is as
 long as it was planned. The whole is breached if a check is, else void if a check is, else met; it is void
 whenever the generator was impaired or rows are missing.
@@ -27,6 +28,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
+from analysis.failures import KINDS
 from analysis.overview import DURATION_BINS_PER_DECADE, PARTS, Overview, bin_middle_s
 from analysis.rates import Rate, clustered_rate, worst_design_effect
 
@@ -77,6 +79,16 @@ class SloCheck:
     n: int
     why: str
 
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the observed value lies beyond the limit and is met all the same: `why` then says why."""
+        return self.state == "met" and self.is_most and self.value is not None and self.value > self.limit
+
+    @property
+    def is_most(self) -> bool:
+        """Whether the limit is the most that the value may be; else it is the least."""
+        return not self.name.startswith("success_ratio")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Slo:
@@ -98,14 +110,14 @@ def judge(overview: Overview, levels: Levels, *, void_because: Sequence[str] = (
     timeline = overview.timeline
     sessions = timeline[(timeline["kind"] != "probe") & (timeline["outcome"] != "aborted")]
     checks = (
-        _success_ratio(sessions, levels.success_ratio),
+        *_success_ratios(sessions, levels.success_ratio),
         _max_duration(sessions[sessions["kind"] != "hold"], levels.max_duration_s),
         _timeouts(sessions, levels.timeouts),
-        _stability(sessions, overview, levels.worsening_ratio),
+        _worst_stability(sessions, overview, levels.worsening_ratio),
         _stability_latency(overview, levels.slowdown_ratio),
     )
     if void_because:
-        checks = tuple(replace(check, state="void") for check in checks)  # type: ignore[assignment]
+        checks = tuple(replace(check, state="void") for check in checks)
         return Slo(state="void", checks=checks, why=void_because[0])
     for state in ("breached", "void"):
         hit = [check for check in checks if check.state == state]
@@ -123,10 +135,32 @@ def fewest_attempts(success_ratio: float) -> int:
     return math.ceil(math.log(1 - _CONFIDENCE) / math.log(success_ratio))
 
 
-def _success_ratio(sessions: pd.DataFrame, limit: float) -> SloCheck:
+def _success_ratios(sessions: pd.DataFrame, limit: float) -> tuple[SloCheck, ...]:
+    """The level of each kind of attempt, and in front the worst of them, which decides.
+
+    Pings outnumber connects a hundred to one, and would outvote them. A kind with too few attempts to tell counts
+    with all the others only, unless it is surely beyond the limit.
+    """
+    pooled = _success_ratio(sessions, limit, "success_ratio", "attempts")
+    needed = fewest_attempts(limit)
+    found = []
+    for kind, words in KINDS.items():
+        check = _success_ratio(sessions[sessions["kind"] == kind], limit, f"success_ratio_{kind}", words)
+        if check.n >= needed or check.state == "breached":
+            found.append(check)
+    worst = min((pooled, *found), key=_badness)
+    return (replace(worst, name=pooled.name), *found)
+
+
+def _badness(check: SloCheck) -> tuple[int, float]:
+    """Sorts the worst first: breached, then void, then met; of these the lowest ratio."""
+    return ("breached", "void", "met").index(check.state), 1.0 if check.value is None else check.value
+
+
+def _success_ratio(sessions: pd.DataFrame, limit: float, name: str, words: str) -> SloCheck:
     n = int(sessions["n"].sum())
     if n == 0:
-        return _nothing("success_ratio", limit)
+        return _nothing(name, limit)
     bad = _rate(sessions, sessions["outcome"] != "ok")
     failed = bad.events
     value = 1 - failed / n
@@ -135,16 +169,16 @@ def _success_ratio(sessions: pd.DataFrame, limit: float) -> SloCheck:
     needed = fewest_attempts(limit)
     if n < needed and high >= limit:
         state: SloState = "void"
-        why = f"{n:,} attempts are too few to tell a success ratio of {limit:g}: at least {needed} are needed."
+        why = f"{n:,} {words} are too few to tell a success ratio of {limit:g}: at least {needed} are needed."
     elif value >= limit:
         state = "met"
-        why = f"{n - failed:,} of {n:,} attempts succeeded ({100 * value:.2f} %, limit {100 * limit:.2f} %)"
+        why = f"{n - failed:,} of {n:,} {words} succeeded ({100 * value:.2f} %, limit {100 * limit:.2f} %)"
         why += "." if low >= limit else f", but a repetition may fall to {100 * low:.2f} %: the margin is narrow."
     else:
         state = "breached"
-        why = f"Only {n - failed:,} of {n:,} attempts succeeded ({100 * value:.2f} %, limit {100 * limit:.2f} %)"
+        why = f"Only {n - failed:,} of {n:,} {words} succeeded ({100 * value:.2f} %, limit {100 * limit:.2f} %)"
         why += "." if high < limit else f"; a repetition may reach {100 * high:.2f} %."
-    return SloCheck(name="success_ratio", value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
+    return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
 
 
 def _max_duration(waits: pd.DataFrame, limit_s: float) -> SloCheck:
@@ -184,7 +218,15 @@ def _timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
     )
 
 
-def _stability(sessions: pd.DataFrame, overview: Overview, limit: float) -> SloCheck:
+def _worst_stability(sessions: pd.DataFrame, overview: Overview, limit: float) -> SloCheck:
+    """The trend of all attempts, or of the kind whose trend is surely the worst."""
+    pooled = _stability(sessions, overview, limit, "attempts")
+    of_kinds = [_stability(sessions[sessions["kind"] == kind], overview, limit, words) for kind, words in KINDS.items()]
+    breached = [check for check in of_kinds if check.state == "breached"]
+    return max([pooled, *breached], key=lambda check: (check.state == "breached", check.low or -1.0))
+
+
+def _stability(sessions: pd.DataFrame, overview: Overview, limit: float, words: str) -> SloCheck:
     name = "stability"
     n = int(sessions["n"].sum())
     if n == 0 or overview.start is None or overview.end is None:
@@ -204,8 +246,8 @@ def _stability(sessions: pd.DataFrame, overview: Overview, limit: float) -> SloC
         high = 1 - (1 - _CONFIDENCE) ** (1 / float(parts["n"].iloc[-1]))
     state: SloState = "breached" if low > limit else "met"
     why = (
-        f"The share of bad attempts changed by {100 * value:+.2f} points over the run "
-        f"({100 * low:+.2f} to {100 * high:+.2f}; limit {100 * limit:+.2f})."
+        f"The share of bad {words} changed by {100 * value:+.2f} points over the run "
+        f"({100 * low:+.2f} to {100 * high:+.2f}; limit {100 * limit:+.2f}{_not_sure(state, value, limit)})."
     )
     return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
 
@@ -226,9 +268,14 @@ def _stability_latency(overview: Overview, limit: float) -> SloCheck:
     state: SloState = "breached" if low > limit else "met"
     why = (
         f"The typical (geometric mean) {kind} changed its duration by {100 * value:+.0f} % over the run "
-        f"({100 * low:+.0f} to {100 * high:+.0f} %; limit {100 * limit:+.0f} %)."
+        f"({100 * low:+.0f} to {100 * high:+.0f} %; limit {100 * limit:+.0f} %{_not_sure(state, value, limit)})."
     )
     return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
+
+
+def _not_sure(state: SloState, value: float, limit: float) -> str:
+    """Why a trend beyond its limit is met all the same."""
+    return ", and that it is beyond is not sure" if state == "met" and value > limit else ""
 
 
 def _typical_by_part(rows: pd.DataFrame) -> pd.DataFrame:

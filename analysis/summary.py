@@ -6,17 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from analysis.failures import answer
 from analysis.slo import Slo, SloCheck
-from analysis.wording import STATEMENTS, effect_text, found, headline, lower_first, points, state_word, undecided
+from analysis.wording import (
+    STATEMENTS,
+    effect_text,
+    lower_first,
+    points,
+    sentences,
+    state_word,
+)
 
 _SLO_MARKS: Final = {"met": "✅ met", "breached": "❌ breached", "void": "⚠️ void"}
 _CLAIM_MARKS: Final = {"confirmed": "● confirmed", "ruled_out": "○ ruled out", "undecided": "◌ undecided"}
 _MOST_NOTES: Final = 12
+_MOST_FAILURES: Final = 10
 
 
 def screen(verdict: Mapping[str, Any], slo: Slo, report: Path) -> str:
-    """The three sentences for a terminal, and where the report is."""
-    return "\n".join((headline(verdict, slo), found(verdict), undecided(verdict), f"Report: {report}"))
+    """The sentences for a terminal, and where the report is."""
+    return "\n".join((*sentences(verdict, slo), f"Report: {report}"))
 
 
 def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
@@ -24,12 +33,7 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
     lines = [
         f"# {_SLO_MARKS[slo.state]}: {', '.join(verdict['runs'])}",
         "",
-        headline(verdict, slo),
-        "",
-        found(verdict),
-        "",
-        undecided(verdict),
-        "",
+        *(line for sentence in sentences(verdict, slo) for line in (_cell(sentence), "")),
         "| service level | observed | 95 % interval | limit | state |",
         "|---|---|---|---|---|",
         *(_check_row(check) for check in slo.checks),
@@ -51,6 +55,9 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
         f"| **hypothesis**: {STATEMENTS['hypothesis']} | **{state_word(hypothesis['state'])}** | – "
         f"| {_cell('; '.join(hypothesis['because']))} |"
     )
+    if verdict["failures"]:
+        lines += ["", "| what the target said | count | share | first | last |", "|---|---|---|---|---|"]
+        lines += [_failure_row(one) for one in verdict["failures"][:_MOST_FAILURES]]
     notes = verdict["data_quality"]
     if notes:
         lines += ["", "**Data quality**", "", *(f"- {note}" for note in notes[:_MOST_NOTES])]
@@ -83,9 +90,17 @@ def interval_text(check: SloCheck) -> str:
 
 
 def _check_row(check: SloCheck) -> str:
+    state = _SLO_MARKS[check.state] + (f": {lower_first(check.why)}" if check.is_beyond else "")
     return (
         f"| {check.name} | {check_number(check, check.value)} | {interval_text(check)} "
-        f"| {check_number(check, check.limit)} | {_SLO_MARKS[check.state]} |"
+        f"| {check_number(check, check.limit)} | {_cell(state)} |"
+    )
+
+
+def _failure_row(failure: Mapping[str, Any]) -> str:
+    return (
+        f"| {_cell(answer(failure))} | {failure['count']:,} | {100 * failure['share']:.3g} % of {failure['kind']} "
+        f"| {failure['first_at']} | {failure['last_at']} |"
     )
 
 

@@ -25,8 +25,9 @@ class Tables:
             `client_loop` (bad, explained by lag: rule 8); `any_lag_bad` (bad with lag >= 0.1 s, or lag
             not measured); `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry);
             `format`; `explicit` (server, explicit); `residual` (bad and explained by none of these and
-            lag < budget/4), of these `checked` (timeouts whose peer was sent a ping), `late` (whose answer came after
-            all) and `unanswered` (whose peer answered the ping in its usual time and had sent nothing: it had the
+            lag < budget/4), of these `checked` (timeouts whose peer was sent a ping), `unasked` (whose peer could
+            have been), `late` (whose answer came after all) and `unanswered` (whose peer answered the ping in its
+            usual time and had sent nothing: it had the
             request and kept silent); `harness` (the generator's own failure: causes harness, local_resource);
             `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness +
             auth + format + explicit + lagged + residual. `n_clean` (all rows with lag < budget/4 and no
@@ -38,9 +39,26 @@ class Tables:
             `n`, `bad` (residual + explicit). Only rows whose instance is known.
         subjects: G4, connects by ordinal in their subject's trailing 300 s: (host, platform, bin [5 min],
             ordinal [exact below 32, then the lower edge of a step]): `n`, `explicit`.
+        cut: By the keys of `cells` what the run's end may have cut off (scheduled within its own budget before the
+            end, or still waiting then), first tries: `n`; `connections` (distinct); and of these the refusals that
+            were complete when they came: `auth`, `auth_fresh`, `format`, `explicit`.
         holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
-            hash of the connection], duration_bin and idle_bin [0.5 s bins; idle null = not measured]): `n`.
-            Sessions that the run's end cut off are among them (by_peer false).
+            hash of the connection], duration_bin, idle_bin [silence before the end] and silence_bin [longest
+            silence] [0.5 s bins; null = not measured]; of those that the peer ended also end_s [epoch second], cause
+            and close_code, else null): `n`. Sessions that the run's end cut off are among them (by_peer false).
+        sessions: per (run_id, host, platform, site, minute, client, event_loop, delay_us): `n` sessions, and of
+            these ended by refused credentials (`auth`, `auth_fresh`) or by the server's own error (`explicit`).
+        fresh_refusals: per (run_id, kind [connect, hold]): `n`, `fresh` (refusals of tokens that were more than a
+            minute from their expiry), `sometimes` (of these, of users who were let in at other times).
+        credential_checks: per (host, platform, token_kind, result [refused, accepted, not checked]): `n` connects
+            with tokens that had to be refused. They are in no other table of waits.
+        mute: per (host, platform): `connections` on which a request went unanswered behind an answered ping, of
+            these `mute` (three and more in a row, and none answered after), `silent` such requests, and
+            `silent_of_mute` on mute connections.
+        first_connects: per (run_id, host, platform, since_s [seconds since the run's first connect, at most 60: all
+            later ones]): `n`, `bad` (explicit + residual).
+        idles: per (host, platform, parity, idle [whole seconds that the connection had been idle before the
+            request, the lower edge of a step]): `n`, `bad` (residual, and no pong).
         base_rtt: G6, per (host, platform): `base_rtt_s` median of (rtt_s - delay_s), null if unknown; `n`.
         arm_rtt: G6, per (host, platform, delay_us): `rtt_s` median of connects, null if unknown; `n`.
         loops: G6, per (host, platform): `good`, `good_lagged` (good attempts with lag > 0.1 s).
@@ -61,7 +79,14 @@ class Tables:
     slots: pd.DataFrame
     instances: pd.DataFrame
     subjects: pd.DataFrame
+    cut: pd.DataFrame
     holds: pd.DataFrame
+    sessions: pd.DataFrame
+    fresh_refusals: pd.DataFrame
+    credential_checks: pd.DataFrame
+    mute: pd.DataFrame
+    first_connects: pd.DataFrame
+    idles: pd.DataFrame
     base_rtt: pd.DataFrame
     arm_rtt: pd.DataFrame
     loops: pd.DataFrame

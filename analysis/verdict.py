@@ -18,9 +18,10 @@ from analysis.claims.server import server
 from analysis.cohorts import cohorts_of
 from analysis.comparison import joined_words
 from analysis.holm import CLAIM_WEIGHTS, weighted_holm
+from analysis.leads import leads
 from analysis.live import live_finding
 from analysis.mitigations import mitigation_effects
-from analysis.model import CLAIMS, Decision, Finding, Hypothesis, Settings, State
+from analysis.model import CLAIMS, CredentialCheck, Decision, Finding, Hypothesis, Settings, State
 from analysis.moments import may_be_a_line, together
 from analysis.server_paths import spared_of_silence
 from analysis.tables import Tables
@@ -28,6 +29,7 @@ from analysis.view import View, view_of, with_flagged, with_spared
 
 # The hypothesis says "and not from": each of these confirmed refutes it.
 EXCLUDED: Final = ("server", "auth", "format")
+NOTHING_FAILED: Final = "Nothing failed: there is no cause to look for."
 HOLM_NEEDS: Final = "About a third more data: beyond the margin by itself, not beside the other eight claims."
 
 
@@ -45,7 +47,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
     """
     prepared = view_of(tables, settings)
     if len(prepared.cells) == 0:
-        return _nothing(tables)
+        return _nothing(prepared)
     flagged = flagged_by_format(prepared)
     view = with_flagged(prepared, flagged)
     view = with_spared(view, spared_of_silence(view))
@@ -65,6 +67,8 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
     }
     if live:
         findings = {name: live_finding(view, name, finding) for name, finding in findings.items()}
+    if nothing_failed(view):
+        findings = {name: _no_need(finding) for name, finding in findings.items()}
     claims = _joined(stepped_down(findings, settings.alpha))
     of_the_server = None if bursts is None or may_be_a_line(view, bursts, silent) else bursts
     return Decision(
@@ -72,20 +76,57 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
         hypothesis=hypothesis(claims),
         causes=cause_shares(view, of_the_server, silent),
         mitigations=mitigation_effects(view),
+        leads=leads(view),
+        credentials=credential_checks(tables),
         spared=view.spared,
         data_quality=_data_quality(view, live=live),
     )
 
 
-def _nothing(tables: Tables) -> Decision:
-    """The verdict on no attempts at all."""
+def _nothing(view: View) -> Decision:
+    """The verdict on attempts that the run's end cut off: refusals were complete when they came, nothing else was."""
+    tables = view.tables
     dropped = int(tables.totals["dropped_tail"].sum()) if len(tables.totals) else 0
     evidence, needs = "There are no attempts.", "A run with attempts."
     if dropped:
         evidence = f"All {dropped} attempts began so near the run's end that a slow one would have been cut off."
         needs = "A run that is longer than its longest budget, better by 10 minutes."
     claims = dict.fromkeys(CLAIMS, Finding(state="undecided", evidence=evidence, needs=needs))
-    return Decision(claims=claims, hypothesis=hypothesis(claims), data_quality=tables.notes)
+    if len(view.whole):
+        said = {"server": server(view, None, frozenset()), "auth": auth(view), "format": format_(view)}
+        claims |= {name: finding for name, finding in said.items() if finding.state == "confirmed"}
+        claims = stepped_down(claims, view.settings.alpha)
+    return Decision(
+        claims=claims,
+        hypothesis=hypothesis(claims),
+        credentials=credential_checks(tables),
+        data_quality=tables.notes,
+    )
+
+
+def nothing_failed(view: View) -> bool:
+    """Whether no attempt failed and no session was ended by the peer: then no claim needs anything."""
+    tables = view.tables
+    refused = tables.cut[["auth", "format", "explicit"]].to_numpy().sum() + tables.sessions["auth"].sum()
+    return not (view.cells.bad.any() or refused or tables.holds["by_peer"].any())
+
+
+def _no_need(finding: Finding) -> Finding:
+    return replace(finding, needs=NOTHING_FAILED) if finding.state == "undecided" else finding
+
+
+def credential_checks(tables: Tables) -> tuple[CredentialCheck, ...]:
+    """What became of the tokens that had to be refused, by the way in which they were broken."""
+    counts = tables.credential_checks.groupby(["token_kind", "result"])["n"].sum().unstack(fill_value=0)
+    return tuple(
+        CredentialCheck(
+            kind=str(kind),
+            accepted=int(row.get("accepted", 0)),
+            refused=int(row.get("refused", 0)),
+            not_checked=int(row.get("not checked", 0)),
+        )
+        for kind, row in counts.iterrows()
+    )
 
 
 def stepped_down(findings: dict[str, Finding], alpha: float) -> dict[str, Finding]:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from analysis.failures import Failure, as_json
 from analysis.generator import Generator
 from analysis.model import CLAIMS, Decision, Effect, Finding, Settings
 from analysis.slo import Slo
@@ -30,19 +31,25 @@ def compose(
     slo: Slo,
     decision: Decision,
     data_quality: Sequence[str],
+    probes: int = 0,
+    failed_probes: int = 0,
+    failures: Sequence[Failure] = (),
 ) -> dict[str, Any]:
     """The verdict as JSON-ready values.
 
     Args:
         runs: Run ids, analysed together.
-        attempts: Rows of the attempts table.
-        timeouts: Rows whose outcome is timeout.
+        attempts: Attempts of the sessions: rows without the control probes.
+        timeouts: Of these, those whose outcome is timeout.
         hosts: Number of hosts by platform.
         settings: Margin and error rate.
         generator: The load generators' health.
         slo: The service levels.
         decision: What the statistics say; a claim it does not hold is undecided.
         data_quality: What was missing or dropped, in sentences.
+        probes: Rows of the control probes, and how many of them failed or timed out:
+        failed_probes: they are in no other number.
+        failures: What the target said, commonest first.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -64,6 +71,7 @@ def compose(
                     "high": _number(check.high),
                     "limit": check.limit,
                     "state": check.state,
+                    "why": check.why,
                 }
                 for check in slo.checks
             ],
@@ -75,6 +83,13 @@ def compose(
             for cause in decision.causes
         ],
         "data_quality": list(data_quality),
+        "failures": as_json(failures),
+        "credentials": [
+            {"kind": one.kind, "accepted": one.accepted, "refused": one.refused, "not_checked": one.not_checked}
+            for one in decision.credentials
+        ],
+        "leads": list(decision.leads),
+        "probes": {"n": probes, "failed": failed_probes},
     }
 
 

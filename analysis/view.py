@@ -39,6 +39,7 @@ COUNTS: Final = (
     "explicit",
     "residual",
     "checked",
+    "unasked",
     "late",
     "unanswered",
     "n_clean",
@@ -104,6 +105,7 @@ class Cells:
     explicit: Ints
     residual: Ints
     checked: Ints
+    unasked: Ints
     late: Ints
     unanswered: Ints
     n_clean: Ints
@@ -130,6 +132,8 @@ class View:
         tables: As reduced.
         clock: Minutes and chunks.
         cells: First tries without mitigation.
+        whole: The same with what the run's end cut off, for refusals: these were complete when they came. Of the
+            counts only `n`, `connections`, `auth`, `auth_fresh`, `format` and `explicit` mean anything there.
         hosts: (host, platform) of each host code.
         platforms: Of each platform code.
         sites: Of each site code; -1 is unknown.
@@ -146,6 +150,7 @@ class View:
     tables: Tables
     clock: Clock
     cells: Cells
+    whole: Cells
     hosts: tuple[tuple[str, str], ...]
     platforms: tuple[str, ...]
     sites: tuple[str, ...]
@@ -181,7 +186,11 @@ class View:
     @cached_property
     def connects(self) -> Bools:
         """(cells,) whether the attempts are connects."""
-        return np.array([kind == "connect" for kind in self.kinds], dtype=np.bool_)[self.cells.kind]
+        return self.of_kind(self.cells, "connect")
+
+    def of_kind(self, cells: Cells, kind: str) -> Bools:
+        """(rows of cells,) whether the attempts are of this kind."""
+        return np.array([name == kind for name in self.kinds], dtype=np.bool_)[cells.kind]
 
     @cached_property
     def unit(self) -> int:
@@ -262,8 +271,10 @@ class View:
 
 def view_of(tables: Tables, settings: Settings) -> View:
     """Prepare the tables; nothing is flagged yet (`with_flagged`)."""
-    frame = tables.cells
-    frame = frame[(frame["mitigation"] == "none") & (frame["n"] > 0)]
+    judged = tables.cells[tables.cells["n"] > 0]
+    frame = pd.concat([judged, tables.cut], ignore_index=True) if len(tables.cut) else judged.reset_index(drop=True)
+    inside = (frame["mitigation"] == "none").to_numpy(dtype=np.bool_)
+    frame, is_judged = frame[inside], (np.arange(len(frame)) < len(judged))[inside]
     host, hosts = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
     platform, platforms = coded(frame["platform"].astype(str))
     site, sites = coded(frame["site"])
@@ -271,7 +282,7 @@ def view_of(tables: Tables, settings: Settings) -> View:
     delay, delays = coded(frame["delay_us"])
     kind, kinds = coded(frame["kind"].astype(str))
     operation, operations = coded(frame["operation"].astype(str))
-    cells = Cells(
+    whole = Cells(
         host=host,
         platform=platform,
         site=site,
@@ -284,11 +295,13 @@ def view_of(tables: Tables, settings: Settings) -> View:
         expired=_whole(frame["token_expired"]),
         **{name: _whole(frame[name]) for name in COUNTS},
     )
+    cells = whole.where(is_judged)
     return View(
         settings=settings,
         tables=tables,
         clock=Clock(minutes=np.unique(cells.minute)),
         cells=cells,
+        whole=whole,
         hosts=hosts,
         platforms=platforms,
         sites=sites,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from analysis import failures
 from analysis.slo import Slo
 
 # What each claim says of the attempts that time out, as a statement that can be true or false.
@@ -59,20 +60,67 @@ def effect_text(effect: Mapping[str, Any]) -> str:
     return text
 
 
+# Ways in which a token is broken, as what is accepted where it should not be.
+_BROKEN: Final[Mapping[str, str]] = {
+    "missing": "connects without a token",
+    "expired": "expired tokens",
+    "forged": "forged tokens",
+    "wrong_audience": "tokens for another audience",
+}
+MOST_FAILURES: Final = 3
+
+
+def opening(verdict: Mapping[str, Any]) -> str:
+    """What outranks the service levels: nearly all connects fail one way, or broken tokens are accepted; or nothing."""
+    sentences = [failures.dominant(verdict["failures"])]
+    accepted = [
+        f"{_BROKEN.get(one['kind'], one['kind'] + ' tokens')} are accepted "
+        f"({one['accepted']} of {one['accepted'] + one['refused'] + one['not_checked']})"
+        for one in verdict["credentials"]
+        if one["accepted"]
+    ]
+    if accepted:
+        sentences.append(f"The server does not check credentials: {', '.join(accepted)}.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
+    """What a reader wants to know first, in this order, without what has nothing to say."""
+    said = (headline(verdict, slo), failed(verdict), found(verdict), undecided(verdict))
+    return [sentence for sentence in said if sentence]
+
+
 def headline(verdict: Mapping[str, Any], slo: Slo) -> str:
-    """First sentence: are the service levels met, and by what numbers."""
+    """First sentence: are the service levels met, and by what numbers; before it, what outranks them (`opening`)."""
     counts = f"{_count(verdict['attempts'], 'attempt')}, {_count(verdict['timeouts'], 'timeout')}"
     if slo.state == "void":
-        return f"Void, nothing may be concluded: {lower_first(slo.why).rstrip('.')} ({counts})."
-    if slo.state == "breached":
+        levels = f"Void, nothing may be concluded: {lower_first(slo.why).rstrip('.')} ({counts})."
+    elif slo.state == "breached":
         missed = [check for check in slo.checks if check.state == "breached"]
-        return f"Service levels breached ({counts}): {lower_first(' '.join(check.why for check in missed[:2]))}"
-    return f"Service levels met: {counts}, and every level was kept."
+        levels = f"Service levels breached ({counts}): {lower_first(' '.join(check.why for check in missed[:2]))}"
+    else:
+        levels = f"Service levels met: {counts}, and every level was kept."
+        beyond = [check for check in slo.checks if check.is_beyond]
+        if beyond:
+            levels = f"Service levels met: {counts}; {lower_first(' '.join(check.why for check in beyond))}"
+    return " ".join(sentence for sentence in (opening(verdict), levels) if sentence)
+
+
+def failed(verdict: Mapping[str, Any]) -> str:
+    """What the target said, the commonest first; empty where nothing failed."""
+    listed = verdict["failures"]
+    if not listed:
+        return ""
+    text = f"Failures: {'; '.join(failures.counted(one) for one in listed[:MOST_FAILURES])}"
+    rest = sum(one["count"] for one in listed[MOST_FAILURES:])
+    return f"{text}; and {rest:,} more." if rest else f"{text}."
 
 
 def found(verdict: Mapping[str, Any]) -> str:
     """Second sentence: what was confirmed, with its effect, and what was ruled out."""
     claims = verdict["claims"]
+    if verdict["attempts"] and not verdict["failures"]:
+        return "Nothing failed: there is no cause to look for."
     confirmed = [
         f"{STATEMENTS[name]}{_ways(name, claim)}, {effect_text(claim['effect'])}"
         for name, claim in claims.items()
@@ -84,11 +132,13 @@ def found(verdict: Mapping[str, Any]) -> str:
     state = verdict["hypothesis"]["state"]
     if state != "undecided":
         text = text[:-1] + f"; the hypothesis (platform under latency) is {state_word(state)}."
-    return text
+    return " ".join([text, *(f"Stands out: {lead}" for lead in verdict["leads"])])
 
 
 def undecided(verdict: Mapping[str, Any]) -> str:
-    """Third sentence: what is undecided, why, and what would settle it."""
+    """Third sentence: what is undecided, why, and what would settle it; empty where nothing failed."""
+    if verdict["attempts"] and not verdict["failures"]:
+        return ""
     open_claims = {name: claim for name, claim in verdict["claims"].items() if claim["state"] == "undecided"}
     if not open_claims:
         return "Undecided: nothing."

@@ -15,15 +15,21 @@ from analysis.view import View
 
 
 def auth(view: View) -> Finding:
-    """Refusals per connect, over all and on the worst host; refusals on open sessions beside them."""
-    cells = view.cells
-    connects = cells.where(view.connects)
-    others = cells.where(~view.connects)
+    """Refusals per connect, over all and on the worst host; refusals on and of open sessions beside them.
+
+    A refusal is complete when it comes, so that a run of any length counts all of them.
+    """
+    cells = view.whole
+    is_connect = view.of_kind(cells, "connect")
+    connects, others = cells.where(is_connect), cells.where(~is_connect)
     rates: dict[str, Rate] = {}
     if len(connects):
         rates["connects"] = view.census(connects, connects.auth)
     if others.auth.any():
         rates["open sessions"] = view.census(others, others.auth)
+    held = view.tables.sessions
+    if held["auth"].any():
+        rates["sessions"] = Rate(events=int(held["auth"].sum()), n=int(held["n"].sum()), design_effect=1.0)
     refused = sums(connects.host, connects.auth, len(view.hosts)) > 0
     if len(view.hosts) > 1:
         for h in np.flatnonzero(refused):
@@ -39,7 +45,7 @@ def auth(view: View) -> Finding:
         )
     judged = rated(rates, view.margin, n=rates["connects"].n if "connects" in rates else int(cells.n.sum()))
     base, worst = judged.finding, judged.worst
-    fresh = int(cells.auth_fresh.sum())
+    fresh = int(held["auth_fresh"].sum()) if worst == "sessions" else int(cells.auth_fresh.sum())
     young = f" {fresh} of them more than a minute before their token's expiry." if fresh else ""
     reading = f"Refused: {rate_words(rates[worst])} of the {worst}.{young}"
     if judged.p_value <= view.settings.alpha:

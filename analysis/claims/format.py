@@ -85,10 +85,10 @@ def preface_blind_clients(view: View) -> dict[int, Rate]:
 
 def format_(view: View) -> Finding:
     """Causes that say so, silence by type, and misread prefaces."""
-    cells = view.cells
-    rates = {"named by its cause": view.census(cells, cells.format)}
+    cells, whole = view.cells, view.whole
+    rates = {"named by its cause": view.census(whole, whole.format)}
     for operation in range(len(view.operations)):
-        mine = cells.where(cells.operation == operation)
+        mine = whole.where(whole.operation == operation)
         if mine.format.any():
             rates[f"named in {view.operations[operation]}"] = view.census(mine, mine.format)
     judged = rated(rates, view.margin, n=int(cells.n.sum()))

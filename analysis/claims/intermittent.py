@@ -6,6 +6,7 @@ not one of them. What fails always under its conditions is a defect, but not an 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -52,13 +53,19 @@ def intermittent(view: View) -> Finding:
     if bounded.all_below:
         words = f"No cohort's rate of such failures reaches {points(view.margin)} %. {reading}"
         return replace(base, state="ruled_out", evidence=words)
-    high = coarse[widest].interval()[1]
-    times = max(2.0, high / view.margin)
     return replace(
         base,
         evidence=f"{reading} That reaches across the margin of {points(view.margin)} %.",
-        needs=f"About {times:.0f} times as many attempts in each cohort of platform, kind, delay and client.",
+        needs=_needs(widest, coarse[widest], view.margin),
     )
+
+
+def _needs(cohort: str, rate: Rate, margin: float) -> str:
+    """How many attempts would bound the widest cohort, if its rate is what it seems."""
+    wanted = math.ceil(math.log(0.05 / 2) / math.log1p(-margin) * rate.design_effect)
+    if rate.events and (rate.estimate or 0.0) > margin / 2:
+        return f"A longer run with the same plan: {cohort} fails about as often as the margin ({rate_words(rate)})."
+    return f"About {max(1, wanted - rate.n):,} more attempts of the cohort that is known least ({cohort}: {rate.n:,})."
 
 
 def _rate(view: View, cohort: Cells) -> Rate:

@@ -65,7 +65,7 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
             f"{scope} shows more than {points(view.margin)} points."
         )
         return replace(held, state="ruled_out", evidence=words)
-    asked = not view.cells.residual.any() or bool(view.cells.checked.any())
+    asked = not view.cells.unasked.any()
     return replace(held, evidence=_why_open(view, open_ways, checks), needs=_needs(open_ways, checks, asked=asked))
 
 

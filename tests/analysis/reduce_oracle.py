@@ -45,13 +45,20 @@ def explanation(row: Row) -> str:
         return "harness"
     if cause == "auth_rejected":
         return "auth"
-    if cause in ("malformed", "subprotocol"):
+    if cause in ("malformed", "subprotocol", "client_error"):
         return "format"
-    if cause in ("server_error", "server_closed", "refused") or (
-        cause == "http_status" and (status >= 500 or status == 429)
-    ):
+    code = measured(row.get("close_code"))
+    is_said = cause == "server_error" or (cause == "server_closed" and code is not None and code != 1006)
+    if is_said or (cause == "http_status" and (status >= 500 or status == 429)):
         return "explicit"
     return "lagged" if late_s(row) >= row["budget_s"] / 4 else "residual"
+
+
+def is_unanswered(row: Row) -> bool:
+    pong_s, is_late = measured(row.get("pong_s")), measured(row.get("late_s")) is not None
+    ran_out = explanation(row) == "residual" and row["outcome"] == "timeout"
+    usual_s = 2.0 * (measured(row.get("rtt_s")) or 0.0) + 0.25
+    return ran_out and pong_s is not None and pong_s <= usual_s and not is_late and row.get("frames_in") == 0
 
 
 def token_left_s(row: Row) -> float | None:
@@ -71,52 +78,73 @@ def mitigation(row: Row) -> str:
     return row.get("mitigation") or "none"
 
 
-def cutoffs(rows: list[Row], ends_us: dict[str, int]) -> dict[str, int]:
+def ends(rows: list[Row], ends_us: dict[str, int]) -> dict[str, float]:
     result = {}
     for run in {row["run_id"] for row in rows}:
         of_run = [row for row in rows if row["run_id"] == run]
-        budgets = [row["budget_s"] for row in of_run if row["kind"] in ("connect", "exchange")]
         started = [(measured(row.get("started_at")), row["scheduled_at"]) for row in of_run]
         lasts = [
             (at if at is not None else planned) / 1e6 + row["duration_s"]
             for (at, planned), row in zip(started, of_run, strict=True)
         ]
-        last_s = min([max(lasts)] + ([ends_us[run] / 1e6] if run in ends_us else []))
-        if budgets:
-            result[run] = math.floor(last_s - max(budgets))
+        result[run] = min([max(lasts)] + ([ends_us[run] / 1e6] if run in ends_us else []))
     return result
 
 
-def waits(rows: list[Row], cut: dict[str, int]) -> list[Row]:
-    return [
-        row
-        for row in rows
-        if row["kind"] in ("connect", "exchange")
-        and row["outcome"] != "aborted"
-        and second(row) < cut.get(row["run_id"], -(10**18))
-    ]
+def of_sessions(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["kind"] in ("connect", "exchange") and row.get("scenario") != "auth_probe"]
+
+
+def is_whole(row: Row, end_s: dict[str, float]) -> bool:
+    return row["outcome"] != "aborted" and second(row) < math.floor(end_s[row["run_id"]] - row["budget_s"])
+
+
+def waits(rows: list[Row], end_s: dict[str, float]) -> list[Row]:
+    return [row for row in of_sessions(rows) if is_whole(row, end_s)]
+
+
+def key_of(row: Row) -> tuple[Any, ...]:
+    left_s = token_left_s(row)
+    return (
+        row["run_id"],
+        row["host"],
+        row["platform"],
+        row.get("site"),
+        second(row) // 60,
+        row["client"],
+        row.get("event_loop") or "unknown",
+        round(row["delay_s"] * 1e6),
+        mitigation(row),
+        row["kind"],
+        row["operation"],
+        (measured(row.get("preface_frames")) or 0) > 0,
+        left_s is not None and left_s <= 0,
+    )
+
+
+def cut(rows: list[Row], end_s: dict[str, float]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    connections = defaultdict(set)
+    for row in of_sessions(rows):
+        if is_whole(row, end_s) or retry(row) > 0:
+            continue
+        key, why, left_s = key_of(row), explanation(row), token_left_s(row)
+        connections[key].add((row["worker"], row["connection"]))
+        table[key].update(
+            n=1,
+            auth=why == "auth",
+            auth_fresh=why == "auth" and left_s is not None and left_s > 60,
+            format=why == "format",
+            explicit=why == "explicit",
+        )
+    return {key: {**count, "connections": len(connections[key])} for key, count in table.items()}
 
 
 def cells(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     connections = defaultdict(set)
     for row in chosen:
-        left_s = token_left_s(row)
-        key = (
-            row["run_id"],
-            row["host"],
-            row["platform"],
-            row.get("site"),
-            second(row) // 60,
-            row["client"],
-            row.get("event_loop") or "unknown",
-            round(row["delay_s"] * 1e6),
-            mitigation(row),
-            row["kind"],
-            row["operation"],
-            (measured(row.get("preface_frames")) or 0) > 0,
-            left_s is not None and left_s <= 0,
-        )
+        key, left_s = key_of(row), token_left_s(row)
         count = table[key]
         if retry(row) > 0:
             count["retries"] += 1
@@ -129,14 +157,13 @@ def cells(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         count["timeouts"] += row["outcome"] == "timeout"
         if why:
             count[why] += 1
-        pong_s, is_late = measured(row.get("pong_s")), measured(row.get("late_s")) is not None
+        is_late = measured(row.get("late_s")) is not None
         ran_out = why == "residual" and row["outcome"] == "timeout"
-        usual_s = 2.0 * (measured(row.get("rtt_s")) or 0.0) + 0.25
         count["checked"] += ran_out and measured(row.get("checked_s")) is not None
+        is_upgraded = row.get("phase") in ("welcome", "exchange")
+        count["unasked"] += ran_out and measured(row.get("checked_s")) is None and is_upgraded
         count["late"] += ran_out and is_late
-        count["unanswered"] += (
-            ran_out and pong_s is not None and pong_s <= usual_s and not is_late and row.get("frames_in") == 0
-        )
+        count["unanswered"] += is_unanswered(row)
         count["auth_fresh"] += why == "auth" and left_s is not None and left_s > 60
         count["any_lag_bad"] += bad and (no_lag or late_s(row) >= 0.1)
         count["lag_null"] += no_lag
@@ -192,20 +219,104 @@ def subjects(rows: list[Row], chosen: list[Row]) -> dict[tuple[Any, ...], dict[s
 
 def holds(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    not_limits = ("harness", "local_resource", "auth_rejected", "keepalive", "malformed", "client_error")
+    for row in sessions_of(rows):
+        by_peer = (
+            row["outcome"] == "failed"
+            and row.get("closed_by") != "client"
+            and row.get("cause") not in not_limits
+            and late_s(row) < 10
+        )
+        idle_s, silence_s = measured(row.get("idle_s")), measured(row.get("longest_silence_s"))
+        longest_s = max((s for s in (idle_s, silence_s) if s is not None), default=None)
+        parity = (row["connection"] * 1_103_515_245 + 12_345) // 65_536 % 2
+        bins = [None if s is None else math.floor(s / 0.5) for s in (row["duration_s"], idle_s, longest_s)]
+        end_s = math.floor(row["scheduled_at"] / 1e6 + row["duration_s"])
+        how = (end_s, row.get("cause"), measured(row.get("close_code"))) if by_peer else (None, None, None)
+        table[row["host"], row["platform"], second(row) // 60, by_peer, parity, *bins, *how].update(n=1)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def sessions_of(rows: list[Row]) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if row["kind"] == "hold" and mitigation(row) == "none" and row.get("scenario") != "auth_probe"
+    ]
+
+
+def sessions(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in sessions_of(rows):
+        if retry(row) > 0:
+            continue
+        loop = row.get("event_loop") or "unknown"
+        where = (row["run_id"], row["host"], row["platform"], row.get("site"), second(row) // 60)
+        refused = row["outcome"] == "failed" and row.get("cause") == "auth_rejected"
+        table[*where, row["client"], loop, round(row["delay_s"] * 1e6)].update(
+            n=1,
+            auth=refused,
+            auth_fresh=refused and is_fresh_at_end(row),
+            explicit=row["outcome"] == "failed" and row.get("cause") == "server_error",
+        )
+    return {key: dict(count) for key, count in table.items()}
+
+
+def is_fresh_at_end(row: Row) -> bool:
+    left_s = token_left_s(row)
+    return left_s is not None and left_s - row["duration_s"] > 60
+
+
+def fresh_refusals(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    by_subject: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for row in rows:
-        if row["kind"] == "hold" and mitigation(row) == "none":
-            by_peer = (
-                row["outcome"] == "failed"
-                and row.get("closed_by") != "client"
-                and row.get("cause") not in ("harness", "local_resource")
-                and late_s(row) < 10
-            )
-            idle_s = measured(row.get("idle_s"))
+        is_asked = row["kind"] == "hold" or (row["kind"] == "connect" and row["outcome"] != "aborted")
+        if not is_asked or row.get("scenario") == "auth_probe" or retry(row) > 0 or mitigation(row) != "none":
+            continue
+        refused = row["outcome"] == "failed" and row.get("cause") == "auth_rejected"
+        by_subject[row["run_id"], row["kind"], row.get("subject") or None].update(
+            n=1, fresh=refused and is_fresh_at_end(row)
+        )
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for (run, kind, _), count in by_subject.items():
+        sometimes = count["fresh"] if count["fresh"] < 0.9 * count["n"] else 0
+        table[run, kind].update(n=count["n"], fresh=count["fresh"], sometimes=sometimes)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def credential_checks(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        if row["kind"] == "connect" and row.get("scenario") == "auth_probe" and row["outcome"] != "aborted":
+            result = "accepted" if row.get("cause") == "credentials_accepted" else "not checked"
+            result = "refused" if row["outcome"] == "ok" else result
+            table[row["host"], row["platform"], row.get("token_kind") or "broken", result].update(n=1)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def first_connects(rows: list[Row], chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    first: dict[str, int] = {}
+    for row in rows:
+        if row["kind"] == "connect":
+            first[row["run_id"]] = min(first.get(row["run_id"], second(row)), second(row))
+    for row in plain(chosen):
+        if row["kind"] == "connect":
+            since_s = min(60, second(row) - first[row["run_id"]])
+            bad = explanation(row) in ("explicit", "residual")
+            table[row["run_id"], row["host"], row["platform"], since_s].update(n=1, bad=bad)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def idles(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in plain(chosen):
+        idle_s = measured(row.get("idle_s"))
+        if row["kind"] == "exchange" and idle_s is not None:
+            assert idle_s < 10
             parity = (row["connection"] * 1_103_515_245 + 12_345) // 65_536 % 2
-            idle_bin = None if idle_s is None else math.floor(idle_s / 0.5)
-            duration_bin = math.floor(row["duration_s"] / 0.5)
-            key = (row["host"], row["platform"], second(row) // 60, by_peer, parity, duration_bin, idle_bin)
-            table[key].update(n=1)
+            died = explanation(row) == "residual" and not is_unanswered(row)
+            table[row["host"], row["platform"], parity, math.floor(idle_s)].update(n=1, bad=died)
     return {key: dict(count) for key, count in table.items()}
 
 

@@ -38,6 +38,9 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
         "run_id": st.sampled_from(["run-1", "run-2"]),
         "worker": st.sampled_from(["w1", "w2", "w3"]),
         "subject": st.sampled_from(["anna", "bert", "cleo"]),
+        "scenario": st.sampled_from(["steady", "steady", "steady", "auth_probe"]),
+        "phase": st.sampled_from(["tcp", "welcome", "exchange", "hold"]),
+        "token_kind": st.sampled_from([None, "forged", "expired"]),
         "kind": st.sampled_from(["connect", "connect", "exchange", "exchange", "hold", "close", "probe"]),
         "operation": st.sampled_from(["connect", "ping", "chat"]),
         "client": st.sampled_from(["websocket-client", "websockets-asyncio"]),
@@ -54,6 +57,7 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
             [
                 *("silent_peer", "refused", "reset", "http_status", "subprotocol"),
                 *("auth_rejected", "server_error", "malformed", "harness"),
+                *("server_closed", "keepalive", "client_error", "credentials_accepted"),
             ]
         ),
         "delay_s": st.sampled_from([0.0, 0.1, 0.3]),
@@ -62,7 +66,9 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
         "loop_lag_s": st.sampled_from([0.0, 0.1, 0.11, 1.25, 2.5, 6.0, math.nan]),
         "loop_blocked_s": st.sampled_from([0.0, 1.3, 2.6, math.nan]),
         "rtt_s": st.sampled_from([0.04, 0.05, 0.09, 0.31, math.nan]),
-        "idle_s": st.sampled_from([0.0, 0.7, math.nan]),
+        "idle_s": st.sampled_from([0.0, 0.7, 3.0, math.nan]),
+        "longest_silence_s": st.sampled_from([0.7, 6.0, math.nan]),
+        "close_code": st.sampled_from([None, 1006, 1012]),
         "checked_s": st.sampled_from([0.05, 2.0, math.nan]),
         "pong_s": st.sampled_from([0.05, 0.3, 0.34, 0.6, math.nan]),
         "late_s": st.sampled_from([0.1, math.nan, math.nan]),
@@ -109,8 +115,12 @@ def without_zeros(table: Mapping[tuple[Any, ...], Mapping[str, int]]) -> dict[tu
 
 CELL_COUNTS = [
     *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
-    *("checked", "late", "unanswered", "good", "good_lagged", "retries", "rescued"),
+    *("checked", "unasked", "late", "unanswered", "good", "good_lagged", "retries", "rescued"),
 ]
+
+
+CUT_COUNTS = ["n", "connections", "auth", "auth_fresh", "format", "explicit"]
+SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit"]
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
@@ -119,13 +129,21 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     ends = {} if ended is None else {"run-1": datetime.fromtimestamp(START_US / 1e6 + ended, UTC)}
     tables = reduce(open_rows(arrow(rows)), ends=ends)
     usable = [row for row in rows if oracle.is_usable(row)]
-    cut = oracle.cutoffs(usable, {run: int(end.timestamp() * 1e6) for run, end in ends.items()})
-    waits = oracle.waits(usable, cut)
+    end_s = oracle.ends(usable, {run: int(end.timestamp() * 1e6) for run, end in ends.items()})
+    waits = oracle.waits(usable, end_s)
     assert as_dict(tables.cells, CELL_COUNTS) == without_zeros(oracle.cells(waits))
     assert as_dict(tables.slots, ["n", "bad", "residual"]) == without_zeros(oracle.slots(waits))
     assert as_dict(tables.instances, ["n", "bad"]) == without_zeros(oracle.instances(waits))
     assert as_dict(tables.subjects, ["n", "explicit"]) == without_zeros(oracle.subjects(usable, waits))
+    assert as_dict(tables.cut, CUT_COUNTS) == without_zeros(oracle.cut(usable, end_s))
     assert as_dict(tables.holds, ["n"]) == without_zeros(oracle.holds(usable))
+    assert as_dict(tables.sessions, SESSION_COUNTS) == without_zeros(oracle.sessions(usable))
+    refusals = as_dict(tables.fresh_refusals, ["n", "fresh", "sometimes"])
+    assert refusals in ({}, without_zeros(oracle.fresh_refusals(usable)))
+    checks = without_zeros(oracle.credential_checks(usable))
+    assert as_dict(tables.credential_checks, ["n"]) == checks
+    assert as_dict(tables.first_connects, ["n", "bad"]) == without_zeros(oracle.first_connects(usable, waits))
+    assert as_dict(tables.idles, ["n", "bad"]) == without_zeros(oracle.idles(waits))
     assert as_dict(tables.probes, ["n", "bad"]) == without_zeros(oracle.probes(usable))
     assert as_dict(tables.mitigation_costs, ["n"]) == without_zeros(oracle.mitigation_costs(waits))
     base = {(r.host, r.platform): r.base_rtt_s for r in tables.base_rtt.itertuples() if r.n}
@@ -133,7 +151,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     arms = {(r.host, r.platform, r.delay_us): r.rtt_s for r in tables.arm_rtt.itertuples() if r.n}
     assert arms == pytest.approx(oracle.medians(waits, of_arms=True), abs=1e-5)
     total = tables.totals.iloc[0]
-    of_waits = [row for row in usable if row["kind"] in ("connect", "exchange")]
+    of_waits = oracle.of_sessions(usable)
     kept = [row for row in of_waits if row["outcome"] != "aborted"]
     first = [row for row in kept if oracle.retry(row) == 0]
     counted = [row for row in waits if oracle.retry(row) == 0]
@@ -195,7 +213,13 @@ FAILURES: list[tuple[oracle.Row, str]] = [
     ({"outcome": "failed", "cause": "http_status", "http_status": 503}, "explicit"),
     ({"outcome": "failed", "cause": "http_status", "http_status": 429}, "explicit"),
     ({"outcome": "failed", "cause": "server_error"}, "explicit"),
-    ({"outcome": "failed", "cause": "refused"}, "explicit"),
+    ({"outcome": "failed", "cause": "refused"}, "residual"),
+    ({"outcome": "failed", "cause": "keepalive", "close_code": 1011}, "residual"),
+    ({"outcome": "failed", "cause": "server_closed", "close_code": 1012}, "explicit"),
+    ({"outcome": "failed", "cause": "server_closed", "close_code": 1006}, "residual"),
+    ({"outcome": "failed", "cause": "server_closed"}, "residual"),
+    ({"outcome": "failed", "cause": "client_error"}, "format"),
+    ({"outcome": "failed", "cause": "http_status", "http_status": 404}, "residual"),
     ({"outcome": "failed", "cause": "malformed"}, "format"),
     ({"outcome": "failed", "cause": "subprotocol"}, "format"),
     ({"outcome": "failed", "cause": "auth_rejected"}, "auth"),
@@ -223,13 +247,49 @@ def test_the_generators_own_failures_leave_the_denominator_of_the_comparisons():
     assert (cells["n"].sum(), cells["bad"].sum(), cells["n_clean"].sum()) == (2, 1, 1)
 
 
-def test_attempts_within_the_largest_budget_before_the_end_are_dropped():
+def test_attempts_within_their_own_budget_before_the_end_are_dropped():
     at = [a_row(seq=n, scheduled_at=START_US + n * 1_000_000, started_at=None) for n in range(40)]
     end = datetime.fromtimestamp(START_US / 1e6 + 30, UTC)
     tables = tables_of(*at, end=end)
     assert tables.totals.loc[0, "attempts"] == 20
     assert tables.totals.loc[0, "dropped_tail"] == 20
-    assert tables.notes == ("20 attempts were dropped: scheduled within the largest budget before their run's end.",)
+    assert tables.notes == ("20 attempts were dropped: scheduled within their own budget before their run's end.",)
+
+
+def test_a_longer_budget_elsewhere_drops_nothing_here():
+    short = [a_row(seq=n, budget_s=2.0, scheduled_at=START_US + n * 1_000_000, started_at=None) for n in range(30)]
+    patient = a_row(seq=30, operation="start_agent", kind="exchange", budget_s=25.0)
+    end = datetime.fromtimestamp(START_US / 1e6 + 30, UTC)
+    assert tables_of(*short, patient, LATE, end=end).totals.loc[0, "attempts"] == 28 + 1
+
+
+def test_refusals_in_the_tail_were_complete_when_they_came():
+    refused = a_row(outcome="failed", cause="auth_rejected", duration_s=0.1, token_age_s=1.0, token_ttl_s=900.0)
+    tables = tables_of(refused, a_row(seq=1, outcome="aborted"))
+    assert tables.totals.loc[0, "attempts"] == 0
+    assert tables.cut[["n", "auth", "auth_fresh"]].sum().to_list() == [2, 1, 1]
+
+
+def test_mute_connections_are_told_from_those_that_are_silent_now_and_then():
+    def asked(connection: int, outcomes: str) -> list[oracle.Row]:
+        silent = {"outcome": "timeout", "cause": "silent_peer", "checked_s": 0.01, "pong_s": 0.01, "frames_in": 0}
+        return [
+            a_row(
+                kind="exchange",
+                operation="ping",
+                phase="exchange",
+                connection=connection,
+                seq=20 * connection + n,
+                scheduled_at=START_US + n * 1_000_000,
+                budget_s=0.5,
+                **(silent if outcome == "s" else {}),
+            )
+            for n, outcome in enumerate(outcomes)
+        ]
+
+    tables = tables_of(*asked(0, "oosss"), *asked(1, "oososssoo"), *asked(2, "ooo"), *asked(3, "ss"), LATE)
+    counts = tables.mute[["connections", "mute", "silent", "silent_of_mute"]].iloc[0].to_list()
+    assert counts == [3, 1, 3 + 4 + 2, 3]
 
 
 def test_the_end_of_a_run_is_the_planned_one_or_an_earlier_one():
@@ -418,7 +478,7 @@ def test_aborted_rows_change_no_count_but_their_own():
     before = reduce(open_rows(arrow(rows)))
     cut_off = [row | {"outcome": "aborted", "seq": None} for row in many_rows(200) if row["kind"] == "exchange"]
     after = reduce(open_rows(arrow(rows + cut_off)))
-    assert_same(before, after, but=("totals", "notes"))
+    assert_same(before, after, but=("totals", "notes", "cut"))
     changed = before.totals.compare(after.totals).columns.get_level_values(0).unique()
     assert set(changed) == {"rows", "aborted"}
 

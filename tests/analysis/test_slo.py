@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,11 @@ def test_healthy_run_meets_every_level(tmp_path: Path) -> None:
     slo = judged(tmp_path, attempts(2000))
     assert slo.state == "met"
     assert {c.name: c.state for c in slo.checks} == dict.fromkeys(
-        ("success_ratio", "max_duration_s", "timeouts", "stability", "stability_latency"), "met"
+        (
+            *("success_ratio", "success_ratio_connect", "success_ratio_exchange"),
+            *("max_duration_s", "timeouts", "stability", "stability_latency"),
+        ),
+        "met",
     )
     success = check(slo, "success_ratio")
     assert success.value == 1.0
@@ -59,7 +64,7 @@ def test_attempt_over_the_limit_breaches(tmp_path: Path) -> None:
 
 
 def test_interval_across_the_limit_is_said_but_the_count_decides(tmp_path: Path) -> None:
-    slo = judged(tmp_path, attempts(2000, timeouts=0.045), Levels(timeouts=10_000))
+    slo = judged(tmp_path, attempts(900, timeouts=0.04), Levels(timeouts=10_000))
     success = check(slo, "success_ratio")
     assert success.state == "met"
     assert success.low is not None and success.low < 0.95
@@ -113,7 +118,37 @@ def test_refusal_that_the_auth_probe_asked_for_is_a_pass(tmp_path: Path) -> None
     rows.loc[refused, ["scenario", "outcome", "cause"]] = ["auth_probe", "failed", "auth_rejected"]
     assert check(judged(tmp_path / "probe", rows), "success_ratio").value == 1.0
     rows.loc[refused, "scenario"] = "steady"
-    assert check(judged(tmp_path / "users", rows), "success_ratio").value == pytest.approx(0.9)
+    connects = int((rows["kind"] == "connect").sum())
+    assert check(judged(tmp_path / "users", rows), "success_ratio").value == pytest.approx(1 - 200 / connects)
+
+
+def test_connects_are_not_outvoted_by_a_hundred_times_as_many_pings(tmp_path: Path) -> None:
+    rows = attempts(6000)
+    rows["kind"] = rows["operation"] = "exchange"
+    rows.loc[rows.index[:300], ["kind", "operation"]] = "connect"
+    rows.loc[rows.index[:300:4], ["outcome", "cause", "http_status"]] = ["failed", "http_status", 502]
+    slo = judged(tmp_path, rows)
+    assert slo.state == "breached"
+    assert check(slo, "success_ratio").value == pytest.approx(0.75)
+    assert "Only 225 of 300 connects succeeded" in check(slo, "success_ratio").why
+    assert check(slo, "success_ratio_exchange").state == "met"
+
+
+def test_a_few_connects_that_cannot_tell_count_with_all_the_others(tmp_path: Path) -> None:
+    rows = attempts(3000)
+    rows["kind"] = rows["operation"] = "exchange"
+    rows.loc[rows.index[:20], ["kind", "operation"]] = "connect"
+    rows.loc[rows.index[:2], ["outcome", "cause"]] = ["failed", "server_error"]
+    slo = judged(tmp_path, rows)
+    assert slo.state == "met"
+    assert [c.name for c in slo.checks if c.name.startswith("success_ratio_")] == ["success_ratio_exchange"]
+
+
+def test_a_trend_beyond_its_limit_that_is_not_sure_is_met_and_says_so(tmp_path: Path) -> None:
+    trend = SloCheck(name="stability", value=0.013, low=-0.02, high=0.05, limit=0.01, state="met", n=9, why="So.")
+    assert trend.is_beyond
+    assert not replace(trend, value=0.009).is_beyond
+    assert not replace(trend, name="success_ratio", value=0.97, limit=0.95).is_beyond
 
 
 def test_worsening_run_breaches_stability(tmp_path: Path) -> None:

@@ -21,6 +21,11 @@ def test_every_level_and_claim_has_its_row() -> None:
     assert "**hypothesis**" in text
 
 
+def test_what_the_target_said_has_a_table() -> None:
+    text = summary_md(verdict(SLO), SLO)
+    assert "| HTTP 503 Service Unavailable at the upgrade | 3 | 5 % of connect |" in text
+
+
 def test_table_cell_stays_one_cell() -> None:
     given = verdict(SLO)
     given["claims"]["server"]["evidence"] = "a | b\nc"
@@ -39,7 +44,7 @@ def test_open_bound_is_called_unbounded() -> None:
     assert interval_text(replace(MET, low=None, high=None)) == "–"
 
 
-def test_screen_is_three_sentences_and_the_report() -> None:
+def test_screen_is_a_sentence_a_line_and_the_report() -> None:
     lines = screen(verdict(SLO), SLO, Path("reports/run-1/report.html")).splitlines()
-    assert [line.split()[0] for line in lines] == ["Service", "Found:", "Undecided:", "Report:"]
+    assert [line.split()[0] for line in lines] == ["Service", "Failures:", "Found:", "Undecided:", "Report:"]
     assert lines[-1].endswith("report.html")

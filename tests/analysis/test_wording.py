@@ -1,7 +1,20 @@
-from analysis.model import CLAIMS, Decision, Finding, Hypothesis
+from dataclasses import replace
+
+from analysis.model import CLAIMS, CredentialCheck, Decision, Finding, Hypothesis
 from analysis.slo import Slo
-from analysis.wording import STATEMENTS, TITLES, effect_text, found, headline, lower_first, undecided
-from tests.analysis.verdicts import BREACHED, MET, verdict
+from analysis.summary import summary_md
+from analysis.wording import (
+    STATEMENTS,
+    TITLES,
+    effect_text,
+    failed,
+    found,
+    headline,
+    lower_first,
+    sentences,
+    undecided,
+)
+from tests.analysis.verdicts import BREACHED, MET, decision, verdict
 
 BAD = Slo(state="breached", checks=(MET, BREACHED), why=BREACHED.why)
 GOOD = Slo(state="met", checks=(MET,), why="")
@@ -39,6 +52,41 @@ def test_undecided_claims_with_one_need_are_named_together() -> None:
     text = undecided(verdict(BAD))
     assert text.count("needs three hosts of each platform") == 1
     assert "intermittent, latency, platform" in text
+
+
+def test_a_run_in_which_nothing_failed_has_no_cause_to_look_for() -> None:
+    clean = verdict(GOOD, failures=[])
+    assert found(clean) == "Nothing failed: there is no cause to look for."
+    assert failed(clean) == undecided(clean) == ""
+    assert sentences(clean, GOOD) == [headline(clean, GOOD), found(clean)]
+
+
+def test_what_the_target_said_is_told_commonest_first() -> None:
+    assert failed(verdict(BAD)) == (
+        "Failures: 27 x no answer during an exchange (3 % of exchanges); "
+        "3 x HTTP 503 Service Unavailable at the upgrade (5 % of connects)."
+    )
+
+
+def test_broken_tokens_that_are_accepted_come_first() -> None:
+    checks = (
+        CredentialCheck(kind="forged", accepted=40, refused=20, not_checked=2),
+        CredentialCheck(kind="expired", accepted=0, refused=60, not_checked=0),
+    )
+    text = headline(verdict(GOOD, decision=replace(decision(), credentials=checks)), GOOD)
+    assert text.startswith("The server does not check credentials: forged tokens are accepted (40 of 62). Service")
+
+
+def test_a_level_beyond_its_limit_is_not_met_without_its_reason() -> None:
+    trend = replace(MET, name="stability", value=0.02, low=-0.01, limit=0.01, why="It changed by +2.00 points.")
+    slo = Slo(state="met", checks=(MET, trend), why="")
+    assert "it changed by +2.00 points" in headline(verdict(slo), slo)
+    assert "| ✅ met: it changed by +2.00 points. |" in summary_md(verdict(slo), slo)
+
+
+def test_leads_stand_apart_from_what_is_confirmed() -> None:
+    text = found(verdict(BAD, decision=replace(decision(), leads=("120 sessions ended in the same second.",))))
+    assert text.endswith("Stands out: 120 sessions ended in the same second.")
 
 
 def test_nothing_undecided_is_said() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from analysis import verdict_json
+from analysis.failures import Failure
 from analysis.generator import Generator
 from analysis.model import CLAIMS, Check, Decision, Effect, Finding, Hypothesis, Part, Settings
 from analysis.slo import Slo, SloCheck
@@ -15,6 +17,25 @@ MET = SloCheck(
 BREACHED = SloCheck(
     name="timeouts", value=27.0, low=10.0, high=60.0, limit=0.0, state="breached", n=900, why="27 of 900 timed out."
 )
+
+
+SILENT = Failure(
+    kind="exchange",
+    phase="exchange",
+    cause="silent_peer",
+    outcome="timeout",
+    status=None,
+    code=None,
+    reason=None,
+    count=27,
+    share=0.03,
+    first_at=1_767_603_600,
+    last_at=1_767_603_660,
+)
+UNAVAILABLE = replace(
+    SILENT, kind="connect", phase="upgrade", cause="http_status", outcome="failed", status=503, count=3, share=0.05
+)
+FAILURES = (SILENT, UNAVAILABLE)
 
 
 def decision() -> Decision:
@@ -53,5 +74,6 @@ def verdict(slo: Slo, **changes: Any) -> dict[str, Any]:
         "slo": slo,
         "decision": decision(),
         "data_quality": [],
+        "failures": FAILURES,
     }
     return verdict_json.compose(**given | changes)

@@ -218,7 +218,11 @@ def holds(limit_s, hosts=("Windows-0", "Linux-0")):
                 "by_peer": cut,
                 "parity": int(rng.integers(2)),
                 "duration_bin": int((limit_s if cut else planned) / 0.5),
-                "idle_bin": 2,
+                "idle_bin": None,
+                "silence_bin": None,
+                "end_s": float(60 * FIRST_MINUTE + rng.integers(3600)) if cut else None,
+                "cause": "server_closed" if cut else None,
+                "close_code": 1000 if cut else None,
                 "n": 1,
             }
         )
@@ -240,8 +244,18 @@ def test_a_cut_that_only_one_of_several_hosts_sees_is_not():
 def test_tokens_refused_long_before_their_expiry_are_the_servers_too():
     tables = sketched(1, base_risk=0.0)
     hit = np.where(tables.cells["kind"] == "connect", np.random.default_rng(1).binomial(tables.cells["n"], 0.05), 0)
-    found = decide(replace(tables, cells=tables.cells.assign(auth=hit, auth_fresh=hit, bad=hit)), Settings()).claims
+    refused, n = int(hit.sum()), int(tables.cells.loc[tables.cells["kind"] == "connect", "n"].sum())
+    cells = tables.cells.assign(auth=hit, auth_fresh=hit, bad=hit)
+
+    def judged(sometimes):
+        row = {"run_id": "sketched", "kind": "connect", "n": n, "fresh": refused, "sometimes": sometimes}
+        return decide(replace(tables, cells=cells, fresh_refusals=pd.DataFrame([row])), Settings()).claims
+
+    found = judged(refused)
     assert found["auth"].state == found["server"].state == "confirmed"
+    always = judged(0)
+    assert always["auth"].state == "confirmed"
+    assert always["server"].state != "confirmed"
     stale = decide(replace(tables, cells=tables.cells.assign(auth=hit, bad=hit)), Settings()).claims
     assert stale["auth"].state == "confirmed"
     assert stale["server"].state != "confirmed"
@@ -308,7 +322,9 @@ def kept_silent(tables, share=0.05, asked=True, **only):
         inside &= (cells[column] == value).to_numpy()
     hit = np.where(inside, np.random.default_rng(1).binomial(cells["n"] - cells["bad"], share), 0)
     more = {name: cells[name] + hit for name in ("bad", "timeouts", "residual")}
-    return with_cells(tables, **more, unanswered=hit if asked else 0, checked=more["residual"] if asked else 0)
+    silent = more["residual"]
+    known = {"unanswered": hit, "checked": silent} if asked else {"unasked": silent}
+    return with_cells(tables, **more, **known)
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])

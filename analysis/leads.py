@@ -1,0 +1,125 @@
+"""Leads: what stands out in a run without deciding a claim, each in one sentence with its counts."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+
+from analysis.groupbys import FIRST_S
+from analysis.groups import Ints
+from analysis.rates import clopper_pearson
+from analysis.server_paths import holds_of
+from analysis.session_limits import together
+from analysis.view import View
+
+# A cut between failing and not failing is looked for at many places: corrected for so many looks.
+CUT_ALPHA: Final = 0.001
+FIRST_LEAST: Final = 3
+# Later connects fail at most so often, beside those of the first seconds.
+LATER_RATIO: Final = 0.1
+# A request on a connection that was idle for longer dies so often, and before it hardly ever.
+IDLE_LEAST: Final = 3
+IDLE_ABOVE: Final = 0.5
+IDLE_BELOW: Final = 0.02
+# Close codes that say goodbye (RFC 6455, section 7.4.1; IANA registry): going away, service restart.
+GOODBYE: Final = (1001, 1012)
+
+
+def leads(view: View) -> tuple[str, ...]:
+    """What a reader should look at beside the claims."""
+    found = (one_event(view), first_connects(view), idle_deaths(view))
+    return tuple(sentence for sentence in found if sentence)
+
+
+def one_event(view: View) -> str:
+    """Sessions that were ended in the same second: one event, however many they are."""
+    event = together(holds_of(view))
+    if event is None:
+        return ""
+    frame = view.tables.holds
+    here = frame[frame["by_peer"] & (frame["end_s"] == event.at_s)]
+    codes = here.groupby("close_code")["n"].sum()
+    goodbye = int(codes[codes.index.isin(GOODBYE)].sum()) if len(codes) else 0
+    at = datetime.fromtimestamp(event.at_s, UTC)
+    words = (
+        f"{event.sessions} of {event.of} sessions that the peer ended were ended in the same second ({at:%H:%M:%S} UTC"
+    )
+    words += f", on {event.hosts} hosts)" if event.hosts > 1 else ")"
+    words += ": one event, and one observation"
+    if 2 * goodbye > event.sessions:
+        words += "; the server said goodbye, as in a restart"
+    return f"{words}."
+
+
+def first_connects(view: View) -> str:
+    """Connects that fail only in the first seconds of a run: a server, or a client, that is not warm yet."""
+    by = view.tables.first_connects.groupby("since_s")[["n", "bad"]].sum().reindex(range(FIRST_S + 1), fill_value=0)
+    n, bad = np.cumsum(by["n"].to_numpy(dtype=np.int64)), np.cumsum(by["bad"].to_numpy(dtype=np.int64))
+    seconds = _clearest_cut(n[:-1], bad[:-1], total=int(n[-1]), failed=int(bad[-1]))
+    if seconds is None:
+        return ""
+    asked, failed = int(n[seconds]), int(bad[seconds])
+    later, late = int(bad[-1]) - failed, int(n[-1]) - asked
+    if failed < FIRST_LEAST or later * asked > LATER_RATIO * failed * late:
+        return ""
+    return (
+        f"Connects fail only in the first {seconds + 1} s after the start ({failed} of {asked}; later {later} of "
+        f"{late}): what answers was not warm yet."
+    )
+
+
+def _clearest_cut(n: Ints, bad: Ints, *, total: int, failed: int) -> int | None:
+    """Where to cut a row of attempts so that failures gather before the cut as no chance would have it.
+
+    Args:
+        n: (places,) attempts up to each place, and
+        bad: failures among them.
+        total: Attempts of the whole row, and
+        failed: failures among them.
+
+    Returns:
+        The place by Fisher's exact test (Biometrika 1935); None where even the clearest one may be chance.
+    """
+    from scipy.stats import hypergeom
+
+    chance = np.asarray(hypergeom.logsf(bad - 1, total, failed, n))
+    place = int(np.argmin(chance))
+    return place if chance[place] <= math.log(CUT_ALPHA / len(n)) and n[place] < total else None
+
+
+def idle_deaths(view: View) -> str:
+    """Requests that die in silence because their connection had been idle: the bound is chosen on one half."""
+    frame = view.tables.idles
+    if not frame["bad"].any():
+        return ""
+    by = frame.groupby(["parity", "idle"])[["n", "bad"]].sum().reset_index()
+    idle, parity = by["idle"].to_numpy(dtype=np.int64), by["parity"].to_numpy(dtype=np.int64)
+    n, bad = by["n"].to_numpy(dtype=np.int64), by["bad"].to_numpy(dtype=np.int64)
+    bound = _bound(idle[parity == 0], n[parity == 0], bad[parity == 0])
+    if bound is None:
+        return ""
+    inside, outside = (parity == 1) & (idle >= bound), (parity == 1) & (idle < bound)
+    died, asked, early, before = (int(a.sum()) for a in (bad[inside], n[inside], bad[outside], n[outside]))
+    if died < IDLE_LEAST or not before or early > IDLE_BELOW * before:
+        return ""
+    if clopper_pearson(died, asked)[0] <= clopper_pearson(early, before)[1]:
+        return ""
+    return (
+        f"Requests die in silence once their connection has been idle for {bound} s ({died} of {asked}), and hardly "
+        f"ever before ({early} of {before}): something on the way, or the server, forgets idle connections."
+    )
+
+
+def _bound(idle: Ints, n: Ints, bad: Ints) -> int | None:
+    """The idle time from which on most requests die, and before which hardly any does; None: there is none."""
+    if len(idle) < 2:
+        return None
+    order = np.argsort(-idle, kind="stable")
+    longest, asked, died = idle[order], np.cumsum(n[order]), np.cumsum(bad[order])
+    place = _clearest_cut(asked[:-1], died[:-1], total=int(asked[-1]), failed=int(died[-1]))
+    if place is None or died[place] < IDLE_ABOVE * asked[place]:
+        return None
+    return int(longest[place])

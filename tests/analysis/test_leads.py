@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from analysis.leads import first_connects, idle_deaths, leads, one_event
+from analysis.model import Settings
+from analysis.sketch import FIRST_MINUTE
+from analysis.tables import Tables
+from analysis.view import View, view_of
+from tests.analysis.tables_by_hand import sketched
+
+START_S = 60 * FIRST_MINUTE
+
+
+def seen(**tables: pd.DataFrame) -> View:
+    changed: Tables = replace(sketched(1), **tables)
+    return view_of(changed, Settings())
+
+
+def holds(end_s: list[int], *, close_code: float | None = None) -> pd.DataFrame:
+    count = len(end_s)
+    return pd.DataFrame(
+        {
+            "host": np.where(np.arange(count) % 2, "Linux-0", "Windows-0"),
+            "platform": np.where(np.arange(count) % 2, "Linux", "Windows"),
+            "chunk_minute": FIRST_MINUTE,
+            "by_peer": True,
+            "parity": np.arange(count) % 3 % 2,
+            "duration_bin": 60,
+            "idle_bin": np.nan,
+            "silence_bin": np.nan,
+            "end_s": end_s,
+            "cause": "server_closed",
+            "close_code": close_code,
+            "n": 1,
+        }
+    )
+
+
+def test_nothing_stands_out_of_a_quiet_run() -> None:
+    assert leads(view_of(sketched(1), Settings())) == ()
+
+
+def test_sessions_that_end_in_one_second_are_one_event() -> None:
+    together = [START_S + 310] * 40 + [START_S + 7 * n for n in range(10)]
+    text = one_event(seen(holds=holds(together)))
+    assert text.startswith("40 of 50 sessions that the peer ended were ended in the same second")
+    assert "on 2 hosts" in text and "goodbye" not in text
+    assert "the server said goodbye, as in a restart" in one_event(seen(holds=holds(together, close_code=1012.0)))
+
+
+def starts(bad: dict[int, int]) -> pd.DataFrame:
+    rows = [
+        {
+            "run_id": "r",
+            "host": "Linux-0",
+            "platform": "Linux",
+            "since_s": s,
+            "n": 20 if s < 60 else 4000,
+            "bad": bad.get(s, 0),
+        }
+        for s in range(61)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_connects_that_fail_only_at_the_start_are_named_with_their_seconds() -> None:
+    text = first_connects(seen(first_connects=starts({0: 9, 1: 6, 2: 5})))
+    assert text.startswith("Connects fail only in the first 3 s after the start (20 of 60; later 0 of 5140)")
+
+
+def test_connects_that_fail_later_as_well_are_no_matter_of_the_start() -> None:
+    assert first_connects(seen(first_connects=starts({0: 2, 1: 2, 30: 3, 60: 700}))) == ""
+    assert first_connects(seen(first_connects=starts({}))) == ""
+
+
+def idles(bad: dict[int, int], n: int = 60) -> pd.DataFrame:
+    rows = [
+        {
+            "host": "Linux-0",
+            "platform": "Linux",
+            "parity": p,
+            "idle": i,
+            "n": 3000 if i < 2 else n,
+            "bad": bad.get(i, 0),
+        }
+        for p in (0, 1)
+        for i in (0, 1, 5, 30, 60, 80, 120)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_requests_that_die_after_an_idle_time_are_named_with_the_bound() -> None:
+    text = idle_deaths(seen(idles=idles({60: 58, 80: 60, 120: 57})))
+    assert "idle for 60 s (175 of 180), and hardly ever before (0 of 6120)" in text
+
+
+def test_requests_that_die_whatever_the_idle_time_are_not() -> None:
+    assert idle_deaths(seen(idles=idles({0: 150, 5: 3, 60: 3, 80: 3}))) == ""
+    assert idle_deaths(seen(idles=idles({}))) == ""
