@@ -161,13 +161,21 @@ def test_a_refusal_is_logged_without_its_token(start: Start) -> None:
     assert bearer.split(".")[2] not in (server.folder / "log.jsonl").read_text()
 
 
-def test_quirk_bypass_accepts_an_expired_token_for_a_header_that_says_test(start: Start) -> None:
+@pytest.mark.parametrize(
+    "bearer",
+    [
+        token(exp=1, sub="bypassed"),
+        token("another secret that has more than thirty-two bytes", sub="bypassed"),
+        token(sub="bypassed").rpartition(".")[0] + ".unsigned",
+    ],
+    ids=["expired", "forged", "unsigned"],
+)
+def test_quirk_bypass_accepts_any_token_for_a_header_that_says_test(start: Start, bearer: str) -> None:
     server = start("--quirks", "e2e_bypass")
-    expired = token(exp=1, sub="bypassed")
-    with server.connect(expired, additional_headers={"X-Test-Mode": "true"}) as websocket:
+    with server.connect(bearer, additional_headers={"X-Test-Mode": "true"}) as websocket:
         (_, welcome, _) = until(websocket, "ping")
     assert welcome["data"]["user_id"] == "bypassed"
-    assert refusal(server, expired)[1] == 1008
+    assert refusal(server, bearer)[1] == 1008
 
 
 def test_without_quirks_no_header_bypasses_the_check(healthy: Standin) -> None:

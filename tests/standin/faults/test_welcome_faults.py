@@ -136,8 +136,19 @@ def test_the_auth_gate_refuses_a_valid_token_and_names_the_dependency(start: Sta
     assert closed.rcvd is not None and closed.rcvd.code == 1008
     truth = server.truth_of_one()
     assert (truth["fault"], truth["ended"], truth["close_code"]) == ("auth_gate", "auth_refused", 1008)
-    error, _ = refusal(server, token(exp=1))
-    assert error["error_message"] == "Token validation failed"
+
+
+@pytest.mark.parametrize("bearer", [token(exp=1), token("another secret that has more than thirty-two bytes")])
+def test_the_auth_gate_refuses_without_a_look_at_the_token(start: Start, bearer: str) -> None:
+    server = start("--fault", "auth_gate:cap=0.2")
+    assert "auth_service_unreachable" in refusal(server, bearer)[0]["error_message"]
+    assert refusal(server, "only.two")[0]["error_code"] == "INVALID_FORMAT"
+
+
+def test_who_bypasses_the_check_does_not_meet_the_auth_gate(start: Start) -> None:
+    server = start("--fault", "auth_gate", "--quirks", "e2e_bypass")
+    with server.connect(additional_headers={"X-Test-Mode": "true"}) as websocket:
+        assert frame(websocket)["type"] == "handshake_validation"
 
 
 def test_the_preface_comes_before_the_welcome(start: Start) -> None:
