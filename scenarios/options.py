@@ -41,7 +41,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "steady=6,churn=2,idle=1,agent=1",
         f"What users do, with weights: any of {', '.join(SCENARIOS)}",
     ),
-    Option("operations", "ping=3,chat=1", "Requests of an exchange, with weights"),
+    Option("operations", "ping=3,chat=1", "Requests of an exchange, with weights (docs/experiment.md has them all)"),
     Option("protocol", "staging", "The target's messages: staging, echo, or package.module:Class", ui=False),
     Option("client", "websocket-client", f"Arms: client libraries and loops, of {', '.join(CLIENTS)}"),
     Option("delay_ms", "0", "Arms: network delay (round trip) that a relay adds, such as 0,80,160,320"),

@@ -52,6 +52,25 @@ def test_a_client_that_is_not_there_is_refused_by_name() -> None:
 
 
 @pytest.mark.usefixtures("with_a_secret")
+def test_a_request_that_the_protocol_does_not_have_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        checked(operations="ping=3,agent_updat=1")
+    sentence = str(refusal.value)
+    assert sentence.startswith("--operations 'agent_updat' is not known: did you mean 'agent_update'? Use one of ")
+    assert "agent_request" in sentence and "protocol_ping" in sentence and "\n" not in sentence
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_requests_that_are_never_answered_and_pings_of_the_websocket_may_be_asked_for() -> None:
+    checked(operations="agent_request,jsonrpc_request,protocol_ping")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_protocol_that_names_no_requests_takes_any_word() -> None:
+    checked(operations="whatever", protocol="echo", scenario="steady")
+
+
+@pytest.mark.usefixtures("with_a_secret")
 def test_certificates_that_can_be_read_are_let_through(tmp_path: Path) -> None:
     make_certificate(tmp_path / "key.pem", tmp_path / "ca.pem")
     checked(ca_file=tmp_path / "ca.pem")
