@@ -21,7 +21,7 @@ from scenarios.live_run import standin_arguments
 from scenarios.options import DEFAULTS, Settings
 from scenarios.preflight import Demand, machine_limits, require
 from scenarios.protocol import TargetProtocol, load_protocol, operations_of
-from scenarios.scripts import script_settings
+from scenarios.scripts import UNROUTED, script_settings
 from scenarios.secret import standin_secret
 from scenarios.steps import PROTOCOL_PING
 
@@ -65,6 +65,11 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
     protocol = load_protocol(settings.protocol)
     if "agent" in settings.scenario and "start_agent" not in protocol.sequences:
         raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
+    if "mute" in settings.scenario and UNROUTED not in (operations_of(protocol) or ()):
+        raise ConfigError(
+            f"--scenario mute needs a request that the server cannot route, {UNROUTED}, and "
+            f"--protocol {settings.protocol} names none in its operations."
+        )
     check_operations(settings.operations, protocol)
     if settings.use_proxy and settings.needs_relay:
         raise ConfigError("--use-proxy and --delay-ms do not go together: the relay connects to the target itself.")

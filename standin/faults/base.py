@@ -113,8 +113,12 @@ class Drop(NamedTuple):
     """This message gets no reply."""
 
 
+class Unroutable(NamedTuple):
+    """This message gets no reply and counts as a routing error."""
+
+
 Effect = (
-    Silence | Reset | Refuse | Subprotocol | Delay | RefuseToken | Fail | NotStarted | Frames | Drop
+    Silence | Reset | Refuse | Subprotocol | Delay | RefuseToken | Fail | NotStarted | Frames | Drop | Unroutable
 )  # fmt: skip
 Effects = tuple[Effect, ...]
 NOTHING: Effects = ()
@@ -229,7 +233,11 @@ class ConnectionFault(Fault):
         return NOTHING
 
     def on_message(self, facts: Facts, moment: Moment, message: MessageFacts) -> Effects:
-        """Effects on one message of the client: Delay, Drop, Silence, Reset."""
+        """Effects on one message of the client: Delay, Drop, Unroutable, Silence, Reset."""
+        return NOTHING
+
+    def on_loop_end(self, facts: Facts, moment: Moment) -> Effects:
+        """Effects when too many routing errors in a row have ended the message loop, before the close: Silence."""
         return NOTHING
 
     def idle_limit_s(self) -> float | None:

@@ -66,6 +66,13 @@ def test_requests_that_are_never_answered_and_pings_of_the_websocket_may_be_aske
 
 
 @pytest.mark.usefixtures("with_a_secret")
+def test_a_session_can_be_made_mute_only_by_a_request_that_the_protocol_has() -> None:
+    checked(scenario="mute")
+    with pytest.raises(ConfigError, match="--scenario mute needs .* start_agent_unrouted, .* echo names none"):
+        checked(scenario="mute", protocol="echo")
+
+
+@pytest.mark.usefixtures("with_a_secret")
 def test_a_protocol_that_names_no_requests_takes_any_word() -> None:
     checked(operations="whatever", protocol="echo", scenario="steady")
 

@@ -91,7 +91,7 @@ def test_a_request_and_its_reply_have_one_key(operation: str, reply: dict[str, A
 OPERATIONS = Staging.operations or frozenset()
 
 
-@pytest.mark.parametrize("operation", sorted(OPERATIONS - Staging.NEVER_ANSWERED))
+@pytest.mark.parametrize("operation", sorted(OPERATIONS - Staging.NEVER_ANSWERED - {Staging.UNROUTED}))
 def test_what_the_stand_in_answers_ends_the_wait_and_nothing_else_does(operation: str) -> None:
     request = Staging().request(operation, number=3)
     answers = [Staging().read(json.dumps(frame)) for frame in reply(request.payload, user_id="u", wall_s=1.0).frames]
@@ -106,6 +106,13 @@ def test_what_the_stand_in_answers_ends_the_wait_and_nothing_else_does(operation
 def test_what_is_never_answered_is_not_answered_by_the_stand_in_either(operation: str) -> None:
     answer = reply(Staging().request(operation, number=3).payload, user_id="u", wall_s=1.0)
     assert answer.frames == () and not answer.failed
+
+
+def test_an_agent_that_the_stand_in_cannot_route_is_a_routing_error_and_its_last_event_would_end_the_wait() -> None:
+    request = Staging().request(Staging.UNROUTED, number=3)
+    answer = reply(request.payload, user_id="u", wall_s=1.0)
+    assert (answer.type, answer.frames, answer.failed) == ("start_agent", (), True)
+    assert read({"type": EVENTS[-1]}).key == request.reply_key
 
 
 def test_an_error_is_not_ended_by_the_acknowledgement_of_a_chat() -> None:
