@@ -35,8 +35,9 @@ def check_target(host: str, settings: Settings, *, is_standin: bool) -> None:
     target = parse_target(host)
     if is_standin:
         return
-    if settings.fault:
-        raise ConfigError("--fault belongs to the embedded stand-in: leave it out, or leave out --host.")
+    for option, value in (("--fault", settings.fault), ("--standin-quirks", settings.standin_quirks)):
+        if value:
+            raise ConfigError(f"{option} belongs to the embedded stand-in: leave it out, or leave out --host.")
     check_allowed(target, os.environ)
 
 
@@ -46,7 +47,7 @@ def check_faults(settings: Settings) -> None:
     Raises:
         ConfigError: With its sentence.
     """
-    if not settings.fault and settings.standin_instances == DEFAULTS["standin_instances"]:
+    if not (settings.fault or settings.standin_quirks or settings.standin_instances != DEFAULTS["standin_instances"]):
         return  # nothing to judge, and the judge takes a second to come
     result = subprocess.run(
         module_command("standin", "--check", *standin_arguments(settings)), capture_output=True, text=True

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.checks import check_clients, check_plan, check_seats
+from scenarios.checks import check_clients, check_faults, check_plan, check_seats, check_target
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
 from scenarios.tokens import Minter, key_from_text
@@ -42,6 +42,18 @@ def test_workers_share_the_subjects() -> None:
     # 12 workers have 4 subjects each, with 20 connections: 80 of the 100 that each would need.
     with pytest.raises(ConfigError, match=r"100 connections at once on each of 12 workers.* allow 80: .* 60 or more"):
         check_seats(50, 20, users=1200, workers=12)
+
+
+def test_the_stand_in_judges_its_faults_and_quirks_itself() -> None:
+    check_faults(settings_from({"fault": "quota:limit=5", "standin_quirks": "first_stall,connect_cost"}))
+    with pytest.raises(ConfigError, match=r"--quirks: there is no quirk 'first_stal' \(did you mean first_stall\?\)"):
+        check_faults(settings_from({"standin_quirks": "first_stal"}))
+
+
+@pytest.mark.parametrize("option", ["fault", "standin_quirks"])
+def test_what_belongs_to_the_stand_in_is_refused_for_another_target(option: str) -> None:
+    with pytest.raises(ConfigError, match="belongs to the embedded stand-in"):
+        check_target("ws://127.0.0.1:9/ws", settings_from({option: "zombie"}), is_standin=False)
 
 
 def test_a_client_that_is_not_there_is_refused_by_name() -> None:
