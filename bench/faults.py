@@ -65,6 +65,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault("silent_upgrade", _connect("timeout", "upgrade", "silent_peer")),
     Fault("stalled_reply:delay=60", (CONNECTED, UNANSWERED, *CLOSED)),
     Fault("zombie:after=1", (CONNECTED, Row("exchange", "ok", "exchange"), UNANSWERED, *CLOSED), settings=TWO_PINGS),
+    Fault(
+        "mute",
+        (CONNECTED, Row("exchange", "ok", "exchange"), UNANSWERED, *CLOSED),
+        "mute",
+        {"pace_s": 0.5, "hold_s": 8.0},
+    ),
     Fault("drop_type:types=ping", (CONNECTED, UNANSWERED, *CLOSED)),
     Fault("cold_start:for=60,delay=20", _connect("timeout", "welcome", "silent_peer")),
     Fault(

@@ -61,6 +61,12 @@ TRUTHS: tuple[Truth, ...] = (
     Truth(f"stalled_reply:share=0.5,{LATE}", _of("server")),
     Truth("zombie:share=0.5,after=2", _of("server")),
     Truth(
+        "mute",
+        _of("server"),
+        also=_of("intermittent", "format"),  # the requests that do it are never answered
+        options=("--scenario", "mute=1,steady=2", "--pace-s", "0.2"),
+    ),
+    Truth(
         "server_stall:from=8,every=8,for=3",
         _of(),
         also=_of("intermittent", "server"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import ssl
+from collections.abc import Iterable
 
 import gevent.subprocess as subprocess
 
@@ -13,15 +14,16 @@ from scenarios.children import module_command
 from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.clients.tls import tls_context
 from scenarios.credentials import credentials_for
-from scenarios.errors import ConfigError
+from scenarios.errors import ConfigError, unknown_name
 from scenarios.fingerprint import gevent_loop_name
 from scenarios.generator import arm_plan, script_settings_of
 from scenarios.live_run import standin_arguments
 from scenarios.options import DEFAULTS, Settings
 from scenarios.preflight import Demand, machine_limits, require
-from scenarios.protocol import load_protocol
-from scenarios.scripts import script_settings
+from scenarios.protocol import TargetProtocol, load_protocol, operations_of
+from scenarios.scripts import UNROUTED, script_settings
 from scenarios.secret import standin_secret
+from scenarios.steps import PROTOCOL_PING
 
 
 def check_target(host: str, settings: Settings, *, is_standin: bool) -> None:
@@ -33,8 +35,9 @@ def check_target(host: str, settings: Settings, *, is_standin: bool) -> None:
     target = parse_target(host)
     if is_standin:
         return
-    if settings.fault:
-        raise ConfigError("--fault belongs to the embedded stand-in: leave it out, or leave out --host.")
+    for option, value in (("--fault", settings.fault), ("--standin-quirks", settings.standin_quirks)):
+        if value:
+            raise ConfigError(f"{option} belongs to the embedded stand-in: leave it out, or leave out --host.")
     check_allowed(target, os.environ)
 
 
@@ -44,7 +47,7 @@ def check_faults(settings: Settings) -> None:
     Raises:
         ConfigError: With its sentence.
     """
-    if not settings.fault and settings.standin_instances == DEFAULTS["standin_instances"]:
+    if not (settings.fault or settings.standin_quirks or settings.standin_instances != DEFAULTS["standin_instances"]):
         return  # nothing to judge, and the judge takes a second to come
     result = subprocess.run(
         module_command("standin", "--check", *standin_arguments(settings)), capture_output=True, text=True
@@ -55,7 +58,7 @@ def check_faults(settings: Settings) -> None:
 
 
 def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool) -> None:
-    """Refuse a plan whose protocol, scenarios, arms, credentials or number of users cannot be.
+    """Refuse a plan whose protocol, scenarios, requests, arms, credentials or number of users cannot be.
 
     Raises:
         ConfigError: In one sentence.
@@ -63,6 +66,12 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
     protocol = load_protocol(settings.protocol)
     if "agent" in settings.scenario and "start_agent" not in protocol.sequences:
         raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
+    if "mute" in settings.scenario and UNROUTED not in (operations_of(protocol) or ()):
+        raise ConfigError(
+            f"--scenario mute needs a request that the server cannot route, {UNROUTED}, and "
+            f"--protocol {settings.protocol} names none in its operations."
+        )
+    check_operations(settings.operations, protocol)
     if settings.use_proxy and settings.needs_relay:
         raise ConfigError("--use-proxy and --delay-ms do not go together: the relay connects to the target itself.")
     script_settings(script_settings_of(settings))
@@ -74,6 +83,20 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
         key_file = str(file) if file else None
     pool = credentials_for(settings, key_file).pool
     check_seats(pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+
+
+def check_operations(operations: Iterable[str], protocol: TargetProtocol) -> None:
+    """Refuse a request that the protocol does not have: its reply could not be told from none.
+
+    Raises:
+        ConfigError: In one sentence, with the requests that there are.
+    """
+    known = operations_of(protocol)
+    if known is None:
+        return
+    for operation in operations:
+        if operation not in known and operation != PROTOCOL_PING:
+            raise unknown_name("--operations", operation, {*known, PROTOCOL_PING})
 
 
 def check_certificates(ca_file: str) -> None:

@@ -305,6 +305,8 @@ def standin_arguments(settings: Settings) -> list[str]:
         arguments += ["--audience", settings.jwt_audience]
     for fault in settings.fault:
         arguments += ["--fault", fault]
+    if settings.standin_quirks:
+        arguments += ["--quirks", settings.standin_quirks]
     return arguments + (["--tls"] if settings.standin_tls else [])
 
 

@@ -17,7 +17,7 @@ from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError, unknown_name
 from scenarios.scripts import MITIGATIONS
 
-SCENARIOS: Final = ("steady", "churn", "idle", "agent", "storm", "auth_probe")
+SCENARIOS: Final = ("steady", "churn", "idle", "agent", "storm", "mute", "auth_probe")
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 
 
@@ -41,7 +41,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "steady=6,churn=2,idle=1,agent=1",
         f"What users do, with weights: any of {', '.join(SCENARIOS)}",
     ),
-    Option("operations", "ping=3,chat=1", "Requests of an exchange, with weights"),
+    Option("operations", "ping=3,chat=1", "Requests of an exchange, with weights (docs/experiment.md has them all)"),
     Option("protocol", "staging", "The target's messages: staging, echo, or package.module:Class", ui=False),
     Option("client", "websocket-client", f"Arms: client libraries and loops, of {', '.join(CLIENTS)}"),
     Option("delay_ms", "0", "Arms: network delay (round trip) that a relay adds, such as 0,80,160,320"),
@@ -84,6 +84,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "Honour the environment's proxy settings (off: the network is part of the experiment)",
     ),
     Option("fault", "", "Faults of the embedded stand-in, separated by spaces: slow_welcome:share=0.05,delay=12"),
+    Option("standin_quirks", "", "Bugs of the original in the embedded stand-in: all, or a list (docs/standin.md)"),
     Option("standin_instances", 3, "Instances that the embedded stand-in names"),
     Option("standin_tls", False, "Serve the stand-in over wss://", ui=False),
     Option("site", "", "A name for the network that this machine goes out through", ui=False),
@@ -151,6 +152,7 @@ class Settings:
     ca_file: str
     use_proxy: bool
     fault: tuple[str, ...]
+    standin_quirks: str
     standin_instances: int
     standin_tls: bool
     site: str
@@ -277,6 +279,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         ca_file=text("ca_file"),
         use_proxy=flag("use_proxy"),
         fault=tuple(text("fault").split()),
+        standin_quirks=text("standin_quirks"),
         standin_instances=whole("standin_instances", *above_0),
         standin_tls=flag("standin_tls"),
         site=text("site"),

@@ -155,7 +155,7 @@ class Staging:
     welcomes_with_frame: bool = True
     round_trips: frozenset[str] = frozenset({"ping", "heartbeat", "protocol_ping"})
     identified: str | None = "chat"
-    sequences: frozenset[str] = frozenset({"start_agent"})
+    sequences: frozenset[str] = frozenset({"start_agent", "agent_started"})
 
     # Codes of a refused token; the others (FACTORY_INIT_FAILED, STARTUP_INCOMPLETE ...) are the server's.
     AUTH_CODES: ClassVar[frozenset[str]] = frozenset(
@@ -180,11 +180,40 @@ class Staging:
     STATUS: ClassVar[dict[str, str]] = {
         "connect": "connected",
         "disconnect": "disconnect_acknowledged",
-        "user_typing": "typing_acknowledged",
-        "typing": "typing_acknowledged",
-        "typing_started": "typing_acknowledged",
-        "typing_stopped": "typing_acknowledged",
+        **dict.fromkeys(
+            ("user_typing", "agent_typing", "typing", "typing_started", "typing_stopped"), "typing_acknowledged"
+        ),
+        **dict.fromkeys(
+            (
+                *("agent_completed", "agent_response_chunk", "agent_status_update", "agent_status", "agent_update"),
+                *("agent_error", "agent_fallback"),
+            ),
+            "agent_message_acknowledged",
+        ),
+        **dict.fromkeys(("error", "error_message"), "error_acknowledged"),
     }
+    # Words that the server does not know: a flat acknowledgement echoes them.
+    UNKNOWN_TO_THE_SERVER: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("chat_message", "execute_agent", "stream_request", "agent_stopped", "tool_started", "tool_result"),
+            *("thread_created", "thread_updated", "thread_deleted"),
+        }
+    )
+    # Words that it knows and never answers: each exchange with one of them is a timeout.
+    NEVER_ANSWERED: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("pong", "heartbeat_ack", "agent_request", "agent_task", "agent_status_request", "agent_response"),
+            *("agent_progress", "agent_thinking", "tool_executing", "tool_completed", "thread_update"),
+            *("thread_message", "system_message", "broadcast", "broadcast_test", "direct_message", "room_message"),
+            *("resilience_test", "recovery_test", "jsonrpc_request"),
+        }
+    )
+    # `start_agent` without the content that the agent of a server without agent services reads, and which one
+    # with them fails to start for a mismatch of arguments: the server counts a routing error and says nothing.
+    UNROUTED: ClassVar[str] = "start_agent_unrouted"
+    operations: frozenset[str] | None = frozenset(
+        {"ping", "heartbeat", *sequences, *ACKNOWLEDGED, *STATUS, *UNKNOWN_TO_THE_SERVER, *NEVER_ANSWERED, UNROUTED}
+    )
 
     _PONG: Final = Message(Kind.REPLY, "pong")
     _PING: Final = Message(Kind.PING)
@@ -232,6 +261,8 @@ class Staging:
         status = _text(data.get("status"))
         if status is None:
             return _NOISE
+        if "error_code" in data:  # else the acknowledgement of a chat would pass for that of an error
+            status = "error_acknowledged"
         return Message(Kind.REPLY, status, _text(data.get("original_message_id")))
 
     @staticmethod
@@ -259,7 +290,10 @@ class Staging:
         frame = {"type": operation, "message_id": name, "payload": payload}
         if operation in self.ACKNOWLEDGED:
             return Request(orjson.dumps(frame), "acknowledged", name)
-        if operation == "start_agent":
+        if operation == self.UNROUTED:
+            frame = {"type": "start_agent", "message_id": name, "payload": {"user_request": payload["content"]}}
+            return Request(orjson.dumps(frame), self.EVENTS[-1])
+        if operation in self.sequences:
             payload["user_request"] = payload["content"]
             return Request(orjson.dumps(frame), "", events=self.EVENTS)
         status = self.STATUS.get(operation)
@@ -289,6 +323,7 @@ class Echo:
     round_trips: frozenset[str] = frozenset({"ping", "heartbeat", "protocol_ping"})
     identified: str | None = "echo"
     sequences: frozenset[str] = frozenset()
+    operations: frozenset[str] | None = None
 
     def read(self, payload: bytes | str) -> Message:
         """A JSON object with an `id` is the reply to the request of that id."""
@@ -344,6 +379,12 @@ def load_protocol(name: str) -> TargetProtocol:
         )
     protocol: TargetProtocol = made
     return protocol
+
+
+def operations_of(protocol: TargetProtocol) -> frozenset[str] | None:
+    """The requests that a protocol class names in `operations`; None = any word (a class may have none)."""
+    named: frozenset[str] | None = getattr(protocol, "operations", None)
+    return named
 
 
 _PARTS: Final = (

@@ -28,6 +28,9 @@ LONGER_FACTOR: Final = 3.0
 # Requests that are drawn at once, enough for any weights that matter; and how many such draws there are.
 DECK: Final = 64
 DECKS: Final = 256
+# A request that the server cannot route, and how many of them in a row end its loop (the staging server's: five).
+UNROUTED: Final = "start_agent_unrouted"
+ROUTING_ERRORS: Final = 5
 MITIGATIONS: Final = ("none", "retry", "warmup", "verify_state", "longer_budget")
 
 
@@ -177,6 +180,34 @@ def agent(c: Context) -> Script:
     yield from _paced(c, requests, c.settings.pace_s, first=_first_start(c))
 
 
+def mute(c: Context) -> Script:
+    """Make the server's loop of this session end, by requests that it cannot route, and go on asking.
+
+    Each kind of request is answered once before, so that rows show what the session could do. Then a row of
+    unroutable ones goes out at once after each answered request: any request that is routed, a pong to the
+    server's own ping too, makes the server count anew, so one by one they would seldom be enough. When an
+    ordinary request is not answered, the session is mute, and only ordinary ones follow, at the pace.
+    """
+    s = c.settings
+    requests = _drawn(s.operations, c)
+    result = yield Hold(_first_start(c))
+    for operation in dict.fromkeys((*s.operations, *filter(None, (c.identified,)))):
+        result = yield Exchange(operation, size=s.size)
+    now, outcome = result.now, "ok"
+    pacing = Pacing(s.pace_s, start=now)
+    while now < c.end_at:
+        if outcome != "timeout":
+            now = (yield Together((Exchange(UNROUTED, size=s.size),) * ROUTING_ERRORS)).now
+        start = pacing.next_start(now)
+        if start.scheduled_at >= c.end_at:
+            break
+        step = Exchange(c.identified, size=s.size) if outcome == "timeout" and c.identified else next(requests)
+        result = yield step._replace(scheduled_at=start.scheduled_at, skipped=start.skipped)
+        now, outcome = result.now, result.outcome
+    if now < c.end_at:
+        yield Hold(c.end_at)
+
+
 def auth_probe(c: Context) -> Script:
     """Nothing: the session that should not be there closes at once."""
     yield from ()
@@ -188,6 +219,7 @@ SCENARIOS: Final[dict[str, Callable[[Context], Script]]] = {
     "idle": idle,
     "agent": agent,
     "storm": idle,
+    "mute": mute,
     "auth_probe": auth_probe,
 }
 

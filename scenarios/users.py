@@ -65,6 +65,12 @@ class StormUser(SoakUser):
     scenario = "storm"
 
 
+class MuteUser(SoakUser):
+    """Makes its session mute, by requests that cannot be routed, and goes on asking."""
+
+    scenario = "mute"
+
+
 class AuthProbeUser(SoakUser):
     """Connects with tokens that must be refused."""
 
@@ -72,5 +78,5 @@ class AuthProbeUser(SoakUser):
 
 
 USER_CLASSES: Final[dict[str, type[SoakUser]]] = {
-    c.scenario: c for c in (SteadyUser, ChurnUser, IdleUser, AgentUser, StormUser, AuthProbeUser)
+    c.scenario: c for c in (SteadyUser, ChurnUser, IdleUser, AgentUser, StormUser, MuteUser, AuthProbeUser)
 }

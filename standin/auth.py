@@ -104,6 +104,16 @@ def public_key(pem: bytes) -> tuple[str, Any]:
     raise ValueError("not an RSA, P-256 or Ed25519 key")
 
 
+def malformed(token: str | None) -> Refusal | None:
+    """Why no service is even asked about a token: there is none, or it has no three parts; None if it has."""
+    if not token:
+        return Refusal("NO_TOKEN", "No JWT token found in WebSocket headers, subprotocols or query")
+    parts = token.split(".")
+    if len(parts) != 3 or not all(parts):
+        return Refusal("INVALID_FORMAT", f"Invalid token format: {len(parts) - 1} dots, {len(token)} chars")
+    return None
+
+
 class Verifier:
     """Verifies tokens. One key an algorithm, so a token cannot choose what its key is used for."""
 
@@ -113,21 +123,15 @@ class Verifier:
         self._audiences = frozenset(audiences)
         self._leeway_s = leeway_s
 
-    def check(self, token: str | None, *, token_type_required: bool = False) -> User | Refusal:
-        """The user that the token speaks for, or why it is refused.
+    def check(self, token: str, *, token_type_required: bool = False) -> User | Refusal:
+        """The user that a well-formed token speaks for, or why it is refused.
 
         A missing `aud` is accepted, an unknown one is not (contract section 14).
 
         Args:
-            token: The compact token, or None.
+            token: The compact token, not `malformed`.
             token_type_required: As the original: `token_type` must be "access"; otherwise `type` will do.
         """
-        if not token:
-            return Refusal("NO_TOKEN", "No JWT token found in WebSocket headers, subprotocols or query")
-        parts = token.split(".")
-        if len(parts) != 3 or not all(parts):
-            text = f"Invalid token format: {len(parts) - 1} dots, {len(token)} chars"
-            return Refusal("INVALID_FORMAT", text)
         try:
             algorithm = jwt.get_unverified_header(token).get("alg")
             if not isinstance(algorithm, str) or algorithm not in self._keys:

@@ -7,7 +7,7 @@ from typing import Final
 
 from standin import frames
 from standin.faults import MessageFacts
-from standin.faults.base import Drop
+from standin.faults.base import Drop, Unroutable
 from standin.replies import Reply, reply
 from standin.suffering import suffer
 from standin.wire import Wire
@@ -66,6 +66,8 @@ class Conversation:
             )
         if self._world.has_quirk("zombie"):
             await self._wire.fall_silent()
+        for effect in self._world.effects("on_loop_end", self._wire.arrival):
+            await suffer(effect, self._wire)
         await self._wire.close("server_close", 1000, "")
 
     async def _serve(self, raw: bytes | None, size_bytes: int) -> None:
@@ -83,7 +85,7 @@ class Conversation:
             self._wire.say(f"Routing message type '{answer.type}' from {self._user_id}: {preview}")
         if answer.type == "pong":
             self._pong_s = self._wire.now()
-        is_dropped = await self._is_dropped(answer, size_bytes)
+        answer = await self._after_faults(answer, size_bytes)
         self._served += 1
         if answer.failed:
             await self._back_off()
@@ -91,23 +93,23 @@ class Conversation:
         self._errors_in_a_row = 0
         if self._logs_messages and not answer.ignored:
             self._wire.say(f"Message routing successful for user {self._user_id}")
-        if not is_dropped:
-            for number, frame in enumerate(answer.frames):
-                if number:
-                    await self._wire.wait(answer.gap_s)
-                await self._wire.send(frame)
+        for number, frame in enumerate(answer.frames):
+            if number:
+                await self._wire.wait(answer.gap_s)
+            await self._wire.send(frame)
 
-    async def _is_dropped(self, answer: Reply, size_bytes: int) -> bool:
-        """Let the faults act on a message; whether one of them takes its reply away."""
-        dropped = False
+    async def _after_faults(self, answer: Reply, size_bytes: int) -> Reply:
+        """Let the faults act on a message; the answer that they leave of it."""
         if self._wire.arrival.drawn:
             facts = MessageFacts(self._served, answer.type, size_bytes)
             for effect in self._world.effects("on_message", self._wire.arrival, facts):
                 if isinstance(effect, Drop):
-                    dropped = True
+                    answer = answer._replace(frames=())
+                elif isinstance(effect, Unroutable):
+                    answer = answer._replace(frames=(), failed=True)
                 else:
                     await suffer(effect, self._wire)
-        return dropped
+        return answer
 
     async def _back_off(self) -> None:
         self._errors += 1

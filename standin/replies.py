@@ -1,7 +1,7 @@
 """The reply table: what the server answers to each client message, its silent drops included.
 
-Contract section 6 with the corrections of section 14, as shipped in profile E. Pure: a message's bytes in,
-the frames and the router's judgement out.
+Contract section 6 with the corrections of sections 14 and 15, as shipped in profile E. Pure: a message's
+bytes in, the frames and the router's judgement out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ AGENT_EVENT_GAP_S: Final = 0.1
 """Between two events of the fallback agent (contract section 6: 100 ms apart, 400 ms in all)."""
 
 CHAT_TYPES: Final = frozenset({"user_message", "chat", "message", "user", "user_input"})
-TYPING_TYPES: Final = frozenset({"user_typing", "agent_typing", "typing", "typing_started", "typing_stopped"})
+TYPING_TYPES: Final = {
+    "user_typing": "USER_TYPING",
+    "agent_typing": "AGENT_TYPING",
+    "typing": "USER_TYPING",
+    "typing_started": "TYPING_STARTED",
+    "typing_stopped": "TYPING_STOPPED",
+}
+"""With the name that the acknowledgement gives them: `typing` is another word for `user_typing`."""
 START_TYPES: Final = frozenset({"start_agent", "agent_started"})
 UNHANDLED_TYPES: Final = frozenset(
     {
@@ -30,6 +37,7 @@ UNHANDLED_TYPES: Final = frozenset(
         "direct_message",
         "resilience_test",
         "recovery_test",
+        "jsonrpc_request",
     }
 )
 """Known to the router, but no handler takes them: dropped without a word."""
@@ -42,18 +50,25 @@ ABSORBED_TYPES: Final = frozenset(
         "agent_thinking",
         "tool_executing",
         "tool_completed",
-        "thread_created",
-        "thread_updated",
-        "thread_deleted",
+        "thread_update",
         "thread_message",
         "system_message",
         "broadcast",
         "room_message",
     }
 )
-"""Accepted by a handler that answers nothing."""
+"""Accepted by a handler that answers nothing. Of the words that begin with tool_ or thread_ only these are
+known: any other, `tool_started` and `thread_created` among them, is as unknown as any word."""
 AGENT_MESSAGE_TYPES: Final = frozenset(
-    {"agent_completed", "agent_response_chunk", "agent_status_update", "agent_error", "agent_stopped", "agent_update"}
+    {
+        "agent_completed",
+        "agent_response_chunk",
+        "agent_status_update",
+        "agent_status",
+        "agent_update",
+        "agent_error",
+        "agent_fallback",
+    }
 )
 
 
@@ -95,10 +110,12 @@ def reply(raw: bytes | None, *, user_id: str, wall_s: float, start_agent_fails: 
     if not isinstance(message, dict):
         return Reply("unknown", failed=True)
     kind = message.get("type", "unknown")
-    if not isinstance(kind, str) or (handler := _handler(kind)) is None:
+    if isinstance(kind, dict | list):  # the router cannot even look for it
+        return Reply("unknown", failed=True)
+    if not isinstance(kind, str) or (handler := _HANDLERS.get(kind)) is None:
         return Reply(str(kind), (_ack(kind, user_id, wall_s),))
     payload = message.get("payload", message)
-    if not isinstance(payload, dict):
+    if not isinstance(payload, dict) or not _is_well_formed(message):
         return Reply(kind, failed=True)
     if message.get("jsonrpc") == "2.0" and "method" in message and "id" in message:
         result = {"status": "processed", "method": message["method"]}
@@ -106,6 +123,12 @@ def reply(raw: bytes | None, *, user_id: str, wall_s: float, start_agent_fails: 
     if kind in START_TYPES and start_agent_fails:
         return Reply(kind, failed=True)
     return handler(_Request(kind, message, payload, user_id, wall_s))
+
+
+def _is_well_formed(message: Mapping[str, Any]) -> bool:
+    """Whether the parts that every message of a known type may have are of their types, where they are there."""
+    message_id, timestamp = message.get("message_id"), message.get("timestamp")
+    return isinstance(message_id, str | None) and isinstance(timestamp, int | float | None)
 
 
 class _Request(NamedTuple):
@@ -158,7 +181,7 @@ def _connection(request: _Request) -> Reply:
 def _typing(request: _Request) -> Reply:
     data = {
         "status": "typing_acknowledged",
-        "type": f"MessageType.{request.type.upper()}",
+        "type": f"MessageType.{TYPING_TYPES[request.type]}",
         "user_id": request.user_id,
         "thread_id": request.payload.get("thread_id"),
         "timestamp": request.wall_s,
@@ -182,8 +205,8 @@ def _error(request: _Request) -> Reply:
 
 
 def _start_agent(request: _Request) -> Reply:
-    """The fallback agent's five events; the real handler reads `user_request`, the fallback `content`."""
-    content = request.payload.get("content") or request.payload.get("user_request")
+    """The fallback agent's five events. It reads `content` alone: `user_request` is the real handler's."""
+    content = request.payload.get("content")
     if not isinstance(content, str) or not content:
         return Reply(request.type, failed=True)
     common = {
@@ -222,9 +245,3 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     **dict.fromkeys(AGENT_MESSAGE_TYPES, _agent_message),
     **dict.fromkeys(ABSORBED_TYPES | UNHANDLED_TYPES, _nothing),
 }
-
-
-def _handler(kind: str) -> _Handler | None:
-    if kind.startswith(("tool_", "thread_")):
-        return _nothing
-    return _HANDLERS.get(kind)

@@ -16,6 +16,7 @@ QUIRKS: Final = {
     "quota": "a user's 21st socket in 300 s on an instance fails (as --fault quota)",
     "start_agent": "start_agent is never answered and counts as a routing error",
     "first_stall": "the first session after a start blocks the event loop for 0.7 s",
+    "connect_cost": "each session's set-up blocks the event loop for 0.08 s, so that connects at once queue up",
 }
 """Bugs of the original that `--quirks` switches on, with what a client sees of them."""
 

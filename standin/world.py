@@ -134,7 +134,7 @@ class World:
         """The effects at one point of a connection's life, in the order of the faults.
 
         Args:
-            point: `on_upgrade`, `on_accept`, `on_auth`, `on_welcome` or `on_message`.
+            point: `on_upgrade`, `on_accept`, `on_check`, `on_auth`, `on_welcome`, `on_message` or `on_loop_end`.
             arrival: The connection; faults that had an effect are noted in its record.
             message: The message, at `on_message`.
         """

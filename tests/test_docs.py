@@ -90,6 +90,18 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_page_of_the_experiment_names_every_request_and_says_which_are_never_answered() -> None:
+    from scenarios.protocol import Staging
+
+    section = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8").partition("\n## What users do\n")[2]
+    rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    named = {row: set(re.findall(r"`(\w+)`", row.split("|")[1])) for row in rows}
+    (never,) = [row for row in rows if "**never any**" in row]
+    assert named[never] == Staging.NEVER_ANSWERED
+    assert Staging.operations is not None
+    assert not Staging.operations - set().union(*named.values())
+
+
 def test_the_page_of_options_is_what_the_table_of_options_makes() -> None:
     from scenarios.option_docs import options_page
 

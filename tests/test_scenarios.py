@@ -98,6 +98,27 @@ def test_the_secret_of_a_file_is_the_stand_ins_too(start_soak: Callable[..., Soa
     assert secret.encode() not in b"".join(f.read_bytes() for f in soak.folder.rglob("*") if f.is_file())
 
 
+def test_a_session_that_was_made_mute_answers_pings_of_the_websocket_and_nothing_else(
+    start_soak: Callable[..., Soak],
+) -> None:
+    soak = start_soak(
+        *(*QUIET, "--users", "4", "--spawn-rate", "4", "--run-time", "12s", "--scenario", "mute", "--fault", "mute"),
+        *("--exchange-budget-s", "1", "--pace-s", "0.3", "--peer-check-s", "1"),
+    )
+    rows = ended_well(soak)
+    exchanges = rows[(rows["kind"] == "exchange") & (rows["outcome"] != "aborted")]
+    assert set(rows[rows["kind"] == "connect"]["outcome"]) == {"ok"}
+    assert exchanges["connection"].nunique() == 4
+    for _, session in exchanges.groupby("connection"):
+        began = session[session["operation"] == "start_agent_unrouted"]["started_at"].min()
+        before, after = session[session["started_at"] < began], session[session["started_at"] >= began]
+        assert set(before["outcome"]) == {"ok"} and set(before["operation"]) == {"ping", "chat"}
+        assert set(after["outcome"]) == {"timeout"} and set(after["operation"]) >= {"start_agent_unrouted", "chat"}
+        assert after["pong_s"].notna().all()
+    # Nobody closed: each session lasted to the end of the run.
+    assert set(rows[rows["kind"] == "hold"]["outcome"]) == {"aborted"}
+
+
 @pytest.mark.parametrize(
     ("where", "options"),
     [

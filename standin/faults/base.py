@@ -1,7 +1,7 @@
 """What every fault is made of: a dose, a schedule, a seeded draw, and the effects it may ask for.
 
 A fault is pure settings. It decides, from facts that it is given, which effects a connection suffers at
-one of five points of its life; it holds no state of its own, so one object serves all connections. What
+one of the points of its life; it holds no state of its own, so one object serves all connections. What
 changes (who opened how many sockets, how many messages were seen) is passed in as facts.
 """
 
@@ -82,7 +82,7 @@ class Delay(NamedTuple):
 
 
 class RefuseToken(NamedTuple):
-    """The valid token is refused `after_s` after the accept, with this text."""
+    """The token is refused `after_s` after the accept, with this text, and was not checked."""
 
     after_s: float
     text: str
@@ -113,8 +113,12 @@ class Drop(NamedTuple):
     """This message gets no reply."""
 
 
+class Unroutable(NamedTuple):
+    """This message gets no reply and counts as a routing error."""
+
+
 Effect = (
-    Silence | Reset | Refuse | Subprotocol | Delay | RefuseToken | Fail | NotStarted | Frames | Drop
+    Silence | Reset | Refuse | Subprotocol | Delay | RefuseToken | Fail | NotStarted | Frames | Drop | Unroutable
 )  # fmt: skip
 Effects = tuple[Effect, ...]
 NOTHING: Effects = ()
@@ -216,8 +220,12 @@ class ConnectionFault(Fault):
         """Effects on the 101 answer: Subprotocol."""
         return NOTHING
 
+    def on_check(self, facts: Facts, moment: Moment) -> Effects:
+        """Effects before a token of three parts is checked: RefuseToken, Fail, Delay."""
+        return NOTHING
+
     def on_auth(self, facts: Facts, moment: Moment) -> Effects:
-        """Effects on a session whose token is valid: RefuseToken, Fail, Delay."""
+        """Effects on a session whose user is known: Fail, Delay."""
         return NOTHING
 
     def on_welcome(self, facts: Facts, moment: Moment) -> Effects:
@@ -225,7 +233,11 @@ class ConnectionFault(Fault):
         return NOTHING
 
     def on_message(self, facts: Facts, moment: Moment, message: MessageFacts) -> Effects:
-        """Effects on one message of the client: Delay, Drop, Silence, Reset."""
+        """Effects on one message of the client: Delay, Drop, Unroutable, Silence, Reset."""
+        return NOTHING
+
+    def on_loop_end(self, facts: Facts, moment: Moment) -> Effects:
+        """Effects when too many routing errors in a row have ended the message loop, before the close: Silence."""
         return NOTHING
 
     def idle_limit_s(self) -> float | None:

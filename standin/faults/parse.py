@@ -18,6 +18,7 @@ from standin.faults.cold_start import ColdStart
 from standin.faults.drop_type import DropType
 from standin.faults.idle_cut import IdleCut
 from standin.faults.lifetime_cut import LifetimeCut
+from standin.faults.mute import Mute
 from standin.faults.none import NoFault
 from standin.faults.preface import Preface
 from standin.faults.quota import Quota
@@ -39,6 +40,7 @@ FAULTS: Final[dict[str, type[Fault]]] = {
         SilentUpgrade,
         StalledReply,
         Zombie,
+        Mute,
         ServerStall,
         ColdStart,
         Quota,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.checks import check_clients, check_plan, check_seats
+from scenarios.checks import check_clients, check_faults, check_plan, check_seats, check_target
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
 from scenarios.tokens import Minter, key_from_text
@@ -44,11 +44,49 @@ def test_workers_share_the_subjects() -> None:
         check_seats(50, 20, users=1200, workers=12)
 
 
+def test_the_stand_in_judges_its_faults_and_quirks_itself() -> None:
+    check_faults(settings_from({"fault": "quota:limit=5", "standin_quirks": "first_stall,connect_cost"}))
+    with pytest.raises(ConfigError, match=r"--quirks: there is no quirk 'first_stal' \(did you mean first_stall\?\)"):
+        check_faults(settings_from({"standin_quirks": "first_stal"}))
+
+
+@pytest.mark.parametrize("option", ["fault", "standin_quirks"])
+def test_what_belongs_to_the_stand_in_is_refused_for_another_target(option: str) -> None:
+    with pytest.raises(ConfigError, match="belongs to the embedded stand-in"):
+        check_target("ws://127.0.0.1:9/ws", settings_from({option: "zombie"}), is_standin=False)
+
+
 def test_a_client_that_is_not_there_is_refused_by_name() -> None:
     check_clients(settings_from({"client": "websocket-client,websockets-selector"}))
     missing = "websockets-uvloop" if sys.platform == "win32" else "websockets-proactor"
     with pytest.raises(ConfigError, match=f"--client {missing} needs"):
         check_clients(settings_from({"client": missing}))
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_request_that_the_protocol_does_not_have_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        checked(operations="ping=3,agent_updat=1")
+    sentence = str(refusal.value)
+    assert sentence.startswith("--operations 'agent_updat' is not known: did you mean 'agent_update'? Use one of ")
+    assert "agent_request" in sentence and "protocol_ping" in sentence and "\n" not in sentence
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_requests_that_are_never_answered_and_pings_of_the_websocket_may_be_asked_for() -> None:
+    checked(operations="agent_request,jsonrpc_request,protocol_ping")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_session_can_be_made_mute_only_by_a_request_that_the_protocol_has() -> None:
+    checked(scenario="mute")
+    with pytest.raises(ConfigError, match="--scenario mute needs .* start_agent_unrouted, .* echo names none"):
+        checked(scenario="mute", protocol="echo")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_protocol_that_names_no_requests_takes_any_word() -> None:
+    checked(operations="whatever", protocol="echo", scenario="steady")
 
 
 @pytest.mark.usefixtures("with_a_secret")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from scenarios.errors import ConfigError
 from scenarios.plan import Token
-from scenarios.protocol import Credentials, Echo, Kind, Staging, load_protocol
+from scenarios.protocol import Credentials, Echo, Kind, Staging, load_protocol, operations_of
+from standin.replies import reply
 from tests.scenarios.virtual_session import EVENTS, PONG, SERVER_PING, SERVICE_INFO, VALIDATION, WELCOME, error
 
 TOKEN = Token("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl")
@@ -71,6 +72,10 @@ def test_reading_never_raises(payload: bytes | str) -> None:
         ("connect", {"type": "system_message", "data": {"status": "connected"}}),
         ("disconnect", {"type": "system_message", "data": {"status": "disconnect_acknowledged"}}),
         ("typing", {"type": "system_message", "data": {"status": "typing_acknowledged"}}),
+        ("agent_typing", {"type": "system_message", "data": {"status": "typing_acknowledged"}}),
+        ("agent_update", {"type": "system_message", "data": {"status": "agent_message_acknowledged"}}),
+        ("error", {"type": "system_message", "data": {"status": "acknowledged", "error_code": None}}),
+        ("tool_started", {"type": "ack", "received_type": "tool_started"}),
         ("stream_request", {"type": "ack", "received_type": "stream_request"}),
         ("agent_request", {"type": "ack", "received_type": "agent_request"}),
     ],
@@ -81,6 +86,45 @@ def test_a_request_and_its_reply_have_one_key(operation: str, reply: dict[str, A
     assert json.loads(request.payload)["type"] == operation
     assert (message.kind, message.key) == (Kind.REPLY, request.reply_key)
     assert message.id in (None, request.reply_id)
+
+
+OPERATIONS = Staging.operations or frozenset()
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS - Staging.NEVER_ANSWERED - {Staging.UNROUTED}))
+def test_what_the_stand_in_answers_ends_the_wait_and_nothing_else_does(operation: str) -> None:
+    request = Staging().request(operation, number=3)
+    answers = [Staging().read(json.dumps(frame)) for frame in reply(request.payload, user_id="u", wall_s=1.0).frames]
+    assert all(answer.kind is Kind.REPLY for answer in answers)
+    assert tuple(answer.key for answer in answers) == (request.events or (request.reply_key,))
+    assert answers[0].id in (None, request.reply_id)
+    others = {Staging().request(other, number=3)[1:] for other in OPERATIONS} - {request[1:]}
+    assert not [key for key, name, events in others if not events and (key, name) == answers[0][1:3]]
+
+
+@pytest.mark.parametrize("operation", sorted(Staging.NEVER_ANSWERED))
+def test_what_is_never_answered_is_not_answered_by_the_stand_in_either(operation: str) -> None:
+    answer = reply(Staging().request(operation, number=3).payload, user_id="u", wall_s=1.0)
+    assert answer.frames == () and not answer.failed
+
+
+def test_an_agent_that_the_stand_in_cannot_route_is_a_routing_error_and_its_last_event_would_end_the_wait() -> None:
+    request = Staging().request(Staging.UNROUTED, number=3)
+    answer = reply(request.payload, user_id="u", wall_s=1.0)
+    assert (answer.type, answer.frames, answer.failed) == ("start_agent", (), True)
+    assert read({"type": EVENTS[-1]}).key == request.reply_key
+
+
+def test_an_error_is_not_ended_by_the_acknowledgement_of_a_chat() -> None:
+    chat = read({"type": "system_message", "data": {"status": "acknowledged", "original_message_id": "1"}})
+    assert chat.key != Staging().request("error", number=2).reply_key
+
+
+def test_a_class_names_its_requests_or_takes_any_word() -> None:
+    assert operations_of(Staging()) == Staging.operations
+    assert operations_of(Echo()) is None
+    a_class_that_says_nothing_of_it: Any = object()
+    assert operations_of(a_class_that_says_nothing_of_it) is None
 
 
 @pytest.mark.parametrize("operation", ["chat", "user_message", "message", "user", "user_input"])

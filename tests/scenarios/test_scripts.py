@@ -106,6 +106,46 @@ def test_agent_starts_the_agent() -> None:
     assert operations(played(SCENARIOS["agent"](context()), [Result(101.0)])) == ["start_agent", "start_agent"]
 
 
+def mute_steps(outcomes: str, **given: Any) -> list[Step]:
+    """What a mute session is asked when these come of its steps: o is ok, t is a timeout, f an error."""
+    words = {"o": "ok", "t": "timeout", "f": "failed"}
+    results = [Result(102.0 + number, words[letter]) for number, letter in enumerate(outcomes)]
+    return played(SCENARIOS["mute"](context(**{"pace_s": 1.0, **given})), results)
+
+
+ROW = Together((Exchange("start_agent_unrouted"),) * 5)
+
+
+def test_mute_has_each_kind_of_request_answered_before_the_first_row_that_cannot_be_routed() -> None:
+    held, *steps = mute_steps("ooo", operations={"ping": 1.0, "typing": 1.0})
+    assert isinstance(held, Hold) and 100.0 <= held.until < 101.0
+    assert steps == [Exchange("ping"), Exchange("typing"), Exchange("chat")]
+    assert mute_steps("oooo", operations={"ping": 1.0, "typing": 1.0})[-1] == ROW
+
+
+def test_mute_goes_on_with_rows_until_an_ordinary_request_is_not_answered() -> None:
+    steps = mute_steps("oootototf", operations={"ping": 1.0})[3:]
+    kinds = ["row" if step == ROW else step.operation for step in steps if isinstance(step, Exchange | Together)]
+    assert kinds == ["row", "ping", "row", "ping", "row", "ping", "row"]
+
+
+def test_mute_then_asks_at_its_pace_and_only_what_names_its_reply() -> None:
+    steps = mute_steps("oootttttt", operations={"ping": 1.0})[3:]
+    assert steps[0] == ROW
+    asked = [step for step in steps[1:] if isinstance(step, Exchange)]
+    assert [step.operation for step in asked] == ["ping", *["chat"] * 5]
+    starts = [step.scheduled_at for step in asked if step.scheduled_at is not None]
+    assert [b - a for a, b in itertools.pairwise(starts)] == pytest.approx([1.0] * 5)
+
+
+def test_mute_without_an_identified_request_asks_what_it_is_told_to() -> None:
+    assert operations(mute_steps("ootttt", operations={"ping": 1.0}, identified=None)) == ["ping"] * 5
+
+
+def test_mute_holds_to_the_end_of_its_session() -> None:
+    assert mute_steps("ooott", operations={"ping": 1.0}, pace_s=10.0, end_at=110.0)[-1] == Hold(110.0)
+
+
 def test_an_auth_probe_that_got_in_asks_for_nothing() -> None:
     assert list(SCENARIOS["auth_probe"](context())) == []
 

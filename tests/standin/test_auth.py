@@ -19,6 +19,7 @@ from standin.auth import (
     chosen_subprotocol,
     claimed_subject,
     find_token,
+    malformed,
     offered_subprotocols,
     public_key,
 )
@@ -67,7 +68,7 @@ def test_an_authorization_header_without_a_bearer_token_counts_for_nothing(value
 def test_an_unreadable_subprotocol_token_is_a_malformed_token_not_a_missing_one() -> None:
     found = find_token(protocol("jwt.A"), "")
     assert found is not None
-    assert verifier().check(found) == Refusal("INVALID_FORMAT", f"Invalid token format: 0 dots, {len(found)} chars")
+    assert malformed(found) == Refusal("INVALID_FORMAT", f"Invalid token format: 0 dots, {len(found)} chars")
 
 
 def test_only_the_first_protocol_header_is_asked_for_jwt_auth() -> None:
@@ -178,8 +179,10 @@ def test_token_type_may_be_required() -> None:
 
 
 def test_no_refusal_shows_the_token() -> None:
-    for bearer in ("top-secret", "top.secret", "top.secret.thing", token(exp=1)):
-        assert "secret" not in repr(verifier().check(bearer))
+    for bearer in ("top-secret", "top.secret", "top..secret"):
+        assert malformed(bearer) is not None and "secret" not in repr(malformed(bearer))
+    for bearer in ("top.secret.thing", token(exp=1)):
+        assert malformed(bearer) is None and "secret" not in repr(verifier().check(bearer))
 
 
 @pytest.mark.parametrize("bearer", [None, "", "a.b", "a.b.c", "a.W10.c", "a.eyJzdWIiOjF9.c"])

@@ -6,6 +6,7 @@ import re
 
 from standin.faults import FAULTS
 from standin.options import _parser
+from standin.replies import _HANDLERS
 from standin.settings import QUIRKS
 from standin.truth import FIELDS
 from tests.standin.serving import ROOT
@@ -32,6 +33,10 @@ def test_every_quirk_has_a_row() -> None:
 
 def test_every_field_of_the_truth_has_a_row() -> None:
     assert rows("The ground truth") == list(FIELDS)
+
+
+def test_every_message_type_is_named() -> None:
+    assert not {kind for kind in _HANDLERS if f"`{kind}`" not in section("What it serves")}
 
 
 def test_every_option_is_named() -> None:

@@ -85,3 +85,12 @@ def test_a_fault_is_on_within_its_windows_only(begin: float, every: float, part:
     # At a border the two ways of computing may round apart.
     if all(abs(now - border) > 1e-6 for window in windows for border in window):
         assert fault.is_on(at(now)) is any(a <= now < b for a, b in windows)
+
+
+def test_the_quota_counts_the_managers_of_the_last_five_minutes() -> None:
+    quota = parse_fault("quota")
+    assert isinstance(quota, ConnectionFault)
+    facts = Facts(20, "u", 0, user_accepts=[float(second) for second in range(20)])
+    assert quota.on_auth(facts, Moment(299.9, 299.9, 0.0))
+    assert not quota.on_auth(facts, Moment(300.5, 300.5, 0.0))
+    assert not quota.on_auth(facts._replace(user_accepts=facts.user_accepts[1:]), Moment(20.0, 20.0, 0.0))

@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.standin.serving import (
     PATIENCE_S,
+    QUIET_S,
     Standin,
     answers_protocol_pings,
     ask,
@@ -19,6 +20,7 @@ from tests.standin.serving import (
     masked_text,
     raw_upgrade,
     read_until_end,
+    wait_for,
 )
 
 Start = Callable[..., Standin]
@@ -38,6 +40,40 @@ def test_a_zombie_serves_some_messages_then_only_protocol_pings(start: Start) ->
         assert is_quiet(websocket)
     truth = server.truth_of_one()
     assert (truth["fault"], truth["ended"], truth["messages"]) == ("zombie", "client_close", 3)
+
+
+def test_five_agents_in_a_row_that_cannot_be_routed_leave_a_mute_session(start: Start) -> None:
+    server = start("--fault", "mute", "--heartbeat-s", "0.2")
+    agent = json.dumps({"type": "start_agent", "payload": {"content": "why"}})
+    with server.session() as websocket:
+        for _ in range(4):
+            websocket.send(agent)
+        websocket.send(PING)
+        while frame(websocket)["type"] != "pong":  # it counted anew: a ping was routed
+            pass
+        for _ in range(5):
+            websocket.send(agent)
+        wait_for(lambda: any("Exiting" in message for message in server.messages()), "the end of the loop")
+        websocket.send(PING)
+        assert answers_protocol_pings(websocket)
+        while True:  # what was sent before the end of the loop
+            try:
+                assert frame(websocket, QUIET_S)["type"] == "ping"
+            except TimeoutError:
+                break
+    truth = server.truth_of_one()
+    assert (truth["fault"], truth["ended"], truth["messages"]) == ("mute", "client_close", 10)
+
+
+def test_a_session_that_the_fault_does_not_hit_is_closed_after_five_routing_errors(start: Start) -> None:
+    server = start("--fault", "mute:share=0")
+    with server.session() as websocket:
+        for _ in range(5):
+            websocket.send(b"x")
+        with pytest.raises(ConnectionClosed):
+            websocket.recv(PATIENCE_S)
+    truth = server.truth_of_one()
+    assert (truth["fault"], truth["ended"], truth["close_code"]) == (None, "server_close", 1000)
 
 
 def test_a_stalled_reply_comes_late_and_what_follows_waits_too(start: Start) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -121,6 +122,34 @@ def test_the_quota_is_per_user_and_heals(start: Start) -> None:
     assert any("Resource limit exceeded for user one" in message for message in server.messages())
 
 
+def test_after_twenty_sockets_of_a_user_every_further_one_is_refused(start: Start) -> None:
+    server = start("--quirks", "quota")
+
+    def first_frame(_: int) -> dict[str, Any]:
+        with server.connect(token(sub="busy")) as websocket:
+            return frame(websocket)
+
+    assert {first_frame(number)["type"] for number in range(20)} == {"handshake_validation"}
+    with ThreadPoolExecutor(7) as pool:
+        refused = list(pool.map(first_frame, range(49)))
+    assert {found.get("error_code") for found in refused} == {"FACTORY_INIT_FAILED"}
+    # Refused sockets do not count: the window is as full as it was.
+    assert {found["error_message"].rpartition(" (")[2] for found in refused} == {"20/20 managers)"}
+
+
+def test_a_socket_beyond_the_quota_is_closed_without_the_pause_of_a_refused_token(start: Start) -> None:
+    # Ten times the usual waits: 0.8 s to the check, and 1 s between a refused token's error frame and its close.
+    server = start("--fault", "quota:limit=1", floor_ms=1900)
+    raw_upgrade(server, token(sub="slow")).close()
+    wait_for(lambda: any("Created isolated" in message for message in server.messages()), "the first one's manager")
+    with server.connect(token(sub="slow")) as websocket:
+        assert frame(websocket)["error_code"] == "FACTORY_INIT_FAILED"
+        told_s = time.monotonic()
+        with pytest.raises(ConnectionClosed):
+            websocket.recv(PATIENCE_S)
+        assert time.monotonic() - told_s < 0.5
+
+
 def test_abandoned_handshakes_use_quota(start: Start) -> None:
     server = start("--fault", "quota:limit=2")
     for _ in range(2):
@@ -136,8 +165,19 @@ def test_the_auth_gate_refuses_a_valid_token_and_names_the_dependency(start: Sta
     assert closed.rcvd is not None and closed.rcvd.code == 1008
     truth = server.truth_of_one()
     assert (truth["fault"], truth["ended"], truth["close_code"]) == ("auth_gate", "auth_refused", 1008)
-    error, _ = refusal(server, token(exp=1))
-    assert error["error_message"] == "Token validation failed"
+
+
+@pytest.mark.parametrize("bearer", [token(exp=1), token("another secret that has more than thirty-two bytes")])
+def test_the_auth_gate_refuses_without_a_look_at_the_token(start: Start, bearer: str) -> None:
+    server = start("--fault", "auth_gate:cap=0.2")
+    assert "auth_service_unreachable" in refusal(server, bearer)[0]["error_message"]
+    assert refusal(server, "only.two")[0]["error_code"] == "INVALID_FORMAT"
+
+
+def test_who_bypasses_the_check_does_not_meet_the_auth_gate(start: Start) -> None:
+    server = start("--fault", "auth_gate", "--quirks", "e2e_bypass")
+    with server.connect(additional_headers={"X-Test-Mode": "true"}) as websocket:
+        assert frame(websocket)["type"] == "handshake_validation"
 
 
 def test_the_preface_comes_before_the_welcome(start: Start) -> None:
