@@ -397,9 +397,9 @@ def fresh_refusals(rows: ibis.Table) -> ibis.Table:
     return by.group_by("run_id", "kind").agg(n=by.n.sum(), fresh=by.fresh.sum(), sometimes=sometimes.sum())
 
 
-def credential_checks(prepared: ibis.Table) -> ibis.Table:
+def credential_checks(rows: ibis.Table) -> ibis.Table:
     """What became of the tokens that had to be refused, by the way in which they were broken."""
-    probes = prepared.filter(_.is_auth_probe & (_.kind == "connect") & (_.outcome != "aborted"))
+    probes = rows.filter(_.is_auth_probe & (_.kind == "connect") & (_.outcome != "aborted"))
     result = ibis.cases(
         (probes.outcome == "ok", "refused"),
         (probes.cause == ACCEPTED, "accepted"),

@@ -123,7 +123,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         holds=_frame(groupbys.holds(marked)),
         sessions=sessions,
         fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
-        credential_checks=_credential_checks(prepared, census),
+        credential_checks=_credential_checks(marked, census),
         mute=_mute(marked, cells),
         first_connects=_frame(groupbys.first_connects(marked, _first_seconds(census))),
         idles=_frame(groupbys.idles(marked)),
@@ -234,11 +234,11 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
 
 
-def _credential_checks(prepared: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+def _credential_checks(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
     """Only where there were auth probes: it is one more look at every row."""
     if not census["is_auth_probe"].any():
         return _empty("host platform token_kind result n")
-    return _frame(groupbys.credential_checks(prepared))
+    return _frame(groupbys.credential_checks(marked))
 
 
 def _fresh_refusals(marked: ibis.Table, *with_refusals: pd.DataFrame) -> pd.DataFrame:
