@@ -7,10 +7,76 @@ from __future__ import annotations
 
 import ssl
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+from cryptography import x509
+
+from scenarios.ledger import End
 
 # A TLS record holds at most 16 KiB (RFC 8446, section 5.1).
 _RECORD_BYTES: Final = 16_384
+# Certificates of a hundred names exist; a few tell whose it is.
+_MOST_NAMES: Final = 3
+# The alert of RFC 8446, section 6.2. It comes after our own side of the handshake is done: on the upgrade.
+_CERTIFICATE_REQUIRED: Final = "CERTIFICATE_REQUIRED"
+
+
+class _SeenObject(ssl.SSLObject):
+    """Adds to a certificate that is not accepted what it says of itself, whichever library drives the handshake."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            vars(error)["certificate"] = self._peers_certificate()
+            vars(error)["asked_for"] = self.server_hostname
+            raise
+
+    def _peers_certificate(self) -> x509.Certificate | None:
+        """The peer's certificate although it is not accepted; None where this Python cannot tell."""
+        inner: Any = getattr(self, "_sslobj", None)
+        chain = inner.get_unverified_chain() if hasattr(inner, "get_unverified_chain") else None
+        try:
+            return x509.load_pem_x509_certificate(chain[0].public_bytes().encode()) if chain else None
+        except ValueError:  # not even a certificate can be read
+            return None
+
+
+def end_of_tls_error(error: ssl.SSLError) -> End:
+    """What a failed TLS handshake says: which check failed, for which name, and of which certificate.
+
+    In OpenSSL's own words, which are the same in every client.
+    """
+    reason = getattr(error, "reason", None) or type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        check = str(getattr(error, "verify_message", "")).rstrip(".")
+        return End("tls", detail="; ".join([": ".join(w for w in (reason, check) if w), *_certificate_words(error)]))
+    if _CERTIFICATE_REQUIRED in reason:
+        return End("tls", detail=f"{reason}: the server wants a client certificate")
+    return End("tls", detail=reason)
+
+
+def _certificate_words(error: ssl.SSLCertVerificationError) -> list[str]:
+    certificate: x509.Certificate | None = getattr(error, "certificate", None)
+    if certificate is None:
+        return []
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    names = _names(certificate)
+    asked_for = getattr(error, "asked_for", None)
+    return [
+        f"valid {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}",
+        f"for {', '.join(names[:_MOST_NAMES]) or 'no name'}{' ...' if len(names) > _MOST_NAMES else ''}",
+        *([f"asked for {asked_for}"] if asked_for else []),
+    ]
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    """The names and addresses that a certificate is for (RFC 9525: only those of its subjectAltName count)."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return []
+    return [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
 
 
 @lru_cache(maxsize=8)
@@ -23,7 +89,9 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         ssl.SSLError: The file holds no certificate.
         OSError: It cannot be read.
     """
-    return ssl.create_default_context(cafile=ca_file)
+    context = ssl.create_default_context(cafile=ca_file)
+    context.sslobject_class = _SeenObject
+    return context
 
 
 class Tls:
