@@ -91,6 +91,10 @@ class Ledger:
         self._token_born = None if token_issued_at is None else clock.monotonic(round(token_issued_at * 1e6))
         self._frames_in = self._frames_out = self._bytes_in = self._bytes_out = 0
 
+    def epoch_s(self, now: float) -> float:
+        """A monotonic moment on the wall clock, seconds since the epoch."""
+        return self._clock.micros(now) / 1e6
+
     def received(self, size: int) -> None:
         """A message of so many bytes came."""
         self._frames_in += 1

@@ -208,7 +208,7 @@ class GeventConnection:
         while (status := dial.proxy_status(received)) is None:
             received += self._read()
         if status != 200:
-            self._fail(dial.refused_by_status(status, "the proxy refuses the connection"))
+            self._fail(dial.refused_by_proxy(status, self._plan))
 
     def _secure(self) -> None:
         self._stream.start_tls(self._target.ca_file, self._target.host)
@@ -230,7 +230,9 @@ class GeventConnection:
                 self._fail(dial.ENDLESS)
             received += stream.plain(self._read())
         head, _, rest = received.partition(b"\r\n\r\n")
-        end = dial.response_end(head, request.expected_subprotocol) or wire.response(head + b"\r\n\r\n")
+        end = dial.response_end(
+            head, request.expected_subprotocol, self._protocol, must_refuse=self._plan.expect_refusal
+        ) or wire.response(head + b"\r\n\r\n")
         now = perf_counter()
         if end is not None:
             self._fail(end)
