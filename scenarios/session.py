@@ -91,6 +91,9 @@ class Session:
         self._refusal: tuple[End, float] | None = None
         self._storm = False
         self._ready_at = now
+        self._heard_at = now  # the last byte, either way
+        self._silence_s = 0.0  # before that byte
+        self._longest_silence_s = 0.0
         if plan.token is not None:
             ledger.secret = Secret(plan.token.value)
         self._result = ConnectionResult(ready=False, ended_by="stop", outcome="aborted", phase="dns")
@@ -131,6 +134,16 @@ class Session:
                 self._welcomed(Welcome(), now)
 
     # -- what the peer does -------------------------------------------------------------------------------
+
+    def heard(self, now: float) -> None:
+        """Bytes came or went on this connection, whatever they are: what they bring is fed after this.
+
+        A timer of a proxy's begins anew with each of them. Costs next to nothing: it is called for every read.
+        """
+        silence_s = self._silence_s = now - self._heard_at
+        self._heard_at = now
+        if silence_s > self._longest_silence_s:
+            self._longest_silence_s = silence_s
 
     def frame(self, payload: bytes, now: float) -> None:
         """A whole text message came."""
@@ -194,7 +207,8 @@ class Session:
                 is_expired=token is not None and refusals.has_expired(token.expires_at, self._ledger.epoch_s(now)),
                 must_refuse=self.plan.expect_refusal,
             )
-            self._ended(Event.PEER_CLOSED, end, now)
+            # The silence was before the close, which is the last that was heard.
+            self._ended(Event.PEER_CLOSED, end, now, idle_s=self._silence_s)
 
     def failed(self, end: End, now: float) -> None:
         """The transport, TLS or the upgrade failed, or the peer broke the WebSocket protocol."""
@@ -252,6 +266,8 @@ class Session:
             self._result = ConnectionResult(ready=True, ended_by="stop", outcome="aborted", phase="hold")
         if self.state in CONNECTING:
             self._connect_ended(now, "aborted", NOTHING)
+        elif self.state is State.READY:
+            self._hold_ended(now, "aborted", NOTHING, idle_s=now - self._heard_at)
         elif self._wait is not None and self.state is not State.CHECKING:
             self._ledger.finish(self._wait, now, "aborted")
         self._over(Event.STOPPED)
@@ -306,7 +322,8 @@ class Session:
 
     def _became_ready(self, now: float) -> None:
         self._move(Event.WELCOMED)
-        self._ready_at = now
+        self._ready_at = self._heard_at = now
+        self._silence_s = self._longest_silence_s = 0.0
         if self.plan.expect_refusal:
             self._connect_ended(now, "failed", _ACCEPTED)
         else:
@@ -391,7 +408,7 @@ class Session:
         self._peer.end(now)
         conversation.end("aborted", NOTHING, now)
         self._conversation = None
-        self._ledger.finish(self._waiting(), now, "ok", End(closed_by="client"))
+        self._hold_ended(now, "ok", End(closed_by="client"), idle_s=now - self._heard_at)
         pause_s = 0.0
         if self._storm:  # another stream than the script's, or the pause would depend on how long it ran
             pause_s = random.Random(~self.plan.seed).uniform(0.0, self._settings.storm_jitter_s)
@@ -409,8 +426,8 @@ class Session:
         self.outbox.append((CLOSE, NORMAL_CLOSURE.to_bytes(2, "big")))
         self.deadline = self._wait.deadline
 
-    def _ended(self, event: Event, end: End, now: float) -> None:
-        """The connection is over, and not by our plan."""
+    def _ended(self, event: Event, end: End, now: float, *, idle_s: float | None = None) -> None:
+        """The connection is over, and not by our plan. `idle_s` None = nothing was heard of its end."""
         self._peer.end(now)
         if self.state is State.REFUSED:
             self._refused_for_good(event, end)
@@ -432,8 +449,17 @@ class Session:
                 cause=end.cause,
                 open_s=now - self._ready_at,
             )
-        self._ledger.finish(self._waiting(), now, "failed", end)
+            self._hold_ended(now, "failed", end, idle_s=now - self._heard_at if idle_s is None else idle_s)
+        else:
+            self._ledger.finish(self._waiting(), now, "failed", end)
         self._over(event)
+
+    def _hold_ended(self, now: float, outcome: str, end: End, *, idle_s: float) -> None:
+        """The session's own row: how silent it was before its end, and at most."""
+        wait, idle_s = self._waiting(), max(0.0, idle_s)
+        wait.attempt.idle_s = idle_s
+        wait.attempt.longest_silence_s = max(self._longest_silence_s, idle_s)
+        self._ledger.finish(wait, now, outcome, end)
 
     def _over(self, event: Event) -> None:
         self._move(event)

@@ -23,6 +23,9 @@ class Listener(Protocol):
     def secured(self, now: float) -> None:
         """TCP is there and TLS, if any, is done."""
 
+    def received(self, now: float) -> None:
+        """Bytes came; what they bring is reported after this."""
+
     def pong(self, payload: bytes) -> None:
         """A pong frame came."""
 
@@ -58,6 +61,7 @@ class SeenConnection(ClientConnection):
     def data_received(self, data: bytes) -> None:
         """Bytes came; a broken frame is reported at once, and not when the peer has closed."""
         self.last_data_at = perf_counter()
+        self.listener.received(self.last_data_at)
         super().data_received(data)
         if self.protocol.parser_exc is not None or self.protocol.close_rcvd is not None:
             self.listener.heard()

@@ -288,7 +288,9 @@ class GeventConnection:
                     break
                 received = stream.read(session.deadline)
                 if received is not None:
-                    self._feed(stream.plain(received), perf_counter())
+                    now = perf_counter()
+                    session.heard(now)
+                    self._feed(stream.plain(received), now)
                 else:
                     self._awake()
         except EndOfStream:
@@ -321,7 +323,9 @@ class GeventConnection:
             received = self._stream.read_now()
             if received is None:
                 break
-            self._feed(self._stream.plain(received), perf_counter())
+            now = perf_counter()
+            self._session.heard(now)
+            self._feed(self._stream.plain(received), now)
         now = perf_counter()
         if self._services.stop:
             self._session.stop(now)
@@ -342,6 +346,7 @@ class GeventConnection:
         data = wire.data_to_send()
         if data:
             self._stream.send(data)
+            self._session.heard(perf_counter())
 
     def _record(self) -> None:
         finished = self._session.finished

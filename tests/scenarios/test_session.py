@@ -584,6 +584,31 @@ def test_a_token_that_the_server_repeats_is_in_no_row_and_in_no_fact() -> None:
     assert life.session.facts is not None and life.session.facts.server_connection_id == "<redacted>"
 
 
+def silences(life: Life) -> tuple[float | None, float | None]:
+    row = life.only("hold")
+    return row.idle_s, row.longest_silence_s
+
+
+def test_a_hold_says_how_silent_it_was_before_its_end_and_at_most() -> None:
+    life = Life("idle", heartbeat_s=600.0).ready().after(30.0).heard().after(60.0).heard().after(20.0)
+    assert silences(life.failed("server_closed", close_code=1006)) == pytest.approx((20.0, 60.0))
+
+
+def test_the_silence_before_a_close_frame_ends_before_the_frame() -> None:
+    assert silences(Life("idle", heartbeat_s=600.0).ready().after(60.0).closed(1000)) == pytest.approx((60.0, 60.0))
+
+
+def test_a_planned_end_and_a_stop_have_their_silence_too() -> None:
+    life = Life("idle", hold_s=30.0, heartbeat_s=20.0).ready().after(20.0).frame(HEARTBEAT_ACK).after(10.0)
+    assert silences(life) == pytest.approx((10.0, 20.0))
+    assert silences(pinging().after(1.5).stop()) == pytest.approx((1.5, 1.5))
+
+
+def test_what_was_heard_while_connecting_is_not_the_holds() -> None:
+    life = Life("idle", heartbeat_s=600.0).dial().after(5.0).frame(WELCOME).after(1.0)
+    assert silences(life.failed("reset", errno=104)) == pytest.approx((1.0, 1.0))
+
+
 def test_a_session_says_how_long_it_was_open() -> None:
     assert pinging().after(1.5).closed(1008).session.result().open_s == pytest.approx(1.5)
     assert Life().dial().closed(1008).session.result().open_s is None
