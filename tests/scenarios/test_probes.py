@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 from attempts.schema import Attempt, ConnectionFacts, check
+from bench.certificates import make_certificate
 from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.lag import LagMeter
@@ -29,7 +30,6 @@ from scenarios.plan import Target, Token
 from scenarios.probes import HealthProbe, IdleProbe, Prober, TcpProbe
 from scenarios.probing import Probe, ProbePlan
 from scenarios.token_cache import TokenUnavailable
-from tests.scenarios.certificates import make_certificate
 
 DEADLINE_S = 30.0
 
