@@ -297,7 +297,8 @@ class Dialler:
                 self._fail(self.ws.refusal)
             self._woken(is_answered=lambda: self.ws is not None and self.ws.last_data_at >= session.deadline)
         except (OSError, EOFError, InvalidHandshake) as error:
-            self._fail(self._end_of_upgrade(error))
+            is_asked = self.ws is not None and self.ws.is_asked_for_certificate
+            self._fail(dial.unanswered(self._end_of_upgrade(error), is_asked_for_certificate=is_asked))
         assert ws.response is not None
         session.upgraded(ws.responded_at, instance=ws.response.headers.get(dial.INSTANCE_HEADER))
         self._go_on()

@@ -38,6 +38,7 @@ class SeenConnection(ClientConnection):
 
     Attributes:
         listener: Set by whoever makes it.
+        is_asked_for_certificate: Whether the server asked for a client certificate in TLS; it has got none.
         kinds: Opcodes of the messages that `recv` has not returned yet.
         lost: The error that ended the connection, if it was one.
         last_data_at, responded_at: When bytes came last, and the response (monotonic seconds).
@@ -51,10 +52,13 @@ class SeenConnection(ClientConnection):
         self.lost: Exception | None = None
         self.last_data_at = -math.inf
         self.responded_at = 0.0
+        self.is_asked_for_certificate = False
         self._kind = Opcode.TEXT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP and TLS are done."""
+        seen = transport.get_extra_info("ssl_object")
+        self.is_asked_for_certificate = getattr(seen, "is_asked_for_certificate", False)
         super().connection_made(transport)
         self.listener.secured(perf_counter())
 

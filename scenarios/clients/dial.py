@@ -35,6 +35,7 @@ LOST: Final = End("server_closed", close_code=ABNORMAL_CLOSURE, closed_by="netwo
 TLS_CUT: Final = End("reset", closed_by="network", detail="closed during the TLS handshake")
 NO_RESPONSE: Final = End("server_closed", closed_by="network", detail="no response to the upgrade request")
 ENDLESS: Final = End("malformed", closed_by="client", detail="a response without an end")
+_UNCERTIFIED: Final = End("tls", detail="the server asked for a client certificate, got none, and gave no response")
 RELAY_SILENT: Final = End("harness", detail="the relay takes no connection")
 
 Address = tuple[int, Any]  # family, socket address
@@ -76,6 +77,15 @@ def end_of_os_error(error: OSError) -> End:
     if code in _BROKEN:
         return End("reset", errno=code, closed_by="network", detail=error.strerror or "")
     return End("harness", errno=code, closed_by="client", detail=error.strerror or str(error))
+
+
+def unanswered(end: End, *, is_asked_for_certificate: bool) -> End:
+    """The end of a connection on which the upgrade was not answered.
+
+    A server that got no client certificate ought to send an alert (RFC 8446, section 4.4.2.4); many just leave.
+    """
+    is_cut = end.cause in ("reset", "server_closed")
+    return _UNCERTIFIED if is_cut and is_asked_for_certificate else end
 
 
 def end_of_dns_error(error: OSError) -> End:

@@ -116,9 +116,9 @@ class GeventConnection:
                 self._secure()
             rest = self._upgrade()
         except EndOfStream:
-            self._fail(dial.NO_RESPONSE if session.state is State.UPGRADE else dial.TLS_CUT)
+            self._fail_unanswered(dial.NO_RESPONSE if session.state is State.UPGRADE else dial.TLS_CUT)
         except OSError as error:
-            self._fail(dial.end_of_os_error(error))
+            self._fail_unanswered(dial.end_of_os_error(error))
         self._go_on()
         if rest:
             self._feed(rest, perf_counter())
@@ -255,6 +255,10 @@ class GeventConnection:
     def _fail(self, end: End) -> NoReturn:
         self._session.failed(end, perf_counter())
         raise _Over
+
+    def _fail_unanswered(self, end: End) -> NoReturn:
+        is_asked = self._session.state is State.UPGRADE and self._stream.is_asked_for_certificate
+        self._fail(dial.unanswered(end, is_asked_for_certificate=is_asked))
 
     def _go_on(self) -> None:
         if self._session.state is State.CLOSED:

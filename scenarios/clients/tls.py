@@ -5,6 +5,7 @@ No socket library's TLS is used, so a client has one way of waiting and one plac
 
 from __future__ import annotations
 
+import importlib
 import ssl
 from functools import lru_cache
 from typing import Any, Final
@@ -19,14 +20,30 @@ _RECORD_BYTES: Final = 16_384
 _MOST_NAMES: Final = 3
 # The alert of RFC 8446, section 6.2. It comes after our own side of the handshake is done: on the upgrade.
 _CERTIFICATE_REQUIRED: Final = "CERTIFICATE_REQUIRED"
+# A handshake message (RFC 8446, section 5.1) that asks for a certificate (section 4.3.2).
+_HANDSHAKE: Final = 22
+_CERTIFICATE_REQUEST: Final = 13
+# CPython's own way to look at messages. It has no public one, and gevent's takes no `SSLObject`; without it nothing is
+# seen, and a server that asked for a certificate is one that gave no response.
+_MESSAGES: Final[Any] = getattr(importlib.import_module("_ssl")._SSLContext, "_msg_callback", None)
+# Nobody looks at what is sent behind the handshake: an object that is moved to this context costs nothing more.
+_UNSEEN: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-class _SeenObject(ssl.SSLObject):
-    """Adds to a certificate that is not accepted what it says of itself, whichever library drives the handshake."""
+class SeenObject(ssl.SSLObject):
+    """Tells of its handshake what the error alone does not, whichever library drives it.
+
+    Attributes:
+        is_asked_for_certificate: Whether the server asked for a client certificate. It has got none.
+    """
+
+    is_asked_for_certificate: bool = False
 
     def do_handshake(self) -> None:
+        """The handshake; a certificate that is not accepted is added to its error."""
         try:
             super().do_handshake()
+            self.context = _UNSEEN
         except ssl.SSLCertVerificationError as error:
             vars(error)["certificate"] = self._peers_certificate()
             vars(error)["asked_for"] = self.server_hostname
@@ -40,6 +57,11 @@ class _SeenObject(ssl.SSLObject):
             return x509.load_pem_x509_certificate(chain[0].public_bytes().encode()) if chain else None
         except ValueError:  # not even a certificate can be read
             return None
+
+
+def _see_message(seen: SeenObject, _: str, version: int, content: int, message: int, data: bytes) -> None:
+    if content == _HANDSHAKE and message == _CERTIFICATE_REQUEST:
+        seen.is_asked_for_certificate = True
 
 
 def end_of_tls_error(error: ssl.SSLError) -> End:
@@ -90,7 +112,9 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         OSError: It cannot be read.
     """
     context = ssl.create_default_context(cafile=ca_file)
-    context.sslobject_class = _SeenObject
+    context.sslobject_class = SeenObject
+    if _MESSAGES is not None:
+        _MESSAGES.__set__(context, _see_message)
     return context
 
 
@@ -114,6 +138,11 @@ class Tls:
         except ssl.SSLWantReadError:
             return False
         return True
+
+    @property
+    def is_asked_for_certificate(self) -> bool:
+        """Whether the server asked for a client certificate."""
+        return getattr(self._tls, "is_asked_for_certificate", False)
 
     def outgoing(self) -> bytes:
         """Ciphertext to send."""
