@@ -12,10 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 from attempts.schema import Attempt
+from bench.certificates import tls
 from bench.scripted_server import PONG, WELCOME, Peer, ScriptedServer, frame
 from scenarios.clients import Services, run_connection
 from scenarios.plan import Budgets, ConnectionPlan, Setting, Target, Token
+from scenarios.protocol import Echo, Kind, Message, Refusal, Request
 
 # Short waits: a silent server costs the test no more than this, or twice or four times it on a slow machine.
 SHORT = Budgets(connect_s=0.4, exchange_s=0.3, sequence_s=0.6, close_s=0.3, peer_check_s=0.3)
@@ -47,6 +51,8 @@ class Event(NamedTuple):
         rows: What the client must write (of these kinds; it may write others).
         budgets: Short where waits run out.
         by_subprotocol: Whether the client comes with a token in its subprotocols.
+        protocol: The target's messages.
+        tls: One of `certificates.KINDS`; "" = no TLS.
     """
 
     name: str
@@ -54,6 +60,21 @@ class Event(NamedTuple):
     rows: tuple[Row, ...]
     budgets: Budgets = LONG
     by_subprotocol: bool = False
+    protocol: str = "staging"
+    tls: str = ""
+
+
+class Rpc(Echo):
+    """An echo server whose errors name their request, as JSON-RPC's do."""
+
+    def read(self, payload: bytes | str) -> Message:
+        frame = orjson.loads(payload)
+        if "error" not in frame:
+            return super().read(payload)
+        return Message(Kind.ERROR, id=frame["id"], error=Refusal(frame["error"], False, "", is_clients=True))
+
+    def request(self, operation: str, *, number: int, size: int = 0) -> Request:
+        return super().request(operation, number=number, size=size)._replace(reply_id=str(number))
 
 
 # In the order in which a connection reaches them.
@@ -69,7 +90,8 @@ def met(event: Event, client: str, services: Services, written: list[Attempt]) -
     budgets = event.budgets
     while True:
         written.clear()
-        with ScriptedServer(event.script) as server:
+        secured = tls(event.tls) if event.tls else None
+        with ScriptedServer(event.script, tls=secured and secured.context) as server:
             plan = ConnectionPlan(
                 user=0,
                 connection=0,
@@ -83,7 +105,14 @@ def met(event: Event, client: str, services: Services, written: list[Attempt]) -
                 token=Token("a.b.c"),
                 token_transport="subprotocol" if event.by_subprotocol else "header",
             )
-            run_connection(plan, Target(scheme="ws", host="127.0.0.1", port=server.port), services)
+            target = Target(
+                scheme="wss" if secured else "ws",
+                host="127.0.0.1",
+                port=server.port,
+                protocol=event.protocol,
+                ca_file=secured and secured.ca_file,
+            )
+            run_connection(plan, target, services)
         if not ran_out_too_early(event, written) or budgets.connect_s > SLOW_MACHINE_S:
             break
         budgets = Budgets(**{name: 2.0 * getattr(budgets, name) for name in Budgets.__struct_fields__})
@@ -191,8 +220,12 @@ def _end(peer: Peer) -> None:
     peer.wait_for_end()
 
 
-def _close(code: int | None) -> Callable[[Peer], None]:
-    return lambda peer: peer.close_frame(code)
+def _close(code: int | None, reason: str = "") -> Callable[[Peer], None]:
+    return lambda peer: peer.close_frame(code, reason)
+
+
+def _send(message: Any) -> Callable[[Peer], None]:
+    return lambda peer: peer.json(message)
 
 
 def _refusal(name: str, status: int, answer: bytes) -> Event:
@@ -261,6 +294,26 @@ EVENTS: tuple[Event, ...] = (
         "403",
         lambda peer: _http(peer, "403 Forbidden"),
         (Row("connect", "failed", "upgrade", "http_status", http_status=403, closed_by="server"),),
+    ),
+    Event(
+        "401",
+        lambda peer: _http(peer, "401 Unauthorized"),
+        (Row("connect", "failed", "upgrade", "auth_rejected", http_status=401, closed_by="server"),),
+    ),
+    Event(
+        "403 with a challenge",
+        lambda peer: _http(peer, "403 Forbidden\r\nwww-authenticate: Bearer"),
+        (Row("connect", "failed", "upgrade", "auth_rejected", http_status=403, closed_by="server"),),
+    ),
+    Event(
+        "404",
+        lambda peer: _http(peer, "404 Not Found"),
+        (Row("connect", "failed", "upgrade", "http_status", http_status=404, closed_by="server"),),
+    ),
+    Event(
+        "407",
+        lambda peer: _http(peer, "407 Proxy Authentication Required"),
+        (Row("connect", "failed", "upgrade", "auth_rejected", http_status=407, closed_by="server"),),
     ),
     Event(
         "a redirect is not followed",
@@ -370,6 +423,17 @@ EVENTS: tuple[Event, ...] = (
         (Row("connect", "failed", "welcome", "server_closed", closed_by="server"),),
     ),
     Event(
+        "close 4401 instead of a welcome",
+        _then(Peer.upgrade, _close(4401, "Unauthorized"), _end),
+        (Row("connect", "failed", "welcome", "auth_rejected", close_code=4401, closed_by="server"),),
+    ),
+    Event(
+        "close 4401 right after an upgrade that is the welcome",
+        _then(Peer.upgrade, _close(4401, "Unauthorized"), _end),
+        _both("failed", "auth_rejected", close_code=4401, closed_by="server"),
+        protocol="echo",
+    ),
+    Event(
         "a close whose reason is not UTF-8",
         _then(Peer.upgrade, _raw(frame(0x8, b"\x03\xe8\xff\xfe")), _end),
         (Row("connect", "failed", "welcome", "malformed", closed_by="client"),),
@@ -428,6 +492,48 @@ EVENTS: tuple[Event, ...] = (
         "close 1011 during an exchange",
         _then(_welcome, _request, _close(1011), _end),
         _both("failed", "server_error", close_code=1011, closed_by="server"),
+    ),
+    Event(
+        "close 1011 for a keepalive during an exchange",
+        _then(_welcome, _request, _close(1011, "keepalive ping timeout"), _end),
+        _both("failed", "keepalive", close_code=1011, closed_by="server"),
+    ),
+    Event(
+        "close 1008 before any answer",
+        _then(_welcome, _request, _close(1008, "invalid token"), _end),
+        _both("failed", "auth_rejected", close_code=1008, closed_by="server"),
+    ),
+    Event(
+        "close 1008 for a limit",
+        _then(_welcome, _request, _close(1008, "too many messages"), _end),
+        _both("failed", "server_closed", close_code=1008, closed_by="server"),
+    ),
+    Event(
+        "an error that names the request",
+        _then(
+            *(Peer.upgrade, _request, _send({"id": "9", "error": "not yours"}), _send({"id": "1", "error": "wrong"})),
+            _answer_close,
+        ),
+        (
+            Row("exchange", "failed", "exchange", "client_error"),
+            Row("hold", "ok", "hold", closed_by="client"),
+            Row("close", "ok", "close", close_code=1000, closed_by="client"),
+        ),
+        protocol="bench.events:Rpc",
+    ),
+    Event("all is well in TLS", _slowly_but_surely, OK_ROWS, tls="good"),
+    *(
+        Event(f"TLS: {kind}", _end, (Row("connect", "failed", "tls", "tls"),), tls=kind)
+        for kind in ("expired", "wrong name", "unknown authority", "client certificate, TLS 1.2")
+    ),
+    # The alert comes after the client's side of the handshake (RFC 8446, section 4.4.2.4).
+    Event("TLS: client certificate", _end, (Row("connect", "failed", "upgrade", "tls"),), tls="client certificate"),
+    # Some servers just leave then.
+    Event(
+        "TLS: client certificate, without a word",
+        Peer.read_request,
+        (Row("connect", "failed", "upgrade", "tls"),),
+        tls="client certificate, no alert",
     ),
     Event(
         "close 1012 during an exchange",

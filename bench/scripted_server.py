@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -151,8 +152,11 @@ class ScriptedServer:
         errors: What scripts raised, other than that their client had gone.
     """
 
-    def __init__(self, script: Callable[[Peer], object], *, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, script: Callable[[Peer], object], *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
         self._script = script
+        self._tls = tls
         self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port: int = self._listener.getsockname()[1]
         self.errors: list[BaseException] = []
@@ -173,6 +177,19 @@ class ScriptedServer:
         if self.errors and error is None:
             raise self.errors[0]
 
+    def _play(self, connection: socket.socket) -> None:
+        if self._tls is None:
+            self._script(Peer(connection))
+            return
+        connection.settimeout(PATIENCE_S)
+        with self._tls.wrap_socket(connection.dup(), server_side=True, do_handshake_on_connect=False) as secured:
+            try:
+                secured.do_handshake()
+            except ssl.SSLError:
+                Peer(connection).wait_for_end()  # an alert is lost when the connection is reset behind it
+                return
+            self._script(Peer(secured))
+
     def _serve(self) -> None:
         while True:
             try:
@@ -181,7 +198,7 @@ class ScriptedServer:
                 return
             with connection:
                 try:
-                    self._script(Peer(connection))
+                    self._play(connection)
                 except (EOFError, ConnectionError, TimeoutError):
                     pass
                 except OSError:

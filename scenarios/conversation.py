@@ -31,6 +31,7 @@ class Conversation:
         deadline: When `tick` is due; infinity = never.
         waits: The exchanges in flight, oldest first.
         rtt_s: The smoothed round trip of earlier pings, else the one it was given (of the TCP handshake).
+        is_fresh: No message has been answered yet; a pong frame comes from the WebSocket layer and is no such answer.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Conversation:
         self.over = False
         self.deadline = math.inf
         self.rtt_s = rtt_s
+        self.is_fresh = True
         self._has_pinged = False
         self._script = script
         self._protocol = protocol
@@ -81,13 +83,23 @@ class Conversation:
                 self._answered(wait, now)
                 return
 
+    def erred(self, message: Message, end: End, now: float) -> None:
+        """An error came: the answer to the request that it names; without a name, to the oldest one."""
+        if message.id is None:
+            self.broke(end, now)
+            return
+        self._last_frame_at = now
+        wait = self._in_flight.matched(message)
+        if wait is not None:
+            self._refused(wait, end, now)
+        elif self._peer.deadline < math.inf:
+            self._peer.heard(message, now)
+
     def broke(self, end: End, now: float) -> None:
-        """An error frame, or one that cannot be read: it answers the oldest request, if there is one."""
+        """A frame came that cannot be read, or an error that names nobody: the oldest request's, if there is one."""
         self._last_frame_at = now
         if self.waits:
-            wait = self.waits.pop(0)
-            self._ledger.finish(wait, now, "failed", end)
-            self._settled("failed", now)
+            self._refused(self.waits[0], end, now)
 
     def tick(self, now: float) -> None:
         """The deadline has come; all that could be read has been fed before."""
@@ -113,18 +125,32 @@ class Conversation:
         self._script.close()
         self.deadline = math.inf
 
+    def _refused(self, wait: Wait, end: End, now: float) -> None:
+        self.waits.remove(wait)
+        if not self._is_late(wait, now):
+            self._ledger.finish(wait, now, "failed", end)
+            self._settled("failed", now)
+
+    def _is_late(self, wait: Wait, now: float) -> bool:
+        """Whether an answer came after its deadline: then the wait is a timeout, and is finished here."""
+        if now < wait.deadline:
+            return False
+        wait.attempt.late_s = now - wait.deadline
+        self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=True))
+        self._settled("timeout", now)
+        return True
+
     def _answered(self, wait: Wait, now: float) -> None:
         """A matching reply, or the next event of a sequence."""
         request = wait.request
+        if wait.attempt.operation != PROTOCOL_PING:
+            self.is_fresh = False
         if request is not None and request.events:
             wait.event += 1
             if wait.event < len(request.events):
                 return
         self.waits.remove(wait)
-        if now >= wait.deadline:
-            wait.attempt.late_s = now - wait.deadline
-            self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=True))
-            self._settled("timeout", now)
+        if self._is_late(wait, now):
             return
         self._ledger.finish(wait, now, "ok")
         if wait.attempt.operation in self._protocol.round_trips:

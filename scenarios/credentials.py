@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from scenarios.options import Settings
 from scenarios.plan import Token
@@ -20,6 +20,18 @@ from scenarios.tokens import BAD_TOKENS, Minter, forged, load_key
 LEASE_WAIT_S: Final = 1.0
 # The control probes' idle socket has a user of its own, whose quota nobody else uses up.
 PROBE_SUBJECT: Final = "soak-probe"
+
+
+class BadToken(NamedTuple):
+    """A token that must be refused.
+
+    Attributes:
+        kind: How it was broken, one of `tokens.BAD_TOKENS`.
+        token: None = it is left out.
+    """
+
+    kind: str
+    token: Token | None
 
 
 class Credentials:
@@ -56,17 +68,20 @@ class Credentials:
         """
         return self._tokens.token_for(subject, self._wall_s())
 
-    def bad_token(self, subject: str, rng: random.Random) -> Token | None:
+    def bad_token(self, subject: str, rng: random.Random) -> BadToken:
         """A token that must be refused, broken in a random one of the ways that are possible here.
 
-        Where tokens are made elsewhere they can only be left out (None) or forged.
+        Where tokens are made elsewhere they can only be left out or forged.
 
         Raises:
             TokenUnavailable: If there is none to forge.
         """
         if self._minter is not None:
-            return self._minter.bad_token(rng.choice(BAD_TOKENS), subject, self._wall_s())
-        return forged(self.token_for(subject)) if rng.random() < 0.5 else None
+            kind = rng.choice(BAD_TOKENS)
+            return BadToken(kind, self._minter.bad_token(kind, subject, self._wall_s()))
+        if rng.random() < 0.5:
+            return BadToken("forged", forged(self.token_for(subject)))
+        return BadToken("missing", None)
 
 
 def credentials_for(

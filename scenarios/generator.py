@@ -27,7 +27,7 @@ from attempts.recorder import Recorder
 from attempts.schema import Attempt, WorkerFacts
 from attempts.spool import FLUSH_S, Spool
 from scenarios.arms import Assignment, Dealer, Plan
-from scenarios.backoff import backoff_s
+from scenarios.backoff import RECONNECT_PAUSE_S, backoff_s, pause_after
 from scenarios.clients import CLIENTS, Services, distinct, prepare, run_connection
 from scenarios.clients.websockets_asyncio import close_children
 from scenarios.clock import Clock
@@ -46,10 +46,8 @@ from scenarios.starts import MAX_LATE_S, OpenStarts
 from scenarios.subjects import NoSubjectFree
 from scenarios.vitals import GeventWatch, Vitals
 
-# A user whose connect failed at once (refused, say) must not spin: the contract's browser client waits
-# as long between attempts (staging-contract section 13).
-RECONNECT_PAUSE_S: Final = 1.0
-
+# Comes with credentials that must be refused.
+PROBE_SCENARIO: Final = "auth_probe"
 
 # A closing handshake's row comes when its session has ended; so much later than its budget at the most.
 LATE_ROWS_S: Final = 20.0
@@ -134,6 +132,7 @@ class Generator:
         self._next_connection = 0
         self._next_user = 0
         self._living_users = 0
+        self._reopening_pauses = 0
         self._stopped = gevent.event.Event()
         self._event_loop = gevent_loop_name()
         self._vitals = Vitals(
@@ -204,10 +203,11 @@ class Generator:
     def run_user(self, user: int, scenario: str) -> None:
         """One user's life: connections one after the other until the run stops."""
         self._living_users += 1
+        short_sessions = 0
         try:
             while not self.services.stop:
                 scheduled = self._open_starts.take() if self._open_starts is not None else time.perf_counter()
-                self._connect_with_retries(user, scenario, scheduled)
+                short_sessions = self._connect_with_retries(user, scenario, scheduled, short_sessions)
         finally:
             self._living_users -= 1
 
@@ -238,6 +238,7 @@ class Generator:
                     self._entry(recorder),
                     rows_written=recorder.rows_written,
                     relay=self.relay if recorder is self._recorder else None,
+                    reopening_pauses=self._reopening_pauses if recorder is self._recorder else None,
                 )
                 for recorder in self._recorders
             ],
@@ -255,28 +256,37 @@ class Generator:
             versions=self._versions,
         )
 
-    def _connect_with_retries(self, user: int, scenario: str, scheduled: float) -> None:
+    def _connect_with_retries(self, user: int, scenario: str, scheduled: float, short_sessions: int) -> int:
+        """One planned connection, and what its user waits behind it.
+
+        `short_sessions` are those of the user's sessions before it, in a row, that were ended at once; returns how many
+        there are now.
+        """
         arm = self._dealer.deal((self._clock.micros(time.perf_counter()) - self.order.started_at) / 1e6)
         failures = 0
         while True:
             subject = self._lease(scheduled)
             if subject is None:
-                return
+                return short_sessions
             try:
                 result = self._connect(user, scenario, arm, scheduled, subject, retry=failures)
             except HarnessError as error:
                 self.services.tally.skip()
                 self.problem(str(error))
                 self._pause(RECONNECT_PAUSE_S)
-                return
-            if result.ready or result.ended_by != "failure":
-                self._pause(result.pause_s)
-                return
-            failures += 1
-            wait_s = backoff_s(failures, self._rng) if arm.mitigation == "retry" else None
-            self._pause(RECONNECT_PAUSE_S if wait_s is None else wait_s)
-            if wait_s is None or self.services.stop:
-                return
+                return short_sessions
+            wait_s = None
+            if arm.mitigation == "retry" and not result.ready and result.ended_by == "failure":
+                failures += 1
+                wait_s = backoff_s(failures, self._rng)
+            if wait_s is None:
+                pause = pause_after(result, short_sessions, self._rng, is_probe=scenario == PROBE_SCENARIO)
+                self._reopening_pauses += pause.is_backing_off
+                self._pause(pause.seconds)
+                return pause.short_sessions
+            self._pause(wait_s)
+            if self.services.stop:
+                return short_sessions
             scheduled = time.perf_counter()
 
     def _lease(self, scheduled: float) -> str | None:
@@ -296,9 +306,11 @@ class Generator:
         self, user: int, scenario: str, arm: Assignment, scheduled: float, subject: str, *, retry: int
     ) -> ConnectionResult:
         try:
-            is_probe = scenario == "auth_probe"
-            token = (
-                self._credentials.bad_token(subject, self._rng) if is_probe else self._credentials.token_for(subject)
+            is_probe = scenario == PROBE_SCENARIO
+            kind, token = (
+                self._credentials.bad_token(subject, self._rng)
+                if is_probe
+                else (None, self._credentials.token_for(subject))
             )
             library = CLIENTS[arm.client]
             plan = ConnectionPlan(
@@ -317,6 +329,7 @@ class Generator:
                 token=token,
                 budgets=self._budgets,
                 expect_refusal=is_probe,
+                token_kind=kind,
             )
             return run_connection(plan, self._target, self.services)
         finally:

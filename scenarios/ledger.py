@@ -11,13 +11,17 @@ from attempts.schema import Attempt
 from scenarios.clock import Clock
 from scenarios.plan import LagSource, OpenConnections, Tally
 from scenarios.protocol import Request
+from scenarios.redact import NOTHING_SECRET, Secret, redacted
 
 # A deadline that is handled later than this was handled late: the floor of a blocked loop (attempts.md).
 LATE_S: Final = 0.050
 
 
 class End(NamedTuple):
-    """Why and how a wait ended, in the record's columns; `cause` None = nothing went wrong."""
+    """Why and how a wait ended, in the record's columns; `cause` None = nothing went wrong.
+
+    `detail` is as it came: it is redacted where it becomes a row's.
+    """
 
     cause: str | None = None
     errno: int | None = None
@@ -58,10 +62,12 @@ class Ledger:
     """Starts and finishes the rows of one connection, and counts its frames.
 
     A row's counters start as debts (minus the totals so far), so that adding the totals at its end
-    leaves what happened in between.
+    leaves what happened in between. Every row of a connection or a probe passes here, so this is where credentials are
+    kept out of them.
 
     Attributes:
         finished: Complete rows that nobody has taken yet.
+        secret: What must be in no row: the connection's token.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class Ledger:
         token_issued_at: float | None,
     ) -> None:
         self.finished: list[Attempt] = []
+        self.secret: Secret = NOTHING_SECRET
         self._clock = clock
         self._lag_between = lag.lag_between
         self._cpu = cpu
@@ -83,6 +90,10 @@ class Ledger:
         # The monotonic moment of the token's issue: its age is one subtraction then.
         self._token_born = None if token_issued_at is None else clock.monotonic(round(token_issued_at * 1e6))
         self._frames_in = self._frames_out = self._bytes_in = self._bytes_out = 0
+
+    def epoch_s(self, now: float) -> float:
+        """A monotonic moment on the wall clock, seconds since the epoch."""
+        return self._clock.micros(now) / 1e6
 
     def received(self, size: int) -> None:
         """A message of so many bytes came."""
@@ -165,4 +176,4 @@ class Ledger:
             attempt.http_status = end.http_status
             attempt.close_code = end.close_code
             attempt.closed_by = end.closed_by
-            attempt.detail = end.detail or None
+            attempt.detail = redacted(end.detail, secret=self.secret) or None

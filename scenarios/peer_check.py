@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 
 from scenarios.ledger import Ledger, Wait
-from scenarios.protocol import Message
+from scenarios.protocol import Kind, Message
 from scenarios.replies import answers
 
 # Opcode of RFC 6455, section 5.2, as it stands in an outbox.
@@ -83,13 +83,13 @@ class PeerCheck:
         return False
 
     def heard(self, message: Message, now: float) -> None:
-        """A reply that answers nothing in flight: it may be one that was waited for in vain."""
+        """A reply or error that answers nothing in flight: it may be one that was waited for in vain."""
         for check in self._checks:
             for wait in check.waits:
                 if wait.attempt.late_s is None and answers(message, wait):
                     request = wait.request
                     wait.event += 1
-                    if request is None or wait.event >= len(request.events):
+                    if request is None or message.kind is Kind.ERROR or wait.event >= len(request.events):
                         self.late(wait, now)
                     return
 

@@ -85,6 +85,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
             (`Authorization: Bearer`), query (`?token=`).
         seed: Of this connection's own randomness (payloads, jitter); the same plan does the same.
         expect_refusal: The connection must be refused (auth probe): then a refusal is `ok`.
+        token_kind: How the token was broken for that, in the record's words; None = it was not.
     """
 
     user: int
@@ -105,6 +106,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     token_transport: str = "subprotocol"
     expect_refusal: bool = False
+    token_kind: str | None = None
 
     def facts(self, **of_the_server: Any) -> ConnectionFacts:
         """What is true of all rows of this connection; `of_the_server` is what the server says of itself."""
@@ -119,6 +121,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
             mitigation=self.mitigation,
             retry=self.retry,
             token_ttl_s=self.token.ttl_s if self.token else None,
+            token_kind=self.token_kind,
             **of_the_server,
         )
 
@@ -187,6 +190,7 @@ class ConnectionResult(msgspec.Struct, frozen=True, kw_only=True):
             the hold.
         storm: It closed because a storm was called: connect again after `pause_s`.
         pause_s: How long its user should wait before the next connection.
+        open_s: How long the session was open; None = it never was, or nobody knows.
     """
 
     ready: bool
@@ -196,6 +200,7 @@ class ConnectionResult(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None = None
     storm: bool = False
     pause_s: float = 0.0
+    open_s: float | None = None
 
 
 class Recorder(Protocol):

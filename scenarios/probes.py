@@ -19,6 +19,7 @@ from typing import Final
 import gevent
 
 from attempts.schema import Attempt
+from scenarios import refusals
 from scenarios.arrivals import Pacing
 from scenarios.clients import Services, dial
 from scenarios.clients.gevent_stream import EndOfStream
@@ -26,9 +27,10 @@ from scenarios.clients.websockets_gevent import WebsocketsWire
 from scenarios.clients.wire import BROKEN, CLOSE, PING, PONG, close_code
 from scenarios.errors import HarnessError
 from scenarios.ledger import End
-from scenarios.plan import ConnectionPlan, Target
+from scenarios.plan import ConnectionPlan, Target, Token
 from scenarios.probing import Probe, ProbeFailed, ProbePlan
 from scenarios.protocol import load_protocol
+from scenarios.redact import Secret
 
 HEALTH_PATH: Final = "/health"
 _OK: Final = 200
@@ -68,7 +70,7 @@ class HealthProbe(Probe):
             self.stream.close()
         status = dial.proxy_status(head)
         if status != _OK:
-            raise ProbeFailed(dial.refused_by_status(status or 0, ""))
+            raise ProbeFailed(End("http_status", http_status=status or None, closed_by="server"))
 
 
 class IdleProbe(Probe):
@@ -83,6 +85,9 @@ class IdleProbe(Probe):
         self._rtt_s: float | None = None
         self._awaited = b""
         self._is_answered = False
+        self._is_fresh = True  # no ping has been answered on this socket
+        self._protocol = load_protocol(target.protocol)
+        self._token: Token | None = None
 
     @property
     def is_open(self) -> bool:
@@ -136,6 +141,9 @@ class IdleProbe(Probe):
         self.dial(attempt)
         self.phase = "upgrade"
         started = perf_counter()
+        self._token = self.plan.token()
+        self.ledger.secret = Secret(self._token.value if self._token else "")
+        self._is_fresh = True
         plan = ConnectionPlan(
             user=self.plan.user,
             connection=number,
@@ -143,13 +151,14 @@ class IdleProbe(Probe):
             scheduled_at=attempt.scheduled_at,
             subject=self.plan.subject,
             seed=number,
-            token=self.plan.token(),
+            token=self._token,
         )
-        request = dial.upgrade_request(plan, self.target, load_protocol(self.target.protocol))
+        request = dial.upgrade_request(plan, self.target, self._protocol)
         wire = WebsocketsWire(self.target, request)
         self.stream.send(wire.request())
         head, rest = self.read_head()
-        end = dial.response_end(head.removesuffix(b"\r\n\r\n"), request.expected_subprotocol) or wire.response(head)
+        plain_head, expected = head.removesuffix(b"\r\n\r\n"), request.expected_subprotocol
+        end = dial.response_end(plain_head, expected, self._protocol) or wire.response(head)
         if end is not None:
             raise ProbeFailed(end)
         self._wire = wire
@@ -180,14 +189,19 @@ class IdleProbe(Probe):
             self.ledger.received(len(payload))
             if opcode == PONG:
                 self._is_answered |= payload == self._awaited
+                self._is_fresh &= not self._is_answered
             elif opcode == CLOSE:
-                code, reason = close_code(payload)
-                raise ProbeFailed(End("server_closed", close_code=code, closed_by="server", detail=reason[:100]))
+                raise ProbeFailed(self._end_of_close(*close_code(payload)))
             elif opcode == BROKEN:
                 raise ProbeFailed(End("malformed", closed_by="client", detail=payload.decode()))
         answer = self._wire.data_to_send()
         if answer:
             self.stream.send(answer)
+
+    def _end_of_close(self, code: int | None, reason: str) -> End:
+        expires_at = self._token.expires_at if self._token else None
+        is_expired = refusals.has_expired(expires_at, self.ledger.epoch_s(perf_counter()))
+        return refusals.end_of_close(code, reason, self._protocol, is_fresh=self._is_fresh, is_expired=is_expired)
 
     def _drop(self) -> None:
         self.stream.close()

@@ -102,9 +102,9 @@ class Probe:
         except ProbeFailed as failure:
             self._finish(wait, "failed", failure.end)
         except EndOfStream:
-            self._finish(wait, "failed", dial.TLS_CUT if self.phase == "tls" else dial.NO_RESPONSE)
+            self._finish(wait, "failed", self._unanswered(dial.TLS_CUT if self.phase == "tls" else dial.NO_RESPONSE))
         except OSError as error:
-            self._finish(wait, "failed", dial.end_of_os_error(error))
+            self._finish(wait, "failed", self._unanswered(dial.end_of_os_error(error)))
         except gevent.GreenletExit:
             self._finish(wait, "aborted", NOTHING)
             raise
@@ -177,6 +177,10 @@ class Probe:
             received += self.stream.plain(self.read())
         head, end, rest = received.partition(b"\r\n\r\n")
         return head + end, rest
+
+    def _unanswered(self, end: End) -> End:
+        is_asked = self.phase == "upgrade" and self.stream.is_asked_for_certificate
+        return dial.unanswered(end, is_asked_for_certificate=is_asked)
 
     def _address(self, attempt: Attempt) -> tuple[int, Any]:
         where = (self.target.host, self.target.port)

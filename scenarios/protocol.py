@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple, Protocol
@@ -44,11 +44,22 @@ class Welcome(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """An error frame: its code, whether it refuses the credentials, and its text (not yet redacted)."""
+    """What the server said when it refused.
+
+    Attributes:
+        code: The server's own word for it.
+        is_auth: Whether it refuses the credentials.
+        text: For people, not yet redacted.
+        is_clients: Whether it blames the request itself (JSON-RPC's invalid params, a GraphQL validation error).
+        was_checked: False = the credentials were refused although nobody looked at them: what checks them for the
+            server could not be reached.
+    """
 
     code: str
     is_auth: bool
     text: str
+    is_clients: bool = False
+    was_checked: bool = True
 
 
 class Message(NamedTuple):
@@ -57,7 +68,8 @@ class Message(NamedTuple):
     Attributes:
         kind: What it is.
         key: Of a reply: which requests it answers (`Request.reply_key`, or an event's name).
-        id: Of a reply: the request's id, when the server names it.
+        id: Of a reply or an error: the request's id, when the server names it. An error without one answers the oldest
+            request in flight; one with an id answers that request only.
         welcome: Of a welcome.
         error: Of an error.
     """
@@ -107,6 +119,9 @@ class Credentials(NamedTuple):
 class TargetProtocol(Protocol):
     """The shape of a protocol class. One object serves every connection: it keeps no state.
 
+    A class may also have `refusal_of_close` and `refusal_of_status` (see `RefusalRules`), where its server
+    refuses in ways that the general rules (`scenarios.refusals`) do not know.
+
     Attributes:
         welcomes_with_frame: False = the upgrade itself is the welcome.
         round_trips: Operations that do next to nothing on the server: their durations make `rtt_s`.
@@ -136,8 +151,24 @@ class TargetProtocol(Protocol):
         """Where the token goes; `transport` is subprotocol, header or query."""
 
 
+class RefusalRules(Protocol):
+    """What a protocol class may add, either or both: how its own server refuses.
+
+    Each may return None: the general rule decides. A `Refusal` decides by its `is_auth` whether the credentials were
+    refused, and by `is_clients` whether the request is to blame.
+    """
+
+    def refusal_of_close(self, code: int | None, reason: str) -> Refusal | None:
+        """What a close frame of the server says; code None = it named none. Never raises."""
+
+    def refusal_of_status(self, status: int, headers: Mapping[str, str]) -> Refusal | None:
+        """What a response that is not 101 says; the headers' names are in small letters. Never raises."""
+
+
 _MALFORMED: Final = Message(Kind.MALFORMED)
 _NOISE: Final = Message(Kind.NOISE)
+# A token that nobody could check is refused by the code of a bad one; only the text tells (contract, section 14).
+_UNREACHABLE: Final = "unreachable"
 _CONTENT: Final = "wsoak measures how long this takes. "
 
 
@@ -247,7 +278,9 @@ class Staging:
         if kind == "error_message" or kind == "error":
             code = _text(frame.get("error_code")) or "UNKNOWN"
             text = _text(frame.get("error_message")) or ""
-            return Message(Kind.ERROR, error=Refusal(code, code in self.AUTH_CODES, text))
+            is_auth = code in self.AUTH_CODES
+            was_checked = not (is_auth and _UNREACHABLE in text.lower())
+            return Message(Kind.ERROR, error=Refusal(code, is_auth, text, was_checked=was_checked))
         if kind == "connection_established":
             return self._welcome(frame, frame)
         return _NOISE

@@ -11,14 +11,16 @@ from __future__ import annotations
 import math
 
 from scenarios.ledger import Wait
-from scenarios.protocol import Message
+from scenarios.protocol import Kind, Message
 
 
 def answers(message: Message, wait: Wait) -> bool:
-    """Whether a reply belongs to a request: by kind, and by id where both name one."""
+    """Whether a reply belongs to a request: by kind, and by id where both name one; an error by its id alone."""
     request = wait.request
     if request is None:
         return False
+    if message.kind is Kind.ERROR:
+        return message.id is not None and message.id == request.reply_id
     if request.events:
         return message.key == request.events[wait.event]
     if message.key != request.reply_key:
@@ -43,7 +45,7 @@ class InFlight:
         self._can_resynchronise = can_resynchronise
 
     def matched(self, message: Message) -> Wait | None:
-        """The request that a reply ends or (of a sequence) brings on; None = it is nobody's."""
+        """The request that a reply or an error ends or (a reply of a sequence) brings on; None = it is nobody's."""
         waits = self.waits
         if not self._owed:
             for wait in waits:

@@ -53,6 +53,8 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
         platform: As the rows have it: in a rehearsal the label, where `fingerprint` has the real one.
         fingerprint, versions: Of the platform and the libraries that it runs on; a lost worker's, too.
         relay: The report of its relay; null = it had none, or nobody could ask it.
+        reopening_pauses: How often a user of it waited before it connected again because the peer had ended its
+            session within a second; null = unknown, or a child process, whose users are its worker's.
     """
 
     worker: str
@@ -62,6 +64,7 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
     fingerprint: Fingerprint | None = None
     versions: dict[str, str] = {}
     relay: RelayEntry | None = None
+    reopening_pauses: int | None = None
     clock_offset_s: float | None = None
     rows_written: int | None = None
     lost: bool = False

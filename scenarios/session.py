@@ -25,28 +25,28 @@ import random
 from typing import Final
 
 from attempts.schema import Attempt, ConnectionFacts
+from scenarios import refusals
 from scenarios.conversation import CLOSE, TEXT, Conversation, Outbox
 from scenarios.ledger import NOTHING, End, Ledger, Wait
 from scenarios.peer_check import PeerCheck
 from scenarios.plan import ConnectionPlan, ConnectionResult
-from scenarios.protocol import Kind, Message, Refusal, TargetProtocol, Welcome
-from scenarios.redact import redacted
+from scenarios.protocol import Kind, Message, TargetProtocol, Welcome
+from scenarios.redact import Secret, without_tokens
 from scenarios.scripts import Context, mitigated, script_for, script_settings
 from scenarios.states import CONNECTING, DIALLING, TRANSITIONS, Event, State
 
 # The close that follows an error frame comes 100 ms later (staging's contract, section 3); ten times that.
 REFUSAL_GRACE_S: Final = 1.0
+# A server without a welcome lets everybody in and looks at the token then: its close comes when it has looked. Staging
+# takes 0.2 s to refuse; one that asks another machine may take ten times as long. Only then a token was accepted.
+ACCEPTANCE_GRACE_S: Final = 2.0
 
 # Close codes (RFC 6455, section 7.4.1).
 NORMAL_CLOSURE: Final = 1000
 GOING_AWAY: Final = 1001
-POLICY_VIOLATION: Final = 1008
-INTERNAL_ERROR: Final = 1011
-_CAUSE_OF_CODE: Final = {POLICY_VIOLATION: "auth_rejected", INTERNAL_ERROR: "server_error"}
 
 _REPLY: Final = Kind.REPLY  # by far the most; an enum's members are slow to reach
-_REFUSING_STATUS: Final = frozenset({401, 403})
-_ACCEPTED: Final = End("malformed", detail="credentials that must be refused were accepted")
+_ACCEPTED: Final = End("credentials_accepted", detail="credentials that must be refused were accepted")
 
 
 class SessionMisuse(RuntimeError):
@@ -90,6 +90,12 @@ class Session:
         self._welcome = Welcome()
         self._refusal: tuple[End, float] | None = None
         self._storm = False
+        self._ready_at = now
+        self._heard_at = now  # the last byte, either way
+        self._silence_s = 0.0  # before that byte
+        self._longest_silence_s = 0.0
+        if plan.token is not None:
+            ledger.secret = Secret(plan.token.value)
         self._result = ConnectionResult(ready=False, ended_by="stop", outcome="aborted", phase="dns")
 
     # -- the connect's phases, as the driver reaches them ---------------------------------------------
@@ -122,10 +128,22 @@ class Session:
         self._phase_done(Event.UPGRADED, "upgrade_s", now, now - self._phase_at)
         if self.state is State.WELCOME:
             self._preface = 0
-            if not self._protocol.welcomes_with_frame:
+            if self._is_on_probation:
+                self.deadline = min(self.deadline, now + ACCEPTANCE_GRACE_S)
+            elif not self._protocol.welcomes_with_frame:
                 self._welcomed(Welcome(), now)
 
     # -- what the peer does -------------------------------------------------------------------------------
+
+    def heard(self, now: float) -> None:
+        """Bytes came or went on this connection, whatever they are: what they bring is fed after this.
+
+        A timer of a proxy's begins anew with each of them. Costs next to nothing: it is called for every read.
+        """
+        silence_s = self._silence_s = now - self._heard_at
+        self._heard_at = now
+        if silence_s > self._longest_silence_s:
+            self._longest_silence_s = silence_s
 
     def frame(self, payload: bytes, now: float) -> None:
         """A whole text message came."""
@@ -140,7 +158,7 @@ class Session:
                 self._answer_ping()
                 conversation.received(message, now)
             elif kind is Kind.ERROR and message.error is not None:
-                conversation.broke(_end_of(message.error), now)
+                conversation.erred(message, refusals.end_of_error(message.error), now)
             elif kind is Kind.MALFORMED:
                 conversation.broke(End("malformed", detail="a text message that is no JSON object"), now)
             else:
@@ -180,14 +198,22 @@ class Session:
             self._ledger.finish(self._waiting(), now, "ok", End(close_code=code, closed_by="client"))
             self._over(Event.PEER_CLOSED)
         elif self.state is not State.CLOSED:
-            cause = _CAUSE_OF_CODE.get(code or 0, "server_closed")
-            end = End(cause, close_code=code, closed_by="server", detail=redacted(reason))
-            self._ended(Event.PEER_CLOSED, end, now)
+            conversation, token = self._conversation, self.plan.token
+            end = refusals.end_of_close(
+                code,
+                reason,
+                self._protocol,
+                is_fresh=conversation is None or conversation.is_fresh,
+                is_expired=token is not None and refusals.has_expired(token.expires_at, self._ledger.epoch_s(now)),
+                must_refuse=self.plan.expect_refusal,
+            )
+            # The silence was before the close, which is the last that was heard.
+            self._ended(Event.PEER_CLOSED, end, now, idle_s=self._silence_s)
 
     def failed(self, end: End, now: float) -> None:
         """The transport, TLS or the upgrade failed, or the peer broke the WebSocket protocol."""
         if self.state is not State.CLOSED:
-            self._ended(Event.FAILED, end._replace(detail=redacted(end.detail)), now)
+            self._ended(Event.FAILED, end, now)
 
     # -- time, and the run --------------------------------------------------------------------------------
 
@@ -212,6 +238,8 @@ class Session:
             wait = self._waiting()
             self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=False))
             self._over(Event.EXPIRED)
+        elif self._is_on_probation and self.state is State.WELCOME:
+            self._became_ready(now)
         elif self.state is State.WELCOME:
             self._fell_silent(now)
         else:
@@ -238,6 +266,8 @@ class Session:
             self._result = ConnectionResult(ready=True, ended_by="stop", outcome="aborted", phase="hold")
         if self.state in CONNECTING:
             self._connect_ended(now, "aborted", NOTHING)
+        elif self.state is State.READY:
+            self._hold_ended(now, "aborted", NOTHING, idle_s=now - self._heard_at)
         elif self._wait is not None and self.state is not State.CHECKING:
             self._ledger.finish(self._wait, now, "aborted")
         self._over(Event.STOPPED)
@@ -270,10 +300,10 @@ class Session:
             self._welcomed(message.welcome, now)
         elif kind is Kind.ERROR and message.error is not None:
             # The wait is over; the close that follows is awaited for its code only.
-            self._refusal = (_end_of(message.error), now)
+            self._refusal = (refusals.end_of_error(message.error, must_refuse=self.plan.expect_refusal), now)
             self._move(Event.REFUSED)
             self.deadline = min(self.deadline, now + REFUSAL_GRACE_S)
-        elif kind is Kind.MALFORMED:
+        elif kind is Kind.MALFORMED and not self._is_on_probation:
             self._ended(Event.FAILED, End("malformed", closed_by="client", detail="no JSON object"), now)
         else:
             if kind is Kind.PING:
@@ -288,7 +318,12 @@ class Session:
         self._welcome = welcome
         if self._protocol.welcomes_with_frame:
             self._waiting().attempt.welcome_s = now - self._phase_at
+        self._became_ready(now)
+
+    def _became_ready(self, now: float) -> None:
         self._move(Event.WELCOMED)
+        self._ready_at = self._heard_at = now
+        self._silence_s = self._longest_silence_s = 0.0
         if self.plan.expect_refusal:
             self._connect_ended(now, "failed", _ACCEPTED)
         else:
@@ -331,8 +366,7 @@ class Session:
         self._connect_failed(event, end, refused_at)
 
     def _connect_failed(self, event: Event, end: End, now: float) -> None:
-        refused = end.cause == "auth_rejected" or end.http_status in _REFUSING_STATUS
-        if self.plan.expect_refusal and refused:
+        if self.plan.expect_refusal and refusals.is_refusal_of_credentials(end):
             self._connect_ended(now, "ok", end._replace(cause=None))
         else:
             self._connect_ended(now, "failed", end)
@@ -344,7 +378,11 @@ class Session:
 
     def _connect_decided(self, outcome: str, end: End) -> None:
         """What came of the connect, and what is true of all rows of this connection."""
-        plan, welcome = self.plan, self._welcome
+        plan, welcome, secret = self.plan, self._welcome, self._ledger.secret
+
+        def named(name: str | None) -> str | None:
+            return None if name is None else without_tokens(name, secret=secret)
+
         self._result = ConnectionResult(
             ready=self.state is State.READY,
             ended_by="stop" if outcome == "aborted" else "failure",
@@ -353,8 +391,8 @@ class Session:
             cause=end.cause,
         )
         self.facts = plan.facts(
-            server_connection_id=welcome.server_connection_id,
-            server_instance=self._instance or welcome.server_instance,
+            server_connection_id=named(welcome.server_connection_id),
+            server_instance=named(self._instance or welcome.server_instance),
             startup_complete=welcome.startup_complete,
             preface_frames=self._preface,
         )
@@ -370,20 +408,26 @@ class Session:
         self._peer.end(now)
         conversation.end("aborted", NOTHING, now)
         self._conversation = None
-        self._ledger.finish(self._waiting(), now, "ok", End(closed_by="client"))
+        self._hold_ended(now, "ok", End(closed_by="client"), idle_s=now - self._heard_at)
         pause_s = 0.0
         if self._storm:  # another stream than the script's, or the pause would depend on how long it ran
             pause_s = random.Random(~self.plan.seed).uniform(0.0, self._settings.storm_jitter_s)
         self._result = ConnectionResult(
-            ready=True, ended_by="script", outcome="ok", phase="hold", storm=self._storm, pause_s=pause_s
+            ready=True,
+            ended_by="script",
+            outcome="ok",
+            phase="hold",
+            storm=self._storm,
+            pause_s=pause_s,
+            open_s=now - self._ready_at,
         )
         self._move(Event.CLOSE_SENT)
         self._wait = self._ledger.start("close", "close", self._budgets.close_s, now, phase="close")
         self.outbox.append((CLOSE, NORMAL_CLOSURE.to_bytes(2, "big")))
         self.deadline = self._wait.deadline
 
-    def _ended(self, event: Event, end: End, now: float) -> None:
-        """The connection is over, and not by our plan."""
+    def _ended(self, event: Event, end: End, now: float, *, idle_s: float | None = None) -> None:
+        """The connection is over, and not by our plan. `idle_s` None = nothing was heard of its end."""
         self._peer.end(now)
         if self.state is State.REFUSED:
             self._refused_for_good(event, end)
@@ -398,10 +442,24 @@ class Session:
             self._conversation.end("failed", end, now)
             ended_by = "failure" if end.cause in ("malformed", "harness") else "peer"
             self._result = ConnectionResult(
-                ready=True, ended_by=ended_by, outcome="failed", phase="hold", cause=end.cause
+                ready=True,
+                ended_by=ended_by,
+                outcome="failed",
+                phase="hold",
+                cause=end.cause,
+                open_s=now - self._ready_at,
             )
-        self._ledger.finish(self._waiting(), now, "failed", end)
+            self._hold_ended(now, "failed", end, idle_s=now - self._heard_at if idle_s is None else idle_s)
+        else:
+            self._ledger.finish(self._waiting(), now, "failed", end)
         self._over(event)
+
+    def _hold_ended(self, now: float, outcome: str, end: End, *, idle_s: float) -> None:
+        """The session's own row: how silent it was before its end, and at most."""
+        wait, idle_s = self._waiting(), max(0.0, idle_s)
+        wait.attempt.idle_s = idle_s
+        wait.attempt.longest_silence_s = max(self._longest_silence_s, idle_s)
+        self._ledger.finish(wait, now, outcome, end)
 
     def _over(self, event: Event) -> None:
         self._move(event)
@@ -409,6 +467,11 @@ class Session:
         self.deadline = math.inf
 
     # -- small parts ------------------------------------------------------------------------------------------
+
+    @property
+    def _is_on_probation(self) -> bool:
+        """Whether the upgrade would make this session ready, but must not: its credentials must be refused."""
+        return self.plan.expect_refusal and not self._protocol.welcomes_with_frame
 
     def _answer_ping(self) -> None:
         pong = self._protocol.pong() if self._settings.answer_pings else None
@@ -426,8 +489,3 @@ class Session:
             self.state = TRANSITIONS[self.state][event]
         except KeyError:
             raise SessionMisuse(f"{event} in {self.state}") from None
-
-
-def _end_of(error: Refusal) -> End:
-    """An error frame as the reason of an end; never its `details`, which preview header values."""
-    return End("auth_rejected" if error.is_auth else "server_error", detail=redacted(f"{error.code}: {error.text}"))

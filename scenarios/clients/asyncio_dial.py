@@ -42,11 +42,11 @@ class JudgedConnection(SeenConnection):
     The library reads the whole body of a refusal before it says a word, and takes no HTTP but its own.
 
     Attributes:
-        expected_subprotocol: Set by whoever makes it.
+        judge: What a head means (None = the library is to judge it); set by whoever makes it.
         refusal: What the head says; None = nothing yet, or the library is to judge it.
     """
 
-    expected_subprotocol: str | None = None
+    judge: Callable[[bytes], End | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,7 +63,7 @@ class JudgedConnection(SeenConnection):
         self._head += data
         head, end_of_head, _ = self._head.partition(b"\r\n\r\n")
         if end_of_head:
-            self._judged(dial.response_end(head, self.expected_subprotocol))
+            self._judged(self.judge(head))
         elif len(self._head) > dial.MAX_HEAD_BYTES:
             self._judged(dial.ENDLESS)
 
@@ -219,7 +219,7 @@ class Dialler:
         while (status := dial.proxy_status(received)) is None:
             received += await self._read(sock)
         if status != 200:
-            self._fail(dial.refused_by_status(status, "the proxy refuses the connection"))
+            self._fail(dial.refused_by_proxy(status, self._plan))
 
     async def _send(self, sock: sockets.socket, data: bytes) -> None:
         await self._within(self._loop.sock_sendall(sock, data), math.inf, is_answered=lambda: _has_answer(sock))
@@ -260,10 +260,14 @@ class Dialler:
 
         request = dial.upgrade_request(self._plan, target, self._protocol)
 
+        def judge(head: bytes) -> End | None:
+            must_refuse = self._plan.expect_refusal
+            return dial.response_end(head, request.expected_subprotocol, self._protocol, must_refuse=must_refuse)
+
         def make(*args: Any, **kwargs: Any) -> JudgedConnection:
             self.ws = JudgedConnection(*args, **kwargs)
             self.ws.listener = listener
-            self.ws.expected_subprotocol = request.expected_subprotocol
+            self.ws.judge = judge
             self._socket = None  # the library's transport has it now
             return self.ws
 
@@ -293,7 +297,8 @@ class Dialler:
                 self._fail(self.ws.refusal)
             self._woken(is_answered=lambda: self.ws is not None and self.ws.last_data_at >= session.deadline)
         except (OSError, EOFError, InvalidHandshake) as error:
-            self._fail(self._end_of_upgrade(error))
+            is_asked = self.ws is not None and self.ws.is_asked_for_certificate
+            self._fail(dial.unanswered(self._end_of_upgrade(error), is_asked_for_certificate=is_asked))
         assert ws.response is not None
         session.upgraded(ws.responded_at, instance=ws.response.headers.get(dial.INSTANCE_HEADER))
         self._go_on()

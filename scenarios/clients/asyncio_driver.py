@@ -101,6 +101,10 @@ class AsyncioConnection:
         if self._session.state is State.TLS:
             self._session.secured(now)
 
+    def received(self, now: float) -> None:
+        """Bytes."""
+        self._session.heard(now)
+
     def pong(self, payload: bytes) -> None:
         """A pong frame."""
         if self._session.state not in DIALLING:
@@ -193,6 +197,7 @@ class AsyncioConnection:
                     protocol.send_text(payload)
                 ws.send_data()
         self._session.outbox.clear()
+        self._session.heard(perf_counter())
 
     def _record(self) -> None:
         finished = self._session.finished

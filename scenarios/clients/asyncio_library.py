@@ -23,6 +23,9 @@ class Listener(Protocol):
     def secured(self, now: float) -> None:
         """TCP is there and TLS, if any, is done."""
 
+    def received(self, now: float) -> None:
+        """Bytes came; what they bring is reported after this."""
+
     def pong(self, payload: bytes) -> None:
         """A pong frame came."""
 
@@ -35,6 +38,7 @@ class SeenConnection(ClientConnection):
 
     Attributes:
         listener: Set by whoever makes it.
+        is_asked_for_certificate: Whether the server asked for a client certificate in TLS; it has got none.
         kinds: Opcodes of the messages that `recv` has not returned yet.
         lost: The error that ended the connection, if it was one.
         last_data_at, responded_at: When bytes came last, and the response (monotonic seconds).
@@ -48,16 +52,20 @@ class SeenConnection(ClientConnection):
         self.lost: Exception | None = None
         self.last_data_at = -math.inf
         self.responded_at = 0.0
+        self.is_asked_for_certificate = False
         self._kind = Opcode.TEXT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP and TLS are done."""
+        seen = transport.get_extra_info("ssl_object")
+        self.is_asked_for_certificate = getattr(seen, "is_asked_for_certificate", False)
         super().connection_made(transport)
         self.listener.secured(perf_counter())
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; a broken frame is reported at once, and not when the peer has closed."""
         self.last_data_at = perf_counter()
+        self.listener.received(self.last_data_at)
         super().data_received(data)
         if self.protocol.parser_exc is not None or self.protocol.close_rcvd is not None:
             self.listener.heard()

@@ -12,6 +12,8 @@ import socket
 import ssl
 from typing import Any, Final, NamedTuple
 
+from scenarios import refusals
+from scenarios.clients.tls import end_of_tls_error
 from scenarios.ledger import End
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
@@ -33,6 +35,7 @@ LOST: Final = End("server_closed", close_code=ABNORMAL_CLOSURE, closed_by="netwo
 TLS_CUT: Final = End("reset", closed_by="network", detail="closed during the TLS handshake")
 NO_RESPONSE: Final = End("server_closed", closed_by="network", detail="no response to the upgrade request")
 ENDLESS: Final = End("malformed", closed_by="client", detail="a response without an end")
+_UNCERTIFIED: Final = End("tls", detail="the server asked for a client certificate, got none, and gave no response")
 RELAY_SILENT: Final = End("harness", detail="the relay takes no connection")
 
 Address = tuple[int, Any]  # family, socket address
@@ -62,7 +65,7 @@ def end_of_os_error(error: OSError) -> End:
     """
     code = errno_of(error)
     if isinstance(error, ssl.SSLError):
-        return End("tls", detail=getattr(error, "reason", None) or type(error).__name__)
+        return end_of_tls_error(error)
     if isinstance(error, ConnectionRefusedError) or code == errno.ECONNREFUSED:
         return End("refused", errno=errno.ECONNREFUSED)
     if isinstance(error, ConnectionError):  # reset, aborted, broken pipe
@@ -74,6 +77,15 @@ def end_of_os_error(error: OSError) -> End:
     if code in _BROKEN:
         return End("reset", errno=code, closed_by="network", detail=error.strerror or "")
     return End("harness", errno=code, closed_by="client", detail=error.strerror or str(error))
+
+
+def unanswered(end: End, *, is_asked_for_certificate: bool) -> End:
+    """The end of a connection on which the upgrade was not answered.
+
+    A server that got no client certificate ought to send an alert (RFC 8446, section 4.4.2.4); many just leave.
+    """
+    is_cut = end.cause in ("reset", "server_closed")
+    return _UNCERTIFIED if is_cut and is_asked_for_certificate else end
 
 
 def end_of_dns_error(error: OSError) -> End:
@@ -144,14 +156,17 @@ def subprotocol_end(answered: list[str], expected: str | None) -> End | None:
     )
 
 
-def response_end(head: bytes, expected_subprotocol: str | None) -> End | None:
+def response_end(
+    head: bytes, expected_subprotocol: str | None, protocol: TargetProtocol, *, must_refuse: bool = False
+) -> End | None:
     """What the response's head says before the library judges it: None = 101 and the right subprotocol."""
     words = head.split(b"\r\n", 1)[0].split(b" ", 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         return End("malformed", closed_by="client", detail="the answer to the upgrade is no HTTP response")
     status = int(words[1])
     if status != SWITCHING_PROTOCOLS:
-        return refused_by_status(status, words[2].decode("latin-1") if len(words) > 2 else "")
+        reason = words[2].decode("latin-1") if len(words) > 2 else ""
+        return refusals.end_of_status(status, reason, all_headers(head), protocol, must_refuse=must_refuse)
     return subprotocol_end(header_values(head, "Sec-WebSocket-Protocol"), expected_subprotocol)
 
 
@@ -164,9 +179,14 @@ def is_literal(host: str) -> bool:
     return True
 
 
-def refused_by_status(status: int, reason: str) -> End:
-    """A response that is not 101."""
-    return End("http_status", http_status=status, closed_by="server", detail=reason)
+def all_headers(head: bytes) -> dict[str, str]:
+    """The headers of a response's head by their names in small letters; values of the same name are joined."""
+    headers: dict[str, str] = {}
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def header_values(head: bytes, name: str) -> list[str]:
@@ -191,3 +211,8 @@ def proxy_status(received: bytes) -> int | None:
         return 0 if len(received) > MAX_HEAD_BYTES else None
     words = head.split(b" ", 2)
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+
+
+def refused_by_proxy(status: int, plan: ConnectionPlan) -> End:
+    """A proxy that does not give the connection; `status` as `proxy_status` has it."""
+    return refusals.end_of_proxy_status(status or None, must_refuse=plan.expect_refusal)

@@ -116,9 +116,9 @@ class GeventConnection:
                 self._secure()
             rest = self._upgrade()
         except EndOfStream:
-            self._fail(dial.NO_RESPONSE if session.state is State.UPGRADE else dial.TLS_CUT)
+            self._fail_unanswered(dial.NO_RESPONSE if session.state is State.UPGRADE else dial.TLS_CUT)
         except OSError as error:
-            self._fail(dial.end_of_os_error(error))
+            self._fail_unanswered(dial.end_of_os_error(error))
         self._go_on()
         if rest:
             self._feed(rest, perf_counter())
@@ -208,7 +208,7 @@ class GeventConnection:
         while (status := dial.proxy_status(received)) is None:
             received += self._read()
         if status != 200:
-            self._fail(dial.refused_by_status(status, "the proxy refuses the connection"))
+            self._fail(dial.refused_by_proxy(status, self._plan))
 
     def _secure(self) -> None:
         self._stream.start_tls(self._target.ca_file, self._target.host)
@@ -230,7 +230,9 @@ class GeventConnection:
                 self._fail(dial.ENDLESS)
             received += stream.plain(self._read())
         head, _, rest = received.partition(b"\r\n\r\n")
-        end = dial.response_end(head, request.expected_subprotocol) or wire.response(head + b"\r\n\r\n")
+        end = dial.response_end(
+            head, request.expected_subprotocol, self._protocol, must_refuse=self._plan.expect_refusal
+        ) or wire.response(head + b"\r\n\r\n")
         now = perf_counter()
         if end is not None:
             self._fail(end)
@@ -253,6 +255,10 @@ class GeventConnection:
     def _fail(self, end: End) -> NoReturn:
         self._session.failed(end, perf_counter())
         raise _Over
+
+    def _fail_unanswered(self, end: End) -> NoReturn:
+        is_asked = self._session.state is State.UPGRADE and self._stream.is_asked_for_certificate
+        self._fail(dial.unanswered(end, is_asked_for_certificate=is_asked))
 
     def _go_on(self) -> None:
         if self._session.state is State.CLOSED:
@@ -286,7 +292,9 @@ class GeventConnection:
                     break
                 received = stream.read(session.deadline)
                 if received is not None:
-                    self._feed(stream.plain(received), perf_counter())
+                    now = perf_counter()
+                    session.heard(now)
+                    self._feed(stream.plain(received), now)
                 else:
                     self._awake()
         except EndOfStream:
@@ -319,7 +327,9 @@ class GeventConnection:
             received = self._stream.read_now()
             if received is None:
                 break
-            self._feed(self._stream.plain(received), perf_counter())
+            now = perf_counter()
+            self._session.heard(now)
+            self._feed(self._stream.plain(received), now)
         now = perf_counter()
         if self._services.stop:
             self._session.stop(now)
@@ -340,6 +350,7 @@ class GeventConnection:
         data = wire.data_to_send()
         if data:
             self._stream.send(data)
+            self._session.heard(perf_counter())
 
     def _record(self) -> None:
         finished = self._session.finished

@@ -107,6 +107,11 @@ class Stream:
         finally:
             self._write(self._tls.outgoing())
 
+    @property
+    def is_asked_for_certificate(self) -> bool:
+        """Whether the server asked for a client certificate in the TLS handshake; it has got none."""
+        return self._tls is not None and self._tls.is_asked_for_certificate
+
     def send(self, data: bytes) -> None:
         """Send, or keep what the socket does not take until a later `read` or `send`."""
         self._write(data if self._tls is None else self._tls.encrypt(data))

@@ -51,15 +51,20 @@ def test_every_broken_token_comes_up() -> None:
     rng = random.Random(1)
     seen = set()
     for _ in range(200):
-        token = mine.bad_token("s", rng)
+        kind, token = mine.bad_token("s", rng)
         if token is None:
-            seen.add("missing")
+            seen.add((kind, None))
             continue
         try:
             jwt.decode(token.value, SECRET, algorithms=["HS256"], audience="netra-platform")
         except jwt.InvalidTokenError as error:
-            seen.add(type(error).__name__)
-    assert seen == {"missing", "ExpiredSignatureError", "InvalidSignatureError", "InvalidAudienceError"}
+            seen.add((kind, type(error).__name__))
+    assert seen == {
+        ("missing", None),
+        ("expired", "ExpiredSignatureError"),
+        ("forged", "InvalidSignatureError"),
+        ("wrong_audience", "InvalidAudienceError"),
+    }
 
 
 def test_tokens_of_a_file_can_be_left_out_or_forged(tmp_path: Path) -> None:
@@ -68,8 +73,10 @@ def test_tokens_of_a_file_can_be_left_out_or_forged(tmp_path: Path) -> None:
     file.write_text(good)
     mine = credentials(token_source=f"file:{file}", connections_per_subject=4)
     assert (mine.pool.lease(), mine.pool.capacity) == ("somebody", 4)
-    offered = {token and token.value for token in (mine.bad_token("somebody", random.Random(n)) for n in range(20))}
+    bad = [mine.bad_token("somebody", random.Random(n)) for n in range(20)]
+    offered = {token and token.value for _, token in bad}
     assert None in offered and good not in offered and len(offered) > 2
+    assert {(kind, token is None) for kind, token in bad} == {("missing", True), ("forged", False)}
 
 
 def test_a_missing_key_is_refused_before_the_first_connection() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import http
@@ -21,14 +22,14 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 from attempts.schema import Attempt, ConnectionFacts, check
+from bench.certificates import make_certificate
 from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.lag import LagMeter
-from scenarios.plan import Target
+from scenarios.plan import Target, Token
 from scenarios.probes import HealthProbe, IdleProbe, Prober, TcpProbe
 from scenarios.probing import Probe, ProbePlan
 from scenarios.token_cache import TokenUnavailable
-from tests.scenarios.certificates import make_certificate
 
 DEADLINE_S = 30.0
 
@@ -195,6 +196,26 @@ def test_over_tls_the_handshake_is_a_phase_and_a_stranger_is_refused_in_it(kind:
     assert (trusted.outcome, trusted.phase) == ("ok", "exchange")
     assert trusted.tls_s is not None
     assert (stranger.outcome, stranger.phase, stranger.cause) == ("failed", "tls", "tls")
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(("code", "cause"), [(1008, "auth_rejected"), (4401, "auth_rejected"), (1011, "server_error")])
+def test_a_close_that_repeats_the_token_is_the_sessions_cause_and_has_lost_the_token(code: int, cause: str) -> None:
+    def refuse(connection: ServerConnection) -> None:
+        token = (connection.request.headers["Authorization"] if connection.request else "").removeprefix("Bearer ")
+        connection.close(code, f"bad {token[7:40]} and {base64.urlsafe_b64encode(token.encode()).decode()[8:50]}")
+
+    mine, rows = services()
+    with server(handler=refuse) as running:
+        mine_plan = dataclasses.replace(plan(), token=lambda: Token(TOKEN))
+        probe = IdleProbe(at(port_of(running)), mine, mine_plan)
+        probe.run(time.perf_counter(), skipped=0)
+        probe.close()
+    (row,) = rows.attempts
+    assert (row.outcome, row.cause, row.close_code) == ("failed", cause, code)
+    assert row.detail == "bad <redacted> and <redacted>"
 
 
 def test_an_idle_probe_without_a_token_is_a_problem_in_the_sources_own_words(

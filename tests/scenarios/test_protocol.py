@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scenarios.errors import ConfigError
 from scenarios.plan import Token
-from scenarios.protocol import Credentials, Echo, Kind, Staging, load_protocol, operations_of
+from scenarios.protocol import Credentials, Echo, Kind, Refusal, Staging, load_protocol, operations_of
 from standin.replies import reply
 from tests.scenarios.virtual_session import EVENTS, PONG, SERVER_PING, SERVICE_INFO, VALIDATION, WELCOME, error
 
@@ -42,8 +42,8 @@ def test_frames_that_mean_nothing_here_are_noise(frame: dict[str, Any]) -> None:
 def test_pings_pongs_and_errors_are_told_apart() -> None:
     assert read(SERVER_PING).kind is Kind.PING
     assert read(PONG)[:2] == (Kind.REPLY, "pong")
-    assert read(error("FACTORY_INIT_FAILED")).error == ("FACTORY_INIT_FAILED", False, "no")
-    assert read({"type": "error_message"}).error == ("UNKNOWN", False, "")
+    assert read(error("FACTORY_INIT_FAILED")).error == Refusal("FACTORY_INIT_FAILED", False, "no")
+    assert read({"type": "error_message"}).error == Refusal("UNKNOWN", False, "")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,21 @@ def test_pings_pongs_and_errors_are_told_apart() -> None:
 )
 def test_codes_of_refused_credentials(code: str) -> None:
     refusal = read(error(code)).error
-    assert refusal is not None and refusal.is_auth
+    assert refusal is not None and refusal.is_auth and refusal.was_checked
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "was_checked"),
+    [
+        ("VALIDATION_FAILED", "Token validation failed", True),
+        ("VALIDATION_FAILED", "auth_service_unreachable: health check timed out", False),
+        ("VALIDATION_FAILED", "Auth service unreachable", False),
+        ("FACTORY_INIT_FAILED", "database unreachable", True),
+    ],
+)
+def test_only_the_text_says_that_nobody_could_look_at_a_token(code: str, text: str, was_checked: bool) -> None:
+    refusal = read(error(code, text)).error
+    assert refusal is not None and refusal.was_checked is was_checked
 
 
 @given(st.one_of(st.binary(), st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps)))

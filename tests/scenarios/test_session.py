@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.plan import Budgets, Token
-from scenarios.protocol import Echo
-from scenarios.session import REFUSAL_GRACE_S, SessionMisuse
+from scenarios.protocol import Echo, Kind, Message, Refusal, Request
+from scenarios.session import ACCEPTANCE_GRACE_S, REFUSAL_GRACE_S, SessionMisuse
 from scenarios.states import State
 from tests.scenarios.virtual_session import (
     CLOSE,
@@ -239,12 +239,46 @@ def test_an_auth_probe_that_is_refused_is_ok(frame: dict[str, Any] | None) -> No
 
 def test_an_auth_probe_that_is_refused_by_status_is_ok() -> None:
     life = Life("auth_probe", plan={"expect_refusal": True}).dial(until=State.UPGRADE)
-    assert said(life.failed("http_status", http_status=401).only("connect")) == ("ok", "upgrade", None)
+    assert said(life.failed("auth_rejected", http_status=401).only("connect")) == ("ok", "upgrade", None)
 
 
 def test_an_auth_probe_that_is_let_in_fails() -> None:
-    life = Life("auth_probe", plan={"expect_refusal": True}).dial().frame(WELCOME)
-    assert said(life.only("connect")) == ("failed", "welcome", "malformed")
+    life = Life("auth_probe", plan={"expect_refusal": True, "token_kind": "forged"}).dial().frame(WELCOME)
+    assert said(life.only("connect")) == ("failed", "welcome", "credentials_accepted")
+    assert said(life.only("hold")) == ("ok", "hold", None)
+    assert life.session.facts is not None and life.session.facts.token_kind == "forged"
+
+
+@pytest.mark.parametrize(("code", "reason"), [(4401, ""), (1008, "no"), (3000, "")])
+def test_an_auth_probe_of_a_server_without_a_welcome_waits_for_the_close_that_refuses_it(
+    code: int, reason: str
+) -> None:
+    life = Life("auth_probe", protocol=Echo(), plan={"expect_refusal": True}).dial().after(ACCEPTANCE_GRACE_S - 0.1)
+    assert life.rows == []
+    row = life.closed(code, reason).only("connect")
+    assert said(row) == ("ok", "welcome", None) and row.close_code == code
+    assert not life.of("hold")
+
+
+def test_an_auth_probe_of_a_server_without_a_welcome_was_let_in_when_nothing_came() -> None:
+    life = Life("auth_probe", protocol=Echo(), plan={"expect_refusal": True}).dial()
+    life.frame(b"hello").after(ACCEPTANCE_GRACE_S + 0.1)
+    row = life.only("connect")
+    assert said(row) == ("failed", "welcome", "credentials_accepted") and row.welcome_s is None
+    assert said(life.only("hold")) == ("ok", "hold", None)
+
+
+@pytest.mark.parametrize(("code", "cause"), [(1011, "server_error"), (1012, "server_closed")])
+def test_an_auth_probe_that_is_closed_for_another_reason_is_no_refusal(code: int, cause: str) -> None:
+    life = Life("auth_probe", protocol=Echo(), plan={"expect_refusal": True}).dial().closed(code)
+    assert said(life.only("connect")) == ("failed", "welcome", cause)
+
+
+def test_an_auth_probe_whose_token_nobody_looked_at_is_not_a_pass() -> None:
+    life = Life("auth_probe", plan={"expect_refusal": True}).dial()
+    row = life.frame(error("VALIDATION_FAILED", "auth_service_unreachable")).closed(1008).only("connect")
+    assert said(row) == ("failed", "welcome", "server_error")
+    assert row.detail == "the credentials were not checked: VALIDATION_FAILED: auth_service_unreachable"
 
 
 def test_an_auth_probe_that_times_out_is_no_refusal() -> None:
@@ -340,6 +374,52 @@ def test_an_error_frame_answers_the_request_in_flight() -> None:
     assert said(row) == ("failed", "exchange", "server_error")
     assert row.detail == "FORMAT_ERROR: no JSON"
     assert life.session.state is State.READY
+
+
+class Named(Echo):
+    """A server whose errors name the request, as JSON-RPC's do."""
+
+    def read(self, payload: bytes | str) -> Message:
+        frame = json.loads(payload)
+        if "error" not in frame:
+            return super().read(payload)
+        return Message(Kind.ERROR, id=frame["id"], error=Refusal(frame["error"], False, "", is_clients=True))
+
+    def request(self, operation: str, *, number: int, size: int = 0) -> Request:
+        return super().request(operation, number=number)._replace(reply_id=str(number))
+
+
+def two_named() -> Life:
+    """Two requests in flight, 1 and 2."""
+    plan = {"budgets": BUDGETS}
+    return Life(protocol=Named(), plan=plan, operations={"get": 1.0}, pace_s=60.0, in_flight=2).dial().next()
+
+
+def test_an_error_that_names_its_request_answers_that_one() -> None:
+    life = two_named().after(0.1).frame({"id": "2", "error": "invalid params"})
+    row = life.only("exchange")
+    assert said(row) == ("failed", "exchange", "client_error")
+    assert life.after(0.1).frame({"id": "1", "op": "get"}).of("exchange")[1].outcome == "ok"
+
+
+def test_an_error_that_names_nobodys_request_answers_none() -> None:
+    life = two_named().frame({"id": "7", "error": "?"})
+    assert life.of("exchange") == [] and life.session.state is State.READY
+
+
+def test_an_error_that_names_a_request_which_ran_out_is_its_late_answer() -> None:
+    life = two_named()
+    life.answers_checks = False
+    life.after(5.5).frame({"id": "2", "error": "slow"}).after(5.0)
+    assert [(said(row), row.late_s) for row in life.of("exchange")] == [
+        (("timeout", "exchange", "silent_peer"), None),
+        (("timeout", "exchange", "silent_peer"), pytest.approx(0.5)),
+    ]
+
+
+def test_an_error_found_after_a_blocked_loop_is_a_timeout_of_the_harness() -> None:
+    row = two_named().blocked(7.0).frame({"id": "1", "error": "?"}).only("exchange")
+    assert said(row) == ("timeout", "exchange", "harness")
 
 
 @pytest.mark.parametrize("payload", [b"{", b"[]"])
@@ -464,7 +544,10 @@ def test_frames_that_come_while_closing_do_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("code", "cause"),
-    [(1011, "server_error"), (1008, "auth_rejected"), (1000, "server_closed"), (1012, "server_closed")],
+    [
+        *((1011, "server_error"), (1008, "auth_rejected"), (4401, "auth_rejected"), (3003, "auth_rejected")),
+        *((1000, "server_closed"), (1012, "server_closed")),
+    ],
 )
 def test_a_server_that_closes_fails_the_exchange_in_flight_and_the_hold(code: int, cause: str) -> None:
     life = pinging().after(1.0).closed(code, "why")
@@ -474,6 +557,61 @@ def test_a_server_that_closes_fails_the_exchange_in_flight_and_the_hold(code: in
     assert life.session.result().ended_by == "peer"
     assert not life.of("close")
     assert life.tally.balanced
+
+
+def test_a_policy_violation_after_an_answer_is_no_refusal_unless_the_token_has_expired() -> None:
+    assert said(pinging().frame(PONG).closed(1008, "why").only("hold")) == ("failed", "hold", "server_closed")
+    token = Token("secret", issued_at=EPOCH_US / 1e6 - 60.0, expires_at=EPOCH_US / 1e6 + 30.0)
+    life = Life(plan={"token": token, "budgets": BUDGETS}, **PING_ONLY).ready().frame(PONG)
+    assert said(life.after(30.0).closed(1008, "why").only("hold")) == ("failed", "hold", "auth_rejected")
+
+
+def test_a_server_that_did_not_hear_us_says_so_on_every_row() -> None:
+    life = pinging().after(1.0).closed(1011, "keepalive ping timeout")
+    assert said(life.only("exchange")) == ("failed", "exchange", "keepalive")
+    assert said(life.only("hold")) == ("failed", "hold", "keepalive")
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl"
+
+
+def test_a_token_that_the_server_repeats_is_in_no_row_and_in_no_fact() -> None:
+    welcome = {"type": "system_message", "data": {**WELCOME["data"], "connection_id": TOKEN}}
+    life = (
+        Life(plan={"token": Token(TOKEN)}, **PING_ONLY).dial().frame(welcome).closed(1008, f"bad token {TOKEN[9:40]}")
+    )
+    assert {row.detail for row in life.of("hold") + life.of("exchange")} == {"bad token <redacted>"}
+    assert life.session.facts is not None and life.session.facts.server_connection_id == "<redacted>"
+
+
+def silences(life: Life) -> tuple[float | None, float | None]:
+    row = life.only("hold")
+    return row.idle_s, row.longest_silence_s
+
+
+def test_a_hold_says_how_silent_it_was_before_its_end_and_at_most() -> None:
+    life = Life("idle", heartbeat_s=600.0).ready().after(30.0).heard().after(60.0).heard().after(20.0)
+    assert silences(life.failed("server_closed", close_code=1006)) == pytest.approx((20.0, 60.0))
+
+
+def test_the_silence_before_a_close_frame_ends_before_the_frame() -> None:
+    assert silences(Life("idle", heartbeat_s=600.0).ready().after(60.0).closed(1000)) == pytest.approx((60.0, 60.0))
+
+
+def test_a_planned_end_and_a_stop_have_their_silence_too() -> None:
+    life = Life("idle", hold_s=30.0, heartbeat_s=20.0).ready().after(20.0).frame(HEARTBEAT_ACK).after(10.0)
+    assert silences(life) == pytest.approx((10.0, 20.0))
+    assert silences(pinging().after(1.5).stop()) == pytest.approx((1.5, 1.5))
+
+
+def test_what_was_heard_while_connecting_is_not_the_holds() -> None:
+    life = Life("idle", heartbeat_s=600.0).dial().after(5.0).frame(WELCOME).after(1.0)
+    assert silences(life.failed("reset", errno=104)) == pytest.approx((1.0, 1.0))
+
+
+def test_a_session_says_how_long_it_was_open() -> None:
+    assert pinging().after(1.5).closed(1008).session.result().open_s == pytest.approx(1.5)
+    assert Life().dial().closed(1008).session.result().open_s is None
 
 
 def test_a_reset_fails_the_hold_of_an_idle_session() -> None:

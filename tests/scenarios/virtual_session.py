@@ -95,6 +95,8 @@ class Life:
     def take(self) -> Life:
         """The driver's duties 1 and 2."""
         self.sent += self.session.outbox
+        if self.session.outbox:
+            self.session.heard(self.now)
         asked = [payload for opcode, payload in self.session.outbox if opcode == PING and CHECK in payload]
         self.session.outbox.clear()
         if self.session.finished:
@@ -134,7 +136,13 @@ class Life:
     def ready(self) -> Life:
         return self.dial().after(0.1).frame(WELCOME)
 
+    def heard(self) -> Life:
+        """Bytes go either way."""
+        self.session.heard(self.now)
+        return self
+
     def frame(self, frame: dict[str, Any] | bytes) -> Life:
+        self.session.heard(self.now)
         self.session.frame(frame if isinstance(frame, bytes) else json.dumps(frame).encode(), self.now)
         return self.take()
 
@@ -163,6 +171,7 @@ class Life:
         return self.take()
 
     def closed(self, code: int | None = None, reason: str = "") -> Life:
+        self.session.heard(self.now)
         self.session.peer_closed(code, reason, self.now)
         return self.take()
 

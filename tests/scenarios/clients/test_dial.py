@@ -132,12 +132,30 @@ def test_headers_are_found_in_any_case_and_all_of_them() -> None:
     ],
 )
 def test_a_response_that_is_not_101_says_why(head: bytes, cause: str, status: int | None) -> None:
-    end = dial.response_end(head, None)
+    end = dial.response_end(head, None, Echo())
     assert end is not None and (end.cause, end.http_status) == (cause, status)
 
 
 def test_a_101_without_a_subprotocol_goes_to_the_library() -> None:
-    assert dial.response_end(b"HTTP/1.1 101 Switching Protocols", None) is None
+    assert dial.response_end(b"HTTP/1.1 101 Switching Protocols", None, Echo()) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "cause", "detail"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nWWW-Authenticate: Bearer", "auth_rejected", "Forbidden"),
+        (b"HTTP/1.1 403 Forbidden\r\nServer: x", "http_status", "Forbidden"),
+        (b"HTTP/1.1 302 Found\r\nLOCATION:  /login?a=b", "http_status", "Found; Location: /login"),
+    ],
+)
+def test_a_refusal_is_judged_by_its_headers(head: bytes, cause: str, detail: str) -> None:
+    end = dial.response_end(head, None, Echo())
+    assert end is not None and (end.cause, end.detail) == (cause, detail)
+
+
+def test_all_headers_have_small_names_and_values_of_one_name_are_joined() -> None:
+    head = b"HTTP/1.1 401 No\r\nVary: a\r\nvary:b\r\nWWW-Authenticate: Basic realm=x"
+    assert dial.all_headers(head) == {"vary": "a, b", "www-authenticate": "Basic realm=x"}
 
 
 @pytest.mark.parametrize(
@@ -196,6 +214,11 @@ def test_the_request_never_shows_itself() -> None:
 )
 def test_a_proxys_answer_is_its_status(received: bytes, status: int | None) -> None:
     assert dial.proxy_status(received) == status
+
+
+def test_a_proxy_that_speaks_no_http_has_no_status() -> None:
+    assert dial.refused_by_proxy(0, plan("header")).http_status is None
+    assert dial.refused_by_proxy(407, plan("header")).cause == "auth_rejected"
 
 
 def test_an_ipv6_target_is_asked_for_in_brackets() -> None:
