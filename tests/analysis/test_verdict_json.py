@@ -104,9 +104,7 @@ def test_open_bound_of_a_service_level_is_null() -> None:
     verdict = composed(decision(), checks=[check])
     valid(verdict)
     numbers = {"value": 10.0, "low": 10.0, "high": None, "limit": 30.0}
-    assert verdict["slo"]["checks"] == [
-        {"name": "max_duration_s", **numbers, "state": "met", "why": "It was short."}
-    ]
+    assert verdict["slo"]["checks"] == [{"name": "max_duration_s", **numbers, "state": "met", "why": "It was short."}]
 
 
 @pytest.mark.parametrize(
