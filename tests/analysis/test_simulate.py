@@ -140,6 +140,20 @@ def test_one_client_is_worse_on_every_platform():
         assert by_client["websockets-gevent"] - by_client["websocket-client"] == pytest.approx(0.02, abs=0.01)
 
 
+def test_each_platform_runs_its_own_loops():
+    loops = frame_of("healthy").groupby(["platform", "client"], observed=True)["event_loop"].unique().map(list)
+    assert loops["Windows"].to_dict() == {
+        "websocket-client": ["gevent-libuv"],
+        "websockets-gevent": ["gevent-libuv"],
+        "websockets-asyncio": ["asyncio-proactor"],
+    }
+    assert loops["Linux"].to_dict() == {
+        "websocket-client": ["gevent-libev"],
+        "websockets-gevent": ["gevent-libev"],
+        "websockets-asyncio": ["asyncio-selector"],
+    }
+
+
 def test_failures_follow_a_late_loop_on_some_hosts_in_w3():
     frame = waits("W3")
     late = frame["loop_lag_s"] >= frame["budget_s"] / 2
@@ -332,6 +346,7 @@ def test_the_command_line_lists_worlds_writes_runs_and_refuses_in_a_sentence(tmp
         (["--world", "W1", "--out", str(target)], "is not empty"),
         (["--world", "W1", "--rows", "2", "--out", str(tmp_path / "y")], "rows = 2 is too few"),
         (["--world", "W1", "--effect", "2", "--out", str(tmp_path / "y")], "effect = 2.0 is no difference of risks"),
+        (["--world", "W1", "--client", "curl", "--out", str(tmp_path / "y")], "there is no client 'curl'"),
         (["--world", "W1"], "needs --out FOLDER"),
     ):
         assert main(arguments) == 2
