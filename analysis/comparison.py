@@ -37,12 +37,14 @@ class Comparison:
         estimate: Difference of risks.
         informed: Chunks of time with information.
         hosts: Hosts whose spread is the estimate's first one; 0: it does not rest on hosts.
+        said: The name in a sentence, where that says more; empty: the name itself.
     """
 
     name: str
     estimate: Estimate
     informed: int
     hosts: int = 0
+    said: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ def compare(
     """
     checks = tuple(condition.check for condition in conditions)
     failed = [condition for condition in conditions if condition.check.ok is not True]
-    judged = {one.name: _part(one, view.margin, directed=rule.directed) for one in comparisons}
+    judged = {one.name: part_of(one, view.margin, directed=rule.directed) for one in comparisons}
     n = sum(one.estimate.n for one in comparisons)
     chosen, p_value = _chosen(comparisons, view.margin, rule)
     effect = _effect(chosen.estimate, view.margin, directed=rule.directed) if chosen is not None else None
@@ -111,7 +113,7 @@ def compare(
         return replace(base, evidence=f"{_reading(chosen, effect)} {short[0]}", needs=short[1])
     if failed:
         return replace(base, evidence=f"{_reading(chosen, effect)} {_listed(failed)}", needs=_needs(failed))
-    words = {"name": chosen.name, "effect": effect_words(effect)}
+    words = {"name": chosen.said or chosen.name, "effect": effect_words(effect)}
     if p_value is not None and p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=rule.confirmed.format(**words))
     inside = all(part.state == "ruled_out" for part in judged.values())
@@ -155,7 +157,8 @@ def too_short(view: View, informed: int) -> tuple[str, str] | None:
     )
 
 
-def _part(one: Comparison, margin: float, *, directed: bool) -> Part:
+def part_of(one: Comparison, margin: float, *, directed: bool, evidence: str = "") -> Part:
+    """A comparison by its own 95 % interval, without a share of the claim's error rate."""
     low, high = one.estimate.interval()
     p_value = one.estimate.p_above(margin) if directed else one.estimate.p_outside(margin)
     state: State = "undecided"
@@ -169,6 +172,7 @@ def _part(one: Comparison, margin: float, *, directed: bool) -> Part:
         effect=_effect(one.estimate, margin, directed=directed),
         n=one.estimate.n,
         p_value=p_value,
+        evidence=evidence,
     )
 
 
@@ -235,7 +239,7 @@ def joined_words(names: Sequence[str]) -> str:
 
 
 def _reading(chosen: Comparison, effect: Effect) -> str:
-    return f"{chosen.name}: {effect_words(effect)}."
+    return f"{chosen.said or chosen.name}: {effect_words(effect)}."
 
 
 def _listed(failed: Sequence[Condition]) -> str:
