@@ -3,7 +3,7 @@
 Two stages: an effect of each host within strata of time, latency, client and kind; then the hosts of
 one platform against those of the others. With one host a side there is no second stage, and no verdict.
 The same client is one library on one family of loop (`loops.py`): what a platform's own loop does is the
-platform's.
+platform's. `platform_parts.py` says how much of it is.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from analysis.estimate import Estimate, Spread, widest
 from analysis.groups import combined
 from analysis.host_stage import HostEffects, host_effects
 from analysis.model import Finding
+from analysis.platform_parts import with_parts
 from analysis.synchrony import Synchrony
 from analysis.view import View
+from analysis.within_hosts import effects_by_host
 
 RULE = Rule(
     joined="any",
@@ -63,7 +65,7 @@ def platform(view: View, together: Synchrony | None) -> Finding:
         )
     )
     exposed = view.compared.where(in_common(view.compared, range(len(view.platforms))))
-    return compare(
+    finding = compare(
         view,
         comparisons,
         conditions,
@@ -71,6 +73,14 @@ def platform(view: View, together: Synchrony | None) -> Finding:
         ceiling=len(view.platforms) > 1 and below_ceiling(platform_rates(view, exposed), view.margin),
         incomplete=sides.left_out,
         nothing_to_compare="Three hosts of each of two platforms, in the same minutes on the same network.",
+    )
+    return with_parts(
+        view,
+        finding,
+        sides,
+        firsts,
+        compared=lambda some, ones: _comparisons(view, some, _effects(view, some), ones),
+        within=lambda cells, loop: effects_by_host(view, cells, loop),
     )
 
 

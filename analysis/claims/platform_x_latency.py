@@ -2,7 +2,7 @@
 
 Each host's own effect of latency first (what is particular to the host cancels), then hosts of one
 platform against hosts of the others. On the additive scale: points of risk. Platforms share a client that is one
-library on one family of loop.
+library on one family of loop; `platform_parts.py` says how much of the difference is the loop's.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from analysis.ceiling import below_ceiling
 from analysis.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
 from analysis.comparison import Comparison, Rule, compare
 from analysis.estimate import Estimate, Spread, widest
-from analysis.groups import Floats
+from analysis.groups import Bools, Floats
 from analysis.mantel_haenszel import Arms, Contrast, pooled_odds_ratio, risk_difference
 from analysis.model import Finding
+from analysis.platform_parts import with_parts
 from analysis.synchrony import Synchrony
 from analysis.view import Cells, View
+from analysis.within_hosts import HostEffect, difference, host_effect
 
 RULE = Rule(
     joined="any",
@@ -98,7 +100,18 @@ def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
         incomplete=sides.left_out,
         nothing_to_compare="Delay arms (for example --delay-ms 0,80,160,320) on three hosts of each of two platforms.",
     )
-    return _with_scale(view, finding, compared, seen)
+
+    def on_some(some: Cohorts, ones: Sequence[int]) -> list[Comparison]:
+        effects = _effects(view, some.cells, low, high)
+        shown = _that_show(view, some, effects)
+        return _comparisons(view, shown, effects, ones) if shown.platforms == compared.platforms else []
+
+    def between_loops(cells: Cells, loop: Bools) -> dict[int, HostEffect]:
+        ours, theirs = (_effects(view, cells.where(side), low, high) for side in (loop, ~loop))
+        return {h: difference(host_effect(ours[h]), host_effect(theirs[h])) for h in ours if h in theirs}
+
+    scaled = _with_scale(view, finding, compared, seen)
+    return with_parts(view, scaled, compared, firsts, compared=on_some, within=between_loops)
 
 
 def _effects(view: View, cells: Cells, low: int, high: int) -> dict[int, Contrast]:
