@@ -208,6 +208,7 @@ def _manifest(
             "title": where.title,
             "design": asdict(design),
             "effects": dict(truth.effects),
+            "parts": dict(truth.parts),
             "confirm": sorted(truth.confirm),
             "must_not_confirm": sorted(truth.must_not_confirm),
             "must_not_rule_out": sorted(truth.must_not_rule_out),
