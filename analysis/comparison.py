@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from analysis.estimate import Estimate
-from analysis.holm import bonferroni
 from analysis.model import Check, Effect, Finding, Part, State
 from analysis.needs import more_data
 from analysis.rates import Rate
@@ -38,6 +37,7 @@ class Comparison:
         informed: Chunks of time with information.
         hosts: Hosts whose spread is the estimate's first one; 0: it does not rest on hosts.
         said: The name in a sentence, where that says more; empty: the name itself.
+        weight: Its part of the claim's error rate, where any one comparison suffices; the scale does not matter.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Comparison:
     informed: int
     hosts: int = 0
     said: str = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class Rule:
 
     Attributes:
         joined: "all": the claim is what all comparisons share (intersection-union, no correction);
-            "any": one of them suffices (Bonferroni).
+            "any": one of them suffices (Bonferroni, by their weights).
         directed: The claim speaks of a higher risk only.
         confirmed: Sentence when confirmed, and
         ruled_out: when ruled out; both may use {name} and {effect}.
@@ -184,8 +185,10 @@ def _chosen(usable: Sequence[Comparison], margin: float, rule: Rule) -> tuple[Co
     if rule.joined == "all":
         worst = max(range(len(ps)), key=lambda i: (ps[i], -i))
         return usable[worst], ps[worst]
-    best = min(range(len(ps)), key=lambda i: (ps[i], i))
-    return usable[best], bonferroni(ps[best], len(ps))
+    total = sum(one.weight for one in usable)
+    adjusted = [min(1.0, p * total / one.weight) for p, one in zip(ps, usable, strict=True)]
+    best = min(range(len(ps)), key=lambda i: (adjusted[i], ps[i], i))
+    return usable[best], adjusted[best]
 
 
 def _effect(estimate: Estimate, margin: float, *, directed: bool) -> Effect:

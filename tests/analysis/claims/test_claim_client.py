@@ -1,3 +1,5 @@
+import pytest
+
 from analysis.claims.client import client, client_arms
 from analysis.model import Settings
 from analysis.view import view_of
@@ -49,6 +51,16 @@ def test_two_clients_on_two_platforms_loops_are_one_comparison_of_each_and_one_o
         "websocket-client/gevent-libuv against websockets-asyncio/asyncio-proactor",
         "websocket-client/gevent against websockets-asyncio/asyncio",
     ]
+
+
+def test_half_of_the_error_rate_is_for_what_a_library_does_on_all_platforms():
+    finding = found(sketched(2, suspect="client", effect=0.012, clients=THREE))
+    assert "websocket-client/gevent against" in finding.evidence
+    of_all = finding.parts["websocket-client/gevent against the others"].p_value
+    assert finding.p_value == pytest.approx(6 * of_all)
+    alone = found(sketched(2, suspect="client", effect=0.012, clients=THREE, platforms=("Linux", "macOS")))
+    held = [part.p_value for name, part in alone.parts.items() if name.endswith("against the others")]
+    assert alone.p_value == pytest.approx(len(held) * min(held))
 
 
 def test_hosts_that_cannot_run_a_client_are_no_blocks_of_time():
