@@ -17,6 +17,8 @@ from analysis.view import LEAST_CHUNKS, View
 SATURATED: Final = 0.8
 # A reader acts on the first conditions that fail; all of them are among the checks.
 MOST_SAID: Final = 3
+# What is said of a part that is shown and decides nothing.
+DESCRIBED: Final = "With its own 95 % interval; the claim does not rest on it."
 
 
 @dataclass(frozen=True, kw_only=True)

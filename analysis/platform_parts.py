@@ -15,14 +15,13 @@ from typing import Final
 import numpy as np
 
 from analysis.cohorts import Cohorts, at_equal_loop, narrowed
-from analysis.comparison import Comparison, effect_words, joined_words, part_of
+from analysis.comparison import DESCRIBED, Comparison, effect_words, joined_words, part_of
 from analysis.groups import Bools
 from analysis.loops import EQUAL_LOOP_ARMS
 from analysis.model import Finding, Part
 from analysis.view import Cells, View
 from analysis.within_hosts import HostEffect, over_hosts
 
-DESCRIBED: Final = "With its own 95 % interval; the claim does not rest on it."
 EQUAL: Final = "at equal loop"
 
 # The claim's own comparison on some of the rows, with these platforms held against the rest.
@@ -59,9 +58,11 @@ def with_parts(
     loops = _loops(view, sides, firsts[chosen], within)
     judged = _held_open(replace(finding, parts={**finding.parts, **equal, **clients, **loops}), {**equal, **clients})
     at_equal = equal.get(f"{names[chosen]} {EQUAL}")
-    if not _worth_parting(judged, [*clients.values(), *loops.values(), *([at_equal] if at_equal else [])]):
+    prefix = f"{names[chosen]} with "
+    by_client = {name.removeprefix(prefix): part for name, part in clients.items() if name.startswith(prefix)}
+    if not _worth_parting(judged, [*by_client.values(), *loops.values(), *([at_equal] if at_equal else [])]):
         return judged
-    judged = replace(judged, evidence=" ".join([judged.evidence, *_who(clients)]))
+    judged = replace(judged, evidence=" ".join([judged.evidence, *_who(by_client)]))
     if at_equal is None or equal_sides is None:
         return _asking(judged) if _own_loop(sides, firsts[chosen]) else judged
     of_whom = joined_words([view.clients[c] for c in np.unique(equal_sides.cells.client)])
@@ -81,8 +82,8 @@ def _worth_parting(finding: Finding, parts: Sequence[Part]) -> bool:
 
 def _who(clients: Mapping[str, Part]) -> list[str]:
     """A sentence where some clients differ between the platforms and others do not."""
-    beyond = [name.partition(" with ")[2] for name, part in clients.items() if _beyond(part)]
-    inside = [name.partition(" with ")[2] for name, part in clients.items() if part.state == "ruled_out"]
+    beyond = [name for name, part in clients.items() if _beyond(part)]
+    inside = [name for name, part in clients.items() if part.state == "ruled_out"]
     return [f"They differ with {joined_words(beyond)}, not with {joined_words(inside)}."] if beyond and inside else []
 
 

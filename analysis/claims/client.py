@@ -15,7 +15,7 @@ import numpy as np
 
 from analysis import checks
 from analysis.ceiling import below_ceiling
-from analysis.comparison import Comparison, Condition, Rule, compare, effect_words, part_of
+from analysis.comparison import DESCRIBED, Comparison, Condition, Rule, compare, effect_words, part_of
 from analysis.groups import Bools, combined
 from analysis.model import Check, Finding, Part
 from analysis.rates import Rate
@@ -29,7 +29,6 @@ RULE = Rule(
     ruled_out="On the same host, at the same time and delay, clients differ by less than the margin; {name}: {effect}.",
 )
 TWO = Rule(joined="any", directed=False, confirmed=RULE.confirmed, ruled_out=RULE.ruled_out)
-PART = "With its own 95 % interval; the claim does not rest on it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,4 +210,4 @@ def _pair(view: View, cells: Cells, exposed: Bools, names: tuple[str, str]) -> t
         found = over_hosts(" against ".join(reversed(names)), effects_by_host(view, cells, ~exposed))
     if found is None:
         return None
-    return found.name, part_of(found, view.margin, directed=False, evidence=PART)
+    return found.name, part_of(found, view.margin, directed=False, evidence=DESCRIBED)

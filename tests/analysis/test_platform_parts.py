@@ -89,6 +89,19 @@ def test_the_clients_that_differ_are_named_beside_those_that_do_not():
     assert "They differ with websockets-asyncio/asyncio, not with" in finding.evidence
 
 
+def test_of_three_platforms_each_is_parted_from_the_rest():
+    tables = sketched(1, suspect="loop", effect=0.05, platforms=("Windows", "Linux", "macOS"), clients=ALL, **SIZE)
+    finding = found("platform", tables)
+    assert finding.state == "confirmed"
+    assert "Windows, whose asyncio loop is the Proactor and whose gevent loop is libuv, against the rest" in (
+        finding.evidence
+    )
+    assert finding.evidence.count("They differ with") == 1
+    assert "They differ with websockets-asyncio/asyncio, not with" in finding.evidence
+    assert finding.parts["Windows against the rest at equal loop"].state != "confirmed"
+    assert finding.parts[LOOP].state == "confirmed"
+
+
 def test_a_client_that_the_others_dilute_keeps_the_platform_from_being_ruled_out():
     tables = sketched(3, suspect="loop", effect=0.009, base_risk=0.0005, hosts=6, clients=ALL, attempts_a_minute=400.0)
     finding = found("platform", tables)
