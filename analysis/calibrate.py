@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -19,11 +20,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from analysis.batch import reduce_together
-from analysis.design import DesignError
-from analysis.model import CLAIMS, Settings, State
+from analysis.design import ARMS, DesignError
+from analysis.model import CLAIMS, Decision, Settings, State
 from analysis.naive import naive_verdict
+from analysis.platform_parts import EQUAL
 from analysis.rates import clopper_pearson
-from analysis.simulate import simulate_rows
+from analysis.simulate import clients, simulate_rows
 from analysis.verdict import decide
 from analysis.worlds import WORLDS, Truth, world
 
@@ -64,6 +66,7 @@ class Outcome:
     seed: int
     states: Mapping[str, State]
     naive: Mapping[str, State]
+    parts: Mapping[str, State]
 
 
 @dataclass(kw_only=True)
@@ -74,14 +77,22 @@ class Score:
         false_confirm: By claim, runs in which it must not be confirmed.
         false_rule_out: By claim, runs in which it must not be ruled out.
         power: By (claim, world), runs of worlds that were made for the claim.
+        parts: By (part, world, whether it is there), runs by the part's state.
         family: Runs with any false confirmation.
     """
 
     false_confirm: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
     false_rule_out: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
     power: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    parts: dict[tuple[str, str, bool], Counter[State]] = field(default_factory=dict)
     family: list[int] = field(default_factory=lambda: [0, 0])
     mistakes: list[tuple[str, int, str, str]] = field(default_factory=list)
+
+    def add_parts(self, name: str, parts: Mapping[str, State], truth: Truth, *, margin: float) -> None:
+        """Count what one run's parts say; one that the run did not have is open."""
+        for part, size in truth.parts.items():
+            counts = self.parts.setdefault((part, name, size > margin), Counter())
+            counts[parts.get(part, "undecided")] += 1
 
     def add(self, name: str, seed: int, states: Mapping[str, State], truth: Truth) -> None:
         """Count one run."""
@@ -113,7 +124,21 @@ def outcomes(job: Job) -> list[Outcome]:
     for seed, rows, tables in zip(job.seeds, runs, reduce_together(runs), strict=True):
         decision = decide(tables, job.settings)
         states = {claim: finding.state for claim, finding in decision.claims.items()}
-        found.append(Outcome(world=job.world, seed=seed, states=states, naive=naive_verdict(rows)))
+        parts = part_states(decision)
+        found.append(Outcome(world=job.world, seed=seed, states=states, naive=naive_verdict(rows), parts=parts))
+    return found
+
+
+def part_states(decision: Decision) -> dict[str, State]:
+    """The states of the parts that tell a platform's system from its loop, by the names that worlds have for them."""
+    found: dict[str, State] = {}
+    for claim in ("platform", "platform_x_latency"):
+        for name, part in decision.claims[claim].parts.items():
+            if name.endswith(EQUAL):
+                found[f"{claim} {EQUAL}"] = part.state
+    for name, part in decision.claims["client"].parts.items():
+        if name.startswith("loop: "):
+            found["client loop"] = part.state
     return found
 
 
@@ -172,6 +197,11 @@ def report(ours: Score, theirs: Score, *, runs: int) -> str:
         promised = f"{PROMISED[claim][1]:.0%}" if claim in PROMISED and PROMISED[claim][0] == name else ""
         found, naive = ours.power[claim, name], theirs.power[claim, name]
         lines.append(f"| {claim} | {name} | {_share(found)} | {promised} | {_share(naive)} |")
+    if ours.parts:
+        lines += ["", "| part of a claim | world | is it there | confirmed | ruled out |", "|---|---|---|---|---|"]
+    for (part, name, there), counts in ours.parts.items():
+        shares = [_share((counts[state], counts.total())) for state in ("confirmed", "ruled_out")]
+        lines.append(f"| {part} | {name} | {'yes' if there else 'no'} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
 
@@ -193,6 +223,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--first-seed", type=int, default=1, help="the first seed; the others follow")
     result.add_argument("--rows", type=int, default=50_000, help="rows of a run")
     result.add_argument("--hosts", type=int, default=3, help="hosts of each platform where the world leaves it open")
+    result.add_argument("--client", type=clients, help=f"arms, of {', '.join(ARMS)} (default: the world's own)")
     result.add_argument("--effect", type=float, default=0.02, help="size of what goes wrong, a difference of risks")
     result.add_argument("--base-risk", type=float, help="share that fails anywhere, without a cause; the world's own")
     result.add_argument("--margin", type=float, default=0.005, help="equivalence margin of the verdict")
@@ -213,6 +244,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = {"rows": options.rows, "effect": options.effect}
     if options.base_risk is not None:
         given["base_risk"] = options.base_risk
+    if options.client is not None:
+        given["clients"] = options.client
     by_world = {name: _given(name, given, options.hosts) for name in names if name in WORLDS}
     ours, theirs = Score(), Score()
     try:
@@ -233,6 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for found in run_jobs(todo, processes=options.jobs):
         for one in found:
             ours.add(one.world, one.seed, one.states, truths[one.world])
+            ours.add_parts(one.world, one.parts, truths[one.world], margin=settings.margin)
             theirs.add(one.world, one.seed, one.naive, truths[one.world])
         _append(options.out, found)
         done += len(found)

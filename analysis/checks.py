@@ -127,13 +127,13 @@ def shared_conditions(
         ),
         (
             "same clients",
-            (cells.client,),
+            (cells.family,),
             "used the same clients",
-            "the same clients (library and loop) on all platforms",
+            "the same clients on all platforms: each library on its platform's default loop, or on one loop for all",
         ),
         (
             "same conditions",
-            (chunk, latency, cells.client),
+            (chunk, latency, cells.family),
             "ran under the same minutes, latencies and clients at once",
             "one plan with the same arms and clients for all platforms, started together",
         ),

@@ -1,16 +1,18 @@
-"""Who can be compared with whom: platforms with two hosts or more, and the hosts that did enough."""
+"""Who can be compared with whom: platforms with two hosts or more, the hosts that did enough, and common clients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from analysis.comparison import Comparison, joined_words
 from analysis.estimate import widest
-from analysis.groups import Floats, Ints, sums
+from analysis.groups import Bools, Floats, Ints, sums
 from analysis.host_stage import between_groups, group_contrast, over_chunks
+from analysis.loops import own_loops
 from analysis.rates import Rate
 from analysis.view import Cells, View
 
@@ -27,14 +29,18 @@ class Cohorts:
         platforms: Codes of the platforms compared, each with two hosts or more where that can be had.
         left_out: In words, which platforms are not compared.
         small: Names of the hosts that did too little.
-        cells: The compared hosts' cells.
+        beside: Names of the arms that only some platforms ran beside one that all ran.
+        cells: The compared hosts' cells, without those arms.
+        every_arm: The same with them.
     """
 
     hosts: Ints
     platforms: tuple[int, ...]
     left_out: str
     small: tuple[str, ...]
+    beside: tuple[str, ...]
     cells: Cells
+    every_arm: Cells
 
 
 def cohorts_of(view: View) -> Cohorts:
@@ -49,16 +55,73 @@ def cohorts_of(view: View) -> Cohorts:
     chosen = several if len(several) >= 2 else [p for p in range(len(view.platforms)) if counts[p] >= 1]
     absent = [name for p, name in enumerate(view.platforms) if p not in chosen]
     hosts = enough[np.isin(view.platform_of[enough], chosen)].astype(np.int64)
+    every_arm = cells.where(np.isin(cells.host, hosts))
+    common = in_common(every_arm, tuple(chosen))
     return Cohorts(
         hosts=hosts,
         platforms=tuple(chosen),
         left_out=f"{joined_words(absent)} (fewer than two hosts)" if absent else "",
         small=tuple(small),
-        cells=cells.where(np.isin(cells.host, hosts)),
+        beside=tuple(view.clients[c] for c in np.unique(every_arm.client[~common])),
+        cells=every_arm.where(common),
+        every_arm=every_arm,
     )
 
 
-def contrasts(view: View, sides: Cohorts, effects: Floats, scores: Floats, informed: int) -> list[Comparison]:
+def in_common(cells: Cells, platforms: Sequence[int]) -> Bools:
+    """(cells,) whether the rows belong to what platforms are compared by.
+
+    Not so an arm that only some of them ran, where they ran the same library as the others did besides: the
+    selector beside Windows' own loop, or uvloop beside the selector. It is the design's, and no platform's.
+    Rows of a library that a platform has only in a way of its own stay: what is compared must show the lack.
+    """
+    of_platform = [cells.platform == p for p in platforms]
+    held = np.ones(len(cells), dtype=np.bool_)
+    shared = [f for f in np.unique(cells.family) if all((mine & (cells.family == f)).any() for mine in of_platform)]
+    for mine in of_platform:
+        for library in np.unique(cells.library[mine]):
+            rows = mine & (cells.library == library)
+            with_others = rows & np.isin(cells.family, shared)
+            if with_others.any():
+                held[rows & ~with_others] = False
+    return held
+
+
+def at_equal_loop(view: View, sides: Cohorts) -> Cohorts | None:
+    """The rows of clients whose library and loop have one name on all platforms, where others do not.
+
+    Here the same client is the one of that name: it stands in for the family.
+    None where the comparison is at equal loop as it is, or no client ran on one loop everywhere.
+    """
+    if len(sides.platforms) < 2:
+        return None
+    cells = sides.every_arm
+    ran = [set(cells.client[cells.platform == p].tolist()) for p in sides.platforms]
+    common = np.isin(cells.client, list(set.intersection(*ran)))
+    if np.isin(sides.cells.client, cells.client[common]).all():
+        return None
+    rows = cells.where(common)
+    return narrowed(view, sides, replace(rows, family=rows.client))
+
+
+def narrowed(view: View, sides: Cohorts, cells: Cells) -> Cohorts | None:
+    """The same sides on some of their rows; None unless every platform has two hosts among them."""
+    hosts = np.unique(cells.host[cells.n_clean > 0]).astype(np.int64)
+    counts = np.bincount(view.platform_of[hosts], minlength=len(view.platforms))
+    if any(counts[p] < 2 for p in sides.platforms):
+        return None
+    return replace(sides, hosts=hosts, cells=cells.where(np.isin(cells.host, hosts)))
+
+
+def contrasts(
+    view: View,
+    sides: Cohorts,
+    effects: Floats,
+    scores: Floats,
+    informed: int,
+    *,
+    firsts: Sequence[int] = (),
+) -> list[Comparison]:
     """Each platform's mean over its hosts against the rest's; the wider of host and chunk spreads counts.
 
     Args:
@@ -67,37 +130,57 @@ def contrasts(view: View, sides: Cohorts, effects: Floats, scores: Floats, infor
         effects: (hosts compared,) one number a host.
         scores: (chunks, hosts compared) what each chunk adds to the error of each.
         informed: Chunks with information.
+        firsts: The platforms that are held against the rest; none given: as `leaders` says.
 
     Returns:
-        One comparison for two platforms (the higher one first), one a platform for more; none where the
-        hosts leave no degree of freedom.
+        One comparison for two platforms, one a platform for more; none where the hosts leave no degree of freedom.
     """
     group = view.platform_of[sides.hosts]
     n = int(sides.cells.n_clean.sum())
     found = []
-    for one in _firsts(effects, group, sides.platforms):
+    for one in firsts or leaders(effects, group, sides.platforms):
         stage = between_groups(effects, group, one, n=n)
         weights = group_contrast(group, one)
         if stage is None or weights is None:
             continue
-        rest = [view.platforms[p] for p in sides.platforms if p != one]
-        name = f"{view.platforms[one]} against {rest[0] if len(rest) == 1 else 'the rest'}"
-        estimate = widest(stage, over_chunks(stage.value, scores @ weights, informed))
-        found.append(Comparison(name=name, estimate=estimate, informed=informed, hosts=len(effects)))
+        rest = [p for p in sides.platforms if p != one]
+        mine = _in_words(view, sides, one)
+        other = _in_words(view, sides, rest[0]) if len(rest) == 1 else "the rest"
+        found.append(
+            Comparison(
+                name=f"{view.platforms[one]} against {view.platforms[rest[0]] if len(rest) == 1 else 'the rest'}",
+                estimate=widest(stage, over_chunks(stage.value, scores @ weights, informed)),
+                informed=informed,
+                hosts=len(effects),
+                said=f"{mine}{',' if ',' in mine else ''} against {other}",
+            )
+        )
     return found
 
 
-def _firsts(effects: Floats, group: Ints, platforms: tuple[int, ...]) -> tuple[int, ...]:
+def _in_words(view: View, sides: Cohorts, one: int) -> str:
+    """A platform with the loops that only it takes by default: "Windows, whose asyncio loop is the Proactor"."""
+    cells = sides.cells
+    mine, others = (
+        [view.loops[loop] for loop in np.unique(cells.loop[side])]
+        for side in (cells.platform == one, cells.platform != one)
+    )
+    own = own_loops(mine, others)
+    return f"{view.platforms[one]}, {own}" if own else view.platforms[one]
+
+
+def leaders(effects: Floats, group: Ints, platforms: tuple[int, ...]) -> tuple[int, ...]:
+    """The platforms that are held against the rest: of two the one with the higher risk, of more each."""
     if len(platforms) != 2:
         return platforms
     one, two = platforms
     return (one,) if effects[group == one].mean() >= effects[group == two].mean() else (two,)
 
 
-def platform_rates(view: View, cells: Cells) -> list[Rate]:
-    """The rate of unexplained failures of each platform."""
+def platform_rates(view: View, cells: Cells, platforms: Sequence[int] | None = None) -> list[Rate]:
+    """The rate of unexplained failures of each platform (None: of all)."""
     rates = []
-    for p in range(len(view.platforms)):
+    for p in range(len(view.platforms)) if platforms is None else platforms:
         mine = cells.where(cells.platform == p)
         rates.append(view.rate(mine, mine.unexplained, mine.n_clean))
     return rates

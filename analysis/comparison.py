@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from analysis.estimate import Estimate
-from analysis.holm import bonferroni
 from analysis.model import Check, Effect, Finding, Part, State
 from analysis.needs import more_data
 from analysis.rates import Rate
@@ -18,6 +17,8 @@ from analysis.view import LEAST_CHUNKS, View
 SATURATED: Final = 0.8
 # A reader acts on the first conditions that fail; all of them are among the checks.
 MOST_SAID: Final = 3
+# What is said of a part that is shown and decides nothing.
+DESCRIBED: Final = "With its own 95 % interval; the claim does not rest on it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,16 @@ class Comparison:
         estimate: Difference of risks.
         informed: Chunks of time with information.
         hosts: Hosts whose spread is the estimate's first one; 0: it does not rest on hosts.
+        said: The name in a sentence, where that says more; empty: the name itself.
+        weight: Its part of the claim's error rate, where any one comparison suffices; the scale does not matter.
     """
 
     name: str
     estimate: Estimate
     informed: int
     hosts: int = 0
+    said: str = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,7 @@ class Rule:
 
     Attributes:
         joined: "all": the claim is what all comparisons share (intersection-union, no correction);
-            "any": one of them suffices (Bonferroni).
+            "any": one of them suffices (Bonferroni, by their weights).
         directed: The claim speaks of a higher risk only.
         confirmed: Sentence when confirmed, and
         ruled_out: when ruled out; both may use {name} and {effect}.
@@ -86,7 +91,7 @@ def compare(
     """
     checks = tuple(condition.check for condition in conditions)
     failed = [condition for condition in conditions if condition.check.ok is not True]
-    judged = {one.name: _part(one, view.margin, directed=rule.directed) for one in comparisons}
+    judged = {one.name: part_of(one, view.margin, directed=rule.directed) for one in comparisons}
     # One attempt may stand in several comparisons (each client against the others), and is one attempt.
     n = min(sum(one.estimate.n for one in comparisons), int(view.compared.n_clean.sum()))
     chosen, p_value = _chosen(comparisons, view.margin, rule)
@@ -112,7 +117,7 @@ def compare(
         return replace(base, evidence=f"{_reading(chosen, effect)} {short[0]}", needs=short[1])
     if failed:
         return replace(base, evidence=f"{_reading(chosen, effect)} {_listed(failed)}", needs=_needs(failed))
-    words = {"name": chosen.name, "effect": effect_words(effect)}
+    words = {"name": chosen.said or chosen.name, "effect": effect_words(effect)}
     if p_value is not None and p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=rule.confirmed.format(**words))
     inside = all(part.state == "ruled_out" for part in judged.values())
@@ -156,7 +161,8 @@ def too_short(view: View, informed: int) -> tuple[str, str] | None:
     )
 
 
-def _part(one: Comparison, margin: float, *, directed: bool) -> Part:
+def part_of(one: Comparison, margin: float, *, directed: bool, evidence: str = "") -> Part:
+    """A comparison by its own 95 % interval, without a share of the claim's error rate."""
     low, high = one.estimate.interval()
     p_value = one.estimate.p_above(margin) if directed else one.estimate.p_outside(margin)
     state: State = "undecided"
@@ -170,6 +176,7 @@ def _part(one: Comparison, margin: float, *, directed: bool) -> Part:
         effect=_effect(one.estimate, margin, directed=directed),
         n=one.estimate.n,
         p_value=p_value,
+        evidence=evidence,
     )
 
 
@@ -181,8 +188,10 @@ def _chosen(usable: Sequence[Comparison], margin: float, rule: Rule) -> tuple[Co
     if rule.joined == "all":
         worst = max(range(len(ps)), key=lambda i: (ps[i], -i))
         return usable[worst], ps[worst]
-    best = min(range(len(ps)), key=lambda i: (ps[i], i))
-    return usable[best], bonferroni(ps[best], len(ps))
+    total = sum(one.weight for one in usable)
+    adjusted = [min(1.0, p * total / one.weight) for p, one in zip(ps, usable, strict=True)]
+    best = min(range(len(ps)), key=lambda i: (adjusted[i], ps[i], i))
+    return usable[best], adjusted[best]
 
 
 def _effect(estimate: Estimate, margin: float, *, directed: bool) -> Effect:
@@ -236,7 +245,7 @@ def joined_words(names: Sequence[str]) -> str:
 
 
 def _reading(chosen: Comparison, effect: Effect) -> str:
-    return f"{chosen.name}: {effect_words(effect)}."
+    return f"{chosen.said or chosen.name}: {effect_words(effect)}."
 
 
 def _listed(failed: Sequence[Condition]) -> str:

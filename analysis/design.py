@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,6 +14,10 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 CLIENTS: Final = ("websocket-client", "websockets-gevent", "websockets-asyncio")
+ASYNCIO_CLIENT: Final = CLIENTS.index("websockets-asyncio")
+# The same library, held to the loop that is asyncio's default everywhere but on Windows.
+SELECTOR: Final = "websockets-selector"
+ARMS: Final = (*CLIENTS, SELECTOR)
 OPERATIONS: Final = ("ping", "chat", "agent_request")
 EXCHANGES: Final = 5
 # A session that ends well writes a connect, its exchanges, a hold and a close.
@@ -43,6 +48,8 @@ class Design:
         host_sd, minute_sd, site_sd: Standard deviation of the logarithm of a host's, minute's, site's
             multiplier of `base_risk`: no two machines fail alike.
         platforms: Cohorts; the first one is the suspect.
+        clients: Arms of library and loop, by the names that `--client` has for them (`ARMS`). Two names that
+            mean the same on a platform are one arm there.
         delays_s: Arms of added round trip, drawn for each connection.
         mitigations: Arms of mitigation, drawn for each connection.
         instances: Server instances.
@@ -67,6 +74,7 @@ class Design:
     minute_sd: float = 0.3
     site_sd: float = 0.2
     platforms: tuple[str, ...] = ("Windows", "Linux")
+    clients: tuple[str, ...] = CLIENTS
     delays_s: tuple[float, ...] = (0.0, 0.1, 0.3)
     mitigations: tuple[str, ...] = ("none",)
     instances: int = 4
@@ -99,6 +107,10 @@ class Design:
             raise DesignError(f"base_risk = {self.base_risk} is out of range: 0 to 0.5")
         if not self.platforms or not self.delays_s or not self.mitigations:
             raise DesignError("a design needs at least one platform, one delay and one mitigation")
+        unknown = [name for name in self.clients if name not in ARMS]
+        if unknown or not self.clients:
+            said = f"there is no client {unknown[0]!r}" if unknown else "a design needs at least one client"
+            raise DesignError(f"{said}: choose of {', '.join(ARMS)}")
 
     @property
     def duration_s(self) -> float:
@@ -109,6 +121,11 @@ class Design:
     def host_count(self) -> int:
         """Hosts of all platforms together."""
         return self.hosts * len(self.platforms)
+
+    @property
+    def workers_per_host(self) -> int:
+        """Processes of a host: two of gevent, one of asyncio, one that probes; one more for a second asyncio loop."""
+        return 5 if SELECTOR in self.clients else 4
 
     @property
     def probe_every_s(self) -> float:
@@ -125,6 +142,25 @@ class Design:
     def connections(self) -> int:
         """First connects of the whole run."""
         return max(1, round((self.rows - self.probe_rows) / ROWS_PER_SESSION))
+
+
+def arm_of(client: str, platform: str) -> tuple[str, str]:
+    """The library and the event loop that a client's name stands for on a platform, as the record names them.
+
+    gevent runs on libuv on Windows, on libev elsewhere; asyncio's default is the Proactor there, a selector
+    elsewhere.
+    """
+    on_windows = platform == "Windows"
+    if client == SELECTOR:
+        return "websockets-asyncio", "asyncio-selector"
+    if client == "websockets-asyncio":
+        return client, "asyncio-proactor" if on_windows else "asyncio-selector"
+    return client, "gevent-libuv" if on_windows else "gevent-libev"
+
+
+def arms_on(clients: Sequence[str], platform: str) -> tuple[tuple[str, str], ...]:
+    """The different (library, loop) that clients' names stand for on a platform."""
+    return tuple(dict.fromkeys(arm_of(client, platform) for client in clients))
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from analysis.claims.client import client_arms
 from analysis.confidence_sequence import SILENT_MINUTES, running_interval
 from analysis.groups import Bools, Floats, Ints, combined, sums
 from analysis.holm import CLAIM_WEIGHTS
@@ -81,10 +82,10 @@ def _latency_groups(view: View) -> dict[str, Floats]:
 def _client_groups(view: View) -> dict[str, Floats]:
     """Per client, one difference from the others a minute."""
     cells = view.compared
-    clients = np.unique(cells.client)
-    if len(clients) < 2:
+    arms = client_arms(view)
+    if len(arms) < 2:
         return {}
-    return {view.clients[int(c)]: _by_minute(view, cells, cells.client == c, cells.delay) for c in clients}
+    return {arm.name: _by_minute(view, cells, arm.exposed, cells.delay) for arm in arms}
 
 
 def _by_minute(view: View, cells: Cells, exposed: Bools, *keys: Ints) -> Floats:

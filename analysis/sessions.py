@@ -6,6 +6,7 @@ All arrays of one `Sessions` have a place for each connection (n), or for each o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -13,7 +14,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.design import EXCHANGES, OPERATIONS, Bools, Design, Floats, Ints
+from analysis.design import ASYNCIO_CLIENT, CLIENTS, EXCHANGES, OPERATIONS, Bools, Design, Floats, Ints, arm_of, arms_on
 
 # A chance of failing, one for all or one for each.
 Risk = npt.NDArray[np.floating[Any]] | float
@@ -27,9 +28,8 @@ BLOCK_S: Final = 600.0
 HANDOVER_S: Final = WINDOW_S / 2
 CONNECT_BUDGET_S: Final = 10.0
 EXCHANGE_BUDGET_S: Final = 5.0
-# Workers of a host: two of gevent, one of asyncio, one that probes.
-WORKERS_PER_HOST: Final = 4
-ASYNCIO_CLIENT: Final = 2
+# The loops, as the record names them.
+LOOPS: Final = ("gevent-libuv", "gevent-libev", "asyncio-proactor", "asyncio-selector")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +101,19 @@ class Scene:
 
 @dataclass
 class Sessions:
-    """The connections of one chunk, and what the world did to them so far."""
+    """The connections of one chunk, and what the world did to them so far.
+
+    Attributes:
+        client: (n,) numbers into `CLIENTS`: the library.
+        off_default: (n,) whether asyncio runs on another loop than the platform's default.
+    """
 
     scene: Scene
     rng: np.random.Generator
     at_s: Floats
     host: Ints
     client: Ints
+    off_default: Bools
     delay: Ints
     mitigation: Ints
     instance: Ints
@@ -139,6 +145,15 @@ class Sessions:
     def delay_s(self) -> Floats:
         """(n,) the delay that was drawn."""
         return np.asarray(self.design.delays_s, dtype=np.float64)[self.delay]
+
+    @property
+    def loop(self) -> Ints:
+        """(n,) numbers into `LOOPS`: the loop that each connection's library runs on."""
+        platform = self.scene.host_platform[self.host]
+        own = [[LOOPS.index(arm_of(client, name)[1]) for client in CLIENTS] for name in self.design.platforms]
+        default = np.array(own, dtype=np.int64)[platform, self.client]
+        elsewhere = (self.client == ASYNCIO_CLIENT) & self.off_default
+        return np.where(elsewhere, LOOPS.index("asyncio-selector"), default)
 
     def strike(self, risk: Risk, fault: str) -> None:
         """Let connects and exchanges fail with a risk for each connection (n,)."""
@@ -225,12 +240,14 @@ def draw_sessions(scene: Scene, rng: np.random.Generator, *, first: int, count: 
     delay = in_blocks if design.arms == "blocks" else rng.integers(0, delays, count)
     host = _draw_hosts(design, at_s, rng)
     exchange_at_s, hold_s = _plan(design, at_s, rng)
+    client, off_default = _draw_clients(design, scene.host_platform[host], rng)
     return Sessions(
         scene=scene,
         rng=rng,
         at_s=at_s,
         host=host,
-        client=rng.integers(0, 3, count),
+        client=client,
+        off_default=off_default,
         delay=delay,
         mitigation=rng.integers(0, len(design.mitigations), count),
         instance=rng.integers(0, design.instances, count),
@@ -264,6 +281,21 @@ def _draw_hosts(design: Design, at_s: Floats, rng: np.random.Generator) -> Ints:
         return rng.integers(0, design.host_count, len(at_s))
     platform = np.minimum((at_s / design.duration_s * platforms).astype(np.int64), platforms - 1)
     return rng.integers(0, design.hosts, len(at_s)) * platforms + platform
+
+
+def _draw_clients(design: Design, platform: Ints, rng: np.random.Generator) -> tuple[Ints, Bools]:
+    """The library of each connection, and whether it is off its platform's default loop; arms dealt evenly."""
+    by_platform = [arms_on(design.clients, name) for name in design.platforms]
+    counts = np.array([len(arms) for arms in by_platform])
+    # One number decides on every platform, and divides evenly into the arms of each.
+    drawn = rng.integers(0, math.lcm(*counts.tolist()), len(platform)) % counts[platform]
+    client = np.zeros(len(platform), dtype=np.int64)
+    off_default = np.zeros(len(platform), dtype=np.bool_)
+    for p, (name, arms) in enumerate(zip(design.platforms, by_platform, strict=True)):
+        mine = platform == p
+        client[mine] = np.array([CLIENTS.index(library) for library, _ in arms])[drawn[mine]]
+        off_default[mine] = np.array([loop != arm_of(library, name)[1] for library, loop in arms])[drawn[mine]]
+    return client, off_default
 
 
 def _draw_subjects(design: Design, at_s: Floats, platform: Ints, rng: np.random.Generator) -> Ints:
@@ -308,6 +340,7 @@ def retried(sessions: Sessions, failed: Bools, *, wait_s: float) -> Sessions:
         at_s=at_s,
         host=sessions.host[failed],
         client=sessions.client[failed],
+        off_default=sessions.off_default[failed],
         delay=sessions.delay[failed],
         mitigation=sessions.mitigation[failed],
         instance=rng.integers(0, design.instances, count),

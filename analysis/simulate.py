@@ -23,8 +23,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.design import CLIENTS, ROWS_PER_SESSION, Design, DesignError, Floats, Ints
-from analysis.sessions import WORKERS_PER_HOST, Scene, draw_sessions, happen, is_within, open_scene, retried
+from analysis.design import ARMS, ROWS_PER_SESSION, Design, DesignError, Floats, Ints
+from analysis.sessions import Scene, draw_sessions, happen, is_within, open_scene, retried
 from analysis.simulated_rows import Counters, probes_of, table_of
 from analysis.strikes import HIT
 from analysis.worlds import WORLDS, World, world
@@ -185,7 +185,7 @@ def _manifest(
             "hash": "",
             "seed": design.seed,
             "unit": "connection",
-            "client": list(CLIENTS),
+            "client": list(design.clients),
             "delay_ms": [round(delay * 1000, 3) for delay in design.delays_s],
             "mitigation": list(design.mitigations),
             "block_s": 60,
@@ -208,6 +208,7 @@ def _manifest(
             "title": where.title,
             "design": asdict(design),
             "effects": dict(truth.effects),
+            "parts": dict(truth.parts),
             "confirm": sorted(truth.confirm),
             "must_not_confirm": sorted(truth.must_not_confirm),
             "must_not_rule_out": sorted(truth.must_not_rule_out),
@@ -216,7 +217,7 @@ def _manifest(
 
 
 def _worker(design: Design, name: str, rows: int) -> dict[str, Any]:
-    host = int(name[1:]) // WORKERS_PER_HOST
+    host = int(name[1:]) // design.workers_per_host
     return {
         "worker": name,
         "host": f"host-{host:03d}",
@@ -244,6 +245,11 @@ def listing() -> str:
     return "\n".join(lines)
 
 
+def clients(text: str) -> tuple[str, ...]:
+    """The names of a `--client` option."""
+    return tuple(name.strip() for name in text.split(","))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `simulate`, for whoever has a command line."""
     parser.add_argument("--list", action="store_true", help="print the worlds and what is true in each")
@@ -252,6 +258,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, help="about how many rows (default 50000)")
     parser.add_argument("--hosts", type=int, help="hosts of each platform (default 3)")
     parser.add_argument("--minutes", type=int, help="length of the run (default 60)")
+    parser.add_argument("--client", type=clients, help=f"arms, of {', '.join(ARMS)} (default: the world's own)")
     parser.add_argument("--effect", type=float, help="difference of risks that the world makes (default 0.02)")
     parser.add_argument("--base-risk", type=float, help="risk of any attempt where nothing is wrong")
     parser.add_argument("--host-sd", type=float, help="how much hosts differ (log scale, default 0.3)")
@@ -270,6 +277,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     names = ("rows", "hosts", "minutes", "effect", "base_risk", "host_sd", "minute_sd", "site_sd", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.client is not None:
+        given["clients"] = arguments.client
     try:
         folder = simulate_run(arguments.world, arguments.out, **given)
     except DesignError as error:

@@ -23,9 +23,9 @@ from analysis.blocks import (
     reached_upgrade,
     rtt_s_of,
 )
-from analysis.design import CLIENTS, PROBES, Bools, Design, Floats, Ints
+from analysis.design import ASYNCIO_CLIENT, CLIENTS, PROBES, Bools, Design, Floats, Ints, arm_of
 from analysis.explain import PONG_ALLOWANCE_S, PONG_ROUND_TRIPS
-from analysis.sessions import ASYNCIO_CLIENT, FAULTS, WORKERS_PER_HOST, Scene, Sessions
+from analysis.sessions import FAULTS, LOOPS, Scene, Sessions
 from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
 
 ARROW_TYPES: Final[dict[ColumnType, pa.DataType]] = {
@@ -40,6 +40,11 @@ SCHEMA: Final = pa.schema(
     [pa.field(c.name, ARROW_TYPES[c.type], nullable=c.nullable) for c in COLUMNS],
     metadata={"schema_version": str(SCHEMA_VERSION)},
 )
+
+# The places of a host's processes: two of gevent, one of asyncio, one that probes, one of a second asyncio loop.
+ASYNCIO_SLOT: Final = 2
+PROBE_SLOT: Final = 3
+SECOND_LOOP_SLOT: Final = 4
 
 # A loop's delays below this are not summed (attempts.md, `loop_blocked_s`).
 BLOCKED_FROM_S: Final = 0.05
@@ -65,7 +70,7 @@ class Counters:
     @classmethod
     def start(cls, design: Design) -> Counters:
         """Nothing numbered yet."""
-        workers = design.host_count * WORKERS_PER_HOST
+        workers = design.host_count * design.workers_per_host
         return cls(connections=np.zeros(workers, dtype=np.int64), rows=np.zeros(workers, dtype=np.int64))
 
 
@@ -98,7 +103,7 @@ def probes_of(
     )
     at_s = tick + rng.random(len(tick)) * 0.1 * every
     hit = rng.random(len(tick)) < risk(at_s, host, probe)
-    worker = host * WORKERS_PER_HOST + WORKERS_PER_HOST - 1
+    worker = host * design.workers_per_host + PROBE_SLOT
     rtt_s = scene.host_rtt_s[host] * rng.uniform(0.95, 1.05, len(host))
     block = Block(
         kind=KINDS.index("probe"),
@@ -119,6 +124,7 @@ def probes_of(
         user=zero,
         subject=zero,
         client=zero,
+        loop=_gevent_loop(scene)[host],
         delay=np.full(len(host), -1),
         mitigation=zero,
         retry=0,
@@ -142,6 +148,7 @@ class _Facts:
     user: Ints
     subject: Ints
     client: Ints
+    loop: Ints
     delay: Ints
     mitigation: Ints
     retry: int
@@ -161,6 +168,7 @@ def _facts(sessions: Sessions, connection: Ints, worker: Ints) -> _Facts:
         user=connection % 50,
         subject=sessions.subject,
         client=sessions.client,
+        loop=sessions.loop,
         delay=sessions.delay,
         mitigation=sessions.mitigation,
         retry=sessions.retry,
@@ -174,10 +182,18 @@ def _facts(sessions: Sessions, connection: Ints, worker: Ints) -> _Facts:
     )
 
 
+def _gevent_loop(scene: Scene) -> Ints:
+    """(hosts,) numbers into `LOOPS`: the loop that gevent runs on, on each host's platform."""
+    loops = [LOOPS.index(arm_of(CLIENTS[0], name)[1]) for name in scene.design.platforms]
+    return np.array(loops, dtype=np.int64)[scene.host_platform]
+
+
 def _number_connections(sessions: Sessions, counters: Counters) -> tuple[Ints, Ints]:
-    # An asyncio client lives in a process of its own; the others share two.
-    slot = np.where(sessions.client == ASYNCIO_CLIENT, 2, sessions.rng.integers(0, 2, len(sessions.at_s)))
-    worker = sessions.host * WORKERS_PER_HOST + slot
+    # Each asyncio loop lives in a process of its own; the others share two.
+    of_gevent = sessions.rng.integers(0, 2, len(sessions.at_s))
+    of_asyncio = np.where(sessions.off_default, SECOND_LOOP_SLOT, ASYNCIO_SLOT)
+    slot = np.where(sessions.client == ASYNCIO_CLIENT, of_asyncio, of_gevent)
+    worker = sessions.host * sessions.design.workers_per_host + slot
     return _next_numbers(worker, counters.connections), worker
 
 
@@ -268,22 +284,18 @@ def _columns(
     delays = np.array([*design.delays_s, 0.0])
     probe = kind == KINDS.index("probe")
     lag_s = rows["lag_s"]
-    loops = ("gevent-libev", "asyncio-proactor", "asyncio-selector")
-    on_windows = np.array([name == "Windows" for name in design.platforms])[scene.host_platform[host]]
-    client = facts.client[session]
-    loop = np.where(client == ASYNCIO_CLIENT, np.where(on_windows, 1, 2), 0)
     named: dict[str, _Column] = {
         "run_id": _Named(zero, (run_id,)),
-        "worker": _Named(facts.worker[session], _names("w{:04d}", design.host_count * WORKERS_PER_HOST)),
+        "worker": _Named(facts.worker[session], _names("w{:04d}", design.host_count * design.workers_per_host)),
         "subject": _Named(*_subjects(facts.subject[session], probe)),
         "scenario": _Named(np.where(probe, 1, 0), ("session", "probe")),
         "kind": _Named(kind, KINDS),
         "operation": _Named(rows["operation"], OPERATION_NAMES),
-        "client": _Named(client, CLIENTS),
+        "client": _Named(facts.client[session], CLIENTS),
         "mitigation": _Named(facts.mitigation[session], design.mitigations),
         "platform": _Named(scene.host_platform[host], design.platforms),
         "platform_detail": _Named(scene.host_platform[host], tuple(f"{p}, simulated" for p in design.platforms)),
-        "event_loop": _Named(loop, loops),
+        "event_loop": _Named(facts.loop[session], LOOPS),
         "python": _Named(zero, ("3.11.9",)),
         "host": _Named(host, _names("host-{:03d}", design.host_count)),
         "site": _Named(scene.host_site[host], ("site-a", "site-b")),

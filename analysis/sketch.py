@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.design import arm_of
 from analysis.tables import Tables
 
-Suspect = Literal["none", "latency", "platform", "platform_x_latency", "client"]
+Suspect = Literal["none", "latency", "platform", "platform_x_latency", "client", "loop", "loop_x_latency"]
 FIRST_MINUTE: Final = 29_460_000
 COUNTS: Final = (
     "timeouts",
@@ -47,12 +48,13 @@ class Sketch:
         hosts: Of each platform.
         minutes: Length.
         attempts_a_minute: Of each host, all arms and operations together.
-        clients, delays_us, operations: Arms, dealt evenly; `connect` is an operation.
+        clients, delays_us, operations: Arms, dealt evenly; `connect` is an operation. A client is named as in
+            `--client`, and runs on the loop that this means on each platform (`design.arm_of`).
         base_risk: Chance that an attempt fails though nothing is wrong.
         host_sd, minute_sd: Standard deviation of the logarithm of a host's, a minute's multiplier.
         effect: Points of risk that the suspect adds.
-        suspect: Who adds them: the highest delay (latency), the first platform, both at once, or the
-            first client.
+        suspect: Who adds them: the highest delay (latency), the first platform, both at once, the first client,
+            or Windows' own asyncio loop, at any delay or at the highest.
     """
 
     platforms: tuple[str, ...] = ("Windows", "Linux")
@@ -80,18 +82,26 @@ def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
         indexing="ij",
     )
     host, minute, client, delay, operation = (axis.ravel() for axis in grid)
-    cells_a_minute = len(host) / (len(sketch.platforms) * sketch.hosts * sketch.minutes)
-    n = rng.poisson(sketch.attempts_a_minute / cells_a_minute, len(host))
+    arms = [[arm_of(name, platform) for name in sketch.clients] for platform in sketch.platforms]
+    library, loop = (np.array([[arm[i] for arm in own] for own in arms])[host // sketch.hosts, client] for i in (0, 1))
+    # Two names that mean the same on a platform are one arm there.
+    first = np.array([[own.index(arm) == c for c, arm in enumerate(own)] for own in arms])
+    dealt = len(sketch.delays_us) * len(sketch.operations) * first.sum(axis=1)
+    rate = np.where(first[host // sketch.hosts, client], sketch.attempts_a_minute / dealt[host // sketch.hosts], 0.0)
+    n = rng.poisson(rate)
     multiplier = np.exp(
         rng.normal(0, sketch.host_sd, len(sketch.platforms) * sketch.hosts)[host]
         + rng.normal(0, sketch.minute_sd, sketch.minutes)[minute]
     )
+    highest = delay == len(sketch.delays_us) - 1
     suspected = {
         "none": np.zeros(len(host), dtype=np.bool_),
-        "latency": delay == len(sketch.delays_us) - 1,
+        "latency": highest,
         "platform": host < sketch.hosts,
-        "platform_x_latency": (host < sketch.hosts) & (delay == len(sketch.delays_us) - 1),
+        "platform_x_latency": (host < sketch.hosts) & highest,
         "client": client == 0,
+        "loop": loop == "asyncio-proactor",
+        "loop_x_latency": (loop == "asyncio-proactor") & highest,
     }[sketch.suspect]
     risk = np.clip(sketch.base_risk * multiplier + sketch.effect * suspected, 0.0, 1.0)
     bad = rng.binomial(n, risk)
@@ -103,8 +113,8 @@ def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
             "platform": np.repeat(sketch.platforms, sketch.hosts)[host],
             "site": np.array(["north", "south"])[host % 2],
             "minute": FIRST_MINUTE + minute,
-            "client": np.array(sketch.clients)[client],
-            "event_loop": "gevent-libev",
+            "client": library,
+            "event_loop": loop,
             "delay_us": np.array(sketch.delays_us)[delay],
             "mitigation": "none",
             "kind": np.where(np.array(sketch.operations)[operation] == "connect", "connect", "exchange"),

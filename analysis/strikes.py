@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from analysis.design import EXCHANGES, Design, Floats
-from analysis.sessions import Sessions, connects_in_window, is_within, random_windows
+from analysis.sessions import LOOPS, Sessions, connects_in_window, is_within, random_windows
 
 # A stall hits nearly everybody who waits, not all.
 HIT: Final = 0.8
@@ -41,6 +41,11 @@ def interaction(sessions: Sessions) -> None:
 def platform(sessions: Sessions) -> None:
     """Reads get stuck on the suspect platform, however short the way is."""
     sessions.strike(sessions.design.effect * sessions.is_suspect, "silent")
+
+
+def own_loop(sessions: Sessions) -> None:
+    """Reads get stuck on Windows' own asyncio loop, and on no other."""
+    sessions.strike(sessions.design.effect * (sessions.loop == LOOPS.index("asyncio-proactor")), "silent")
 
 
 def client(sessions: Sessions) -> None:

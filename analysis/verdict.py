@@ -189,10 +189,13 @@ def _word(state: State) -> str:
 
 def _data_quality(view: View, *, live: bool) -> tuple[str, ...]:
     """What was missing or dropped, and the units that the comparisons chose."""
-    small = cohorts_of(view).small
+    sides = cohorts_of(view)
     notes = list(view.tables.notes)
-    if small:
-        notes.append(f"Left out of the comparison of platforms, having done hardly anything: {joined_words(small)}.")
+    left_out = "Left out of the comparison of platforms"
+    if sides.small:
+        notes.append(f"{left_out}, having done hardly anything: {joined_words(sides.small)}.")
+    if sides.beside:
+        notes.append(f"{left_out}, as an arm beside a platform's own loop: {joined_words(sides.beside)}.")
     unit = "one minute" if view.unit == 1 else f"{view.unit} minutes"
     notes.append(f"Compared within {unit}; errors from {view.clock.chunks} parts of the run.")
     if live:

@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from analysis.groups import Bools, Floats, Ints, coded, coded_pair, combined
+from analysis.groups import Bools, Floats, Ints, coded, coded_pair, combined, first_of
+from analysis.loops import families
 from analysis.model import Settings
 from analysis.rates import LEAST_CLUSTERS, Rate, clustered_rate, worst_design_effect
 from analysis.tables import Tables
@@ -80,13 +81,19 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """Table G1 as arrays, each (rows,): codes from 0 for who and how, and counts (see `Tables.cells`)."""
+    """Table G1 as arrays, each (rows,): codes from 0 for who and how, and counts (see `Tables.cells`).
+
+    `client` is the library on its event loop, by name; `family` what platforms share of it (`loops.py`).
+    """
 
     host: Ints
     platform: Ints
     site: Ints
     minute: Ints
     client: Ints
+    library: Ints
+    loop: Ints
+    family: Ints
     delay: Ints
     kind: Ints
     operation: Ints
@@ -138,6 +145,7 @@ class View:
         platforms: Of each platform code.
         sites: Of each site code; -1 is unknown.
         clients: "library/event loop" of each client code.
+        libraries: Of each library code; `loops` and `families` ("library/family of loop") alike.
         delays_us: Of each delay code, ascending.
         operations: Of each operation code.
         kinds: Of each kind code: connect, exchange.
@@ -155,6 +163,9 @@ class View:
     platforms: tuple[str, ...]
     sites: tuple[str, ...]
     clients: tuple[str, ...]
+    libraries: tuple[str, ...]
+    loops: tuple[str, ...]
+    families: tuple[str, ...]
     delays_us: tuple[int, ...]
     operations: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -279,6 +290,13 @@ def view_of(tables: Tables, settings: Settings) -> View:
     platform, platforms = coded(frame["platform"].astype(str))
     site, sites = coded(frame["site"])
     client, clients = coded(frame["client"].astype(str) + "/" + frame["event_loop"].astype(str))
+    library, libraries = coded(frame["client"].astype(str))
+    loop, loops = coded(frame["event_loop"].astype(str))
+    arm, arms = combined(library, loop, platform)
+    of_arm = zip(*(first_of(arm, codes, arms).tolist() for codes in (library, loop, platform)), strict=True)
+    named = [(str(libraries[one]), str(loops[two]), str(platforms[three])) for one, two, three in of_arm]
+    family_of = families(named)
+    family, shared = coded(pd.Series([f"{one[0]}/{family_of[one]}" for one in named], dtype="str"))
     delay, delays = coded(frame["delay_us"])
     kind, kinds = coded(frame["kind"].astype(str))
     operation, operations = coded(frame["operation"].astype(str))
@@ -288,6 +306,9 @@ def view_of(tables: Tables, settings: Settings) -> View:
         site=site,
         minute=_whole(frame["minute"]),
         client=client,
+        library=library,
+        loop=loop,
+        family=family[arm],
         delay=delay,
         kind=kind,
         operation=operation,
@@ -306,6 +327,9 @@ def view_of(tables: Tables, settings: Settings) -> View:
         platforms=platforms,
         sites=sites,
         clients=clients,
+        libraries=libraries,
+        loops=loops,
+        families=shared,
         delays_us=tuple(int(one) for one in delays),
         operations=operations,
         kinds=kinds,

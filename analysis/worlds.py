@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from analysis import strikes
-from analysis.design import Design, DesignError, Floats
+from analysis.design import SELECTOR, Design, DesignError, Floats, arm_of, arms_on
 from analysis.model import CLAIMS
 from analysis.sessions import Sessions
 
@@ -30,12 +30,14 @@ class Truth:
         confirm: Claims that enough data should confirm (those that the world was made for).
         must_not_confirm: A `confirmed` here is a false one.
         must_not_rule_out: A `ruled_out` here is a false one.
+        parts: Size of what is there of some claims' parts, by name (`calibrate.part_states`).
     """
 
     effects: Mapping[str, float]
     confirm: frozenset[str]
     must_not_confirm: frozenset[str]
     must_not_rule_out: frozenset[str]
+    parts: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class World:
     Attributes:
         strike: Lets attempts fail, chunk by chunk.
         effects: The truth for a design; what happens anywhere (`base_risk`) is left to `truth`.
+        parts: The same of claims' parts, where the world was made to tell them apart.
         aims: The claims that it was made to be told by; power is measured on them.
         undecided: Claims that this design cannot tell: neither state is right.
         open: Claims on which either of two states is defensible; not scored.
@@ -59,6 +62,7 @@ class World:
     title: str
     strike: Callable[[Sessions], None] = strikes.nothing
     effects: Callable[[Design], dict[str, float]] = lambda design: {}
+    parts: Callable[[Design], dict[str, float]] = lambda design: {}
     aims: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
@@ -92,6 +96,7 @@ class World:
             confirm=frozenset(beyond & set(self.aims)),
             must_not_confirm=frozenset(scored - beyond | set(self.undecided)),
             must_not_rule_out=frozenset(scored & beyond | set(self.undecided)),
+            parts=MappingProxyType(self.parts(design)),
         )
 
 
@@ -99,6 +104,20 @@ def _everywhere(*claims: str) -> Callable[[Design], dict[str, float]]:
     """The effect is that of `intermittent` and of each claim named."""
     return lambda design: {claim: design.effect for claim in ("intermittent", *claims)}
 
+
+def _of_the_proactor(design: Design) -> dict[str, float]:
+    """What the Proactor's fault is of each claim: the platform's is diluted over the clients it is compared by."""
+    suspect = design.platforms[0]
+    arms = arms_on(design.clients, suspect)
+    compared = [arm for arm in arms if arm == arm_of(arm[0], suspect)]
+    hit = [arm for arm in compared if arm[1] == "asyncio-proactor"]
+    there = design.effect if hit else 0.0
+    share = len(hit) / max(1, len(compared))
+    return {"intermittent": there, "client": there if len(arms) > 1 else 0.0, "platform": share * design.effect}
+
+
+# asyncio on every platform's own loop, and on the one loop that all of them have.
+_ONE_LOOP: Final = MappingProxyType({"clients": ("websockets-asyncio", SELECTOR)})
 
 WORLDS: Final[dict[str, World]] = {
     world.name: world
@@ -134,6 +153,24 @@ WORLDS: Final[dict[str, World]] = {
             strike=strikes.platform,
             effects=_everywhere("platform"),
             aims=("intermittent", "platform"),
+        ),
+        World(
+            name="system",
+            title="one platform is worse on every loop: it is the system",
+            strike=strikes.platform,
+            effects=_everywhere("platform"),
+            parts=lambda design: {"platform at equal loop": design.effect, "client loop": 0.0},
+            defaults=_ONE_LOOP,
+            aims=("intermittent", "platform"),
+        ),
+        World(
+            name="proactor",
+            title="Windows' own asyncio loop is worse, and no other: it is the loop",
+            strike=strikes.own_loop,
+            effects=_of_the_proactor,
+            parts=lambda design: {"platform at equal loop": 0.0, "client loop": design.effect},
+            defaults=_ONE_LOOP,
+            aims=("intermittent", "platform", "client"),
         ),
         World(
             name="client",

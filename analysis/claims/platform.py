@@ -2,23 +2,30 @@
 
 Two stages: an effect of each host within strata of time, latency, client and kind; then the hosts of
 one platform against those of the others. With one host a side there is no second stage, and no verdict.
+The same client is one library on one family of loop (`loops.py`): what a platform's own loop does is the
+platform's. `platform_parts.py` says how much of it is.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from analysis import checks
 from analysis.ceiling import below_ceiling
-from analysis.cohorts import cohorts_of, contrasts, platform_rates
-from analysis.comparison import Rule, compare
+from analysis.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
+from analysis.comparison import Comparison, Rule, compare
 from analysis.estimate import Estimate, Spread, widest
 from analysis.groups import combined
-from analysis.host_stage import host_effects
+from analysis.host_stage import HostEffects, host_effects
 from analysis.model import Finding
+from analysis.platform_parts import with_parts
 from analysis.synchrony import Synchrony
 from analysis.view import View
+from analysis.within_hosts import effects_by_host
 
 RULE = Rule(
     joined="any",
@@ -36,31 +43,16 @@ def platform(view: View, together: Synchrony | None) -> Finding:
         together: Synchrony of the platforms' residual failures, groups in the order of `view.platforms`.
     """
     sides = cohorts_of(view)
-    cells = sides.cells
-    when = view.clock.bin(cells.minute, view.unit)
-    stratum, _ = combined(when, checks.latency_bins(view, cells) + 1, cells.client, cells.operation)
-    chunk = view.clock.chunk(cells.minute)
-    found = host_effects(
-        stratum,
-        chunk,
-        cells.host,
-        cells.n_clean,
-        cells.unexplained,
-        hosts=len(view.hosts),
-        chunks=view.clock.chunks,
-    )
-    informed = len(set(chunk.tolist()))
-    comparisons = [
-        replace(one, estimate=widest(one.estimate, _attempts(view, one.estimate)))
-        for one in contrasts(view, sides, found.effects[sides.hosts], found.scores[:, sides.hosts], informed)
-    ]
+    found = _effects(view, sides)
+    firsts = leaders(found.effects[sides.hosts], view.platform_of[sides.hosts], sides.platforms)
+    comparisons = _comparisons(view, sides, found, firsts)
     conditions = checks.present(
         (
             checks.not_simulated(view),
             checks.enough_hosts(view, sides.hosts, sides.platforms),
             checks.base_rtt_known(view, sides.hosts),
             checks.met(found.component, sides.hosts),
-            *checks.shared_conditions(view, cells, sides.platforms),
+            *checks.shared_conditions(view, sides.cells, sides.platforms),
             checks.sites_shared(view, sides.hosts, sides.platforms),
             checks.probes_alike(view, sides.platforms),
             checks.instances_shared(view, sides.platforms),
@@ -72,21 +64,58 @@ def platform(view: View, together: Synchrony | None) -> Finding:
             checks.budgets_alike(view, "platform", "platforms"),
         )
     )
-    return compare(
+    exposed = view.compared.where(in_common(view.compared, range(len(view.platforms))))
+    finding = compare(
         view,
         comparisons,
         conditions,
         RULE,
-        ceiling=len(view.platforms) > 1 and below_ceiling(platform_rates(view, view.compared), view.margin),
+        ceiling=len(view.platforms) > 1 and below_ceiling(platform_rates(view, exposed), view.margin),
         incomplete=sides.left_out,
         nothing_to_compare="Three hosts of each of two platforms, in the same minutes on the same network.",
     )
+    return with_parts(
+        view,
+        finding,
+        sides,
+        firsts,
+        compared=lambda some, ones: _comparisons(view, some, _effects(view, some), ones),
+        within=lambda cells, loop: effects_by_host(view, cells, loop),
+    )
 
 
-def _attempts(view: View, estimate: Estimate) -> Estimate:
+def _effects(view: View, sides: Cohorts) -> HostEffects:
+    """Every host's own risk, within strata of time, latency, client and kind."""
+    cells = sides.cells
+    when = view.clock.bin(cells.minute, view.unit)
+    stratum, _ = combined(when, checks.latency_bins(view, cells) + 1, cells.family, cells.operation)
+    return host_effects(
+        stratum,
+        view.clock.chunk(cells.minute),
+        cells.host,
+        cells.n_clean,
+        cells.unexplained,
+        hosts=len(view.hosts),
+        chunks=view.clock.chunks,
+    )
+
+
+def _comparisons(view: View, sides: Cohorts, found: HostEffects, firsts: Sequence[int]) -> list[Comparison]:
+    """Hosts against hosts; none where some of them never met."""
+    if len(np.unique(found.component[sides.hosts])) > 1:
+        return []
+    informed = len(np.unique(view.clock.chunk(sides.cells.minute)))
+    effects, scores = found.effects[sides.hosts], found.scores[:, sides.hosts]
+    return [
+        replace(one, estimate=widest(one.estimate, _attempts(view, sides, one.estimate)))
+        for one in contrasts(view, sides, effects, scores, informed, firsts=firsts)
+    ]
+
+
+def _attempts(view: View, sides: Cohorts, estimate: Estimate) -> Estimate:
     """The spread that attempts alone would give: a floor where nothing failed and all hosts agree."""
     variance = 0.0
-    for rate in platform_rates(view, view.compared):
+    for rate in platform_rates(view, sides.cells, sides.platforms):
         trials, events = rate.n / view.attempts_a_connection, rate.events / view.attempts_a_connection
         p = (events + 1) / (trials + 2)
         variance += p * (1 - p) / (trials + 2)

@@ -1,26 +1,30 @@
 """Platform x latency: does latency raise the risk more on one platform than on another?
 
 Each host's own effect of latency first (what is particular to the host cancels), then hosts of one
-platform against hosts of the others. On the additive scale: points of risk.
+platform against hosts of the others. On the additive scale: points of risk. Platforms share a client that is one
+library on one family of loop; `platform_parts.py` says how much of the difference is the loop's.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from analysis import checks
 from analysis.ceiling import below_ceiling
-from analysis.cohorts import Cohorts, cohorts_of, contrasts, platform_rates
+from analysis.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
 from analysis.comparison import Comparison, Rule, compare
 from analysis.estimate import Estimate, Spread, widest
 from analysis.groups import Bools, Floats
 from analysis.mantel_haenszel import Arms, Contrast, pooled_odds_ratio, risk_difference
 from analysis.model import Finding
+from analysis.platform_parts import with_parts
 from analysis.synchrony import Synchrony
-from analysis.view import View
+from analysis.view import Cells, View
+from analysis.within_hosts import HostEffect, difference, host_effect
 
 RULE = Rule(
     joined="any",
@@ -40,13 +44,11 @@ def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
     sides = cohorts_of(view)
     arms = np.unique(sides.cells.delay)
     low, high = (int(arms[0]), int(arms[-1])) if len(arms) > 1 else (0, 0)
-    own = {int(h): _effect(view, sides, int(h), low, high) for h in sides.hosts} if len(arms) > 1 else {}
-    seen = {h: contrast for h, contrast in own.items() if contrast is not None}
-    hosts = np.array(sorted(seen), dtype=np.int64)
-    compared = replace(
-        sides, hosts=hosts, platforms=tuple(p for p in sides.platforms if (view.platform_of[hosts] == p).any())
-    )
-    comparisons = _comparisons(view, compared, seen)
+    seen = _effects(view, sides.cells, low, high)
+    compared = _that_show(view, sides, seen)
+    hosts = compared.hosts
+    firsts = leaders(_values(compared, seen), view.platform_of[hosts], compared.platforms)
+    comparisons = _comparisons(view, compared, seen, firsts)
     conditions = [
         checks.not_simulated(view),
         checks.enough_hosts(view, hosts if len(arms) > 1 else sides.hosts, sides.platforms),
@@ -84,7 +86,7 @@ def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
             )
         )
     cells = view.compared
-    top = cells.where(cells.delay == high)
+    top = cells.where((cells.delay == high) & in_common(cells, range(len(view.platforms))))
     delays_known = all(c.check.ok is True for c in conditions if c.check.name.startswith("delay arrived"))
     finding = compare(
         view,
@@ -98,32 +100,57 @@ def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
         incomplete=sides.left_out,
         nothing_to_compare="Delay arms (for example --delay-ms 0,80,160,320) on three hosts of each of two platforms.",
     )
-    return _with_scale(view, finding, compared, seen)
+
+    def on_some(some: Cohorts, ones: Sequence[int]) -> list[Comparison]:
+        effects = _effects(view, some.cells, low, high)
+        shown = _that_show(view, some, effects)
+        return _comparisons(view, shown, effects, ones) if shown.platforms == compared.platforms else []
+
+    def between_loops(cells: Cells, loop: Bools) -> dict[int, HostEffect]:
+        ours, theirs = (_effects(view, cells.where(side), low, high) for side in (loop, ~loop))
+        return {h: difference(host_effect(ours[h]), host_effect(theirs[h])) for h in ours if h in theirs}
+
+    scaled = _with_scale(view, finding, compared, seen)
+    return with_parts(view, scaled, compared, firsts, compared=on_some, within=between_loops)
 
 
-def _effect(view: View, sides: Cohorts, host: int, low: int, high: int) -> Contrast | None:
-    cells = sides.cells
-    ends = cells.where((cells.host == host) & ((cells.delay == low) | (cells.delay == high)))
-    stratum, _ = view.strata(ends)
-    exposed: Bools = ends.delay == high
-    return risk_difference(
-        stratum,
-        view.clock.chunk(ends.minute),
-        exposed,
-        ends.n_clean,
-        ends.unexplained,
-        chunks=view.clock.chunks,
-        design_effect=view.attempts_a_connection,
-    )
+def _effects(view: View, cells: Cells, low: int, high: int) -> dict[int, Contrast]:
+    """What the highest delay adds to the risk of each host; hosts that lack an arm have none."""
+    ends = cells.where((cells.delay == low) | (cells.delay == high))
+    found = {}
+    for host in np.unique(ends.host).tolist() if low != high else ():
+        mine = ends.where(ends.host == host)
+        contrast = risk_difference(
+            view.strata(mine)[0],
+            view.clock.chunk(mine.minute),
+            mine.delay == high,
+            mine.n_clean,
+            mine.unexplained,
+            chunks=view.clock.chunks,
+            design_effect=view.attempts_a_connection,
+        )
+        if contrast is not None:
+            found[host] = contrast
+    return found
 
 
-def _comparisons(view: View, sides: Cohorts, seen: dict[int, Contrast]) -> list[Comparison]:
+def _that_show(view: View, sides: Cohorts, seen: dict[int, Contrast]) -> Cohorts:
+    """The sides with the hosts that have an effect of latency, and their platforms."""
+    hosts = np.array([h for h in sides.hosts if int(h) in seen], dtype=np.int64)
+    shown = tuple(p for p in sides.platforms if (view.platform_of[hosts] == p).any())
+    return replace(sides, hosts=hosts, platforms=shown)
+
+
+def _values(sides: Cohorts, seen: dict[int, Contrast]) -> Floats:
+    return np.array([seen[int(h)].estimate.value for h in sides.hosts], dtype=np.float64)
+
+
+def _comparisons(view: View, sides: Cohorts, seen: dict[int, Contrast], firsts: Sequence[int]) -> list[Comparison]:
     if len(sides.platforms) < 2:
         return []
-    effects: Floats = np.array([seen[int(h)].estimate.value for h in sides.hosts])
     scores = np.stack([seen[int(h)].scores for h in sides.hosts], axis=1)
     informed = min(seen[int(h)].informed for h in sides.hosts)
-    found = contrasts(view, sides, effects, scores, informed)
+    found = contrasts(view, sides, _values(sides, seen), scores, informed, firsts=firsts)
     return [replace(one, estimate=widest(one.estimate, _attempts(view, sides, seen, one.estimate))) for one in found]
 
 

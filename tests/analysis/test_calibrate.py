@@ -3,8 +3,10 @@ import json
 import pytest
 
 from analysis import calibrate
-from analysis.calibrate import Score, jobs, report, truth_of
+from analysis.calibrate import Score, jobs, part_states, report, truth_of
 from analysis.model import CLAIMS, Settings
+from analysis.verdict import decide
+from tests.analysis.tables_by_hand import sketched
 
 UNDECIDED = dict.fromkeys(CLAIMS, "undecided")
 
@@ -21,6 +23,24 @@ def test_a_score_counts_what_the_truth_forbids_and_what_it_promises():
     assert ("W2b", 2, "client", "confirmed") in score.mistakes
     table = report(score, score, runs=2)
     assert "| platform | W2b | 50.0% (1/2;" in table
+
+
+def test_parts_are_counted_by_what_is_there():
+    truth = truth_of("proactor", {"effect": 0.02}, Settings())
+    score = Score()
+    score.add_parts("proactor", {"client loop": "confirmed"}, truth, margin=0.005)
+    score.add_parts("proactor", {"platform at equal loop": "ruled_out"}, truth, margin=0.005)
+    table = report(score, score, runs=2)
+    assert "| platform at equal loop | proactor | no | 0.0% (0/2;" in table
+    assert "| client loop | proactor | yes | 50.0% (1/2;" in table
+
+
+def test_the_parts_of_a_verdict_have_the_names_that_worlds_have_for_them():
+    tables = sketched(1, suspect="loop", effect=0.05, hosts=4, clients=("websockets-asyncio", "websockets-selector"))
+    found = part_states(decide(tables, Settings()))
+    assert set(found) == {"platform at equal loop", "platform_x_latency at equal loop", "client loop"}
+    assert found["client loop"] == "confirmed"
+    assert set(truth_of("proactor", {}, Settings()).parts) <= set(found)
 
 
 def test_jobs_hold_every_seed_once():

@@ -1,6 +1,9 @@
 import math
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis.comparison import Comparison, Condition, Rule, compare, joined_words, too_short
 from analysis.estimate import Estimate, Spread
@@ -37,6 +40,20 @@ def test_all_means_the_weakest_and_any_means_the_strongest_corrected():
     assert found(two).state == "undecided"
     assert found(two).p_value == pytest.approx(1.0, abs=1e-6)
     assert found(two, rule=ANY).state == "confirmed"
+
+
+@given(st.lists(st.tuples(st.floats(-0.02, 0.02), st.floats(0.1, 10.0)), min_size=1, max_size=8))
+def test_weights_share_one_error_rate_and_equal_ones_share_it_evenly(drawn):
+    weighted = [replace(one(value, name=str(i)), weight=weight) for i, (value, weight) in enumerate(drawn)]
+    ps = [comparison.estimate.p_outside(0.005) for comparison in weighted]
+    total = sum(comparison.weight for comparison in weighted)
+    claimed = found(weighted, rule=ANY).p_value
+    assert claimed == pytest.approx(
+        min(1.0, *(p * total / comparison.weight for p, comparison in zip(ps, weighted, strict=True)))
+    )
+    assert claimed >= min(ps)
+    even = found([replace(comparison, weight=2.0) for comparison in weighted], rule=ANY).p_value
+    assert even == pytest.approx(min(1.0, min(ps) * len(ps)))
 
 
 @pytest.mark.parametrize("ok", [False, None])

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from analysis.design import Design, DesignError
+from analysis.design import ARMS, Design, DesignError, arm_of, arms_on
 
 
 @pytest.mark.parametrize("name", ["host_sd", "minute_sd", "site_sd"])
@@ -21,3 +21,21 @@ def test_seed_below_zero_is_refused() -> None:
     with pytest.raises(DesignError, match="seed = -1 is no seed"):
         Design(seed=-1)
     assert Design(seed=0).seed == 0
+
+
+def test_a_client_runs_on_the_loop_that_its_platform_has_for_it() -> None:
+    windows, linux, macos = ([arm_of(name, platform)[1] for name in ARMS] for platform in ("Windows", "Linux", "macOS"))
+    assert windows == ["gevent-libuv", "gevent-libuv", "asyncio-proactor", "asyncio-selector"]
+    assert linux == macos == ["gevent-libev", "gevent-libev", "asyncio-selector", "asyncio-selector"]
+
+
+def test_two_names_of_one_loop_are_one_arm() -> None:
+    names = ("websockets-asyncio", "websockets-selector")
+    assert len(arms_on(names, "Windows")) == 2
+    assert arms_on(names, "Linux") == (("websockets-asyncio", "asyncio-selector"),)
+
+
+@pytest.mark.parametrize("clients", [(), ("websockets-selector", "curl")])
+def test_a_client_that_cannot_be_drawn_is_refused(clients: tuple[str, ...]) -> None:
+    with pytest.raises(DesignError, match="choose of websocket-client, .*websockets-selector"):
+        Design(clients=clients)

@@ -45,6 +45,12 @@ def test_it_is_wider_than_the_final_rule():
     assert live.high - live.low > final.high - final.low
 
 
+def test_clients_are_watched_as_they_are_compared_at_the_end():
+    found = so_far(sketched(1, suspect="client", effect=0.1, hosts=4), 60).claims["client"]
+    assert found.state == "confirmed"
+    assert any(name.startswith("websocket-client/gevent against") for name in found.parts)
+
+
 @pytest.mark.slow
 def test_watched_all_the_time_it_confirms_no_effect_that_is_not_there():
     for seed in range(1, 4):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis import simulate
-from analysis.design import Design, DesignError
+from analysis.design import ARMS, Design, DesignError
 from analysis.model import CLAIMS
 from analysis.sessions import is_within, random_windows
 from analysis.simulate import main, simulate_rows, simulate_run
@@ -138,6 +138,48 @@ def test_one_client_is_worse_on_every_platform():
     for _, of_platform in waits("client").groupby("platform", observed=True):
         by_client = rates(of_platform, "client")
         assert by_client["websockets-gevent"] - by_client["websocket-client"] == pytest.approx(0.02, abs=0.01)
+
+
+def test_each_platform_runs_its_own_loops():
+    loops = frame_of("healthy").groupby(["platform", "client"], observed=True)["event_loop"].unique().map(list)
+    assert loops["Windows"].to_dict() == {
+        "websocket-client": ["gevent-libuv"],
+        "websockets-gevent": ["gevent-libuv"],
+        "websockets-asyncio": ["asyncio-proactor"],
+    }
+    assert loops["Linux"].to_dict() == {
+        "websocket-client": ["gevent-libev"],
+        "websockets-gevent": ["gevent-libev"],
+        "websockets-asyncio": ["asyncio-selector"],
+    }
+
+
+def test_the_selector_is_an_arm_of_its_own_on_windows_only_and_has_a_process_of_its_own():
+    frame = waits("system")
+    share = frame.groupby("platform", observed=True)["event_loop"].value_counts(normalize=True)
+    assert share["Windows"]["asyncio-selector"] == pytest.approx(0.5, abs=0.02)
+    assert share["Linux"]["asyncio-selector"] == 1.0
+    assert frame.groupby("worker", observed=True)["event_loop"].nunique().max() == 1
+
+
+def test_only_the_proactor_is_worse_in_its_world_and_every_loop_in_that_of_the_system():
+    for name, of_selector in (("proactor", 0.0), ("system", 0.02)):
+        frame = waits(name)
+        windows = rates(frame[frame["platform"] == "Windows"], "event_loop")
+        linux = rates(frame[frame["platform"] == "Linux"], "event_loop")
+        assert windows["asyncio-proactor"] - linux["asyncio-selector"] == pytest.approx(0.02, abs=0.008)
+        assert windows["asyncio-selector"] - linux["asyncio-selector"] == pytest.approx(of_selector, abs=0.008)
+
+
+def test_the_proactors_fault_is_diluted_over_the_clients_that_platforms_are_compared_by():
+    where = world("proactor")
+    of_pair, of_all = (where.truth(where.design(**given)) for given in ({}, {"clients": ARMS}))
+    assert of_pair.effects["platform"] == pytest.approx(0.02)
+    assert of_all.effects["platform"] == pytest.approx(0.02 / 3)
+    assert of_pair.effects["client"] == of_all.effects["client"] == 0.02
+    without = where.truth(where.design(clients=("websocket-client",)))
+    assert without.confirm == frozenset()
+    assert of_pair.parts == {"platform at equal loop": 0.0, "client loop": 0.02}
 
 
 def test_failures_follow_a_late_loop_on_some_hosts_in_w3():
@@ -332,6 +374,7 @@ def test_the_command_line_lists_worlds_writes_runs_and_refuses_in_a_sentence(tmp
         (["--world", "W1", "--out", str(target)], "is not empty"),
         (["--world", "W1", "--rows", "2", "--out", str(tmp_path / "y")], "rows = 2 is too few"),
         (["--world", "W1", "--effect", "2", "--out", str(tmp_path / "y")], "effect = 2.0 is no difference of risks"),
+        (["--world", "W1", "--client", "curl", "--out", str(tmp_path / "y")], "there is no client 'curl'"),
         (["--world", "W1"], "needs --out FOLDER"),
     ):
         assert main(arguments) == 2

@@ -19,6 +19,18 @@ def test_the_effect_is_where_it_was_put():
     assert abs(by_platform.loc["Windows", "bad"] / by_platform.loc["Windows", "n"] - 0.1) < 0.01
 
 
+def test_clients_run_on_the_loops_of_their_platform_and_one_loop_under_two_names_is_one_arm():
+    clients = ("websocket-client", "websockets-asyncio", "websockets-selector")
+    cells = sketched_tables(Sketch(clients=clients), np.random.default_rng(1)).cells
+    loops = cells.groupby("platform")["event_loop"].unique().map(set)
+    assert loops["Windows"] == {"gevent-libuv", "asyncio-proactor", "asyncio-selector"}
+    assert loops["Linux"] == {"gevent-libev", "asyncio-selector"}
+    keys = ["host", "minute", "client", "event_loop", "delay_us", "operation"]
+    assert not cells.duplicated(keys).any()
+    n = cells.groupby("platform")["n"].sum()
+    assert abs(n["Windows"] / n["Linux"] - 1) < 0.03
+
+
 def test_the_same_seed_gives_the_same_tables():
     one, two = (sketched_tables(Sketch(minutes=5), np.random.default_rng(3)) for _ in range(2))
     assert one.cells.equals(two.cells)

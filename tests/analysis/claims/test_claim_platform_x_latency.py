@@ -11,7 +11,9 @@ def found(tables):
 def test_latency_that_strikes_one_platform_is_an_interaction():
     finding = found(sketched(2, suspect="platform_x_latency", effect=0.03))
     assert finding.state == "confirmed"
-    assert "Windows against Linux" in finding.evidence
+    assert (
+        "Windows, whose asyncio loop is the Proactor and whose gevent loop is libuv, against Linux" in finding.evidence
+    )
 
 
 def test_latency_that_strikes_all_alike_is_none():

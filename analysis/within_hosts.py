@@ -1,0 +1,105 @@
+"""Two sides of one host against each other, host by host; then the hosts as the sample.
+
+What is particular to a host cancels, so that hosts of all platforms make one sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analysis.comparison import Comparison
+from analysis.estimate import Estimate, Spread, widest
+from analysis.groups import Bools, Floats, combined
+from analysis.host_stage import one_sample, over_chunks, weighted_mean
+from analysis.mantel_haenszel import Contrast, risk_difference
+from analysis.view import Cells, View
+
+# Hosts whose variances differ by more than this are weighted by what they know.
+UNEVEN: Final = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostEffect:
+    """One host's own difference of risks.
+
+    Attributes:
+        value: The difference.
+        variance: As independent connections would give it.
+        scores: (chunks,) what each chunk adds to the error.
+        informed: Chunks in which both sides were seen.
+        n: Attempts of both sides.
+    """
+
+    value: float
+    variance: float
+    scores: Floats
+    informed: int
+    n: int
+
+
+def host_effect(contrast: Contrast) -> HostEffect:
+    """A contrast on one host as that host's effect."""
+    return HostEffect(
+        value=contrast.estimate.value,
+        variance=contrast.estimate.spreads[1].se ** 2,
+        scores=contrast.scores,
+        informed=contrast.informed,
+        n=contrast.n,
+    )
+
+
+def difference(one: HostEffect, two: HostEffect) -> HostEffect:
+    """How much more the one effect is than the other, on the same host."""
+    return HostEffect(
+        value=one.value - two.value,
+        variance=one.variance + two.variance,
+        scores=one.scores - two.scores,
+        informed=min(one.informed, two.informed),
+        n=one.n + two.n,
+    )
+
+
+def effects_by_host(view: View, cells: Cells, exposed: Bools) -> dict[int, HostEffect]:
+    """The risk of the exposed against the others, within time, delay and operation, of every host that ran both."""
+    found = {}
+    for host in np.unique(cells.host).tolist():
+        mine = cells.where(cells.host == host)
+        stratum, _ = combined(view.clock.bin(mine.minute, view.unit), mine.delay, mine.operation)
+        contrast = risk_difference(
+            stratum,
+            view.clock.chunk(mine.minute),
+            exposed[cells.host == host],
+            mine.n_clean,
+            mine.unexplained,
+            chunks=view.clock.chunks,
+            design_effect=view.attempts_a_connection,
+        )
+        if contrast is not None:
+            found[host] = host_effect(contrast)
+    return found
+
+
+def over_hosts(name: str, own: Mapping[int, HostEffect]) -> Comparison | None:
+    """The mean of the hosts' effects, hosts as the sample; the widest of host, chunk and attempt spreads counts.
+
+    None with fewer than two hosts.
+    """
+    effects = list(own.values())
+    if len(effects) < 2:
+        return None
+    values = np.array([one.value for one in effects])
+    variances = np.array([one.variance for one in effects])
+    n = sum(one.n for one in effects)
+    uneven = variances.max() > UNEVEN * variances.min()
+    hosts = weighted_mean(values, variances, n=n) if uneven else one_sample(values, n=n)
+    assert hosts is not None
+    informed = min(one.informed for one in effects)
+    chunks = over_chunks(hosts.value, np.mean([one.scores for one in effects], axis=0), informed)
+    floor = math.sqrt(float(variances.sum())) / len(effects)
+    attempts = Estimate(value=hosts.value, spreads=(Spread(floor, math.inf),))
+    return Comparison(name=name, estimate=widest(hosts, chunks, attempts), informed=informed, hosts=len(effects))
