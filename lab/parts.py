@@ -10,7 +10,7 @@ from typing import NamedTuple
 from lab.rows import Setup
 from tests.kit.certificates import Authority
 from tests.kit.children import LOOPBACK, echo_server, free_port
-from tests.kit.proxies import proxy_before, why_missing
+from tests.kit.proxies import Haproxy, proxy_before, why_missing
 
 # Of the lab alone: nothing that it signs is of any use elsewhere.
 SECRET = "the-lab-signs-with-this-and-nobody-else-does"
@@ -31,10 +31,17 @@ class Place(NamedTuple):
 
 
 class Secured(NamedTuple):
-    """Options of a server that serves TLS, and the CA that the soak trusts."""
+    """What TLS needs.
 
-    server: tuple[str, ...]
+    Attributes:
+        certificate: A file with the certificate that is served, and its key.
+        ca_file: The CA that the soak trusts.
+        clients_of: The CA of which clients must show a certificate; empty = they need none.
+    """
+
+    certificate: Path
     ca_file: Path
+    clients_of: str = ""
 
 
 def why_not(setup: Setup) -> str:
@@ -46,45 +53,47 @@ def why_not(setup: Setup) -> str:
 def started(setup: Setup, folder: Path) -> Iterator[Place]:
     """The part, for as long as it is needed; all that it writes is in the folder."""
     tokens = folder / "tokens"
+    options = ["--tokens", str(tokens)]
     secured = CERTIFICATES[setup.certificate](folder) if setup.certificate else None
-    options = ("--tokens", str(tokens), *(secured.server if secured else ()))
+    proxy = setup.proxy
+    if secured is not None and isinstance(proxy, Haproxy):
+        proxy = proxy._replace(certificate=str(secured.certificate), clients_of=secured.clients_of)
+    elif secured is not None:
+        options += ["--certificate", str(secured.certificate)]
     with contextlib.ExitStack() as stack:
         if setup.mode:
-            port = stack.enter_context(
-                echo_server(setup.mode, folder, *options, environment={"SOAK_JWT_SECRET": SECRET})
-            )
+            variables = {"SOAK_JWT_SECRET": SECRET}
+            port = stack.enter_context(echo_server(setup.mode, folder, *options, environment=variables))
         else:
             port = free_port()
-        if setup.proxy is not None:
-            port = stack.enter_context(proxy_before(port, setup.proxy, folder))
+        if proxy is not None:
+            port = stack.enter_context(proxy_before(port, proxy, folder))
         trusted = ("--ca-file", str(secured.ca_file)) if secured else ()
         yield Place(f"{'wss' if secured else 'ws'}://{LOOPBACK}:{port}/ws", trusted, tokens)
 
 
 def _good(folder: Path) -> Secured:
     authority = Authority(folder)
-    return Secured(("--certificate", str(authority.issue(LOOPBACK))), authority.ca_file)
+    return Secured(authority.issue(LOOPBACK), authority.ca_file)
 
 
 def _other_name(folder: Path) -> Secured:
     authority = Authority(folder)
-    return Secured(("--certificate", str(authority.issue("elsewhere.test"))), authority.ca_file)
+    return Secured(authority.issue("elsewhere.test"), authority.ca_file)
 
 
 def _expired(folder: Path) -> Secured:
     authority = Authority(folder)
-    return Secured(("--certificate", str(authority.issue(LOOPBACK, expired=True))), authority.ca_file)
+    return Secured(authority.issue(LOOPBACK, expired=True), authority.ca_file)
 
 
 def _unknown_ca(folder: Path) -> Secured:
-    certificate = Authority(folder, "somebody elses authority").issue(LOOPBACK)
-    return Secured(("--certificate", str(certificate)), Authority(folder).ca_file)
+    return Secured(Authority(folder, "somebody elses authority").issue(LOOPBACK), Authority(folder).ca_file)
 
 
 def _client_wanted(folder: Path) -> Secured:
     authority = Authority(folder)
-    options = ("--certificate", str(authority.issue(LOOPBACK)), "--clients-of", str(authority.ca_file))
-    return Secured(options, authority.ca_file)
+    return Secured(authority.issue(LOOPBACK), authority.ca_file, clients_of=str(authority.ca_file))
 
 
 CERTIFICATES: dict[str, Callable[[Path], Secured]] = {

@@ -18,7 +18,8 @@ class Setup(NamedTuple):
     Attributes:
         mode: Of the echo server (`tests.kit.echo_server`); empty = nothing listens.
         proxy: What stands before it.
-        certificate: Of which kind its certificate is (`lab.parts.CERTIFICATES`); empty = no TLS.
+        certificate: Of which kind the certificate is (`lab.parts.CERTIFICATES`) of the server, or of the haproxy
+            before it; empty = no TLS.
     """
 
     mode: str = "echo"
@@ -161,7 +162,7 @@ ROWS: tuple[Row, ...] = (
         "all sessions are reset at one moment",
         Setup("reset_all"),
         _residual("reset", never=NO_AGE),
-        STEADY,
+        (*STEADY, "--users", "36"),
         "echo",
     ),
     Row(
@@ -194,10 +195,10 @@ ROWS: tuple[Row, ...] = (
     Row(
         "silent-operation",
         "aiohttp",
-        "one request in ten is of an operation that is never answered",
+        "one request in five is of an operation that is never answered",
         Setup("silent_operation"),
         Expected(right=frozenset({"format"}), words=("chat",)),
-        (*MIXED, "--operations", "ping=9,chat=1"),
+        (*MIXED, "--users", "24", "--operations", "ping=4,chat=1"),
         "echo",
     ),
     Row(
@@ -237,17 +238,9 @@ ROWS: tuple[Row, ...] = (
         BRIEF,
         "tls",
     ),
-    Row(
-        "tls-client-certificate",
-        "aiohttp, TLS",
-        "the client has to show a certificate, and has none",
-        Setup(certificate="client wanted"),
-        _no_road("client certificate|certificate required"),
-        BRIEF,
-        "tls",
-    ),
     Row("nginx", "nginx", "", Setup(proxy=Nginx()), NOTHING, MIXED),
     Row("nginx-slow", "nginx", "", Setup(proxy=Nginx()), NOTHING, SLOW),
+    Row("nginx-calm", "nginx", "", Setup(proxy=Nginx()), NOTHING, IDLE_AND_BUSY),
     Row(
         "nginx-idle",
         "nginx",
@@ -264,7 +257,7 @@ ROWS: tuple[Row, ...] = (
         Setup(proxy=Nginx(read_timeout_s=5)),
         _server("idle limit", never=NO_AGE),
         IDLE_AND_BUSY,
-        "nginx",
+        "nginx-calm",
     ),
     Row(
         "nginx-idle-only",
@@ -273,7 +266,7 @@ ROWS: tuple[Row, ...] = (
         Setup(proxy=Nginx(read_timeout_s=5)),
         Expected(also=frozenset({"intermittent", "server"}), words=("idle",)),
         IDLE,
-        "nginx",
+        "nginx-calm",
     ),
     Row(
         "nginx-no-upgrade",
@@ -304,15 +297,25 @@ ROWS: tuple[Row, ...] = (
         "nginx",
     ),
     Row("haproxy", "haproxy", "", Setup(proxy=Haproxy()), NOTHING, MIXED),
-    Row("haproxy-slow", "haproxy", "", Setup(proxy=Haproxy()), NOTHING, SLOW),
+    Row("haproxy-calm", "haproxy", "", Setup(proxy=Haproxy()), NOTHING, IDLE_AND_BUSY),
     Row(
         "haproxy-idle",
         "haproxy",
-        "timeout tunnel 5s, sessions with an exchange every 7 s",
+        "timeout tunnel 5s, busy sessions beside silent ones",
         Setup(proxy=Haproxy(tunnel_timeout_s=5)),
         _server("idle limit", never=NO_AGE),
-        SLOW,
-        "haproxy-slow",
+        IDLE_AND_BUSY,
+        "haproxy-calm",
+    ),
+    Row("haproxy-tls", "haproxy, TLS", "", Setup(proxy=Haproxy(), certificate="good"), NOTHING, MIXED),
+    Row(
+        "haproxy-client-certificate",
+        "haproxy, TLS",
+        "the client has to show a certificate, and has none",
+        Setup(proxy=Haproxy(), certificate="client wanted"),
+        _no_road("client certificate|certificate required"),
+        BRIEF,
+        "haproxy-tls",
     ),
     Row(
         "haproxy-late-replies",
@@ -334,3 +337,10 @@ ROWS: tuple[Row, ...] = (
     ),
 )
 BY_NAME = {row.name: row for row in ROWS}
+# What CI runs of it: proxies, and servers that refuse.
+IN_CI = (
+    *("nginx", "nginx-calm", "nginx-idle-and-busy", "nginx-no-upgrade", "nginx-502", "nginx-504", "nginx-limit"),
+    *("haproxy", "haproxy-calm", "haproxy-idle", "haproxy-flapping"),
+    *("echo", "echo-renewal", "close-4401", "token-expires", "reason-token", "reason-token-staging"),
+    *("token-as-subprotocol", "tls", "tls-other-name", "tls-expired", "tls-unknown-ca"),
+)

@@ -277,17 +277,14 @@ def listening(port: int = 0) -> socket.socket:
     return found
 
 
-def tls_context(certificate: str, clients_of: str) -> ssl.SSLContext:
-    """Serve this certificate with the key behind it in the file; `clients_of`: a CA that clients must show one of."""
+def tls_context(certificate: str) -> ssl.SSLContext:
+    """Serve this certificate, with the key behind it in the file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    if clients_of:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(clients_of)
     return context
 
 
-async def serve(mode: str, tokens: Path | None, context: ssl.SSLContext | None) -> None:
+async def serve(mode: str, tokens: Path | None, context: ssl.SSLContext | None, event_at_s: float) -> None:
     """Serve until SIGTERM; the port is printed once it is there."""
     loop = asyncio.get_running_loop()
     server = Server(tokens)
@@ -312,7 +309,7 @@ async def serve(mode: str, tokens: Path | None, context: ssl.SSLContext | None) 
     front = await loop.create_server(runner.server, sock=listener, ssl=context)
 
     async def reset() -> None:
-        await asyncio.sleep(EVENT_AT_S)
+        await asyncio.sleep(event_at_s)
         for transport in server.open:
             if not transport.is_closing():
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -320,7 +317,7 @@ async def serve(mode: str, tokens: Path | None, context: ssl.SSLContext | None) 
 
     async def close_the_port() -> None:
         nonlocal front
-        await asyncio.sleep(EVENT_AT_S)
+        await asyncio.sleep(event_at_s)
         front.close()
         await asyncio.sleep(CLOSED_S)
         assert runner.server is not None
@@ -340,10 +337,12 @@ def main() -> None:
     parser.add_argument("mode", choices=MODES)
     parser.add_argument("--tokens", type=Path, help="write each credential that is offered into this file")
     parser.add_argument("--certificate", default="", help="serve TLS with this certificate and the key in its file")
-    parser.add_argument("--clients-of", default="", help="a CA: a client must show a certificate of it")
+    parser.add_argument(
+        "--event-at-s", type=float, default=EVENT_AT_S, help=f"when the event of a mode comes ({EVENT_AT_S:g})"
+    )
     options = parser.parse_args()
-    context = tls_context(options.certificate, options.clients_of) if options.certificate else None
-    asyncio.run(serve(options.mode, options.tokens, context))
+    context = tls_context(options.certificate) if options.certificate else None
+    asyncio.run(serve(options.mode, options.tokens, context, options.event_at_s))
 
 
 if __name__ == "__main__":

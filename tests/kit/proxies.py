@@ -89,10 +89,14 @@ class Haproxy(NamedTuple):
     Attributes:
         tunnel_timeout_s: `timeout tunnel`: how long an upgraded session may be silent both ways.
         checks_health: Whether it asks the server's health page and sends nobody there while it is down.
+        certificate: A file with a certificate and its key: it speaks TLS; empty = it does not.
+        clients_of: A file with a CA: clients must show a certificate of it; empty = they need none.
     """
 
     tunnel_timeout_s: int = 60
     checks_health: bool = False
+    certificate: str = ""
+    clients_of: str = ""
 
     @property
     def program(self) -> str:
@@ -103,6 +107,8 @@ class Haproxy(NamedTuple):
         """The file `haproxy.cfg`."""
         checked = " check inter 500ms fall 2 rise 2" if self.checks_health else ""
         asked = "option httpchk GET /health" if self.checks_health else ""
+        secured = f" ssl crt {self.certificate}" if self.certificate else ""
+        secured += f" ca-file {self.clients_of} verify required" if self.clients_of else ""
         return f"""\
 global
     log stdout format raw local0
@@ -116,7 +122,7 @@ defaults
     timeout server 30s
     timeout tunnel {self.tunnel_timeout_s}s
 frontend soaked
-    bind {LOOPBACK}:{port}
+    bind {LOOPBACK}:{port}{secured}
     default_backend servers
 backend servers
     {asked}
