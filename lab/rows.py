@@ -55,6 +55,9 @@ MIXED = (
     *("--churn-exchanges", "4", "--run-time", "25s"),
 )
 STEADY = ("--scenario", "steady", "--users", "12", "--pace-s", "0.5", "--run-time", "25s")
+# So many sessions that began together that even the most cautious interval of what befell them all is narrow.
+MANY = (*STEADY, "--users", "120", "--spawn-rate", "120", "--pace-s", "2")
+RENEWED = (*STEADY, "--users", "36", "--token-ttl-s", "8")
 # Where no connect gets through, a quarter of a minute says as much as an hour.
 BRIEF = ("--scenario", "steady", "--users", "12", "--pace-s", "0.5", "--run-time", "15s")
 # The first exchange comes at a random moment within the pace: sessions are cut at all ages from 5 to 10 s, and always
@@ -91,7 +94,8 @@ def _no_road(*words: str) -> Expected:
 ROWS: tuple[Row, ...] = (
     Row("echo", "aiohttp", "", Setup(), NOTHING, MIXED),
     Row("echo-verify", "aiohttp", "", Setup("verify"), NOTHING, (*MIXED, "--scenario", "churn=2,steady=1,auth_probe")),
-    Row("echo-renewal", "aiohttp", "", Setup("verify"), NOTHING, (*STEADY, "--token-ttl-s", "8")),
+    Row("echo-renewal", "aiohttp", "", Setup("verify"), NOTHING, RENEWED),
+    Row("echo-many", "aiohttp", "", Setup(), NOTHING, MANY),
     Row(
         "401-for-a-fifth",
         "aiohttp",
@@ -117,7 +121,7 @@ ROWS: tuple[Row, ...] = (
         "close 4403 when the session's token ends, after 8 s",
         Setup("expire"),
         _auth("4403"),
-        (*STEADY, "--token-ttl-s", "8"),
+        RENEWED,
         "echo-renewal",
     ),
     Row(
@@ -162,16 +166,16 @@ ROWS: tuple[Row, ...] = (
         "all sessions are reset at one moment",
         Setup("reset_all"),
         _residual("reset", never=NO_AGE),
-        (*STEADY, "--users", "36"),
-        "echo",
+        MANY,
+        "echo-many",
     ),
     Row(
         "keepalive",
         "aiohttp",
-        "close 1011 “keepalive ping timeout”, at each session's own time",
+        "deaf for 1 s, then close 1011 “keepalive ping timeout”: each session at its own time",
         Setup("keepalive"),
         _residual("keepalive", never=NO_AGE),
-        STEADY,
+        (*STEADY, "--users", "36"),
         "echo",
     ),
     Row(

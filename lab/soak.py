@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from lab.judge import Seen
 from lab.parts import SECRET, started
 from lab.rows import Row
-from tests.kit.children import LOOPBACK, ROOT
+from tests.kit.children import LOOPBACK, ROOT, NotStarted
 from tests.kit.echo_server import CARRIES_TOKEN
 
 BUDGETS = ("--connect-budget-s", "3", "--exchange-budget-s", "2", "--close-budget-s", "1", "--peer-check-s", "1")
@@ -30,11 +30,13 @@ LEAK = 20
 def seen(row: Row, folder: Path) -> Seen:
     """Soak the row's part and read the verdict; again where the machine was too busy to tell.
 
-    Raises:
-        RuntimeError: The soak left no verdict.
+    A part that does not start, and a soak that leaves no verdict, are void with the reason.
     """
     for number in range(TRIES):
-        found = _seen_once(row, folder / str(number))
+        try:
+            found = _seen_once(row, folder / str(number))
+        except NotStarted as problem:
+            return Seen(frozenset(), "", void=str(problem))
         if not found.impaired:
             break
     return found
@@ -59,7 +61,8 @@ def _seen_once(row: Row, folder: Path) -> Seen:
     (folder / "screen.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
     runs = [path.parent for path in reports.glob("*/verdict.json")]
     if not runs:
-        raise RuntimeError(f"The soak {row.name} left no verdict (exit status {done.returncode}): {done.stderr}")
+        void = f"The soak left no verdict (exit status {done.returncode}): {done.stderr}"
+        return Seen(frozenset(), done.stdout, void=void)
     leaks = [*leaks_in_text("the terminal", done.stdout + done.stderr, shown(place.tokens))]
     leaks += leaks_in_run(runs[0], shown(place.tokens))
     # Where the report is says nothing, and has numbers in it.

@@ -31,8 +31,9 @@ CLOSED_S = 6.0
 FLAP_S = 5.0
 # Longer than any budget of a soak in these tests.
 LATE_S = 8.0
-# The mean of how long a session lives until the server says that it heard no pong.
+# The mean of how long a session lives until the server hears no more of it, and how long it then waits for a pong.
 KEEPALIVE_MEAN_S = 8.0
+DEAF_S = 1.0
 # A close frame carries 125 bytes: two of the code, the rest for its reason (RFC 6455, section 5.5).
 MOST_REASON = 123
 # Of the two subprotocols that a browser offers in order to show its token, the one that is not to be chosen.
@@ -196,15 +197,19 @@ async def reset_all(server: Server, request: web.Request) -> web.StreamResponse:
 
 
 async def keepalive(server: Server, request: web.Request) -> web.StreamResponse:
-    """An echo, until it says that it heard no pong: each session has its own time."""
+    """An echo, until it hears no more and says so: each session has its own time, as if its line were cut then."""
     session = await accepted(server, request)
+    is_cut = False
 
     async def end() -> None:
+        nonlocal is_cut
         await asyncio.sleep(server.chance.expovariate(1 / KEEPALIVE_MEAN_S))
+        is_cut = True
+        await asyncio.sleep(DEAF_S)
         await session.close(code=1011, message=b"keepalive ping timeout")
 
     server.soon(end())
-    await echoed(session)
+    await echoed(session, but=lambda text: is_cut)
     return session
 
 

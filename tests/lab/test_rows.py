@@ -14,7 +14,7 @@ from scenarios.options import OPTIONS
 from tests.conftest import ROOT
 from tests.kit.echo_server import MODES
 
-LOCUST = {"--users", "--run-time"}
+LOCUST = {"--users", "--spawn-rate", "--run-time"}
 
 
 def name_of(row: Row) -> str:

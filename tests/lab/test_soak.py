@@ -13,10 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.model import CLAIMS
-from lab.soak import LEAK, leaks_in_run, read, shown
+from lab.rows import BY_NAME
+from lab.soak import LEAK, leaks_in_run, read, seen, shown
 
 TOKEN = jwt.encode({"sub": "anna"}, "k" * 40, algorithm="HS256")
 ENCODED = base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
+
+
+def test_a_part_that_does_not_start_is_void_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.kit.proxies.SYSTEM", "")
+    monkeypatch.setenv("PATH", "")
+    assert seen(BY_NAME["nginx-502"], tmp_path).void == "nginx is not installed (Debian: apt-get install nginx)."
 
 
 def verdict(**changes: Any) -> dict[str, Any]:
