@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help soak web test check calibrate windows bench figures clean
+.PHONY: help soak web test check lab calibrate windows bench figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ check: $(BIN)/.dev ## style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# LAB="--only nginx-502 --keep somewhere" runs a part of the table; LAB=--list names its rows.
+lab: $(BIN)/.dev ## is the verdict right before real servers and proxies? (ten minutes) writes docs/attribution.md
+	$(BIN)/python -m lab $(or $(LAB),--write docs/attribution.md)
 
 calibrate: $(BIN)/.run ## how often the verdict is wrong, over simulated worlds (long)
 	$(BIN)/python -m analysis calibrate

@@ -1,0 +1,68 @@
+"""What a verdict must say of a row, what it said, and where the two differ."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+INTERMITTENT = frozenset({"intermittent"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """The truth about a row. A claim that is in neither set must not be confirmed.
+
+    Attributes:
+        right: Claims that must be confirmed.
+        also: Claims that are true of it, too, and may be confirmed.
+        words: What must be on the screen; `a|b` = one of them is enough. Upper and lower case are the same.
+        never: What must be neither on the screen nor in the evidence of a claim that is confirmed.
+    """
+
+    right: frozenset[str] = frozenset()
+    also: frozenset[str] = INTERMITTENT
+    words: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+
+
+class Seen(NamedTuple):
+    """What a soak's verdict said.
+
+    Attributes:
+        confirmed: The claims that it confirmed.
+        screen: What it said on the terminal, all of it.
+        evidence: The evidence of the claims that it confirmed.
+        leaks: Files in which a token stood, in words.
+        impaired: Why the load generator was not fit to measure; empty: it was. Such a run can tell nothing.
+        void: Why nothing could be concluded though the generator was fit; empty: something could.
+    """
+
+    confirmed: frozenset[str]
+    screen: str
+    evidence: str = ""
+    leaks: tuple[str, ...] = ()
+    impaired: str = ""
+    void: str = ""
+
+
+def misses(expected: Expected, seen: Seen) -> list[str]:
+    """What is wrong with a verdict, a sentence each; empty: nothing."""
+    wrong = [f"{place} holds a token" for place in seen.leaks]
+    if seen.impaired or seen.void:
+        return [f"void: {seen.impaired or seen.void}", *wrong]
+    wrong = [f"{claim} is missing" for claim in sorted(expected.right - seen.confirmed)] + wrong
+    wrong += [f"{claim} is not so" for claim in sorted(seen.confirmed - expected.right - expected.also)]
+    for word in expected.words:
+        if not any(is_said(choice, seen.screen) for choice in word.split("|")):
+            wrong.append(f"“{word.replace('|', '” or “')}” is not said")
+    wrong += [f"“{word}” is said" for word in expected.never if is_said(word, f"{seen.screen} {seen.evidence}")]
+    return wrong
+
+
+def is_said(word: str, text: str) -> bool:
+    """Whether it stands in the text, in upper or lower case; a number only as a whole (404 is not in 1,404)."""
+    pattern = re.escape(word)
+    if word[0].isdigit():
+        pattern = rf"(?<![\d.,]){pattern}(?![\d]|[.,]\d)"
+    return re.search(pattern, text, re.IGNORECASE) is not None
