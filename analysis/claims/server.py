@@ -65,8 +65,10 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
             f"{scope} shows more than {points(view.margin)} points."
         )
         return replace(held, state="ruled_out", evidence=words)
-    asked = not view.cells.unasked.any()
-    return replace(held, evidence=_why_open(view, open_ways, checks), needs=_needs(open_ways, checks, asked=asked))
+    asked, probed = not view.cells.unasked.any(), len(view.tables.probes) > 0
+    return replace(
+        held, evidence=_why_open(view, open_ways, checks), needs=_needs(open_ways, checks, asked=asked, probed=probed)
+    )
 
 
 def cleanest(view: View) -> Clean | None:
@@ -149,7 +151,15 @@ def _why_open(view: View, ways: list[Path], checks: tuple[Check, ...]) -> str:
     return " ".join([*([short[0]] if short else []), *said[:2], *failed]) or "The limits reach across the margin."
 
 
-def _needs(ways: list[Path], checks: tuple[Check, ...], *, asked: bool) -> str:
+def _needs(ways: list[Path], checks: tuple[Check, ...], *, asked: bool, probed: bool) -> str:
+    """What would settle it, without what is there already.
+
+    Args:
+        ways: Paths that could not be bounded.
+        checks: What ruling the server out rests on.
+        asked: The peer of every silent wait that could be asked was sent a ping.
+        probed: There were control probes.
+    """
     needs = []
     if not asked:
         needs.append("A ping after each silent timeout (--peer-check-s above 0): it tells a server that keeps silent.")
@@ -164,10 +174,10 @@ def _needs(ways: list[Path], checks: tuple[Check, ...], *, asked: bool) -> str:
     if "every type answered" in failed:
         needs.append("The server's log of the unanswered messages.")
     if "a clean cohort" in failed:
-        needs.append(
-            "Control probes (tcp, health) from every site, an instance named in the upgrade's response "
-            "(X-Server-Instance), or the server's log: a constant fault looks the same from all clients."
-        )
+        wanted = [] if probed else ["control probes (tcp, health) from every site"]
+        wanted += ["an instance named in the upgrade's response (X-Server-Instance)", "or the server's log"]
+        listed = f"{', '.join(wanted)}: a constant fault looks the same from all clients."
+        needs.append(listed[0].upper() + listed[1:])
     if not needs:
         unbounded = f": {joined_words([way.name for way in ways])} could not be bounded" if ways else ""
         needs.append(f"More attempts{unbounded}.")
