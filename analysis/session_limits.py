@@ -10,7 +10,8 @@ say anything are as old as they are idle. So:
 - Sessions that ended in the same second are one observation, not a hundred.
 - The moments must be spread more than the ages (or silences) are: what is alike is what the limit is about.
 - A silence is held against sessions that reached the same ages and were never silent as long (the controls).
-  Where there are none, an age and an idle limit cannot be told apart, and both are named.
+  Where they were spared, the moments need not be spread: an event would not have spared them. Where there are none,
+  an age and an idle limit cannot be told apart, and both are named.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Final, Literal
 import numpy as np
 
 from analysis.groups import Bools, Floats, Ints, combined, sums
-from analysis.rates import Rate, clustered_rate, worst_design_effect
+from analysis.rates import Rate, clustered_rate
 
 Kind = Literal["an age limit", "an idle limit", "an age or idle limit"]
 
@@ -40,6 +41,8 @@ NEARLY: Final = 0.98
 BURST_GAP_S: Final = 10.0
 # The moments' variance, in seconds squared, must be so many times that of the ages (silences).
 SPREAD_LEAST: Final = 2.0
+# Fewer seconds in which sessions ended than this may be one event that took a while.
+LEAST_MOMENTS: Final = 5
 # Whole seconds and half seconds: what rounding alone spreads (the variance of a uniform distribution).
 _SECOND_VARIANCE: Final = 1.0 / 12
 _BIN_VARIANCE: Final = BIN_S**2 / 12
@@ -187,14 +190,15 @@ def _limit(kind: Kind, holds: Holds, *, value: Ints, reach: Ints) -> Limit | Non
     start, stop = window
     count = holds.n.astype(np.float64)
     judging = holds.parity == 1
-    reached = judging & (reach >= start)
+    ended = holds.by_peer & (value >= start) & (value < stop)
+    hit = judging & ended
+    # Who was neither ended in the window nor seen beyond it says nothing of it.
+    reached = hit | (judging & (reach >= stop))
     if not reached.any():
         return None
-    hit = reached & holds.by_peer & (value >= start) & (value < stop)
     before = float(count[judging & holds.by_peer & (value < start)].sum())
     exposure_s = float((count * np.minimum(reach, start))[judging].sum()) * BIN_S
     expected = before / exposure_s * (stop - start) * BIN_S if exposure_s > 0 else 0.0
-    everywhere = holds.by_peer & (value >= start) & (value < stop)
     return Limit(
         kind=kind,
         start_s=start * BIN_S,
@@ -202,7 +206,7 @@ def _limit(kind: Kind, holds: Holds, *, value: Ints, reach: Ints) -> Limit | Non
         rate=_rate(holds, reached, hit),
         expected=expected,
         hosts=len(np.unique(holds.host[hit])),
-        spread=_moments_are_spread(holds.where(everywhere), value[everywhere]),
+        spread=_moments_are_spread(holds.where(ended), value[ended]),
     )
 
 
@@ -224,22 +228,22 @@ def _window(holds: Holds, value: Ints) -> tuple[int, int] | None:
 
 
 def _rate(holds: Holds, reached: Bools, hit: Bools) -> Rate:
-    """Sessions hit, of those that reached the window; the ends of one second are one observation."""
+    """Sessions hit, of those that reached the window; the ends of one second are one observation.
+
+    Beyond that, parts of the run and hosts are clusters where there are enough of them to see it.
+    """
     count = holds.n.astype(np.float64)
-    cluster, clusters = combined(holds.host[reached], holds.chunk[reached])
-    rate = clustered_rate(
-        np.where(hit, count, 0)[reached],
-        count[reached],
-        cluster,
-        empty_design_effect=worst_design_effect(float(count[reached].sum()) / max(1, clusters)),
-    )
+    cluster, _ = combined(holds.host[reached], holds.chunk[reached])
+    rate = clustered_rate(np.where(hit, count, 0)[reached], count[reached], cluster)
     moments = len(np.unique(holds.end_s[hit]))
     at_once = rate.events / moments if moments else 1.0
     return Rate(events=rate.events, n=rate.n, design_effect=max(rate.design_effect, at_once))
 
 
 def _moments_are_spread(hits: Holds, value: Ints) -> bool:
-    """Whether the ends of sessions that ended near each other differ more in their moments than in `value`."""
+    """Whether sessions ended in many seconds, and these differ more than `value` does among ends near each other."""
+    if len(np.unique(hits.end_s)) < LEAST_MOMENTS:
+        return False
     order = np.argsort(hits.end_s, kind="stable")
     at_s, seconds, n = hits.end_s[order], value[order].astype(np.float64) * BIN_S, hits.n[order].astype(np.float64)
     burst = np.concatenate([[0], np.cumsum(np.diff(at_s) > BURST_GAP_S)]).astype(np.int64)
@@ -269,7 +273,8 @@ def _named_by_controls(limit: Limit, holds: Holds, *, start: int, stop: int) -> 
     if low >= enough:
         return None
     if high < enough:
-        return replace(limit, controls=rate)
+        # One event would not have spared the controls, however alike the moments are.
+        return replace(limit, controls=rate, spread=True)
     return replace(limit, kind="an age or idle limit")
 
 

@@ -68,6 +68,7 @@ _BROKEN: Final[Mapping[str, str]] = {
     "wrong_audience": "tokens for another audience",
 }
 MOST_FAILURES: Final = 3
+_BY_WAYS: Final = ("server", "format")
 
 
 def opening(verdict: Mapping[str, Any]) -> str:
@@ -96,8 +97,9 @@ def headline(verdict: Mapping[str, Any], slo: Slo) -> str:
     if slo.state == "void":
         levels = f"Void, nothing may be concluded: {lower_first(slo.why).rstrip('.')} ({counts})."
     elif slo.state == "breached":
-        missed = [check for check in slo.checks if check.state == "breached"]
-        levels = f"Service levels breached ({counts}): {lower_first(' '.join(check.why for check in missed[:2]))}"
+        # The worst kind of attempt is the level itself, and stands in both lines.
+        missed = list(dict.fromkeys(check.why for check in slo.checks if check.state == "breached"))
+        levels = f"Service levels breached ({counts}): {lower_first(' '.join(missed[:2]))}"
     else:
         levels = f"Service levels met: {counts}, and every level was kept."
         beyond = [check for check in slo.checks if check.is_beyond]
@@ -154,9 +156,9 @@ def undecided(verdict: Mapping[str, Any]) -> str:
 
 
 def _ways(name: str, claim: Mapping[str, Any]) -> str:
-    """In brackets, what showed that it was the server: its parts are ways of telling, those of others are cohorts."""
+    """In brackets, what showed it: the parts of these claims are ways of telling, those of others are cohorts."""
     ways = [way for way, part in claim["parts"].items() if part["state"] == "confirmed"]
-    return f" ({', '.join(ways)})" if name == "server" and ways else ""
+    return f" ({', '.join(ways)})" if name in _BY_WAYS and ways else ""
 
 
 def _name(claim: str) -> str:

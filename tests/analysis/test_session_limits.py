@@ -140,6 +140,27 @@ def test_silence_that_is_alike_is_an_idle_limit_and_busy_sessions_are_its_contro
     assert found.p_above(0.005) < 1e-6
 
 
+def test_silent_sessions_in_step_are_told_by_the_busy_ones_that_were_spared():
+    """Users that were started together and come back together end in the same seconds, again and again."""
+    started_s = np.concatenate([np.repeat(np.arange(5) * 6.0, 16), np.zeros(8)])
+    is_idle = np.arange(88) < 80
+    silence_s = np.where(is_idle, 4.99, 0.5)
+    in_step = holds(started_s, np.where(is_idle, 4.99, 30.0), is_idle, idle_s=silence_s)
+    found = only(session_limits(in_step))
+    assert found.kind == "an idle limit"
+    assert found.p_above(0.005) < 0.001
+    without_controls = in_step.where(is_idle)
+    assert all(limit.p_above(0.005) > 0.01 for limit in session_limits(without_controls))
+
+
+def test_a_session_that_was_cut_off_within_the_window_says_nothing_of_it():
+    rng = np.random.default_rng(15)
+    age_s = np.where(np.arange(200) < 120, 30.2, 30.1)
+    cut = holds(rng.uniform(0, 600, 200), age_s, np.arange(200) < 120)
+    found = only(session_limits(cut))
+    assert found.rate.events == found.rate.n
+
+
 def test_without_busy_sessions_of_the_same_ages_an_age_and_an_idle_limit_are_not_told_apart():
     rng = np.random.default_rng(10)
     age_s = 5.0 + rng.uniform(0, 0.2, 200)
