@@ -38,7 +38,7 @@ TIMES_BEFORE: Final = 10.0
 LEAST_HAZARD: Final = 0.05
 NEARLY: Final = 0.98
 # Sessions that end within so many seconds of each other are compared: were their ages alike, or their moments?
-BURST_GAP_S: Final = 10.0
+BURST_GAP_S: Final = 2.0
 # The moments' variance, in seconds squared, must be so many times that of the ages (silences).
 SPREAD_LEAST: Final = 2.0
 # Fewer seconds in which sessions ended than this may be one event that took a while.
