@@ -11,10 +11,12 @@ import numpy as np
 from analysis.groupbys import FIRST_S
 from analysis.groups import Ints
 from analysis.rates import clopper_pearson
-from analysis.server_paths import holds_of
+from analysis.server_paths import holds_of, limits
 from analysis.session_limits import together
 from analysis.view import View
 
+# A limit that fewer of the sessions meet is not worth a sentence.
+MOST: Final = 0.5
 # A cut between failing and not failing is looked for at many places: corrected for so many looks.
 CUT_ALPHA: Final = 0.001
 FIRST_LEAST: Final = 3
@@ -30,8 +32,17 @@ GOODBYE: Final = (1001, 1012)
 
 def leads(view: View) -> tuple[str, ...]:
     """What a reader should look at beside the claims."""
-    found = (one_event(view), first_connects(view), idle_deaths(view))
+    found = (one_event(view), *limits_in_step(view), first_connects(view), idle_deaths(view))
     return tuple(sentence for sentence in found if sentence)
+
+
+def limits_in_step(view: View) -> list[str]:
+    """Limits of age or silence that most sessions seem to meet, but together, so that they may be one event."""
+    return [
+        f"{path.evidence} Needed: {path.need[0].lower()}{path.need[1:]}"
+        for path in limits(view)
+        if path.p_value >= 1.0 and path.need and path.effect is not None and (path.effect.estimate or 0.0) >= MOST
+    ]
 
 
 def one_event(view: View) -> str:

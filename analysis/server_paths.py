@@ -372,7 +372,7 @@ def _limit(view: View, limit: Limit) -> Path:
         words += f", and {rate_words(limit.controls)} of those of the same ages that were never silent as long"
     need = ""
     if limit.kind == "an age or idle limit":
-        words += "; they were as old as they were silent"
+        words += "; they were as old as they were idle"
         need = "Busy sessions beside the idle ones (--scenario idle,steady): they tell an idle limit from an age limit."
     if not limit.spread:
         words += "; but they ended together, which may be one event"

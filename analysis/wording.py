@@ -134,7 +134,7 @@ def found(verdict: Mapping[str, Any]) -> str:
     state = verdict["hypothesis"]["state"]
     if state != "undecided":
         text = text[:-1] + f"; the hypothesis (platform under latency) is {state_word(state)}."
-    return " ".join([text, *(f"Stands out: {lead}" for lead in verdict["leads"])])
+    return " ".join([text, *(f"Stands out: {lower_first(lead)}" for lead in verdict["leads"])])
 
 
 def undecided(verdict: Mapping[str, Any]) -> str:

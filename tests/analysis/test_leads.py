@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.leads import first_connects, idle_deaths, leads, one_event
+from analysis.leads import first_connects, idle_deaths, leads, limits_in_step, one_event
 from analysis.model import Settings
 from analysis.sketch import FIRST_MINUTE
 from analysis.tables import Tables
@@ -50,6 +50,14 @@ def test_sessions_that_end_in_one_second_are_one_event() -> None:
     assert text.startswith("40 of 50 sessions that the peer ended were ended in the same second")
     assert "on 2 hosts" in text and "goodbye" not in text
     assert "the server said goodbye, as in a restart" in one_event(seen(holds=holds(together, close_code=1012.0)))
+
+
+def test_sessions_that_end_in_step_may_have_met_a_limit() -> None:
+    in_step = holds([START_S + 30 * (1 + n // 30) for n in range(120)]).assign(idle_bin=60, silence_bin=60)
+    (text,) = limits_in_step(seen(holds=in_step))
+    assert "sessions that reach 30 to 32 s of age" in text
+    assert "ended together, which may be one event" in text
+    assert "start at different times" in text
 
 
 def starts(bad: dict[int, int]) -> pd.DataFrame:
