@@ -10,11 +10,13 @@ import pytest
 from analysis import strikes
 from analysis.model import Settings
 from analysis.reduce import reduce
+from analysis.server_paths import ordinal_word, quota_words
 from analysis.sessions import is_within
 from analysis.simulate import chunks
 from analysis.sketch import FIRST_MINUTE
 from analysis.source import open_rows
 from analysis.verdict import decide
+from analysis.view import view_of
 from analysis.worlds import World
 from tests.analysis.tables_by_hand import sketched, with_cells
 
@@ -371,3 +373,54 @@ def test_a_type_that_nobody_answers_is_not_the_servers_for_its_pongs():
     finding = server(tables)
     assert finding.state == "undecided"
     assert decide(tables, Settings()).claims["format"].state == "confirmed"
+
+
+def connects_by_ordinal(refused_from, share=1.0):
+    """Connects of users that connected up to thirty times in five minutes, refused from one of them on."""
+    rows = [
+        {
+            "host": host,
+            "platform": host.split("-")[0],
+            "bin": FIRST_MINUTE // 5 + window,
+            "ordinal": ordinal,
+            "n": 10,
+            "explicit": int(10 * share) if ordinal >= refused_from else 0,
+        }
+        for host in ("Windows-0", "Linux-0")
+        for window in range(6)
+        for ordinal in range(1, 31)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_quota_is_named_with_the_connection_from_which_it_refuses():
+    words = quota_words(view_of(replace(sketched(1), subjects=connects_by_ordinal(21)), Settings()))
+    assert "from the 21st connection of a user within 5 minutes on (1200 of 1200 refused, before it 0 of 2400)" in words
+    finding = server(replace(answered(sketched(1)), subjects=connects_by_ordinal(21)))
+    assert "A quota: from the 21st connection" in finding.evidence
+
+
+@pytest.mark.parametrize(("refused_from", "share"), [(1, 1.0), (21, 0.3), (99, 1.0)])
+def test_refusals_without_a_step_are_no_quota(refused_from, share):
+    subjects = connects_by_ordinal(refused_from, share)
+    assert quota_words(view_of(replace(sketched(1), subjects=subjects), Settings())) == ""
+
+
+def test_ordinals_have_their_english_endings():
+    assert [ordinal_word(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 22, 101, 111)] == [
+        *("1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "101st", "111th")
+    ]
+
+
+def mute(tables, mute, silent_of_mute, silent=200, connections=40):
+    row = {"host": "Linux-0", "platform": "Linux", "connections": connections, "mute": mute}
+    return replace(tables, mute=pd.DataFrame([row | {"silent": silent, "silent_of_mute": silent_of_mute}]))
+
+
+def test_sessions_that_are_mute_from_a_moment_on_are_named():
+    finding = server(mute(kept_silent(sketched(1)), 36, 190))
+    assert (
+        "36 of 40 such connections were mute from a moment on, while pings were answered (190 of 200"
+        in finding.evidence
+    )
+    assert "mute" not in server(mute(kept_silent(sketched(1)), 2, 10)).evidence
