@@ -413,32 +413,28 @@ def credential_checks(rows: ibis.Table) -> ibis.Table:
 
 
 def mute(rows: ibis.Table) -> ibis.Table:
-    """Connections on which requests went unanswered behind answered pings: mute from a moment on, or now and then.
+    """Requests that went unanswered behind answered pings, by operation, on connections that are mute or not.
 
-    A connection is mute if its last `MUTE_LEAST` requests or more went unanswered, and none was answered after the
-    first of them.
+    A connection is mute if it had answered, then left its last `MUTE_LEAST` requests or more unanswered, and answered
+    none after the first of these. One line a (host, platform, mute, operation); the one without an operation counts
+    the connections.
     """
     asked = rows.filter(_.is_wait & (_.kind == "exchange"))
     at = asked.mutate(
         ok_us=(asked.outcome == "ok").ifelse(asked.scheduled_us, ibis.null("int64")),
         silent_us=asked.is_unanswered.ifelse(asked.scheduled_us, ibis.null("int64")),
     )
-    by = at.group_by("run_id", "worker", "host", "platform", "connection").agg(
-        last_ok_us=at.ok_us.max(),
-        first_silent_us=at.silent_us.min(),
-        last_silent_us=at.silent_us.max(),
-        silent=at.silent_us.count(),
+    name = ("run_id", "worker", "host", "platform", "connection")
+    by = at.group_by(*name).agg(
+        last_ok_us=at.ok_us.max(), first_silent_us=at.silent_us.min(), silent=at.silent_us.count()
     )
     struck = by.filter(by.silent > 0)
-    is_mute = (struck.silent >= MUTE_LEAST) & (
-        struck.last_ok_us.isnull() | (struck.last_ok_us < struck.first_silent_us)
-    )
-    return struck.group_by("host", "platform").agg(
-        connections=struck.count(),
-        mute=_count(is_mute),
-        silent=struck.silent.sum(),
-        silent_of_mute=is_mute.ifelse(struck.silent, 0).sum(),
-    )
+    is_mute = (struck.silent >= MUTE_LEAST) & (struck.last_ok_us < struck.first_silent_us)
+    struck = struck.mutate(is_mute=is_mute.fill_null(False)).select(*name, "is_mute")
+    silent = at.filter(at.is_unanswered).join(struck, name)
+    of_operations = silent.group_by("host", "platform", "is_mute", "operation").agg(n=silent.count())
+    of_connections = struck.group_by("host", "platform", "is_mute").agg(n=struck.count())
+    return ibis.union(of_operations, of_connections.mutate(operation=ibis.literal("")).select(of_operations.columns))
 
 
 def first_connects(rows: ibis.Table, first_s: dict[str, int]) -> ibis.Table:

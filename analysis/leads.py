@@ -11,7 +11,7 @@ import numpy as np
 from analysis.groupbys import FIRST_S
 from analysis.groups import Ints
 from analysis.rates import clopper_pearson
-from analysis.server_paths import holds_of, limits
+from analysis.server_paths import holds_of, limits, mute_words, quota_words
 from analysis.session_limits import together
 from analysis.view import View
 
@@ -32,8 +32,15 @@ GOODBYE: Final = (1001, 1012)
 
 def leads(view: View) -> tuple[str, ...]:
     """What a reader should look at beside the claims."""
-    found = (one_event(view), *limits_in_step(view), first_connects(view), idle_deaths(view))
-    return tuple(sentence for sentence in found if sentence)
+    found = (
+        quota_words(view),
+        mute_words(view).replace("such connections", "connections with unanswered requests"),
+        one_event(view),
+        *limits_in_step(view),
+        first_connects(view),
+        idle_deaths(view),
+    )
+    return tuple(sentence.strip() for sentence in found if sentence)
 
 
 def limits_in_step(view: View) -> list[str]:

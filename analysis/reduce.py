@@ -251,7 +251,7 @@ def _fresh_refusals(marked: ibis.Table, *with_refusals: pd.DataFrame) -> pd.Data
 def _mute(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     """Only where requests went unanswered behind answered pings: it groups by connection."""
     if not cells["unanswered"].any():
-        return _empty("host platform connections mute silent silent_of_mute")
+        return _empty("host platform is_mute operation n")
     return _frame(groupbys.mute(marked))
 
 

@@ -221,13 +221,15 @@ def ordinal_word(number: int) -> str:
 def mute_words(view: View) -> str:
     """Whether the unanswered requests are those of connections that are mute from a moment on; else nothing."""
     frame = view.tables.mute
-    mute, struck = int(frame["mute"].sum()), int(frame["connections"].sum())
-    silent, of_mute = int(frame["silent"].sum()), int(frame["silent_of_mute"].sum())
-    if not mute or of_mute < MUTE_SHARE * silent:
+    of_connections = frame["operation"] == ""
+    is_mute = frame["is_mute"].astype(bool)
+    counts = [int(frame.loc[chosen, "n"].sum()) for chosen in (of_connections, of_connections & is_mute)]
+    requests = [int(frame.loc[chosen, "n"].sum()) for chosen in (~of_connections, ~of_connections & is_mute)]
+    if not requests[1] or requests[1] < MUTE_SHARE * requests[0]:
         return ""
     return (
-        f" {mute} of {struck} such connections were mute from a moment on, while pings were answered "
-        f"({of_mute} of {silent} unanswered requests)."
+        f" {counts[1]} of {counts[0]} such connections were mute from a moment on, while pings were answered "
+        f"({requests[1]} of {requests[0]} unanswered requests)."
     )
 
 

@@ -155,7 +155,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         sessions=_empty("run_id host platform site minute client event_loop delay_us n auth auth_fresh explicit"),
         fresh_refusals=_empty("run_id kind n fresh sometimes"),
         credential_checks=_empty("host platform token_kind result n"),
-        mute=_empty("host platform connections mute silent silent_of_mute"),
+        mute=_empty("host platform is_mute operation n"),
         first_connects=_empty("run_id host platform since_s n bad"),
         idles=_empty("host platform parity idle n bad"),
         base_rtt=by_host.assign(base_rtt_s=base_rtt_s),

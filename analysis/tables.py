@@ -52,9 +52,9 @@ class Tables:
             minute from their expiry), `sometimes` (of these, of users who were let in at other times).
         credential_checks: per (host, platform, token_kind, result [refused, accepted, not checked]): `n` connects
             with tokens that had to be refused. They are in no other table of waits.
-        mute: per (host, platform): `connections` on which a request went unanswered behind an answered ping, of
-            these `mute` (three and more in a row, and none answered after), `silent` such requests, and
-            `silent_of_mute` on mute connections.
+        mute: per (host, platform, is_mute [had answered, then left three and more in a row unanswered to its end],
+            operation): `n` requests that went unanswered behind an answered ping; with the operation "" the
+            connections on which there were such.
         first_connects: per (run_id, host, platform, since_s [seconds since the run's first connect, at most 60: all
             later ones]): `n`, `bad` (explicit + residual).
         idles: per (host, platform, parity, idle [whole seconds that the connection had been idle before the

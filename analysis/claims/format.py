@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from analysis.comparison import effect_words, points, rate_words
-from analysis.groups import Bools, combined, sums
+from analysis.groups import Bools, Floats, combined, sums
 from analysis.holm import bonferroni
 from analysis.mantel_haenszel import risk_difference
 from analysis.model import Effect, Finding, Part
@@ -42,8 +42,9 @@ def silent_operations(view: View) -> dict[int, Rate]:
     cells = view.cells
     if len(cells) == 0:
         return {}
-    n = sums(cells.operation, cells.n_clean, len(view.operations))
-    failed = sums(cells.operation, cells.residual, len(view.operations))
+    mute = _on_mute_connections(view)
+    n = sums(cells.operation, cells.n_clean, len(view.operations)) - mute
+    failed = sums(cells.operation, cells.residual, len(view.operations)) - mute
     overall = np.divide(failed, n, out=np.zeros_like(n), where=n > 0)
     if not ((overall < ALIVE_BELOW) & (n > 0)).any():
         return {}
@@ -60,6 +61,16 @@ def silent_operations(view: View) -> dict[int, Rate]:
         if everywhere and rate.interval()[0] > SILENT_AT_LEAST:
             silent[int(operation)] = rate
     return silent
+
+
+def _on_mute_connections(view: View) -> Floats:
+    """(operations,) requests left unanswered by connections that had answered, and then answered nothing any more.
+
+    Such a connection answers no type of message: its silence says nothing of any.
+    """
+    frame = view.tables.mute
+    by = frame[frame["is_mute"].astype(bool)].groupby("operation")["n"].sum()
+    return np.array([float(by.get(name, 0)) for name in view.operations])
 
 
 def preface_blind_clients(view: View) -> dict[int, Rate]:

@@ -64,7 +64,7 @@ def _needs(cohort: str, rate: Rate, margin: float) -> str:
     """How many attempts would bound the widest cohort, if its rate is what it seems."""
     wanted = math.ceil(math.log(0.05 / 2) / math.log1p(-margin) * rate.design_effect)
     if rate.events and (rate.estimate or 0.0) > margin / 2:
-        return f"A longer run with the same plan: {cohort} fails about as often as the margin ({rate_words(rate)})."
+        return f"A longer run with the same plan ({cohort}: {rate_words(rate)})."
     return f"About {max(1, wanted - rate.n):,} more attempts of the cohort that is known least ({cohort}: {rate.n:,})."
 
 

@@ -413,8 +413,17 @@ def test_ordinals_have_their_english_endings():
 
 
 def mute(tables, mute, silent_of_mute, silent=200, connections=40):
-    row = {"host": "Linux-0", "platform": "Linux", "connections": connections, "mute": mute}
-    return replace(tables, mute=pd.DataFrame([row | {"silent": silent, "silent_of_mute": silent_of_mute}]))
+    where = {"host": "Linux-0", "platform": "Linux"}
+    rows = [
+        where | {"is_mute": is_mute, "operation": operation, "n": n}
+        for is_mute, operation, n in (
+            (True, "", mute),
+            (False, "", connections - mute),
+            (True, "ping", silent_of_mute),
+            (False, "ping", silent - silent_of_mute),
+        )
+    ]
+    return replace(tables, mute=pd.DataFrame(rows))
 
 
 def test_sessions_that_are_mute_from_a_moment_on_are_named():
