@@ -298,7 +298,8 @@ def subjects(rows: ibis.Table) -> ibis.Table:
     """G4: connects by their ordinal among their subject's connects of the last `WINDOW_S`.
 
     A server counts every connect against a quota: retries, other arms and those that the run's end cut off
-    have an ordinal too, though only the plain ones are counted here.
+    have an ordinal too, though only the plain ones that ended are counted here. The run's tail is among them: a
+    refusal is complete when it comes.
     """
     connects = rows.filter((_.kind == "connect") & _.subject.notnull() & _.started_us.notnull())
     # Only what is needed goes through the window: it sorts all that it is given.
@@ -308,7 +309,7 @@ def subjects(rows: ibis.Table) -> ibis.Table:
         "subject",
         "started_us",
         bin=connects.second // WINDOW_S,
-        is_counted=_is_plain(connects),
+        is_counted=(connects.is_wait | (connects.is_cut & (connects.outcome != "aborted"))) & _is_first(connects),
         is_explicit=connects.explanation == NUMBER_OF["explicit"],
     )
     trailing = ibis.range_window(group_by="subject", order_by="started_us", preceding=WINDOW_S * 1_000_000, following=0)
@@ -320,7 +321,11 @@ def subjects(rows: ibis.Table) -> ibis.Table:
 
 def _is_plain(rows: ibis.Table) -> Any:
     """Whether a row is compared: a wait that is a first try, without mitigation."""
-    return rows.is_wait & (rows.retry == 0) & (rows.mitigation == "none")
+    return rows.is_wait & _is_first(rows)
+
+
+def _is_first(rows: ibis.Table) -> Any:
+    return (rows.retry == 0) & (rows.mitigation == "none")
 
 
 def holds(rows: ibis.Table) -> ibis.Table:

@@ -240,7 +240,9 @@ def _stability(sessions: pd.DataFrame, overview: Overview, limit: float, words: 
     if len(parts) < FEWEST_PARTS:
         return _too_short(name, limit, n)
     ratio = (parts["bad"] / parts["n"]).to_numpy(dtype=float)
-    value, low, high = _trend(parts.index.to_numpy(dtype=float), ratio, parts["n"].to_numpy(dtype=float))
+    trend = _trend(parts.index.to_numpy(dtype=float), ratio, parts["n"].to_numpy(dtype=float))
+    # A straight line through shares may leave the scale; the shares cannot.
+    value, low, high = (min(1.0, max(-1.0, change)) for change in trend)
     if parts["bad"].sum() == 0:
         # No failure, no scatter: what the last part could still hide bounds the rise.
         high = 1 - (1 - _CONFIDENCE) ** (1 / float(parts["n"].iloc[-1]))

@@ -198,13 +198,13 @@ def instances(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     return {key: dict(count) for key, count in table.items()}
 
 
-def subjects(rows: list[Row], chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+def subjects(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     connects = [
         row
         for row in rows
         if row["kind"] == "connect" and row.get("subject") and measured(row.get("started_at")) is not None
     ]
-    counted = {id(row) for row in plain(chosen)}
+    counted = {id(row) for row in plain(of_sessions(rows)) if row["outcome"] != "aborted"}
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for row in connects:
         if id(row) in counted:
