@@ -182,5 +182,5 @@ def platform_rates(view: View, cells: Cells, platforms: Sequence[int] | None = N
     rates = []
     for p in range(len(view.platforms)) if platforms is None else platforms:
         mine = cells.where(cells.platform == p)
-        rates.append(view.rate(mine, mine.unexplained, mine.n_clean))
+        rates.append(view.rate(mine, mine.unexplained, mine.n_clean, about=view.variant))
     return rates

@@ -60,6 +60,15 @@ def widest(*estimates: Estimate) -> Estimate:
     return Estimate(value=first.value, spreads=tuple(s for e in estimates for s in e.spreads), n=first.n)
 
 
+def with_spread(estimate: Estimate, spread: Spread | None) -> Estimate:
+    """The estimate with one more spread; None: as it is."""
+    return (
+        estimate
+        if spread is None
+        else Estimate(value=estimate.value, spreads=(*estimate.spreads, spread), n=estimate.n)
+    )
+
+
 def _quantile(df: float, probability: float) -> float:
     if df < 1:
         return math.inf

@@ -272,6 +272,36 @@ def cut(marked: ibis.Table) -> ibis.Table:
     )
 
 
+def dealt(placed: ibis.Table) -> ibis.Table:
+    """Sums over connections by what was dealt to them: the sample of a comparison of arms or instances.
+
+    A session of a day is one connection: the table grows with arms and hosts, not with connections. Failures are
+    counted in five ways (`dealt.VARIANTS`); `m` connections, `n` attempts and `nn` the sum of their squares; of each
+    way `x` failures, `nx` the sum of attempts times failures, and `xx` that of their squares.
+    """
+    rows = placed.filter((_.retry == 0) & (_.mitigation == "none") & _.is_clean)
+    counted = {name: NUMBER_OF[name] == rows.explanation for name in ("auth", "format", "explicit", "residual")}
+    said, residual = counted["explicit"], counted["residual"]
+    unexplained = residual & ~rows.is_unanswered
+    ways = {
+        "unexplained": unexplained,
+        "silent": residual,
+        "said": unexplained | said,
+        "both": residual | said,
+        "everything": residual | said | counted["auth"] | counted["format"],
+    }
+    by = ("host", "platform", "client", "event_loop", "delay_us", "kind", "server_instance")
+    marked = rows.mutate(**{f"is_{name}": condition for name, condition in ways.items()})
+    single = marked.group_by(*by, "run_id", "name").agg(
+        n=marked.count().cast("float64"), **{name: _count(marked[f"is_{name}"]).cast("float64") for name in ways}
+    )
+    sums = {"m": single.count(), "n": single.n.sum(), "nn": (single.n * single.n).sum()}
+    for name in ways:
+        x = single[name]
+        sums |= {f"x_{name}": x.sum(), f"nx_{name}": (single.n * x).sum(), f"xx_{name}": (x * x).sum()}
+    return single.group_by(*by).agg(**sums)
+
+
 def between(marked: ibis.Table, first_minute: int, last_minute: int) -> ibis.Table:
     """The rows scheduled in these minutes. Files are in the order of time, so that engines skip the others."""
     start, end = (datetime.fromtimestamp(m * MINUTE_S, UTC) for m in (first_minute, last_minute + 1))

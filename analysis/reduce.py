@@ -120,6 +120,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         instances=instances,
         subjects=_frame(groupbys.subjects(marked)),
         cut=cut,
+        dealt=_frame(groupbys.dealt(placed)),
         holds=_frame(groupbys.holds(marked)),
         sessions=sessions,
         fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),

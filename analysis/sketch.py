@@ -149,6 +149,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             "run_id host platform site minute client event_loop delay_us mitigation kind operation preface "
             "token_expired n connections auth auth_fresh format explicit"
         ),
+        dealt=_dealt(cells),
         holds=_empty(
             "host platform chunk_minute by_peer parity duration_bin idle_bin silence_bin end_s cause close_code n"
         ),
@@ -181,6 +182,26 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             }
         ),
     )
+
+
+def _dealt(cells: pd.DataFrame) -> pd.DataFrame:
+    """Connections of one attempt each: nothing is shared but what the cells share."""
+    keys = ["host", "platform", "client", "event_loop", "delay_us", "kind"]
+    plain = cells[cells["mitigation"] == "none"]
+    silent, answered = plain["residual"] - plain["unanswered"], plain["unanswered"]
+    failed = {
+        "unexplained": silent,
+        "silent": silent + answered,
+        "said": silent + plain["explicit"],
+        "both": silent + answered + plain["explicit"],
+        "everything": silent + answered + plain["explicit"] + plain["auth"] + plain["format"],
+    }
+    counted = plain.assign(**{f"x_{name}": x for name, x in failed.items()}, m=plain["n_clean"])
+    by = counted.groupby(keys, as_index=False)[["m", *(f"x_{name}" for name in failed)]].sum()
+    same = {name: by["m"] for name in ("n", "nn")} | {
+        f"{s}_{name}": by[f"x_{name}"] for name in failed for s in ("nx", "xx")
+    }
+    return by.assign(**same, server_instance=None)
 
 
 def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

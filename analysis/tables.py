@@ -42,6 +42,9 @@ class Tables:
         cut: By the keys of `cells` what the run's end may have cut off (scheduled within its own budget before the
             end, or still waiting then), first tries: `n`; `connections` (distinct); and of these the refusals that
             were complete when they came: `auth`, `auth_fresh`, `format`, `explicit`.
+        dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
+            connections, first tries without mitigation on loops that were not late: `m`, `n`, `nn`, and for each way
+            to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`.
         holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
             hash of the connection], duration_bin, idle_bin [silence before the end] and silence_bin [longest
             silence] [0.5 s bins; null = not measured]; of those that the peer ended also end_s [epoch second], cause
@@ -80,6 +83,7 @@ class Tables:
     instances: pd.DataFrame
     subjects: pd.DataFrame
     cut: pd.DataFrame
+    dealt: pd.DataFrame
     holds: pd.DataFrame
     sessions: pd.DataFrame
     fresh_refusals: pd.DataFrame

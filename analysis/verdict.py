@@ -23,8 +23,10 @@ from analysis.live import live_finding
 from analysis.mitigations import mitigation_effects
 from analysis.model import CLAIMS, CredentialCheck, Decision, Finding, Hypothesis, Settings, State
 from analysis.moments import may_be_a_line, together
-from analysis.server_paths import spared_of_silence
+from analysis.server_paths import spared_of_answers, spared_of_silence
+from analysis.synchrony import Synchrony
 from analysis.tables import Tables
+from analysis.undiluted import Claim, Look, by_arm, by_delay, by_host, by_operation, undiluted
 from analysis.view import View, view_of, with_flagged, with_spared
 
 # The hypothesis says "and not from": each of these confirmed refutes it.
@@ -50,16 +52,13 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
         return _nothing(prepared)
     flagged = flagged_by_format(prepared)
     view = with_flagged(prepared, flagged)
-    view = with_spared(view, spared_of_silence(view))
+    view = with_spared(view, silence=spared_of_silence(view), answers=spared_of_answers(view))
     silent = frozenset(view.operations[code] for code in silent_operations(prepared))
     bursts = together(view, silent)
     own = together(view, silent, residual_only=True) if len(view.platforms) > 1 else None
     findings = {
         "intermittent": intermittent(view),
-        "latency": latency(view),
-        "platform": platform(view, own),
-        "platform_x_latency": platform_x_latency(view, own),
-        "client": client(view),
+        **compared(view, own),
         "client_loop": client_loop(view),
         "server": server(view, bursts, silent),
         "auth": auth(view),
@@ -81,6 +80,23 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
         spared=view.spared,
         data_quality=_data_quality(view, live=live),
     )
+
+
+def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
+    """The claims that are comparisons, of the whole run and of its parts.
+
+    Args:
+        view: The prepared tables.
+        own: Synchrony of the platforms' residual failures; None with one platform.
+    """
+    operations, arms = by_operation(view), by_arm(view)
+    looks: dict[str, tuple[Claim, list[Look]]] = {
+        "latency": (latency, [*operations, *arms, *by_host(view)]),
+        "platform": (lambda part: platform(part, own), [*operations, *by_delay(view)]),
+        "platform_x_latency": (lambda part: platform_x_latency(part, own), [*operations, *arms]),
+        "client": (client, [*operations, *by_delay(view)]),
+    }
+    return {name: undiluted(view, claim, claim(view), parts) for name, (claim, parts) in looks.items()}
 
 
 def _nothing(view: View) -> Decision:

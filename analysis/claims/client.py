@@ -125,7 +125,7 @@ def _leads(a: int, mirror: int | None, comparisons: dict[int, Comparison]) -> bo
 
 def _rate(view: View, arm: Arm) -> Rate:
     mine = view.compared.where(arm.exposed)
-    return view.rate(mine, mine.unexplained, mine.n_clean)
+    return view.rate(mine, mine.unexplained, mine.n_clean, about=view.variant)
 
 
 def _interleaved(view: View, own: dict[int, dict[int, HostEffect]], arms: Sequence[Arm]) -> list[Condition]:

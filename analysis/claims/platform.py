@@ -113,10 +113,10 @@ def _comparisons(view: View, sides: Cohorts, found: HostEffects, firsts: Sequenc
 
 
 def _attempts(view: View, sides: Cohorts, estimate: Estimate) -> Estimate:
-    """The spread that attempts alone would give: a floor where nothing failed and all hosts agree."""
+    """The spread that attempts and connections alone would give: a floor where nothing failed and all hosts agree."""
     variance = 0.0
     for rate in platform_rates(view, sides.cells, sides.platforms):
-        trials, events = rate.n / view.attempts_a_connection, rate.events / view.attempts_a_connection
+        trials, events = rate.trials, rate.events / rate.design_effect
         p = (events + 1) / (trials + 2)
         variance += p * (1 - p) / (trials + 2)
     return Estimate(value=estimate.value, spreads=(Spread(math.sqrt(variance), math.inf),), n=estimate.n)

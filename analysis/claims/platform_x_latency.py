@@ -24,7 +24,7 @@ from analysis.model import Finding
 from analysis.platform_parts import with_parts
 from analysis.synchrony import Synchrony
 from analysis.view import Cells, View
-from analysis.within_hosts import HostEffect, difference, host_effect
+from analysis.within_hosts import HostEffect, difference, host_effect, independent_se, over_connections
 
 RULE = Rule(
     joined="any",
@@ -130,7 +130,7 @@ def _effects(view: View, cells: Cells, low: int, high: int) -> dict[int, Contras
             design_effect=view.attempts_a_connection,
         )
         if contrast is not None:
-            found[host] = contrast
+            found[host] = over_connections(view, contrast, mine, mine.delay == high, strata=("client", "kind"))
     return found
 
 
@@ -159,7 +159,7 @@ def _attempts(view: View, sides: Cohorts, seen: dict[int, Contrast], estimate: E
     variance = 0.0
     for p in sides.platforms:
         mine = [seen[int(h)] for h in sides.hosts if view.platform_of[h] == p]
-        variance += sum(contrast.estimate.spreads[1].se ** 2 for contrast in mine) / len(mine) ** 2
+        variance += sum(independent_se(contrast) ** 2 for contrast in mine) / len(mine) ** 2
     return Estimate(value=estimate.value, spreads=(Spread(math.sqrt(variance), math.inf),), n=estimate.n)
 
 
