@@ -85,7 +85,7 @@ class IdleProbe(Probe):
         self._rtt_s: float | None = None
         self._awaited = b""
         self._is_answered = False
-        self._is_fresh = True  # no ping has been answered on this socket
+        self._is_fresh = True  # a library may answer the first ping before its server has looked at the token
         self._protocol = load_protocol(target.protocol)
         self._token: Token | None = None
 
@@ -123,6 +123,8 @@ class IdleProbe(Probe):
         try:
             if self._wire is None:
                 self._open(attempt)
+            else:
+                self._is_fresh = False
             attempt.rtt_s = self._rtt_s
             self._ping()
         except EndOfStream:
@@ -189,7 +191,6 @@ class IdleProbe(Probe):
             self.ledger.received(len(payload))
             if opcode == PONG:
                 self._is_answered |= payload == self._awaited
-                self._is_fresh &= not self._is_answered
             elif opcode == CLOSE:
                 raise ProbeFailed(self._end_of_close(*close_code(payload)))
             elif opcode == BROKEN:

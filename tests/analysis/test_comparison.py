@@ -51,7 +51,7 @@ def test_weights_share_one_error_rate_and_equal_ones_share_it_evenly(drawn):
     assert claimed == pytest.approx(
         min(1.0, *(p * total / comparison.weight for p, comparison in zip(ps, weighted, strict=True)))
     )
-    assert claimed >= min(ps)
+    assert claimed >= min(ps) * (1 - 1e-12)  # the last bit is the divisions'
     even = found([replace(comparison, weight=2.0) for comparison in weighted], rule=ANY).p_value
     assert even == pytest.approx(min(1.0, min(ps) * len(ps)))
 
