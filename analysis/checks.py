@@ -45,16 +45,18 @@ def latency_bins(view: View, cells: Cells) -> Ints:
     return np.where(np.isnan(base), -1, bins)
 
 
-def enough_hosts(view: View, hosts: Ints, platforms: Sequence[int], *, least: int = 2) -> Condition:
-    """At least two machines on every side: with one, host and platform are the same thing."""
+def enough_hosts(view: View, hosts: Ints, platforms: Sequence[int], *, least: int = 3) -> Condition:
+    """At least three machines on every side: with one, host and platform are the same thing, with two nearly so."""
     counts = {view.platforms[p]: int((view.platform_of[hosts] == p).sum()) for p in platforms}
     ok = len(counts) > 1 and min(counts.values()) >= least
     listed = joined_words([f"{count} {name}" for name, count in counts.items()])
     detail = f"At least {least} hosts on each side ({listed})."
     if len(counts) < 2:
         detail = f"There is one platform only ({''.join(counts)})." if counts else "There is no platform to compare."
-    elif not ok:
+    elif not ok and min(counts.values()) < 2:
         detail = f"One host on a side ({listed}): what is the host's cannot be told from what is the platform's."
+    elif not ok:
+        detail = f"Two hosts on a side ({listed}): two of them differ by chance as much as platforms would."
     need = "three hosts of each platform in the same minutes on the same network"
     return Condition(check=Check(name="hosts on each side", ok=ok, detail=detail), need=need)
 

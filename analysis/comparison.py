@@ -40,6 +40,7 @@ class Comparison:
         hosts: Hosts whose spread is the estimate's first one; 0: it does not rest on hosts.
         said: The name in a sentence, where that says more; empty: the name itself.
         weight: Its part of the claim's error rate, where any one comparison suffices; the scale does not matter.
+        sole: The host without which it would not be beyond the margin; empty: it does not hang on one host.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Comparison:
     hosts: int = 0
     said: str = ""
     weight: float = 1.0
+    sole: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +120,12 @@ def compare(
     if failed:
         return replace(base, evidence=f"{_reading(chosen, effect)} {_listed(failed)}", needs=_needs(failed))
     words = {"name": chosen.said or chosen.name, "effect": effect_words(effect)}
+    if p_value is not None and p_value <= view.settings.alpha and chosen.sole:
+        return replace(
+            base,
+            evidence=f"{_reading(chosen, effect)} Without the host {chosen.sole} it would not be beyond the margin.",
+            needs=f"Another host like {chosen.sole}, or a look at what is particular to it.",
+        )
     if p_value is not None and p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=rule.confirmed.format(**words))
     inside = all(part.state == "ruled_out" for part in judged.values())

@@ -110,6 +110,8 @@ def difference_spread(dealt: Dealt, exposed: Bools, strata: Sequence[str]) -> Sp
         Spread: degrees of freedom after Satterthwaite (Biometrics Bulletin 2 (1946)).
     """
     stratum, size = combined(*(getattr(dealt, name) for name in strata))
+    if size == 0:
+        return None
     one, other = (_arm(dealt, np.asarray(side, dtype=np.bool_), stratum, size) for side in (exposed, ~exposed))
     both = (one.n > 0) & (other.n > 0)
     if not both.any():

@@ -90,13 +90,21 @@ def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
         own: Synchrony of the platforms' residual failures; None with one platform.
     """
     operations, arms = by_operation(view), by_arm(view)
-    looks: dict[str, tuple[Claim, list[Look]]] = {
-        "latency": (latency, [*operations, *arms, *by_host(view)]),
-        "platform": (lambda part: platform(part, own), [*operations, *by_delay(view)]),
-        "platform_x_latency": (lambda part: platform_x_latency(part, own), [*operations, *arms]),
-        "client": (client, [*operations, *by_delay(view)]),
+    asked: dict[str, tuple[Finding, Claim, list[Look]]] = {
+        "latency": (latency(view), latency, [*operations, *arms, *by_host(view)]),
+        "platform": (
+            platform(view, own),
+            lambda part: platform(part, own, parted=False),
+            [*operations, *by_delay(view)],
+        ),
+        "platform_x_latency": (
+            platform_x_latency(view, own),
+            lambda part: platform_x_latency(part, own, parted=False),
+            [*operations, *arms],
+        ),
+        "client": (client(view), lambda part: client(part, parted=False), [*operations, *by_delay(view)]),
     }
-    return {name: undiluted(view, claim, claim(view), parts) for name, (claim, parts) in looks.items()}
+    return {name: undiluted(view, claim, whole, looks) for name, (whole, claim, looks) in asked.items()}
 
 
 def _nothing(view: View) -> Decision:

@@ -7,7 +7,7 @@ still only one a side.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -179,6 +179,8 @@ class View:
     spared: str = ""
     spared_answers: str = ""
     everything: bool = False
+    # The same for all parts of a run, which are many: each way of counting is prepared once.
+    _dealt: dict[str, Dealt] = field(default_factory=dict)
 
     @property
     def margin(self) -> float:
@@ -215,13 +217,18 @@ class View:
             return "everything"
         return ("unexplained", "silent", "said", "both")[bool(self.spared) + 2 * bool(self.spared_answers)]
 
-    @cached_property
+    @property
     def dealt(self) -> Dealt:
         """Connections as the sample, of what comparisons are about."""
         return self.dealt_by(self.variant)
 
     def dealt_by(self, variant: str) -> Dealt:
         """Connections as the sample, with failures counted in one of the ways of `dealt.VARIANTS`."""
+        if variant not in self._dealt:
+            self._dealt[variant] = self._dealt_by(variant)
+        return self._dealt[variant]
+
+    def _dealt_by(self, variant: str) -> Dealt:
         frame = self.tables.dealt
         client = frame["client"].astype(str) + "/" + frame["event_loop"].astype(str)
         columns = ((client, self.clients), (frame["delay_us"], self.delays_us), (frame["kind"].astype(str), self.kinds))

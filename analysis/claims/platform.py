@@ -35,12 +35,13 @@ RULE = Rule(
 )
 
 
-def platform(view: View, together: Synchrony | None) -> Finding:
+def platform(view: View, together: Synchrony | None, *, parted: bool = True) -> Finding:
     """Hosts of one platform against those of the others.
 
     Args:
         view: The prepared tables.
         together: Synchrony of the platforms' residual failures, groups in the order of `view.platforms`.
+        parted: Say what the difference consists of, too.
     """
     sides = cohorts_of(view)
     found = _effects(view, sides)
@@ -74,6 +75,8 @@ def platform(view: View, together: Synchrony | None) -> Finding:
         incomplete=sides.left_out,
         nothing_to_compare="Three hosts of each of two platforms, in the same minutes on the same network.",
     )
+    if not parted:
+        return finding
     return with_parts(
         view,
         finding,

@@ -34,12 +34,13 @@ RULE = Rule(
 )
 
 
-def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
+def platform_x_latency(view: View, together: Synchrony | None, *, parted: bool = True) -> Finding:
     """The hosts' effects of latency, platform against platform.
 
     Args:
         view: The prepared tables.
         together: Synchrony of the platforms' residual failures, groups in the order of `view.platforms`.
+        parted: Say what the difference consists of, too.
     """
     sides = cohorts_of(view)
     arms = np.unique(sides.cells.delay)
@@ -111,6 +112,8 @@ def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
         return {h: difference(host_effect(ours[h]), host_effect(theirs[h])) for h in ours if h in theirs}
 
     scaled = _with_scale(view, finding, compared, seen)
+    if not parted:
+        return scaled
     return with_parts(view, scaled, compared, firsts, compared=on_some, within=between_loops)
 
 
