@@ -112,7 +112,8 @@ def compare(
         return replace(
             base,
             evidence="More than 80 % of the attempts fail: nobody can fail more than the others.",
-            needs="A longer budget, or a run while the target works at times.",
+            needs="A run while the target works at times"
+            + (", or a longer budget." if view.compared.timeouts.any() else "."),
         )
     short = too_short(view, min(one.informed for one in comparisons))
     if short:

@@ -76,9 +76,11 @@ def read(attempts: ibis.Table) -> pd.DataFrame:
 
     from analysis.explain import AUTH_PROBE_SCENARIO
 
-    t = attempts.filter(attempts.kind.isin(list(KINDS)), attempts.outcome.isin(["ok", "timeout", "failed"]))
+    # A session that was still open at the run's end lived until then: that is no failure, and one session.
+    ended_or_held = attempts.outcome.isin(["ok", "timeout", "failed"]) | (attempts.kind == "hold")
+    t = attempts.filter(attempts.kind.isin(list(KINDS)), ended_or_held)
     asked = (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect") & (t.cause == "auth_rejected")
-    is_bad = (t.outcome != "ok") & ~asked.fill_null(False)
+    is_bad = t.outcome.isin(["timeout", "failed"]) & ~asked.fill_null(False)
     ended: pd.DataFrame = t.group_by("kind").agg(n=t.count()).to_pandas()
     bad = t.filter(is_bad)
     reason = bad.detail.re_replace("[0-9]+", "#")
@@ -149,6 +151,8 @@ def answer(failure: Mapping[str, Any]) -> str:
         return f"HTTP {status}{f' {words}' if words else ''} {where}"
     if code is not None and code != _ABNORMAL:
         return f"close {code}{f' {reason!r}' if reason else ''} {where}"
+    if failure["cause"] == "credentials_accepted":
+        return _CAUSES["credentials_accepted"]
     what = _CAUSES.get(failure["cause"], failure["cause"].replace("_", " "))
     return f"{what} {where}{f' ({reason})' if reason else ''}"
 

@@ -14,8 +14,10 @@ import ibis
 from ibis import _
 
 from analysis.explain import (
+    ABNORMAL_CLOSURE,
     ACCEPTED,
     AUTH_PROBE_SCENARIO,
+    CAUSES_OF_FORMAT,
     CAUSES_OF_THE_GENERATOR,
     CLOCK_LEEWAY_S,
     ENDS_BY_ANSWER,
@@ -47,6 +49,8 @@ IDLE_STEPS: Final = ((10, 1), (60, 5), (600, 20), (0, 120))
 FIRST_S: Final = 60
 # A user who is refused so often is always refused: a lucky moment is no check that works.
 ALWAYS_RATIO: Final = 0.9
+# A server looks at a token within a second or two; after so many it has let the session in.
+LET_IN_S: Final = 10.0
 # So many requests of a connection in a row, and none answered after them, are no coincidence any more.
 MUTE_LEAST: Final = 3
 # A worker's connections, made a number of their own: no worker opens as many as 2^40.
@@ -364,13 +368,23 @@ def holds(rows: ibis.Table) -> ibis.Table:
     Sessions that were ended as an answer to this client (its token, its silence, its message) met no limit, and
     count as seen until then. `end_s` and how it ended are known for those that the peer ended.
     """
-    held = rows.filter((_.kind == "hold") & (_.mitigation == "none") & ~_.is_auth_probe)
+    name = ("run_id", "worker", "connection")
+    of_sessions = rows.filter((_.kind == "hold") & (_.mitigation == "none") & ~_.is_auth_probe)
+    # A close that came in place of an answer is about that request, and no limit of age or silence.
+    in_answer = rows.filter(
+        (_.kind == "exchange")
+        & (_.outcome == "failed")
+        & (_.close_code.fill_null(ABNORMAL_CLOSURE) != ABNORMAL_CLOSURE)
+    )
+    answered = in_answer.select(*name).distinct().mutate(is_answer=True)
+    held = of_sessions.left_join(answered, name)
     late_s = ibis.greatest(held.loop_lag_s.fill_null(0.0), held.loop_blocked_s.fill_null(0.0))
     by_peer = (
         (held.outcome == "failed")
         & (held.closed_by.fill_null("network") != "client")
         & ~held.cause.fill_null("").isin((*CAUSES_OF_THE_GENERATOR, *ENDS_BY_ANSWER))
         & (late_s < HOLD_LAG_S)
+        & held.is_answer.isnull()
     )
     ended_at_s = (held.scheduled_us / 1e6 + held.duration_s).floor().cast("int64")
     keyed = held.mutate(
@@ -397,11 +411,15 @@ def sessions(rows: ibis.Table) -> ibis.Table:
     """How sessions ended, where their end carries its cause; by the keys of G1 that a session has."""
     held = rows.filter((_.kind == "hold") & (_.mitigation == "none") & (_.retry == 0) & ~_.is_auth_probe)
     # A hold has no use for the tail: whoever still holds at the run's end was not refused until then.
+    is_failed = (held.outcome == "failed") & ~held.cause.fill_null("").isin(CAUSES_OF_THE_GENERATOR)
+    is_said = held.close_code.fill_null(ABNORMAL_CLOSURE) != ABNORMAL_CLOSURE
     return held.group_by("run_id", "host", "platform", "site", "minute", "client", "event_loop", "delay_us").agg(
         n=held.count(),
         auth=_count(_is_refused(held)),
         auth_fresh=_count(_is_refused(held) & _is_fresh_at_end(held)),
-        explicit=_count((held.outcome == "failed") & (held.cause == "server_error")),
+        explicit=_count(is_failed & ((held.cause == "server_error") | ((held.cause == "server_closed") & is_said))),
+        format=_count(is_failed & held.cause.isin(CAUSES_OF_FORMAT)),
+        failed=_count(is_failed),
     )
 
 
@@ -424,7 +442,8 @@ def fresh_refusals(rows: ibis.Table) -> ibis.Table:
         & ~_.is_auth_probe
         & (_.retry == 0)
         & (_.mitigation == "none")
-        & ((_.outcome != "aborted") | (_.kind == "hold"))
+        # A session that the run's end cut off was let in, if it had lived long enough to be refused.
+        & ((_.outcome != "aborted") | ((_.kind == "hold") & (_.duration_s >= LET_IN_S)))
     )
     fresh = _is_refused(asked) & _is_fresh_at_end(asked)
     by = asked.group_by("run_id", "kind", "subject").agg(n=asked.count(), fresh=_count(fresh))

@@ -12,9 +12,10 @@ from analysis.groupbys import FIRST_S
 from analysis.groups import Ints
 from analysis.rates import clopper_pearson
 from analysis.server_paths import holds_of, limits, mute_words, quota_words
-from analysis.session_limits import together
+from analysis.session_limits import LEAST_TOGETHER, together
 from analysis.view import View
 
+MOST_MOMENTS: Final = 5
 # A limit that fewer of the sessions meet is not worth a sentence.
 MOST: Final = 0.5
 # A cut between failing and not failing is looked for at many places: corrected for so many looks.
@@ -22,6 +23,8 @@ CUT_ALPHA: Final = 0.001
 FIRST_LEAST: Final = 3
 # Later connects fail at most so often, beside those of the first seconds.
 LATER_RATIO: Final = 0.1
+# The very first connects fail at least so often, beside all of the first seconds.
+EARLY_RATIO: Final = 0.5
 # A request on a connection that was idle for longer dies so often, and before it hardly ever.
 IDLE_LEAST: Final = 3
 IDLE_ABOVE: Final = 0.5
@@ -35,7 +38,7 @@ def leads(view: View) -> tuple[str, ...]:
     found = (
         quota_words(view),
         mute_words(view).replace("such connections", "connections with unanswered requests"),
-        one_event(view),
+        restarts(view) or one_event(view),
         *limits_in_step(view),
         first_connects(view),
         idle_deaths(view),
@@ -48,7 +51,11 @@ def limits_in_step(view: View) -> list[str]:
     return [
         f"{path.evidence} Needed: {path.need[0].lower()}{path.need[1:]}"
         for path in limits(view)
-        if path.p_value >= 1.0 and path.need and path.effect is not None and (path.effect.estimate or 0.0) >= MOST
+        if path.p_value >= 1.0
+        and path.need
+        and path.n >= LEAST_TOGETHER
+        and path.effect is not None
+        and (path.effect.estimate or 0.0) >= MOST
     ]
 
 
@@ -72,6 +79,22 @@ def one_event(view: View) -> str:
     return f"{words}."
 
 
+def restarts(view: View) -> str:
+    """Moments at which the server said goodbye to many sessions at once, as in a restart; empty: fewer than two."""
+    frame = view.tables.holds
+    frame = frame[frame["by_peer"].astype(bool) & frame["close_code"].isin(GOODBYE)]
+    by_moment = frame.groupby("end_s")["n"].sum()
+    moments = by_moment[by_moment >= LEAST_TOGETHER]
+    if len(moments) < 2:
+        return ""
+    times = [f"{datetime.fromtimestamp(int(at), UTC):%H:%M:%S}" for at in moments.index[:MOST_MOMENTS]]
+    more = f" and {len(moments) - MOST_MOMENTS} more times" if len(moments) > MOST_MOMENTS else ""
+    return (
+        f"The server said goodbye to {int(moments.sum())} sessions in {len(moments)} moments (at {', '.join(times)} "
+        f"UTC{more}), as in restarts."
+    )
+
+
 def first_connects(view: View) -> str:
     """Connects that fail only in the first seconds of a run: a server, or a client, that is not warm yet."""
     by = view.tables.first_connects.groupby("since_s")[["n", "bad"]].sum().reindex(range(FIRST_S + 1), fill_value=0)
@@ -83,8 +106,13 @@ def first_connects(view: View) -> str:
     later, late = int(bad[-1]) - failed, int(n[-1]) - asked
     if failed < FIRST_LEAST or later * asked > LATER_RATIO * failed * late:
         return ""
+    # An outage in the middle of the run also ends before the rest of it; a cold start fails from its first connect on.
+    first = int(np.argmax(n > 0))
+    if bad[first] * asked < EARLY_RATIO * failed * n[first]:
+        return ""
+    only = "only" if not later else "nearly only"
     return (
-        f"Connects fail only in the first {seconds + 1} s after the start ({failed} of {asked}; later {later} of "
+        f"Connects fail {only} in the first {seconds + 1} s after the start ({failed} of {asked}; later {later} of "
         f"{late}): what answers was not warm yet."
     )
 

@@ -38,6 +38,7 @@ _FLAGS: Final = (
     "seq_null",
     "unusable",
     "asked_refusal",
+    "auth_probe",
 )
 _SLOT_WIDTHS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_SLOTS: Final = 180  # more bars than that cannot be told apart in a figure
@@ -54,8 +55,8 @@ class Overview:
             (connect and exchange, not aborted) and of these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag,
             or the sum of lags, >= budget/4), `cpu_null`, `busy` (cpu > 0.9); `good` and `good_lagged` (the same
             of good ones); `lag_max_s`, `cpu_max`; `late_s` (sum of started - scheduled).
-        timeline: (run_id, platform, host, client, kind, phase, outcome, cause, slot): `n`, `longest_s`. `slot`
-            is epoch seconds, `slot_s` apart. A refusal that the auth probe asked for has outcome `ok`: it is
+        timeline: (run_id, platform, host, client, kind, phase, outcome, cause, slot, auth_probe): `n`, `longest_s`.
+            `slot` is epoch seconds, `slot_s` apart. A refusal that the auth probe asked for has outcome `ok`: it is
             the pass.
         durations: (platform, client, kind, part, outcome, bin): `n` for connect and exchange; `part` is
             the tenth of the run (0-9), `bin` the logarithmic bin of `duration_s`.
@@ -138,6 +139,7 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
         # The rule by which `reduce.py` leaves rows out of the claims: a row that is left out must be missed here.
         "unusable": ~is_usable(t),
         "asked_refusal": (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect") & (t.cause == "auth_rejected"),
+        "auth_probe": t.scenario == AUTH_PROBE_SCENARIO,
     }
     # A key of bits, not a sum each: one number a row is a third of the work of nine.
     bits = [conditions[name].fill_null(False).ifelse(1 << index, 0) for index, name in enumerate(_FLAGS)]
@@ -188,7 +190,7 @@ def _workers(fine: pd.DataFrame) -> pd.DataFrame:
 
 
 def _timeline(fine: pd.DataFrame) -> pd.DataFrame:
-    keys = ["run_id", "platform", "host", "client", "kind", "phase", "outcome", "cause", "slot"]
+    keys = ["run_id", "platform", "host", "client", "kind", "phase", "outcome", "cause", "slot", "auth_probe"]
     rows = fine.dropna(subset=["outcome", "kind", "slot"])
     asked = rows["asked_refusal"]
     rows = rows.assign(

@@ -14,7 +14,7 @@ from analysis.dataset import Dataset, attempts_table, health_frame, open_runs, w
 from analysis.generator import Generator, assess
 from analysis.model import Decision, Finding, Hypothesis, Settings
 from analysis.overview import Overview, describe
-from analysis.slo import Levels, Slo, judge
+from analysis.slo import Levels, Slo, judge, judged_attempts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,8 +80,10 @@ def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: E
     overview = describe(attempts)
     health = health_frame(dataset)
     ends = {run.run_id: run_end(run.manifest) for run in dataset.runs if run.manifest}
+    said = failures.commonest(overview.failures)
     tables = reduce(attempts, ends={run_id: end for run_id, end in ends.items() if end is not None})
-    decision = decide(tables, settings, live=any(run.is_live for run in dataset.runs))
+    is_live = any(run.is_live for run in dataset.runs)
+    decision = decide(tables, settings, live=is_live, nothing_failed=not said)
     audits = [
         *(audit_run(run) for run in dataset.runs),
         audit_rows(overview.workers),
@@ -94,14 +96,15 @@ def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: E
     slo = judge(overview, levels, void_because=void_because)
     published = withhold(decision, problems=problems, generator=generator)
     data_quality = said_once([*problems, *notes, *decision.data_quality])
-    workers = overview.workers
+    workers, judged = overview.workers, judged_attempts(overview)
+    of_probes = overview.timeline[overview.timeline["kind"] == "probe"]
     verdict = verdict_json.compose(
         runs=[run.run_id for run in dataset.runs],
-        attempts=_attempts(overview, of_probes=False),
-        timeouts=_attempts(overview, of_probes=False, outcomes=("timeout",)),
-        probes=_attempts(overview, of_probes=True),
-        failed_probes=_attempts(overview, of_probes=True, outcomes=("timeout", "failed")),
-        failures=failures.commonest(overview.failures),
+        attempts=int(judged["n"].sum()),
+        timeouts=int(judged.loc[judged["outcome"] == "timeout", "n"].sum()),
+        probes=int(of_probes["n"].sum()),
+        failed_probes=int(of_probes.loc[of_probes["outcome"].isin(["timeout", "failed"]), "n"].sum()),
+        failures=said,
         hosts={str(k): int(v) for k, v in workers.groupby("platform", observed=True)["host"].nunique().items()},
         settings=settings,
         generator=generator,
@@ -154,15 +157,6 @@ def withhold(decision: Decision, *, problems: Sequence[str], generator: Generato
 def _withheld(finding: Finding, reason: str, needs: str) -> Finding:
     evidence = f"Void ({reason.rstrip('.')}); without that: {finding.state.replace('_', ' ')}. {finding.evidence}"
     return replace(finding, state="undecided", evidence=evidence.strip(), needs=needs)
-
-
-def _attempts(overview: Overview, *, of_probes: bool, outcomes: Sequence[str] = ()) -> int:
-    """Attempts of the sessions, or of the control probes, that ended so; no outcomes: all of them."""
-    timeline = overview.timeline
-    chosen = (timeline["kind"] == "probe") == of_probes
-    if outcomes:
-        chosen &= timeline["outcome"].isin(outcomes)
-    return int(timeline.loc[chosen, "n"].sum())
 
 
 def said_once(sentences: Sequence[str]) -> list[str]:

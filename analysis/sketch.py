@@ -153,7 +153,9 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         holds=_empty(
             "host platform chunk_minute by_peer parity duration_bin idle_bin silence_bin end_s cause close_code n"
         ),
-        sessions=_empty("run_id host platform site minute client event_loop delay_us n auth auth_fresh explicit"),
+        sessions=_empty(
+            "run_id host platform site minute client event_loop delay_us n auth auth_fresh explicit format failed"
+        ),
         fresh_refusals=_empty("run_id kind n fresh sometimes"),
         credential_checks=_empty("host platform token_kind result n"),
         mute=_empty("host platform is_mute operation n"),

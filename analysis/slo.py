@@ -13,9 +13,9 @@ exceptions keep a green from being luck:
 
 The success ratio is held against each kind of attempt (connects, exchanges, sessions held, closing handshakes), and the
 worst decides. Sessions' attempts are all kinds but `probe`; `aborted` attempts (the run ended first) are left out
-everywhere; a refusal that the auth probe asked for counts as ok. Durations leave holds out: a hold is as
-long as it was planned. The whole is breached if a check is, else void if a check is, else met; it is void
-whenever the generator was impaired or rows are missing.
+everywhere, but for sessions that were still open: they were held as long as could be asked; a refusal that the auth
+probe asked for counts as ok. Durations leave holds out: a hold is as long as it was planned. The whole is breached if
+a check is, else void if a check is, else met; it is void whenever the generator was impaired or rows are missing.
 """
 
 from __future__ import annotations
@@ -107,8 +107,7 @@ def judge(overview: Overview, levels: Levels, *, void_because: Sequence[str] = (
         levels: The limits.
         void_because: Sentences that make everything void (missing rows, impaired generator).
     """
-    timeline = overview.timeline
-    sessions = timeline[(timeline["kind"] != "probe") & (timeline["outcome"] != "aborted")]
+    sessions = judged_attempts(overview)
     checks = (
         *_success_ratios(sessions, levels.success_ratio),
         _max_duration(sessions[sessions["kind"] != "hold"], levels.max_duration_s),
@@ -124,6 +123,17 @@ def judge(overview: Overview, levels: Levels, *, void_because: Sequence[str] = (
         if hit:
             return Slo(state=hit[0].state, checks=checks, why=" ".join(dict.fromkeys(check.why for check in hit)))
     return Slo(state="met", checks=checks, why="")
+
+
+def judged_attempts(overview: Overview) -> pd.DataFrame:
+    """The lines of the timeline that levels are held against: attempts of the sessions that ended.
+
+    A session that was still open at the run's end was held until then, which is all that could be asked: `ok`.
+    """
+    timeline = overview.timeline
+    is_held = (timeline["kind"] == "hold") & (timeline["outcome"] == "aborted")
+    kept = timeline.assign(outcome=timeline["outcome"].mask(is_held, "ok"))
+    return kept[(kept["kind"] != "probe") & (kept["outcome"] != "aborted")]
 
 
 def fewest_attempts(success_ratio: float) -> int:
@@ -219,11 +229,16 @@ def _timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
 
 
 def _worst_stability(sessions: pd.DataFrame, overview: Overview, limit: float) -> SloCheck:
-    """The trend of all attempts, or of the kind whose trend is surely the worst."""
-    pooled = _stability(sessions, overview, limit, "attempts")
-    of_kinds = [_stability(sessions[sessions["kind"] == kind], overview, limit, words) for kind, words in KINDS.items()]
-    breached = [check for check in of_kinds if check.state == "breached"]
-    return max([pooled, *breached], key=lambda check: (check.state == "breached", check.low or -1.0))
+    """The kind whose trend is worst. Not of all kinds together: their mix changes over a run, with its ramp above all.
+
+    Auth probes go on where sessions connect once: they are left out.
+    """
+    plain = sessions[~sessions["auth_probe"]]
+    of_kinds = [_stability(plain[plain["kind"] == kind], overview, limit, words) for kind, words in KINDS.items()]
+    judged = [check for check in of_kinds if check.state != "void"]
+    if not judged:
+        return _stability(plain, overview, limit, "attempts")
+    return max(judged, key=lambda check: (check.state == "breached", check.low or -1.0))
 
 
 def _stability(sessions: pd.DataFrame, overview: Overview, limit: float, words: str) -> SloCheck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from analysis.wording import (
 _SLO_MARKS: Final = {"met": "✅ met", "breached": "❌ breached", "void": "⚠️ void"}
 _CLAIM_MARKS: Final = {"confirmed": "● confirmed", "ruled_out": "○ ruled out", "undecided": "◌ undecided"}
 _MOST_NOTES: Final = 12
+_MARKUP: Final = re.compile(r"[|<>\[\]`*]")
 _MOST_FAILURES: Final = 10
 
 
@@ -109,5 +111,5 @@ def _hosts(hosts: Mapping[str, int]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A table cell is one line, and a bar would end it."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """One line as Markdown shows it: a bar would end a cell, and what a target says is neither markup nor a link."""
+    return _MARKUP.sub(r"\\\g<0>", text.replace("\n", " "))

@@ -50,7 +50,8 @@ class Tables:
             silence] [0.5 s bins; null = not measured]; of those that the peer ended also end_s [epoch second], cause
             and close_code, else null): `n`. Sessions that the run's end cut off are among them (by_peer false).
         sessions: per (run_id, host, platform, site, minute, client, event_loop, delay_us): `n` sessions, and of
-            these ended by refused credentials (`auth`, `auth_fresh`) or by the server's own error (`explicit`).
+            these ended by refused credentials (`auth`, `auth_fresh`), by the server's own error or close (`explicit`),
+            by a broken frame (`format`), or at all before their time (`failed`).
         fresh_refusals: per (run_id, kind [connect, hold]): `n`, `fresh` (refusals of tokens that were more than a
             minute from their expiry), `sometimes` (of these, of users who were let in at other times).
         credential_checks: per (host, platform, token_kind, result [refused, accepted, not checked]): `n` connects

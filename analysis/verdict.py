@@ -35,7 +35,7 @@ NOTHING_FAILED: Final = "Nothing failed: there is no cause to look for."
 HOLM_NEEDS: Final = "About a third more data: beyond the margin by itself, not beside the other eight claims."
 
 
-def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decision:
+def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_failed: bool | None = None) -> Decision:
     """Decide every claim on the runs' small tables.
 
     Args:
@@ -43,6 +43,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
         settings: Margin, error rate, rehearsal.
         live: The verdict is watched while the run grows: comparisons by a rule that holds at every minute
             at once (`live.py`), claims that need hosts or bursts only at the end.
+        nothing_failed: Whether nothing at all failed, by all rows; None: as far as the tables show it.
 
     Returns:
         Decision: all nine claims, whatever the tables hold; nothing is raised for what is missing.
@@ -66,7 +67,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False) -> Decisio
     }
     if live:
         findings = {name: live_finding(view, name, finding) for name, finding in findings.items()}
-    if nothing_failed(view):
+    if nothing_has_failed(view) if nothing_failed is None else nothing_failed:
         findings = {name: _no_need(finding) for name, finding in findings.items()}
     claims = _joined(stepped_down(findings, settings.alpha))
     of_the_server = None if bursts is None or may_be_a_line(view, bursts, silent) else bursts
@@ -128,11 +129,11 @@ def _nothing(view: View) -> Decision:
     )
 
 
-def nothing_failed(view: View) -> bool:
-    """Whether no attempt failed and no session was ended by the peer: then no claim needs anything."""
+def nothing_has_failed(view: View) -> bool:
+    """Whether no attempt failed and no session was ended before its time: then no claim needs anything."""
     tables = view.tables
-    refused = tables.cut[["auth", "format", "explicit"]].to_numpy().sum() + tables.sessions["auth"].sum()
-    return not (view.cells.bad.any() or refused or tables.holds["by_peer"].any())
+    refused = tables.cut[["auth", "format", "explicit"]].to_numpy().sum() + tables.sessions["failed"].sum()
+    return not (view.cells.bad.any() or refused)
 
 
 def _no_need(finding: Finding) -> Finding:

@@ -39,7 +39,7 @@ def compose(
 
     Args:
         runs: Run ids, analysed together.
-        attempts: Attempts of the sessions: rows without the control probes.
+        attempts: Attempts of the sessions that ended, and sessions that were still open: what levels are held against.
         timeouts: Of these, those whose outcome is timeout.
         hosts: Number of hosts by platform.
         settings: Margin and error rate.

@@ -81,7 +81,7 @@ def opening(verdict: Mapping[str, Any]) -> str:
         if one["accepted"]
     ]
     if accepted:
-        sentences.append(f"The server does not check credentials: {', '.join(accepted)}.")
+        sentences.append(f"The server accepts what it had to refuse: {', '.join(accepted)}.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -122,7 +122,7 @@ def found(verdict: Mapping[str, Any]) -> str:
     """Second sentence: what was confirmed, with its effect, and what was ruled out."""
     claims = verdict["claims"]
     if verdict["attempts"] and not verdict["failures"]:
-        return "Nothing failed: there is no cause to look for."
+        return "Nothing failed: there is no cause to look for." if verdict["slo"]["state"] != "void" else ""
     confirmed = [
         f"{STATEMENTS[name]}{_ways(name, claim)}, {effect_text(claim['effect'])}"
         for name, claim in claims.items()
@@ -134,7 +134,14 @@ def found(verdict: Mapping[str, Any]) -> str:
     state = verdict["hypothesis"]["state"]
     if state != "undecided":
         text = text[:-1] + f"; the hypothesis (platform under latency) is {state_word(state)}."
-    return " ".join([text, *(f"Stands out: {lower_first(lead)}" for lead in verdict["leads"])])
+    return " ".join([text, *_not_checked(verdict), *(f"Stands out: {lower_first(lead)}" for lead in verdict["leads"])])
+
+
+def _not_checked(verdict: Mapping[str, Any]) -> list[str]:
+    """A sentence on auth probes that prove nothing: the connect ended before anybody looked at the token."""
+    unchecked = sum(one["not_checked"] for one in verdict["credentials"])
+    asked = sum(one["accepted"] + one["refused"] + one["not_checked"] for one in verdict["credentials"])
+    return [f"Of {_count(asked, 'auth probe')} {unchecked:,} prove nothing: no token was checked."] if unchecked else []
 
 
 def undecided(verdict: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The two ways in which wsoak itself can be wrong; a failing target is a row, never one of these."""
+"""The ways in which wsoak itself can be wrong; a failing target is a row, never one of these."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ class ConfigError(ValueError):
 
 class HarnessError(RuntimeError):
     """A part of wsoak does not work (disk, child process, broken record): the run is void (exit 3)."""
+
+
+class ProtocolFault(HarnessError):
+    """A protocol class of the user's does what it must not: the sentence names the class, the method and the place."""
 
 
 def unknown_name(what: str, value: str, known: Iterable[str]) -> ConfigError:

@@ -13,7 +13,9 @@ import math
 import os
 import random
 import secrets
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -32,7 +34,7 @@ from scenarios.clients import CLIENTS, Services, distinct, prepare, run_connecti
 from scenarios.clients.websockets_asyncio import close_children
 from scenarios.clock import Clock
 from scenarios.credentials import LEASE_WAIT_S, credentials_for
-from scenarios.errors import HarnessError
+from scenarios.errors import HarnessError, ProtocolFault
 from scenarios.fingerprint import fingerprint, gevent_loop_name, library_versions, worker_facts
 from scenarios.options import Settings
 from scenarios.order import GeneratorReport, RunOrder
@@ -196,6 +198,11 @@ class Generator:
         if sentence not in self.problems:
             self.problems.append(sentence)
 
+    def crashed(self, error: Exception) -> None:
+        """A user crashed: a fault of wsoak's. Its frames are shown, and its text only without what may be a token."""
+        self.problem(f"A user crashed ({type(error).__name__}: {redacted(str(error))}).")
+        print("".join(traceback.format_tb(error.__traceback__)), file=sys.stderr, end="", flush=True)
+
     def new_user(self) -> int:
         """A number for a virtual user of this worker."""
         self._next_user += 1
@@ -243,9 +250,14 @@ class Generator:
                 )
                 for recorder in self._recorders
             ],
-            tally=msgspec.to_builtins(self.services.tally),
+            tally=self._counts(),
             problems=self.problems,
         )
+
+    def _counts(self) -> dict[str, int]:
+        """Attempts of the sessions and turns of the probes together: each has written a row."""
+        of_probes = msgspec.to_builtins(self.services.probe_tally)
+        return {name: n + of_probes[name] for name, n in msgspec.to_builtins(self.services.tally).items()}
 
     def _entry(self, recorder: Recorder) -> WorkerEntry:
         return WorkerEntry(
@@ -271,6 +283,10 @@ class Generator:
                 return short_sessions
             try:
                 result = self._connect(user, scenario, arm, scheduled, subject, retry=failures)
+            except ProtocolFault as error:
+                self.problem(str(error))
+                self._pause(RECONNECT_PAUSE_S)
+                return short_sessions
             except HarnessError as error:
                 self.services.tally.skip()
                 self.problem(str(error))

@@ -76,7 +76,7 @@ class Probe:
             clock=services.clock,
             lag=services.lag,
             cpu=services.cpu,
-            tally=services.tally,
+            tally=services.probe_tally,
             open_connections=services.open,
             token_issued_at=None,
         )

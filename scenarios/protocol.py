@@ -12,15 +12,18 @@ acknowledgement does; a refusal is an error frame first and a close 100 ms later
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib
+import traceback
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 import orjson
 
-from scenarios.errors import ConfigError, unknown_name
+from scenarios.errors import ConfigError, ProtocolFault, unknown_name
 from scenarios.plan import Token
 
 
@@ -385,6 +388,51 @@ class Echo:
 PROTOCOLS: Final[dict[str, Callable[[], TargetProtocol]]] = {"staging": Staging, "echo": Echo}
 
 
+def guard(protocol: Any, name: str) -> None:
+    """Make the faults of a user's protocol object sentences: what its methods raise, and what they should not return.
+
+    What is raised may hold what the target sent, a token too: the sentence names the place and not the text.
+    """
+    for method, returned in _RETURNS.items():
+        call = getattr(protocol, method, None)
+        if callable(call):
+            with contextlib.suppress(AttributeError):  # a class with slots keeps its methods as they are
+                setattr(protocol, method, _guarded(call, f"--protocol {name!r}: {method}", returned))
+
+
+def _guarded(call: Callable[..., Any], what: str, returned: tuple[type, ...]) -> Callable[..., Any]:
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            found = call(*args, **kwargs)
+        except Exception as error:
+            raise ProtocolFault(
+                f"{what} raised {type(error).__name__}{_place_of(error)}; "
+                "a protocol class never raises for what the target sends."
+            ) from None
+        if not isinstance(found, returned):
+            words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in returned)
+            raise ProtocolFault(f"{what} returned a {type(found).__name__}, but it must return {words}.")
+        return found
+
+    return guarded
+
+
+def _place_of(error: Exception) -> str:
+    """In which file and line it was raised, as far as its frames say."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return f" ({Path(last[0].filename).name}, line {last[0].lineno})" if last else ""
+
+
+_RETURNS: Final[dict[str, tuple[type, ...]]] = {
+    "read": (Message,),
+    "request": (Request,),
+    "pong": (bytes, type(None)),
+    "credentials": (Credentials,),
+    "refusal_of_close": (Refusal, type(None)),
+    "refusal_of_status": (Refusal, type(None)),
+}
+
+
 @lru_cache(maxsize=8)
 def load_protocol(name: str) -> TargetProtocol:
     """The one protocol object for `staging`, `echo` or `package.module:Class`.
@@ -410,6 +458,7 @@ def load_protocol(name: str) -> TargetProtocol:
             f"--protocol {name!r} lacks {', '.join(missing)}: "
             "a protocol class has all that scenarios.protocol.TargetProtocol names."
         )
+    guard(made, name)
     protocol: TargetProtocol = made
     return protocol
 

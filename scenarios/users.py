@@ -32,7 +32,10 @@ class SoakUser(User):
         if generator is None:
             self.environment.runner.quit()  # the run was refused: nothing may connect
             return
-        generator.run_user(generator.new_user(), self.scenario)
+        try:
+            generator.run_user(generator.new_user(), self.scenario)
+        except Exception as error:  # Locust would log it with its text, which may hold what the target sent
+            generator.crashed(error)
 
 
 class SteadyUser(SoakUser):

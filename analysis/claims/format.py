@@ -102,6 +102,11 @@ def format_(view: View) -> Finding:
         mine = whole.where(whole.operation == operation)
         if mine.format.any():
             rates[f"named in {view.operations[operation]}"] = view.census(mine, mine.format)
+    held = view.tables.sessions
+    if held["format"].any():
+        rates["named at a session's end"] = Rate(
+            events=int(held["format"].sum()), n=int(held["n"].sum()), design_effect=1.0
+        )
     judged = rated(rates, view.margin, n=int(cells.n.sum()))
     silent = silent_operations(view)
     blind = preface_blind_clients(view)

@@ -38,7 +38,8 @@ def intermittent(view: View) -> Finding:
             state="undecided",
             n=int(cells.n.sum()),
             evidence="Everything fails, always, under every condition.",
-            needs="A run while the target answers at times, or a longer budget.",
+            needs="A run while the target answers at times"
+            + (", or a longer budget." if view.cells.timeouts.any() else "."),
         )
     n = int(cells.n.sum())
     judged, bounded = rated(rates, view.margin, n=n), rated(coarse, view.margin, n=n)

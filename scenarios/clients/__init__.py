@@ -82,7 +82,8 @@ class Services:
         storm: Given when everybody shall reconnect.
         on_attempt: Called after each row of kind connect and exchange (for Locust's screens); it must
             not block. None = nobody watches.
-        tally: Running counts, exact also for connections that were killed.
+        tally: Running counts of the sessions' attempts, exact also for connections that were killed.
+        probe_tally: The same of the control probes: they are in no headline number.
         open: How many connections are open.
         child_recorder: Makes the recorder of a child process (argument: its event loop), which is a
             load-generating process of its own; None = its rows go to `recorder` and its vitals nowhere.
@@ -100,6 +101,7 @@ class Services:
     storm: Signal = field(default_factory=Signal)
     on_attempt: OnAttempt | None = None
     tally: Tally = field(default_factory=Tally)
+    probe_tally: Tally = field(default_factory=Tally)
     open: OpenConnections = field(default_factory=OpenConnections)
     child_recorder: Callable[[str], Any] | None = None
     problem: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)

@@ -220,12 +220,18 @@ def subjects(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
 def holds(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     not_limits = ("harness", "local_resource", "auth_rejected", "keepalive", "malformed", "client_error")
+    in_answer = {
+        (row["run_id"], row["worker"], row["connection"])
+        for row in rows
+        if row["kind"] == "exchange" and row["outcome"] == "failed" and is_said(row)
+    }
     for row in sessions_of(rows):
         by_peer = (
             row["outcome"] == "failed"
             and row.get("closed_by") != "client"
             and row.get("cause") not in not_limits
             and late_s(row) < 10
+            and (row["run_id"], row["worker"], row["connection"]) not in in_answer
         )
         idle_s, silence_s = measured(row.get("idle_s")), measured(row.get("longest_silence_s"))
         longest_s = max((s for s in (idle_s, silence_s) if s is not None), default=None)
@@ -235,6 +241,10 @@ def holds(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         how = (end_s, row.get("cause"), measured(row.get("close_code"))) if by_peer else (None, None, None)
         table[row["host"], row["platform"], second(row) // 60, by_peer, parity, *bins, *how].update(n=1)
     return {key: dict(count) for key, count in table.items()}
+
+
+def is_said(row: Row) -> bool:
+    return measured(row.get("close_code")) not in (None, 1006)
 
 
 def sessions_of(rows: list[Row]) -> list[Row]:
@@ -257,7 +267,10 @@ def sessions(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
             n=1,
             auth=refused,
             auth_fresh=refused and is_fresh_at_end(row),
-            explicit=row["outcome"] == "failed" and row.get("cause") == "server_error",
+            explicit=row["outcome"] == "failed"
+            and (row.get("cause") == "server_error" or (row.get("cause") == "server_closed" and is_said(row))),
+            format=row["outcome"] == "failed" and row.get("cause") in ("malformed", "subprotocol", "client_error"),
+            failed=row["outcome"] == "failed" and row.get("cause") not in ("harness", "local_resource"),
         )
     return {key: dict(count) for key, count in table.items()}
 
@@ -270,7 +283,8 @@ def is_fresh_at_end(row: Row) -> bool:
 def fresh_refusals(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     by_subject: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for row in rows:
-        is_asked = row["kind"] == "hold" or (row["kind"] == "connect" and row["outcome"] != "aborted")
+        is_in = row["kind"] == "hold" and row["duration_s"] >= 10
+        is_asked = row["kind"] in ("hold", "connect") and (row["outcome"] != "aborted" or is_in)
         if not is_asked or row.get("scenario") == "auth_probe" or retry(row) > 0 or mitigation(row) != "none":
             continue
         refused = row["outcome"] == "failed" and row.get("cause") == "auth_rejected"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.leads import first_connects, idle_deaths, leads, limits_in_step, one_event
+from analysis.leads import first_connects, idle_deaths, leads, limits_in_step, one_event, restarts
 from analysis.model import Settings
 from analysis.sketch import FIRST_MINUTE
 from analysis.tables import Tables
@@ -83,6 +83,18 @@ def test_connects_that_fail_only_at_the_start_are_named_with_their_seconds() -> 
 def test_connects_that_fail_later_as_well_are_no_matter_of_the_start() -> None:
     assert first_connects(seen(first_connects=starts({0: 2, 1: 2, 30: 3, 60: 700}))) == ""
     assert first_connects(seen(first_connects=starts({}))) == ""
+
+
+def test_an_outage_in_mid_run_is_no_cold_start() -> None:
+    assert first_connects(seen(first_connects=starts(dict.fromkeys(range(12, 18), 19)))) == ""
+
+
+def test_restarts_are_told_by_the_servers_goodbyes() -> None:
+    ends = [START_S + 10 * (1 + n // 20) for n in range(80)]
+    text = restarts(seen(holds=holds(ends, close_code=1012.0)))
+    assert text.startswith("The server said goodbye to 80 sessions in 4 moments (at")
+    assert text.endswith("UTC), as in restarts.")
+    assert restarts(seen(holds=holds(ends, close_code=1000.0))) == ""
 
 
 def idles(bad: dict[int, int], n: int = 60) -> pd.DataFrame:

@@ -120,7 +120,7 @@ CELL_COUNTS = [
 
 
 CUT_COUNTS = ["n", "connections", "auth", "auth_fresh", "format", "explicit"]
-SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit"]
+SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit", "format", "failed"]
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))

@@ -134,6 +134,25 @@ def test_connects_are_not_outvoted_by_a_hundred_times_as_many_pings(tmp_path: Pa
     assert check(slo, "success_ratio_exchange").state == "met"
 
 
+def test_sessions_that_were_open_at_the_runs_end_were_held_as_long_as_could_be_asked(tmp_path: Path) -> None:
+    rows = attempts(2000)
+    holds = rows.index[:100]
+    rows.loc[holds, ["kind", "operation", "phase", "outcome", "duration_s"]] = ["hold", "hold", "hold", "aborted", 60.0]
+    rows.loc[holds[:3], ["outcome", "cause"]] = ["failed", "server_closed"]
+    slo = judged(tmp_path, rows)
+    assert check(slo, "success_ratio_hold").value == pytest.approx(0.97)
+    assert slo.state == "met"
+
+
+def test_a_mix_of_kinds_that_changes_is_no_trend(tmp_path: Path) -> None:
+    """All exchanges fail from start to end, and the good connects are those of the ramp."""
+    rows = attempts(3000).sort_values("scheduled_at", ignore_index=True)
+    rows["kind"] = rows["operation"] = "exchange"
+    rows.loc[rows.index[:300], ["kind", "operation"]] = "connect"
+    rows.loc[rows.index[300:], ["outcome", "cause"]] = ["failed", "malformed"]
+    assert check(judged(tmp_path, rows), "stability").state != "breached"
+
+
 def test_a_few_connects_that_cannot_tell_count_with_all_the_others(tmp_path: Path) -> None:
     rows = attempts(3000)
     rows["kind"] = rows["operation"] = "exchange"

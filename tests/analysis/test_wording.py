@@ -74,7 +74,18 @@ def test_broken_tokens_that_are_accepted_come_first() -> None:
         CredentialCheck(kind="expired", accepted=0, refused=60, not_checked=0),
     )
     text = headline(verdict(GOOD, decision=replace(decision(), credentials=checks)), GOOD)
-    assert text.startswith("The server does not check credentials: forged tokens are accepted (40 of 62). Service")
+    assert text.startswith("The server accepts what it had to refuse: forged tokens are accepted (40 of 62). Service")
+
+
+def test_auth_probes_that_nobody_looked_at_prove_nothing() -> None:
+    checks = (CredentialCheck(kind="forged", accepted=0, refused=3, not_checked=148),)
+    text = found(verdict(GOOD, decision=replace(decision(), credentials=checks)))
+    assert "Of 151 auth probes 148 prove nothing: no token was checked." in text
+
+
+def test_a_void_run_does_not_say_that_nothing_failed() -> None:
+    void = Slo(state="void", checks=(), why="3 rows are missing.")
+    assert found(verdict(void, failures=[])) == ""
 
 
 def test_a_level_beyond_its_limit_is_not_met_without_its_reason() -> None:

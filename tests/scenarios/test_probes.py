@@ -125,7 +125,7 @@ def one_turn(kind: type[Probe], port: int, *, budget_s: float = DEADLINE_S, ca_f
     probe.run(time.perf_counter(), skipped=0)
     probe.close()
     (row,) = rows.attempts
-    assert mine.tally.balanced and mine.tally.started == 1
+    assert mine.probe_tally.balanced and mine.probe_tally.started == 1
     return row
 
 
@@ -144,7 +144,7 @@ def test_each_kind_of_probe_is_a_row_of_its_own() -> None:
         done = [row for row in rows.of(operation) if row.outcome != "aborted"]
         assert {(row.kind, row.outcome, row.phase) for row in done} == {("probe", "ok", phase)}
     assert {facts.scenario for facts in rows.facts} == {"probe"}
-    assert mine.tally.balanced
+    assert mine.probe_tally.balanced
     tcp, health, idle = (rows.of(operation) for operation in ("tcp", "health", "idle"))
     assert tcp[0].tcp_s is not None and tcp[0].rtt_s is None
     assert health[0].rtt_s == health[0].tcp_s
@@ -284,7 +284,7 @@ def test_an_idle_socket_that_the_server_closes_fails_the_next_ping_and_is_dialle
     assert (lost.close_code, lost.closed_by) == (1012, "server")
     assert (again.outcome, again.upgrade_s is None) == ("ok", False)
     assert len({row.facts for row in (first, lost)}) == 1 != len({row.facts for row in (lost, again)})
-    assert mine.tally.balanced
+    assert mine.probe_tally.balanced
 
 
 def test_a_probe_that_is_stopped_is_an_aborted_row() -> None:
@@ -293,7 +293,7 @@ def test_a_probe_that_is_stopped_is_an_aborted_row() -> None:
         prober = Prober(at(port), mine, plan(every_s=100.0), failed=lambda error: None)
         prober.start()
         with gevent.Timeout(DEADLINE_S):
-            while mine.tally.started < 3 or not rows.of("tcp"):
+            while mine.probe_tally.started < 3 or not rows.of("tcp"):
                 gevent.sleep(0.01)
         prober.stop()
     assert sorted((row.operation, row.outcome) for row in rows.attempts) == [
@@ -301,7 +301,7 @@ def test_a_probe_that_is_stopped_is_an_aborted_row() -> None:
         ("idle", "aborted"),
         ("tcp", "ok"),
     ]
-    assert mine.tally.balanced
+    assert mine.probe_tally.balanced
 
 
 def test_turns_that_a_slow_server_made_impossible_are_counted_as_skipped() -> None:
@@ -313,5 +313,5 @@ def test_turns_that_a_slow_server_made_impossible_are_counted_as_skipped() -> No
             while len(rows.of("health")) < 2:
                 gevent.sleep(0.01)
         prober.stop()
-    assert mine.tally.skipped >= 5
-    assert mine.tally.balanced
+    assert mine.probe_tally.skipped >= 5
+    assert mine.probe_tally.balanced

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.errors import ConfigError
+from scenarios.errors import ConfigError, ProtocolFault
 from scenarios.plan import Token
-from scenarios.protocol import Credentials, Echo, Kind, Refusal, Staging, load_protocol, operations_of
+from scenarios.protocol import Credentials, Echo, Kind, Refusal, Staging, guard, load_protocol, operations_of
 from standin.replies import reply
 from tests.scenarios.virtual_session import EVENTS, PONG, SERVER_PING, SERVICE_INFO, VALIDATION, WELCOME, error
 
@@ -192,6 +192,32 @@ def test_neither_tokens_nor_credentials_show_themselves() -> None:
 def test_an_echo_answers_by_id() -> None:
     request = Echo().request("anything", number=9)
     assert Echo().read(request.payload)[:3] == (Kind.REPLY, request.reply_key, "9")
+
+
+class Faulty(Echo):
+    def refusal_of_close(self, code: int | None, reason: str) -> Refusal | None:
+        if code == 4000:
+            raise ValueError(f"unknown reason {reason}")
+        return True  # type: ignore[return-value]
+
+
+def test_a_protocol_class_that_raises_is_a_sentence_without_what_the_target_sent() -> None:
+    protocol = Faulty()
+    guard(protocol, "my.module:Faulty")
+    with pytest.raises(ProtocolFault) as raised:
+        protocol.refusal_of_close(4000, "bad eyJhbGciOi.secret")
+    assert "--protocol 'my.module:Faulty': refusal_of_close raised ValueError (test_protocol.py, line" in str(
+        raised.value
+    )
+    assert "secret" not in str(raised.value)
+
+
+def test_a_protocol_class_that_returns_something_else_is_a_sentence() -> None:
+    protocol = Faulty()
+    guard(protocol, "my.module:Faulty")
+    with pytest.raises(ProtocolFault, match="returned a bool, but it must return Refusal or None"):
+        protocol.refusal_of_close(4001, "")
+    assert protocol.read(b'{"id":"1"}').kind is Kind.REPLY
 
 
 def test_protocols_are_found_by_name_and_by_path() -> None:
