@@ -23,8 +23,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.design import ARMS, ROWS_PER_SESSION, Design, DesignError, Floats, Ints
-from analysis.sessions import Scene, draw_sessions, happen, is_within, open_scene, retried
+from analysis.design import ARMS, Design, DesignError, Floats, Ints
+from analysis.sessions import Scene, draw_sessions, happen, is_within, lived, open_scene, retried
 from analysis.simulated_rows import Counters, probes_of, table_of
 from analysis.strikes import HIT
 from analysis.worlds import WORLDS, World, world
@@ -52,14 +52,14 @@ def chunks(where: World, design: Design, *, run_id: str = "simulated") -> Iterat
     )
     counters = Counters.start(design)
     total = design.connections
-    step = max(1, ROWS_PER_CHUNK // ROWS_PER_SESSION)
+    # Users that hold their connection to the end, and come back when it breaks, cannot be cut in time.
+    step = total if design.is_held else max(1, int(ROWS_PER_CHUNK // design.rows_per_session))
     firsts = range(0, total, step)
     stamps: dict[str, Any] = {"run_id": run_id, "started_us": int(STARTED_AT.timestamp() * 1e6)}
     for first, seed in zip(firsts, of_chunks.spawn(len(firsts)), strict=True):
         rng = np.random.default_rng(seed)
         count = min(step, total - first)
-        sessions = draw_sessions(scene, rng, first=first, count=count)
-        happen(sessions, where.strike)
+        sessions = lived(draw_sessions(scene, rng, first=first, count=count), where.strike)
         tables = [table_of(sessions, counters, **stamps)]
         if "retry" in design.mitigations:
             failed = (sessions.connect_fault != 0) & (sessions.mitigation == design.mitigations.index("retry"))
@@ -221,7 +221,7 @@ def _worker(design: Design, name: str, rows: int) -> dict[str, Any]:
     return {
         "worker": name,
         "host": f"host-{host:03d}",
-        "platform": design.platforms[host % len(design.platforms)],
+        "platform": design.platforms[design.host_platforms[host]],
         "pid": 1000 + int(name[1:]),
         "clock_offset_s": 0.0,
         "rows_written": rows,
