@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.design import ARMS, Design, DesignError, Floats, Ints
-from analysis.sessions import Scene, draw_sessions, happen, is_within, lived, open_scene, retried
+from analysis.design import ARMS, Design, DesignError
+from analysis.sessions import draw_sessions, happen, lived, retried
 from analysis.simulated_rows import Counters, probes_of, table_of
-from analysis.strikes import HIT
 from analysis.worlds import WORLDS, World, world
 from attempts.schema import SCHEMA_VERSION, Health
 
@@ -41,15 +41,8 @@ def chunks(where: World, design: Design, *, run_id: str = "simulated") -> Iterat
 
     The same world, design and seed give the same rows.
     """
-    of_scene, of_chunks = np.random.SeedSequence(design.seed).spawn(2)
-    base_risk = where.base_risk if design.base_risk is None else design.base_risk
-    scene = open_scene(
-        design,
-        base_risk=base_risk,
-        windows=where.windows,
-        host_windows=where.host_windows,
-        rng=np.random.default_rng(of_scene),
-    )
+    _, of_chunks = np.random.SeedSequence(design.seed).spawn(2)
+    scene = where.scene(design)
     counters = Counters.start(design)
     total = design.connections
     # Users that hold their connection to the end, and come back when it breaks, cannot be cut in time.
@@ -59,29 +52,17 @@ def chunks(where: World, design: Design, *, run_id: str = "simulated") -> Iterat
     for first, seed in zip(firsts, of_chunks.spawn(len(firsts)), strict=True):
         rng = np.random.default_rng(seed)
         count = min(step, total - first)
-        sessions = lived(draw_sessions(scene, rng, first=first, count=count), where.strike)
+        sessions = lived(draw_sessions(scene, rng, first=first, count=count), where.happens)
         tables = [table_of(sessions, counters, **stamps)]
         if "retry" in design.mitigations:
             failed = (sessions.connect_fault != 0) & (sessions.mitigation == design.mitigations.index("retry"))
             again = retried(sessions, failed, wait_s=RETRY_AFTER_S)
-            happen(again, where.strike)
+            happen(again, where.happens)
             tables.append(table_of(again, counters, **stamps))
         first_s, last_s = (moment / total * design.duration_s for moment in (first, first + count))
-        tables.append(
-            probes_of(scene, rng, counters, first_s=first_s, last_s=last_s, risk=_probe_risk(where, scene), **stamps)
-        )
+        risk = partial(where.probe_risk, scene)
+        tables.append(probes_of(scene, rng, counters, first_s=first_s, last_s=last_s, risk=risk, **stamps))
         yield pa.concat_tables(tables).unify_dictionaries()
-
-
-def _probe_risk(where: World, scene: Scene) -> Any:
-    """What troubles the sessions' server or line troubles the probes: the control of the method's section 9."""
-
-    def risk(at_s: Floats, host: Ints, probe: Ints) -> Floats:
-        line = where.lossy_site * scene.design.effect * (scene.host_site[host] == 0)
-        # A server that stalls or is down still has a listening kernel: tcp goes well.
-        return np.where(is_within(at_s, scene.windows) & (probe > 0), HIT, line)
-
-    return risk
 
 
 def simulate_rows(name: str, **given: Any) -> pa.Table:
@@ -212,6 +193,7 @@ def _manifest(
             "confirm": sorted(truth.confirm),
             "must_not_confirm": sorted(truth.must_not_confirm),
             "must_not_rule_out": sorted(truth.must_not_rule_out),
+            **({} if truth.codes is None else {"codes": dict(truth.codes)}),
         },
     }
 
