@@ -242,12 +242,16 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one for each core)")
     result.add_argument("--mistakes", action="store_true", help="list every run in which the verdict erred")
     result.add_argument("--out", type=Path, help="write each run's states there (JSON lines)")
+    result.add_argument("--hostile", action="store_true", help="draw designs, mechanisms and confounders at random")
+    result.add_argument("--shrink-s", type=float, default=60.0, help="with --hostile and --mistakes: seconds for each")
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 for wrong usage."""
     options = parser().parse_args(arguments)
+    if options.hostile:
+        return _hostile(options)
     names = list(WORLDS) if options.worlds == "all" else options.worlds.split(",")
     settings = Settings(margin=options.margin)
     if options.seeds < 1 or options.jobs < 1:
@@ -291,6 +295,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.mistakes:
         for name, seed, claim, what in ours.mistakes:
             print(f"{name} seed {seed}: {claim} {what}")
+    return 0
+
+
+def _hostile(options: argparse.Namespace) -> int:
+    """Runs that are drawn as a whole: what else would shape them is refused."""
+    from analysis import fuzz
+
+    usual = parser().parse_args([])
+    fixed = ("worlds", "rows", "hosts", "client", "effect", "base_risk")
+    given = [f"--{name.replace('_', '-')}" for name in fixed if getattr(options, name) != getattr(usual, name)]
+    if given or options.seeds < 1 or options.jobs < 1 or options.first_seed < 0:
+        said = f"{given[0]} is drawn with --hostile" if given else "--seeds and --jobs are at least 1, --first-seed 0"
+        print(f"{said}.", file=sys.stderr)
+        return 2
+    fuzz.run(
+        range(options.first_seed, options.first_seed + options.seeds),
+        settings=Settings(margin=options.margin),
+        processes=options.jobs,
+        shrink_s=options.shrink_s if options.mistakes else 0.0,
+        out=options.out,
+    )
     return 0
 
 

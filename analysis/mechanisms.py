@@ -161,6 +161,28 @@ class Fails:
             return _times(HIT, is_within(at_s, self.windows(scene.design)) & (probe > 0))
         return np.zeros(len(host))
 
+    @property
+    def name(self) -> str:
+        """Whom it strikes, without doses: what runs of a kind are counted by."""
+        conditions = [
+            ("suspect", self.suspect_only),
+            ("client", self.client is not None),
+            ("own loop", self.own_loop),
+            ("delay", self.arms != "all"),
+            ("type", self.operation is not None),
+            ("size", self.large_only),
+            ("scenario", self.burst_only),
+            ("tenant", self.tenant_only),
+            ("account", self.one_account_in is not None),
+            ("instance", self.at_instance),
+            ("site", self.at_site),
+            ("host", self.at_host),
+            ("path", self.session_share is not None),
+            ("moments", self.moments_s is not None),
+            (self.grows, self.grows != "no"),
+        ]
+        return " and ".join(name for name, holds in conditions if holds) or "everybody"
+
     def title(self) -> str:
         """What it does, in a line."""
         whose = [
@@ -286,6 +308,11 @@ class Breaks:
         inside = is_within(at_s, self.windows(scene.design))
         return _times(1.0, inside & (scene.host_site[host] == 0) if self.how == "blackhole" else inside)
 
+    @property
+    def name(self) -> str:
+        """What runs of a kind are counted by."""
+        return self.how
+
     def title(self) -> str:
         """What happens, in a line."""
         what = {"reset": "all sessions are reset", "restart": "the server restarts", "blackhole": "a site is cut off"}
@@ -335,6 +362,11 @@ class Limit:
         """No probe is so old."""
         return np.zeros(len(host))
 
+    @property
+    def name(self) -> str:
+        """What runs of a kind are counted by."""
+        return f"{self.of} limit"
+
     def title(self) -> str:
         """What is too much, in a line."""
         return f"sessions end ({self.fault}) at {self.at_s:.0f} s of {'age' if self.of == 'age' else 'silence'}"
@@ -373,6 +405,11 @@ class Mutes:
     def probe_risk(self, scene: Scene, at_s: Floats, host: Ints, probe: Ints) -> Floats:
         """A probe is a connection of its own."""
         return np.zeros(len(host))
+
+    @property
+    def name(self) -> str:
+        """What runs of a kind are counted by."""
+        return f"muted by {self.by}"
 
     def title(self) -> str:
         """Whose sessions go silent, in a line."""
@@ -426,6 +463,11 @@ class Blocked:
         """The probes have a process of their own."""
         return np.zeros(len(host))
 
+    @property
+    def name(self) -> str:
+        """What runs of a kind are counted by."""
+        return "blocked loops"
+
     def title(self) -> str:
         """Whose loops stand still, in a line."""
         whose = "the suspect's" if self.suspect_only else "every platform's"
@@ -451,6 +493,11 @@ class Slow:
     def probe_risk(self, scene: Scene, at_s: Floats, host: Ints, probe: Ints) -> Floats:
         """A probe asks for no work."""
         return np.zeros(len(host))
+
+    @property
+    def name(self) -> str:
+        """What runs of a kind are counted by."""
+        return "slow replies"
 
     def title(self) -> str:
         """How many are slow, in a line."""

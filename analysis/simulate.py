@@ -89,6 +89,16 @@ def simulate_run(name: str, folder: Path, **given: Any) -> Path:
     """
     where = world(name)
     design = where.design(**given)
+    command = ["python", "-m", "analysis.simulate", "--world", name, "--seed", str(design.seed)]
+    return write_run(where, design, folder, command=command)
+
+
+def write_run(where: World, design: Design, folder: Path, *, command: Sequence[str]) -> Path:
+    """Write the folder of a run of any world; `command` is what its `run.json` says it was started with.
+
+    Raises:
+        DesignError: The folder already holds something.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise DesignError(f"{folder} is not empty: name a folder that does not exist yet")
     (folder / "attempts").mkdir(parents=True)
@@ -100,7 +110,7 @@ def simulate_run(name: str, folder: Path, **given: Any) -> Path:
         outcomes.update(_counts(table["outcome"]))
         workers.update(_counts(table["worker"]))
     _write_health(design, sorted(workers), folder / "health")
-    manifest = _manifest(where, design, folder.name, outcomes=outcomes, workers=workers)
+    manifest = _manifest(where, design, folder.name, command=command, outcomes=outcomes, workers=workers)
     (folder / "run.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
     return folder
 
@@ -146,7 +156,13 @@ _HEALTH_TYPES: Final[dict[str, pa.DataType]] = {
 
 
 def _manifest(
-    where: World, design: Design, run_id: str, *, outcomes: Counter[str], workers: Counter[str]
+    where: World,
+    design: Design,
+    run_id: str,
+    *,
+    command: Sequence[str],
+    outcomes: Counter[str],
+    workers: Counter[str],
 ) -> dict[str, Any]:
     """The `run.json` of a run that ended as planned, with the world's truth beside it."""
     rows = outcomes.total()
@@ -156,7 +172,7 @@ def _manifest(
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
         "version": "simulated",
-        "command": ["python", "-m", "analysis.simulate", "--world", where.name, "--seed", str(design.seed)],
+        "command": list(command),
         "started_at": STARTED_AT.isoformat(),
         "ended_at": ended_at,
         "planned_end_at": ended_at,
@@ -247,6 +263,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minute-sd", type=float, help="how much minutes differ (log scale, default 0.3)")
     parser.add_argument("--site-sd", type=float, help="how much sites differ (log scale, default 0.2)")
     parser.add_argument("--seed", type=int, help="of everything random (default 1)")
+    parser.add_argument("--hostile", action="store_true", help="the run that `calibrate --hostile` draws from --seed")
+    parser.add_argument("--without", default="", help="with --hostile: parts to leave out, as it names them (m1,c2)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -257,6 +275,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         print("simulate needs --out FOLDER to write the run to (or --list)", file=sys.stderr)
         return 2
+    if arguments.hostile:
+        return _run_hostile(arguments)
     names = ("rows", "hosts", "minutes", "effect", "base_risk", "host_sd", "minute_sd", "site_sd", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.client is not None:
@@ -267,6 +287,26 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     print(f"{folder}: written")
+    return 0
+
+
+def _run_hostile(arguments: argparse.Namespace) -> int:
+    """Write the run that the fuzzer draws from a seed, or what it made of it to find the smallest that goes wrong."""
+    from analysis.hostile import draw_case
+
+    command = ["python", "-m", "analysis", "simulate", "--hostile"]
+    asked = ("seed", "rows", "minutes", "without")
+    command += [
+        word for name in asked if getattr(arguments, name) for word in (f"--{name}", str(getattr(arguments, name)))
+    ]
+    case = draw_case(arguments.seed or 1).without([name.strip() for name in arguments.without.split(",")])
+    case = case.resized(rows=arguments.rows, minutes=arguments.minutes)
+    try:
+        folder = write_run(case.world, case.design, arguments.out, command=command)
+    except DesignError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{folder}: written ({case.title()})")
     return 0
 
 
