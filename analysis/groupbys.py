@@ -70,12 +70,9 @@ UNREAD: Final = (
     "tls_s",
     "upgrade_s",
     "welcome_s",
-    "open_connections",
-    "age_s",
     "startup_complete",
     "frames_out",
     "bytes_in",
-    "bytes_out",
 )
 
 WAITS: Final = ("connect", "exchange")
@@ -304,6 +301,22 @@ def dealt(placed: ibis.Table) -> ibis.Table:
         x = single[name]
         sums |= {f"x_{name}": x.sum(), f"nx_{name}": (single.n * x).sum(), f"xx_{name}": (x * x).sum()}
     return single.group_by(*by).agg(**sums)
+
+
+def factor(rows: ibis.Table, name: str, level: Any) -> ibis.Table:
+    """Attempts and failures by one thing that may differ between platforms (`factors.FACTORS`).
+
+    Args:
+        rows: As marked.
+        name: Of the factor.
+        level: What of it is compared, from the rows; null = not recorded.
+    """
+    plain = rows.filter(_is_plain(rows))
+    keyed = plain.mutate(level=level(plain).cast("string"), factor=ibis.literal(name))
+    known = keyed.filter(keyed.level.notnull())
+    return known.group_by("host", "platform", "factor", "level").agg(
+        n=known.count(), bad=_count(known.explanation.isin(OF_THE_TARGET))
+    )
 
 
 def between(marked: ibis.Table, first_minute: int, last_minute: int) -> ibis.Table:

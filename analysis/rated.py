@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from analysis.comparison import rate_effect
 from analysis.holm import bonferroni
@@ -30,13 +31,23 @@ class Rated:
     finding: Finding
 
 
-def rated(rates: Mapping[str, Rate], margin: float, *, n: int) -> Rated:
+# With no failure among so many independent trials a rate is below r: -log(0.025) / r (Clopper and Pearson).
+TRIALS_TO_BOUND: Final = 3.69
+
+
+def is_few(rate: Rate, margin: float) -> bool:
+    """Whether a group has too few attempts to be bounded by the margin, whatever they show."""
+    return rate.trials * margin < TRIALS_TO_BOUND
+
+
+def rated(rates: Mapping[str, Rate], margin: float, *, n: int, may_be_few: Collection[str] = ()) -> Rated:
     """Hold the rates of one or more groups against the margin.
 
     Args:
         rates: At least one, by the group's name.
         margin: The rate that matters.
         n: Attempts that the claim rests on.
+        may_be_few: Groups that need not be bounded where they have too few attempts for it.
     """
     worst = min(
         rates, key=lambda name: (rates[name].p_above(margin), -(rates[name].estimate or 0.0), rates[name].trials, name)
@@ -48,7 +59,10 @@ def rated(rates: Mapping[str, Rate], margin: float, *, n: int) -> Rated:
         worst=worst,
         highest=highest,
         p_value=p_value,
-        all_below=all(part.state == "ruled_out" for part in parts.values()),
+        all_below=all(
+            part.state == "ruled_out" or (name in may_be_few and is_few(rates[name], margin))
+            for name, part in parts.items()
+        ),
         finding=Finding(state="undecided", effect=rate_effect(rates[worst]), n=n, p_value=p_value, parts=parts),
     )
 

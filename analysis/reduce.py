@@ -17,6 +17,7 @@ from ibis.util import gen_name
 
 from analysis import groupbys
 from analysis.explain import contract_columns
+from analysis.factors import FACTORS
 from analysis.groupbys import ARM_KEYS, CELL_KEYS, PLACE_KEYS, WORKER_KEYS
 from analysis.tables import Tables
 from attempts.schema import KINDS
@@ -120,6 +121,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         instances=instances,
         subjects=_frame(groupbys.subjects(marked)),
         cut=cut,
+        factors=_factors(marked, census),
         dealt=_frame(groupbys.dealt(placed)),
         holds=_frame(groupbys.holds(marked)),
         sessions=sessions,
@@ -233,6 +235,13 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     started = _sums(table, keys, ["n"]).assign(latency_bin=np.nan)
     good = table[table["latency_bin"].notna()]
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
+
+
+def _factors(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+    """Only where platforms are compared: each factor is one more look at every row."""
+    if census.loc[census["is_wait"], "platform"].nunique() < 2:
+        return _empty("host platform factor level n bad")
+    return pd.concat([_frame(groupbys.factor(marked, one.name, one.level)) for one in FACTORS], ignore_index=True)
 
 
 def _credential_checks(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:

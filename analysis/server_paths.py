@@ -74,10 +74,12 @@ def explicit(view: View) -> Path:
     for code, kind in enumerate(view.kinds):
         mine = cells.where(cells.kind == code)
         rates[f"{kind}s"] = view.census(mine, mine.explicit)
+    operations = by_operation(view, cells, cells.explicit)
+    rates |= operations
     held = view.tables.sessions
     if held["explicit"].any():
         rates["sessions"] = Rate(events=int(held["explicit"].sum()), n=int(held["n"].sum()), design_effect=1.0)
-    judged = rated(rates, view.margin, n=int(cells.n.sum()))
+    judged = rated(rates, view.margin, n=int(cells.n.sum()), may_be_few=operations)
     rate, p_value = rates[judged.worst], judged.p_value
     # A proxy of one site, or a client that provokes them, brings such answers to some only.
     spared = _spared(view, cells, cells.explicit)
@@ -99,6 +101,17 @@ def explicit(view: View) -> Path:
     )
 
 
+def by_operation(view: View, cells: Cells, events: Ints) -> dict[str, Rate]:
+    """The rate of each operation whose attempts failed so, where a kind of attempt has several: none is diluted."""
+    found = {}
+    for code, kind in enumerate(view.kinds):
+        operations = np.unique(cells.operation[cells.kind == code])
+        for operation in operations.tolist() if len(operations) > 1 else ():
+            inside = (cells.kind == code) & (cells.operation == operation)
+            found[f"{view.operations[operation]} {kind}s"] = view.census(cells.where(inside), events[inside])
+    return found
+
+
 def unanswered(view: View) -> Path | None:
     """Requests that the server had and did not answer: it answered the ping behind them. None: nobody was asked.
 
@@ -113,7 +126,9 @@ def unanswered(view: View) -> Path | None:
     for code, kind in enumerate(view.kinds):
         mine = cells.where(cells.kind == code)
         rates[f"{kind}s"] = view.census(mine, mine.unanswered)
-    judged = rated(rates, view.margin, n=int(cells.n.sum()))
+    operations = by_operation(view, cells, cells.unanswered)
+    judged = rated({**rates, **operations}, view.margin, n=int(cells.n.sum()), may_be_few=operations)
+    rates |= operations
     rate = rates[judged.worst]
     spared = view.spared
     return Path(

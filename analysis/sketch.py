@@ -149,6 +149,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             "run_id host platform site minute client event_loop delay_us mitigation kind operation preface "
             "token_expired n connections auth auth_fresh format explicit"
         ),
+        factors=_empty("host platform factor level n bad"),
         dealt=_dealt(cells),
         holds=_empty(
             "host platform chunk_minute by_peer parity duration_bin idle_bin silence_bin end_s cause close_code n"

@@ -42,6 +42,8 @@ class Tables:
         cut: By the keys of `cells` what the run's end may have cut off (scheduled within its own budget before the
             end, or still waiting then), first tries: `n`; `connections` (distinct); and of these the refusals that
             were complete when they came: `auth`, `auth_fresh`, `format`, `explicit`.
+        factors: per (host, platform, factor [`factors.FACTORS`], level): `n`, `bad` (explicit + residual), first tries
+            without mitigation; empty where there is one platform.
         dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
             connections, first tries without mitigation on loops that were not late: `m`, `n`, `nn`, and for each way
             to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`.
@@ -84,6 +86,7 @@ class Tables:
     instances: pd.DataFrame
     subjects: pd.DataFrame
     cut: pd.DataFrame
+    factors: pd.DataFrame
     dealt: pd.DataFrame
     holds: pd.DataFrame
     sessions: pd.DataFrame

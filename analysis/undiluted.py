@@ -16,14 +16,13 @@ import numpy as np
 
 from analysis.comparison import effect_words, joined_words
 from analysis.model import Finding, Part, State
+from analysis.rated import TRIALS_TO_BOUND
 from analysis.view import View, narrowed, with_everything
 
 Claim = Callable[[View], Finding]
 
 # The whole run keeps most of a claim's error rate; its parts share the rest.
 WHOLE_SHARE: Final = 0.8
-# With no failure among so many independent trials a rate is below r: -log(0.025) / r (Clopper and Pearson).
-TRIALS_TO_BOUND: Final = 3.69
 # Parts that are named in a sentence; all of them are among the claim's parts.
 MOST_NAMED: Final = 3
 

@@ -23,6 +23,7 @@ from analysis.view import Cells, View
 ALWAYS: Final = 0.9
 # A smaller cell that failed throughout may be chance; then its conditions on all hosts decide.
 LEAST_CELL: Final = 10
+OF_AN_OPERATION: Final = " requests"
 
 
 def intermittent(view: View) -> Finding:
@@ -42,7 +43,8 @@ def intermittent(view: View) -> Finding:
             + (", or a longer budget." if view.cells.timeouts.any() else "."),
         )
     n = int(cells.n.sum())
-    judged, bounded = rated(rates, view.margin, n=n), rated(coarse, view.margin, n=n)
+    operations = {name for name in coarse if name.endswith(OF_AN_OPERATION)}
+    judged, bounded = rated(rates, view.margin, n=n), rated(coarse, view.margin, n=n, may_be_few=operations)
     worst, widest = judged.worst, bounded.highest
     shown = {**bounded.finding.parts, worst: judged.finding.parts[worst]}
     base = replace(judged.finding, parts=shown)
@@ -87,6 +89,8 @@ def _cohorts(view: View, cells: Cells, *, fine: bool) -> dict[str, Bools]:
         splits = [(f", {name}", cells.kind == code) for code, name in enumerate(kinds)]
     else:
         arms.append((cells.kind, kinds))
+        if len(view.operations) > 2:
+            arms.append((cells.operation, tuple(f"{name}{OF_AN_OPERATION}" for name in view.operations)))
     found = {}
     for codes, names in arms:
         for p, platform in enumerate(view.platforms):

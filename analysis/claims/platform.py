@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis import checks
+from analysis import checks, factors
 from analysis.ceiling import below_ceiling
 from analysis.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
 from analysis.comparison import Comparison, Rule, compare
@@ -63,6 +63,7 @@ def platform(view: View, together: Synchrony | None, *, parted: bool = True) -> 
             checks.own_bursts(view, together, sides.platforms),
             checks.pythons_shared(view, sides.platforms),
             checks.budgets_alike(view, "platform", "platforms"),
+            *factors.conditions(view, sides.platforms),
         )
     )
     exposed = view.compared.where(in_common(view.compared, range(len(view.platforms))))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis import checks
+from analysis import checks, factors
 from analysis.ceiling import below_ceiling
 from analysis.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
 from analysis.comparison import Comparison, Rule, compare
@@ -69,6 +69,7 @@ def platform_x_latency(view: View, together: Synchrony | None, *, parted: bool =
             ),
             checks.pythons_shared(view, compared.platforms),
             checks.budgets_alike(view, "platform", "platforms"),
+            *factors.conditions(view, compared.platforms),
         ]
         for p in compared.platforms:
             mine = hosts[view.platform_of[hosts] == p]

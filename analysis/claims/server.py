@@ -17,6 +17,7 @@ from analysis.comparison import joined_words, points, rate_words, too_short
 from analysis.groups import Bools, sums
 from analysis.holm import bonferroni
 from analysis.model import Check, Finding, Part, State
+from analysis.rated import is_few
 from analysis.rates import Rate
 from analysis.server_paths import Path
 from analysis.synchrony import Synchrony
@@ -72,16 +73,22 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
 
 
 def cleanest(view: View) -> Clean | None:
-    """The cohort with the lowest limit, of those seen in nearly all minutes; None where no limit is below."""
+    """The cohort with the lowest limit, of those seen in nearly all minutes; None where no limit is below.
+
+    Its limit is that of its worst operation, of those that have attempts enough to be bounded.
+    """
     cells = view.compared
     cohorts: dict[str, Bools] = {}
-    for p, name in enumerate(view.platforms):
-        cohorts[name] = cells.platform == p
+    # A balancer may deal addresses to instances, and with them whole platforms: a clean one says nothing of the
+    # others' instances unless these are named.
+    if int(view.tables.instances["n"].sum()) > 0 or len(view.platforms) == 1:
+        for p, name in enumerate(view.platforms):
+            cohorts[name] = cells.platform == p
+            if len(view.delays_us) > 1:
+                cohorts[f"{name} without added delay"] = (cells.platform == p) & (cells.delay == 0)
     if len(view.delays_us) > 1:
         for d, delay in enumerate(view.delays_us):
             cohorts[f"{delay / 1000:g} ms added"] = cells.delay == d
-        for p, name in enumerate(view.platforms):
-            cohorts[f"{name} without added delay"] = (cells.platform == p) & (cells.delay == 0)
     if len(view.clients) > 1:
         for c, name in enumerate(view.clients):
             cohorts[name] = cells.client == c
@@ -91,8 +98,13 @@ def cleanest(view: View) -> Clean | None:
         mine = cells.where(mask)
         if len(np.unique(mine.minute)) <= PRESENT * minutes:
             continue
-        rate = view.rate(mine, mine.residual + mine.explicit + mine.auth_fresh, mine.n)
-        found.append(Clean(name=name, rate=rate, high=rate.interval(1 - 0.05 / len(cohorts))[1]))
+        rates = [view.rate(mine, mine.residual + mine.explicit + mine.auth_fresh, mine.n)]
+        for operation in np.unique(mine.operation).tolist():
+            one = mine.where(mine.operation == operation)
+            rates.append(view.rate(one, one.residual + one.explicit + one.auth_fresh, one.n))
+        bounded = [rates[0], *(rate for rate in rates[1:] if not is_few(rate, view.margin))]
+        highest = max(rate.interval(1 - 0.05 / len(cohorts))[1] for rate in bounded)
+        found.append(Clean(name=name, rate=rates[0], high=highest))
     best = min(found, key=lambda one: (one.high, one.name), default=None)
     return best if best is not None and best.high < view.margin else None
 
