@@ -7,6 +7,7 @@ expressions to expressions; `reduce.py` runs them, and numbers the places and ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -111,6 +112,7 @@ FACTS: Final = (
     "is_unasked",
     "is_late",
     "is_unanswered",
+    "is_always",
 )
 
 
@@ -166,6 +168,40 @@ def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) ->
     )
 
 
+def by_subject(marked: ibis.Table) -> ibis.Table:
+    """Waits and failures of each user."""
+    plain = marked.filter(_is_plain(marked) & marked.subject.notnull())
+    return plain.group_by("platform", "subject").agg(n=plain.count(), bad=_count(plain.is_bad))
+
+
+def by_size(marked: ibis.Table) -> ibis.Table:
+    """Exchanges and failures of each operation by the size of the request, in bins that double."""
+    plain = marked.filter(_is_plain(marked) & (marked.kind == "exchange") & marked.bytes_out.notnull())
+    keyed = plain.mutate(size=_size(plain))
+    return keyed.group_by("platform", "operation", "size").agg(n=keyed.count(), bad=_count(keyed.is_bad))
+
+
+def _size(rows: ibis.Table) -> Any:
+    return ibis.greatest(rows.bytes_out, 1).cast("float64").log2().floor().cast("int64")
+
+
+def with_always(marked: ibis.Table, subjects: Sequence[str], sizes: Sequence[tuple[str, int]]) -> ibis.Table:
+    """The rows, each with whether it belongs to what always fails (`is_always`): users, or operations from a size on.
+
+    Args:
+        marked: As marked.
+        subjects: Users whose attempts always fail.
+        sizes: Operations, each with the bin of sizes from which on its requests always fail.
+    """
+    is_always = ibis.literal(False)
+    if subjects:
+        is_always = is_always | marked.subject.isin(list(subjects)).fill_null(False)
+    for operation, size in sizes:
+        is_large = (marked.operation == operation) & (marked.kind == "exchange") & (_size(marked) >= size)
+        is_always = is_always | is_large.fill_null(False)
+    return marked.mutate(is_always=is_always)
+
+
 def _end(rows: ibis.Table, ends: dict[str, float]) -> Any:
     # Few runs, looked up in order: engines evaluate this once a name and not once a row.
     branches = [(rows.run_id == run, ibis.literal(second, "float64")) for run, second in ends.items()]
@@ -215,6 +251,7 @@ def _facts(placed: ibis.Table) -> dict[str, Any]:
         "is_unasked": placed.is_unasked,
         "is_late": placed.is_late,
         "is_unanswered": placed.is_unanswered,
+        "is_always": placed.is_always,
     }
 
 
@@ -241,6 +278,8 @@ def cells(moments: ibis.Table) -> ibis.Table:
         unasked=_sum(moments, first & moments.is_unasked),
         late=_sum(moments, first & moments.is_late),
         unanswered=_sum(moments, first & moments.is_unanswered),
+        n_always=_sum(moments, first & moments.is_always),
+        bad_always=_sum(moments, bad & moments.is_always),
         any_lag_bad=_sum(moments, bad & moments.has_any_lag),
         lag_null=_sum(moments, first & moments.has_no_lag),
         n_clean=_sum(moments, first & moments.is_clean),

@@ -38,6 +38,7 @@ def leads(view: View) -> tuple[str, ...]:
     found = (
         quota_words(view),
         mute_words(view).replace("such connections", "connections with unanswered requests"),
+        *always_fails(view),
         restarts(view) or one_event(view),
         *limits_in_step(view),
         first_connects(view),
@@ -77,6 +78,21 @@ def one_event(view: View) -> str:
     if 2 * goodbye > event.sessions:
         words += "; the server said goodbye, as in a restart"
     return f"{words}."
+
+
+def always_fails(view: View) -> list[str]:
+    """Users and sizes of requests that always fail while others do not, by name."""
+    frame = view.tables.always
+    users, sizes = (frame[frame["what"] == what] for what in ("user", "size"))
+    found = []
+    if len(users):
+        named = ", ".join(f"{row.subject} ({row.bad} of {row.n})" for row in users.head(MOST_MOMENTS).itertuples())
+        more = f" and {len(users) - MOST_MOMENTS} more" if len(users) > MOST_MOMENTS else ""
+        found.append(f"The attempts of {'a user' if len(users) == 1 else 'some users'} always fail: {named}{more}.")
+    for subject, log2_bytes, n, bad in sizes.drop_duplicates("subject")[["subject", "size", "n", "bad"]].to_numpy():
+        least = f"{2 ** int(log2_bytes):,} bytes"
+        found.append(f"Requests of {subject} from {least} on always fail ({bad} of {n}), smaller ones do not.")
+    return found
 
 
 def restarts(view: View) -> str:

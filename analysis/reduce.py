@@ -27,6 +27,12 @@ from attempts.schema import KINDS
 DISTINCT_ROWS: Final = 4_000_000
 
 
+# A user, or a size of request, that fails so often always fails; fewer attempts than this may be bad luck.
+ALWAYS_RATIO: Final = 0.9
+ALWAYS_LEAST: Final = 10
+MOST_ALWAYS: Final = 100
+
+
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:
     """When a run's attempts began to be cut off, by its `run.json`: the planned end, or an earlier one."""
     moments = [_moment(manifest.get(name)) for name in ("planned_end_at", "ended_at")]
@@ -102,7 +108,8 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     numbers, places = _places(census)
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
     by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
-    placed = names.view(groupbys.placed(marked, by_worker, by_arm))
+    always = _always(marked, census)
+    placed = names.view(groupbys.placed(_with_always(marked, always), by_worker, by_arm))
     fine = names.kept(groupbys.moments(placed))
     names_of_places, names_of_arms = ibis.memtable(places), ibis.memtable(arms)
     moments = names.view(groupbys.named(fine, names_of_places, names_of_arms))
@@ -121,6 +128,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         instances=instances,
         subjects=_frame(groupbys.subjects(marked)),
         cut=cut,
+        always=always,
         factors=_factors(marked, census),
         dealt=_frame(groupbys.dealt(placed)),
         holds=_frame(groupbys.holds(marked)),
@@ -235,6 +243,42 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     started = _sums(table, keys, ["n"]).assign(latency_bin=np.nan)
     good = table[table["latency_bin"].notna()]
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
+
+
+def _always(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+    """Users, and operations from a size of request on, that always fail while others do not."""
+    if not census["is_wait"].any():
+        return _empty("platform what subject size n bad")
+    users = (
+        _frame(groupbys.by_subject(marked))
+        .groupby("subject", as_index=False)
+        .agg(platform=("platform", "first"), n=("n", "sum"), bad=("bad", "sum"))
+    )
+    found = [_always_failing(users, len(users)).assign(what="user", size=-1)]
+    sizes = _frame(groupbys.by_size(marked))
+    for (platform, operation), rows in sizes.groupby(["platform", "operation"]):
+        ordered = rows.sort_values("size", ascending=False)
+        reached = ordered.assign(n=ordered["n"].cumsum(), bad=ordered["bad"].cumsum())
+        large = _always_failing(reached, len(ordered))
+        if len(large):
+            lowest = large.sort_values("size").head(1)
+            found.append(lowest.assign(what="size", subject=str(operation), platform=str(platform)))
+    columns = ["platform", "what", "subject", "size", "n", "bad"]
+    return pd.concat(found, ignore_index=True)[columns].head(MOST_ALWAYS)
+
+
+def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
+    """The lines that fail nearly always; none where that is true of most of them, or of the only one."""
+    n, bad = frame["n"].to_numpy(dtype=float), frame["bad"].to_numpy(dtype=float)
+    is_always = (n >= ALWAYS_LEAST) & (bad >= ALWAYS_RATIO * n)
+    return frame[is_always] if 0 < is_always.sum() <= of / 2 else frame[:0]
+
+
+def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
+    users = always.loc[always["what"] == "user", "subject"]
+    sizes = always[always["what"] == "size"]
+    pairs = {(str(name), int(size)) for name, size in sizes[["subject", "size"]].to_numpy()}
+    return groupbys.with_always(marked, [str(name) for name in users], sorted(pairs))
 
 
 def _factors(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:

@@ -45,6 +45,8 @@ COUNTS: Final = (
     "unasked",
     "late",
     "unanswered",
+    "n_always",
+    "bad_always",
     "n_clean",
 )
 
@@ -117,6 +119,8 @@ class Cells:
     unasked: Ints
     late: Ints
     unanswered: Ints
+    n_always: Ints
+    bad_always: Ints
     n_clean: Ints
     returned: Ints  # explained failures that comparisons are about all the same (`View.compared`)
 
