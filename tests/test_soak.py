@@ -87,7 +87,7 @@ def test_kill_9_leaves_everything_up_to_the_last_flush(start_soak: Callable[...,
     soak.process.kill()
     soak.process.wait()
     # Its store may still be at work: it ends by itself when it hears no more.
-    wait_for(lambda: run_module("attempts.store", soak.folder) == 0, "the folder for a store of our own")
+    wait_for(lambda: run_module("attempts.store", soak.folder) == 3, "the end of its own store, and one of ours")
     stored = ds.dataset(soak.folder / "attempts", format="parquet").to_table(["worker", "seq"]).to_pydict()
     assert sorted(stored["seq"]) == list(range(len(stored["seq"])))
     assert len(stored["seq"]) > 0
