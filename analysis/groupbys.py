@@ -438,7 +438,8 @@ def holds(rows: ibis.Table) -> ibis.Table:
         & (late_s < HOLD_LAG_S)
         & held.is_answer.isnull()
     )
-    ended_at_s = (held.scheduled_us / 1e6 + held.duration_s).floor().cast("int64")
+    # Floats of whole numbers: pandas reads a null of either engine as NaN, where Spark's null integer is an object.
+    ended_at_s = (held.scheduled_us / 1e6 + held.duration_s).floor().cast("float64")
     keyed = held.mutate(
         chunk_minute=held.minute,
         by_peer=by_peer,
@@ -447,9 +448,9 @@ def holds(rows: ibis.Table) -> ibis.Table:
         duration_bin=_hold_bin(held.duration_s),
         idle_bin=_hold_bin(held.idle_s),
         silence_bin=_hold_bin(ibis.greatest(held.longest_silence_s, held.idle_s)),
-        end_s=by_peer.ifelse(ended_at_s, ibis.null("int64")),
+        end_s=by_peer.ifelse(ended_at_s, ibis.null("float64")),
         cause=by_peer.ifelse(held.cause, ibis.null("string")),
-        close_code=by_peer.ifelse(held.close_code, ibis.null("int32")),
+        close_code=by_peer.ifelse(held.close_code.cast("float64"), ibis.null("float64")),
     )
     keys = ("host", "platform", "chunk_minute", "by_peer", "parity", "duration_bin", "idle_bin", "silence_bin")
     return keyed.group_by(*keys, "end_s", "cause", "close_code").agg(n=keyed.count())

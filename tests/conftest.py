@@ -60,14 +60,15 @@ def wait_for(probe: Callable[[], Any], what: str, timeout: float = PATIENCE_S) -
 
 
 class CrashingProtocol(NamedTuple):
-    """A protocol that raises in the middle of a session, and what it takes to use it."""
+    """A protocol that raises in the middle of a session, what it takes to use it, and what is said of it."""
 
     options: tuple[str, ...]
     environment: dict[str, str]
+    sentence: str
 
 
 def crashing_protocol(folder: Path) -> CrashingProtocol:
-    """A module in `folder` with the staging protocol, whose 50th message is a bug of ours."""
+    """A module in `folder` with the staging protocol, whose `read` raises at the 50th message."""
     (folder / "crashing_protocol.py").write_text(
         "from scenarios.protocol import Staging\n"
         "class Crashing(Staging):\n"
@@ -75,11 +76,16 @@ def crashing_protocol(folder: Path) -> CrashingProtocol:
         "    def read(self, *given, **named):\n"
         "        Crashing.messages += 1\n"
         "        if Crashing.messages == 50:\n"
-        "            raise RuntimeError('a bug of ours')\n"
+        "            raise RuntimeError('a mistake in the class')\n"
         "        return super().read(*given, **named)\n"
     )
     path = os.pathsep.join((str(folder), str(ROOT)))
-    return CrashingProtocol(("--protocol", "crashing_protocol:Crashing"), {"PYTHONPATH": path})
+    name = "crashing_protocol:Crashing"
+    sentence = (
+        f"--protocol {name!r}: read raised RuntimeError (crashing_protocol.py, line 7); "
+        "a protocol class never raises for what the target sends."
+    )
+    return CrashingProtocol(("--protocol", name), {"PYTHONPATH": path}, sentence)
 
 
 def locust_command(*arguments: str) -> list[str]:

