@@ -122,7 +122,7 @@ def difference_spread(dealt: Dealt, exposed: Bools, strata: Sequence[str]) -> Sp
     parts, freedom = [], []
     for arm in (one, other):
         variance = np.where(np.isnan(arm.variance), _overall(arm), arm.variance)
-        parts.append(share**2 * variance)
+        parts.append(np.multiply(share**2, variance, out=np.zeros_like(share), where=both))
         freedom.append(np.maximum(arm.m - 1, 1))
     total = float(np.nansum(parts[0][both]) + np.nansum(parts[1][both]))
     if not math.isfinite(total):

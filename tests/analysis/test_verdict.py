@@ -149,7 +149,12 @@ def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables
             )
             if name in frame
         ]
-        return frame.assign(**{name: frame[name] * times for name in counts})
+        # Sums over connections: each has so many times the attempts, and the squares of them.
+        counts += [name for name in frame if name.startswith("x_") and "m" in frame]
+        squares = [name for name in frame if name.startswith(("nn", "nx_", "xx_")) and "m" in frame]
+        return frame.assign(
+            **{name: frame[name] * times for name in counts}, **{name: frame[name] * times**2 for name in squares}
+        )
 
     once, more = decide(tables, Settings()), decide(on_every_frame(tables, again), Settings())
     for name in ("latency", "platform", "platform_x_latency", "client", "intermittent"):
