@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from websocket import create_connection
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -20,8 +22,8 @@ VARIABLES = {"SOAK_JWT_SECRET": SECRET}
 SOON = ("--event-at-s", "0.5")
 
 
-def dial(port: int, scheme: str = "ws", **options: Any) -> ClientConnection:
-    return connect(f"{scheme}://127.0.0.1:{port}/ws", proxy=None, compression=None, **options)
+def dial(port: int, **options: Any) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{port}/ws", proxy=None, compression=None, **options)
 
 
 def bearer(secret: str = SECRET, **claims: object) -> dict[str, str]:
@@ -35,8 +37,11 @@ def exchange(session: ClientConnection, text: str = '{"op": "ping"}') -> None:
 
 
 def greeted(port: int, context: ssl.SSLContext) -> None:
-    with dial(port, "wss", ssl=context) as session:
-        exchange(session)
+    """One exchange over TLS, by a client of one thread: two of them on one TLS connection get into each other's way."""
+    url = f"wss://127.0.0.1:{port}/ws"
+    with closing(create_connection(url, timeout=30, sslopt={"context": context}, http_no_proxy=["*"])) as session:
+        session.send('{"op": "ping"}')
+        assert session.recv() == '{"op": "ping"}'
 
 
 def status_of(port: int, **options: Any) -> int:

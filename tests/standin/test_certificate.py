@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import ssl
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
+from websocket import create_connection
 
 from standin import certificate as module
 from standin.certificate import certificate
-from tests.standin.serving import Standin, ask, until
+from tests.standin.serving import PATIENCE_S, Standin, token
 
 HOSTS = ("127.0.0.1", "localhost")
 
@@ -54,8 +58,14 @@ def test_a_client_that_trusts_the_ca_file_talks_wss(start: Callable[..., Standin
     server = start("--tls")
     assert server.url.startswith("wss://") and server.http_url.startswith("https://")
     trusting = ssl.create_default_context(cafile=server.ready["ca_file"])
-    with server.connect(ssl=trusting) as websocket:
-        until(websocket, "ping")
-        assert ask(websocket, {"type": "ping"})["type"] == "pong"
+    # By a client of one thread: two of them on one TLS connection get into each other's way.
+    options: dict[str, Any] = {
+        "header": {"Authorization": f"Bearer {token()}"},
+        "timeout": PATIENCE_S,
+        "http_no_proxy": ["*"],
+    }
+    with closing(create_connection(server.url, sslopt={"context": trusting}, **options)) as session:
+        session.send('{"type": "ping"}')
+        assert "pong" in iter(lambda: json.loads(session.recv())["type"], None)
     with pytest.raises(ssl.SSLCertVerificationError):
-        server.connect(ssl=ssl.create_default_context())
+        create_connection(server.url, sslopt={"context": ssl.create_default_context()}, **options)
