@@ -122,12 +122,12 @@ def difference_spread(dealt: Dealt, exposed: Bools, strata: Sequence[str]) -> Sp
     parts, freedom = [], []
     for arm in (one, other):
         variance = np.where(np.isnan(arm.variance), _overall(arm), arm.variance)
-        parts.append(np.multiply(share**2, variance, out=np.zeros_like(share), where=both))
-        freedom.append(np.maximum(arm.m - 1, 1))
-    total = float(np.nansum(parts[0][both]) + np.nansum(parts[1][both]))
+        parts.append(share[both] ** 2 * variance[both])
+        freedom.append(np.maximum(arm.m[both] - 1, 1))
+    total = float(parts[0].sum() + parts[1].sum())
     if not math.isfinite(total):
         return Spread(math.inf, 0)
-    below = sum(float((part[both] ** 2 / free[both]).sum()) for part, free in zip(parts, freedom, strict=True))
+    below = sum(float((part**2 / free).sum()) for part, free in zip(parts, freedom, strict=True))
     return Spread(math.sqrt(total), total**2 / below if below > 0 else math.inf)
 
 

@@ -7,7 +7,7 @@ expressions to expressions; `reduce.py` runs them, and numbers the places and ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -185,20 +185,23 @@ def _size(rows: ibis.Table) -> Any:
     return ibis.greatest(rows.bytes_out, 1).cast("float64").log2().floor().cast("int64")
 
 
-def with_always(marked: ibis.Table, subjects: Sequence[str], sizes: Sequence[tuple[str, int]]) -> ibis.Table:
+def with_always(
+    marked: ibis.Table, subjects: Mapping[str, Sequence[str]], sizes: Sequence[tuple[str, str, int]]
+) -> ibis.Table:
     """The rows, each with whether it belongs to what always fails (`is_always`): users, or operations from a size on.
 
     Args:
         marked: As marked.
-        subjects: Users whose attempts always fail.
-        sizes: Operations, each with the bin of sizes from which on its requests always fail.
+        subjects: For each platform the users whose attempts always fail.
+        sizes: Platforms and operations, each with the bin of sizes from which on its requests always fail.
     """
     is_always = ibis.literal(False)
-    if subjects:
-        is_always = is_always | marked.subject.isin(list(subjects)).fill_null(False)
-    for operation, size in sizes:
-        is_large = (marked.operation == operation) & (marked.kind == "exchange") & (_size(marked) >= size)
-        is_always = is_always | is_large.fill_null(False)
+    for platform, users in subjects.items():
+        is_theirs = (marked.platform == platform) & marked.subject.isin(list(users))
+        is_always = is_always | is_theirs.fill_null(False)
+    for platform, operation, size in sizes:
+        is_asked = (marked.platform == platform) & (marked.operation == operation) & (marked.kind == "exchange")
+        is_always = is_always | (is_asked & (_size(marked) >= int(size))).fill_null(False)
     return marked.mutate(is_always=is_always)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from analysis.comparison import joined_words
 from analysis.groupbys import FIRST_S
 from analysis.groups import Ints
 from analysis.rates import clopper_pearson
@@ -84,14 +85,17 @@ def always_fails(view: View) -> list[str]:
     """Users and sizes of requests that always fail while others do not, by name."""
     frame = view.tables.always
     users, sizes = (frame[frame["what"] == what] for what in ("user", "size"))
+    users = users.groupby("subject", as_index=False)[["n", "bad"]].sum()
     found = []
     if len(users):
         named = ", ".join(f"{row.subject} ({row.bad} of {row.n})" for row in users.head(MOST_MOMENTS).itertuples())
         more = f" and {len(users) - MOST_MOMENTS} more" if len(users) > MOST_MOMENTS else ""
         found.append(f"The attempts of {'a user' if len(users) == 1 else 'some users'} always fail: {named}{more}.")
-    for subject, log2_bytes, n, bad in sizes.drop_duplicates("subject")[["subject", "size", "n", "bad"]].to_numpy():
-        least = f"{2 ** int(log2_bytes):,} bytes"
-        found.append(f"Requests of {subject} from {least} on always fail ({bad} of {n}), smaller ones do not.")
+    for subject, rows in sizes.groupby("subject"):
+        least, n, bad = 2 ** int(rows["size"].max()), int(rows["n"].sum()), int(rows["bad"].sum())
+        where = "" if len(rows) == len(view.platforms) else f" on {joined_words(sorted(rows['platform']))}"
+        words = f"Requests of {subject} from {least:,} bytes on always fail{where} ({bad} of {n}), smaller ones do not."
+        found.append(words)
     return found
 
 

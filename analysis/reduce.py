@@ -246,25 +246,23 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _always(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
-    """Users, and operations from a size of request on, that always fail while others do not."""
+    """Users, and operations from a size of request on, that always fail while others of their platform do not."""
     if not census["is_wait"].any():
         return _empty("platform what subject size n bad")
-    users = (
-        _frame(groupbys.by_subject(marked))
-        .groupby("subject", as_index=False)
-        .agg(platform=("platform", "first"), n=("n", "sum"), bad=("bad", "sum"))
-    )
-    found = [_always_failing(users, len(users)).assign(what="user", size=-1)]
+    found = []
+    for _, users in _frame(groupbys.by_subject(marked)).groupby("platform"):
+        found.append(_always_failing(users, len(users)).head(MOST_ALWAYS).assign(what="user", size=-1))
     sizes = _frame(groupbys.by_size(marked))
     for (platform, operation), rows in sizes.groupby(["platform", "operation"]):
         ordered = rows.sort_values("size", ascending=False)
         reached = ordered.assign(n=ordered["n"].cumsum(), bad=ordered["bad"].cumsum())
-        large = _always_failing(reached, len(ordered))
-        if len(large):
-            lowest = large.sort_values("size").head(1)
-            found.append(lowest.assign(what="size", subject=str(operation), platform=str(platform)))
+        lowest = _always_failing(reached, len(ordered)).sort_values("size").head(1)
+        # From the smallest size on is all of them.
+        lowest = lowest[lowest["size"] > ordered["size"].min()]
+        found.append(lowest.assign(what="size", subject=str(operation), platform=str(platform)))
     columns = ["platform", "what", "subject", "size", "n", "bad"]
-    return pd.concat(found, ignore_index=True)[columns].head(MOST_ALWAYS)
+    found = [one[columns] for one in found if len(one)]
+    return pd.concat(found, ignore_index=True) if found else _empty(" ".join(columns))
 
 
 def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
@@ -275,10 +273,9 @@ def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
 
 
 def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
-    users = always.loc[always["what"] == "user", "subject"]
-    sizes = always[always["what"] == "size"]
-    pairs = {(str(name), int(size)) for name, size in sizes[["subject", "size"]].to_numpy()}
-    return groupbys.with_always(marked, [str(name) for name in users], sorted(pairs))
+    users, sizes = (always[always["what"] == what] for what in ("user", "size"))
+    subjects = {str(platform): list(mine["subject"]) for platform, mine in users.groupby("platform")}
+    return groupbys.with_always(marked, subjects, list(sizes[["platform", "subject", "size"]].itertuples(index=False)))
 
 
 def _factors(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:

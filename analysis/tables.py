@@ -43,13 +43,14 @@ class Tables:
         cut: By the keys of `cells` what the run's end may have cut off (scheduled within its own budget before the
             end, or still waiting then), first tries: `n`; `connections` (distinct); and of these the refusals that
             were complete when they came: `auth`, `auth_fresh`, `format`, `explicit`.
-        always: what always fails while others do not: (platform, what [user, size], subject [the user, or the
-            operation], size [binary logarithm of the bytes of a request from which on; -1 for a user]): `n`, `bad`.
+        always: what always fails while others of its platform do not, first tries without mitigation: (platform, what
+            [user, size], subject [the user, or the operation of an exchange], size [binary logarithm, a whole number,
+            of the bytes of a request from which on; -1 for a user]): `n`, `bad`.
         factors: per (host, platform, factor [`factors.FACTORS`], level): `n`, `bad` (explicit + residual), first tries
             without mitigation; empty where there is one platform.
         dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
-            connections, first tries without mitigation on loops that were not late: `m`, `n`, `nn`, and for each way
-            to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`.
+            connections, first tries without mitigation that count in `n_clean`: `m` connections, `n`, `nn`, and for
+            each way to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`.
         holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
             hash of the connection], duration_bin, idle_bin [silence before the end] and silence_bin [longest
             silence] [0.5 s bins; null = not measured]; of those that the peer ended also end_s [epoch second], cause

@@ -17,7 +17,7 @@ from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError, unknown_name
 from scenarios.scripts import MITIGATIONS
 
-SCENARIOS: Final = ("steady", "churn", "idle", "agent", "storm", "mute", "auth_probe")
+SCENARIOS: Final = ("steady", "hold", "churn", "idle", "agent", "storm", "mute", "auth_probe")
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 
 
