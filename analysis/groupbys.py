@@ -50,6 +50,8 @@ IDLE_STEPS: Final = ((10, 1), (60, 5), (600, 20), (0, 120))
 FIRST_S: Final = 60
 # A user who is refused so often is always refused: a lucky moment is no check that works.
 ALWAYS_RATIO: Final = 0.9
+# What of a user's attempts may always fail, besides single operations, and the kind of it.
+PARTS: Final = {"connects": "connect", "exchanges": "exchange"}
 # A server looks at a token within a second or two; after so many it has let the session in.
 LET_IN_S: Final = 10.0
 # So many requests of a connection in a row, and none answered after them, are no coincidence any more.
@@ -169,9 +171,18 @@ def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) ->
 
 
 def by_subject(marked: ibis.Table) -> ibis.Table:
-    """Waits and failures of each user."""
-    plain = marked.filter(_is_plain(marked) & marked.subject.notnull())
-    return plain.group_by("platform", "subject").agg(n=plain.count(), bad=_count(plain.is_bad))
+    """Waits and failures of each user by operation, and of how many of them anybody would have failed.
+
+    Returns:
+        (platform, subject, kind, operation, n, bad, expected): `expected` sums, over the attempts, the share of the
+        platform's attempts of that kind and minute that failed.
+    """
+    plain = marked.filter(_is_plain(marked))
+    by_minute = plain.group_by("platform", "kind", "minute").agg(share=plain.is_bad.cast("float64").mean())
+    known = plain.filter(plain.subject.notnull()).inner_join(by_minute, ["platform", "kind", "minute"])
+    return known.group_by("platform", "subject", "kind", "operation").agg(
+        n=known.count(), bad=_count(known.is_bad), expected=known.share.sum()
+    )
 
 
 def by_size(marked: ibis.Table) -> ibis.Table:
@@ -186,18 +197,23 @@ def _size(rows: ibis.Table) -> Any:
 
 
 def with_always(
-    marked: ibis.Table, subjects: Mapping[str, Sequence[str]], sizes: Sequence[tuple[str, str, int]]
+    marked: ibis.Table, subjects: Mapping[tuple[str, str], Sequence[str]], sizes: Sequence[tuple[str, str, int]]
 ) -> ibis.Table:
     """The rows, each with whether it belongs to what always fails (`is_always`): users, or operations from a size on.
 
     Args:
         marked: As marked.
-        subjects: For each platform the users whose attempts always fail.
+        subjects: For each platform and part ("" is all; "connects", "exchanges"; or the operation of an exchange) the
+            users whose attempts always fail there.
         sizes: Platforms and operations, each with the bin of sizes from which on its requests always fail.
     """
     is_always = ibis.literal(False)
-    for platform, users in subjects.items():
+    for (platform, part), users in subjects.items():
         is_theirs = (marked.platform == platform) & marked.subject.isin(list(users))
+        if part in PARTS:
+            is_theirs = is_theirs & (marked.kind == PARTS[part])
+        elif part:
+            is_theirs = is_theirs & (marked.kind == "exchange") & (marked.operation == part)
         is_always = is_always | is_theirs.fill_null(False)
     for platform, operation, size in sizes:
         is_asked = (marked.platform == platform) & (marked.operation == operation) & (marked.kind == "exchange")

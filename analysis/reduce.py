@@ -248,10 +248,11 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
 def _always(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
     """Users, and operations from a size of request on, that always fail while others of their platform do not."""
     if not census["is_wait"].any():
-        return _empty("platform what subject size n bad")
-    found = []
-    for _, users in _frame(groupbys.by_subject(marked)).groupby("platform"):
-        found.append(_always_failing(users, len(users)).head(MOST_ALWAYS).assign(what="user", size=-1))
+        return _empty("platform what subject part size n bad")
+    found = [
+        _users_who_always_fail(users).head(MOST_ALWAYS).assign(what="user", size=-1)
+        for _, users in _frame(groupbys.by_subject(marked)).groupby("platform")
+    ]
     sizes = _frame(groupbys.by_size(marked))
     for (platform, operation), rows in sizes.groupby(["platform", "operation"]):
         ordered = rows.sort_values("size", ascending=False)
@@ -259,10 +260,31 @@ def _always(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
         lowest = _always_failing(reached, len(ordered)).sort_values("size").head(1)
         # From the smallest size on is all of them.
         lowest = lowest[lowest["size"] > ordered["size"].min()]
-        found.append(lowest.assign(what="size", subject=str(operation), platform=str(platform)))
-    columns = ["platform", "what", "subject", "size", "n", "bad"]
+        found.append(lowest.assign(what="size", subject="", part=str(operation), platform=str(platform)))
+    columns = ["platform", "what", "subject", "part", "size", "n", "bad"]
     found = [one[columns] for one in found if len(one)]
     return pd.concat(found, ignore_index=True) if found else _empty(" ".join(columns))
+
+
+def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
+    """Users of one platform all of whose attempts fail, or all of a kind, or all of an operation: the widest of these."""
+    exchanges = users[users["kind"] == "exchange"]
+    of_kinds = [(name, users[users["kind"] == kind]) for name, kind in groupbys.PARTS.items()]
+    of_operations = [(str(name), mine) for name, mine in exchanges.groupby("operation")]
+    found: list[pd.DataFrame] = []
+    known: set[str] = set()
+    for level in ([("", users)], of_kinds, of_operations):
+        wider = frozenset(known)
+        for part, mine in level:
+            counted = mine.groupby(["platform", "subject"], as_index=False)[["n", "bad", "expected"]].sum()
+            # Whoever came during an outage failed with everybody.
+            failing = _always_failing(counted, len(counted))
+            failing = failing[failing["expected"] <= failing["n"] / 2]
+            failing = failing[~failing["subject"].isin(wider)]
+            # Who fails always at connecting may still be asked what else fails always.
+            known |= set() if part == "connects" else set(failing["subject"])
+            found.append(failing.assign(part=part))
+    return pd.concat(found, ignore_index=True)
 
 
 def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
@@ -274,8 +296,10 @@ def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
 
 def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
     users, sizes = (always[always["what"] == what] for what in ("user", "size"))
-    subjects = {str(platform): list(mine["subject"]) for platform, mine in users.groupby("platform")}
-    return groupbys.with_always(marked, subjects, list(sizes[["platform", "subject", "size"]].itertuples(index=False)))
+    subjects = {
+        (str(platform), str(part)): list(mine["subject"]) for (platform, part), mine in users.groupby(["platform", "part"])
+    }
+    return groupbys.with_always(marked, subjects, list(sizes[["platform", "part", "size"]].itertuples(index=False)))
 
 
 def _factors(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:

@@ -151,7 +151,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             "run_id host platform site minute client event_loop delay_us mitigation kind operation preface "
             "token_expired n connections auth auth_fresh format explicit"
         ),
-        always=_empty("platform what subject size n bad"),
+        always=_empty("platform what subject part size n bad"),
         factors=_empty("host platform factor level n bad"),
         dealt=_dealt(cells),
         holds=_empty(

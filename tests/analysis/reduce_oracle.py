@@ -154,6 +154,13 @@ def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, 
     """What fails nine times in ten and was tried `least` times, where half of its likes or more do not."""
     table = {}
 
+    def share(platform: str, kind: str, of_minute: int) -> float:
+        alike = [r for r in plain(chosen) if (r["platform"], r["kind"], second(r) // 60) == (platform, kind, of_minute)]
+        return sum(is_bad(row) for row in alike) / len(alike)
+
+    def alone(rows: list[Row]) -> bool:
+        return sum(share(row["platform"], row["kind"], second(row) // 60) for row in rows) <= len(rows) / 2
+
     def failing(groups: dict[Any, list[Row]]) -> list[Any]:
         counts = {name: counted(rows) for name, rows in groups.items()}
         found = [name for name, count in counts.items() if count["n"] >= least and count["bad"] >= 0.9 * count["n"]]
@@ -161,26 +168,41 @@ def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, 
 
     for platform in {row["platform"] for row in chosen}:
         mine = [row for row in plain(chosen) if row["platform"] == platform]
-        by_user = {name: [row for row in mine if row["subject"] == name] for name in {r["subject"] for r in mine}}
-        by_user.pop(None, None)
-        for name in failing(by_user):
-            table[platform, "user", name, -1] = counted(by_user[name])
+        users = {row["subject"] for row in mine} - {None}
+        exchanges = [row for row in mine if row["kind"] == "exchange"]
+        parts = {"": mine, "connects": [row for row in mine if row["kind"] == "connect"], "exchanges": exchanges}
+        parts |= {name: [r for r in exchanges if r["operation"] == name] for name in {r["operation"] for r in exchanges}}
+        named: set[tuple[str, str]] = set()
+        for part, rows in parts.items():
+            by_user = {name: [row for row in rows if row["subject"] == name] for name in users}
+            groups = {name: its for name, its in by_user.items() if its}
+            for name in failing(groups):
+                if not alone(groups[name]) or any(
+                    (name, wider) in named for wider in (("",) if part in ("connects", "exchanges") else ("", "exchanges"))
+                ):
+                    continue
+                named.add((name, part))
+                table[platform, "user", name, part, -1] = counted(groups[name])
         for operation in {row["operation"] for row in mine}:
             asked = [row for row in mine if row["operation"] == operation and size_of(row) is not None]
             sizes = {size_of(row) for row in asked}
             from_on = {size: [row for row in asked if (size_of(row) or 0) >= (size or 0)] for size in sizes}
             lowest = min(failing(from_on), default=None)
             if lowest is not None and lowest > min(size for size in sizes if size is not None):
-                table[platform, "size", operation, lowest] = counted(from_on[lowest])
+                table[platform, "size", "", operation, lowest] = counted(from_on[lowest])
     return table
 
 
 def is_of(row: Row, named: dict[tuple[Any, ...], dict[str, int]]) -> bool:
     """Whether a row is one of what always fails."""
     size = size_of(row)
-    return (row["platform"], "user", row.get("subject"), -1) in named or any(
+    own = (row["operation"],) if row["kind"] == "exchange" else ()
+    is_users = any(
+        (row["platform"], "user", row.get("subject"), part, -1) in named for part in ("", f"{row['kind']}s", *own)
+    )
+    return is_users or any(
         size is not None and (platform, name) == (row["platform"], row["operation"]) and size >= least
-        for platform, what, name, least in named
+        for platform, what, _, name, least in named
         if what == "size"
     )
 

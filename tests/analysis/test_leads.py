@@ -135,19 +135,27 @@ def test_requests_that_die_whatever_the_idle_time_are_not() -> None:
 # -- what always fails --------------------------------------------------------------------------------------
 
 
-def always(*rows: tuple[str, str, str, int, int, int]) -> list[str]:
-    columns = ["platform", "what", "subject", "size", "n", "bad"]
+def always(*rows: tuple[str, str, str, str, int, int, int]) -> list[str]:
+    columns = ["platform", "what", "subject", "part", "size", "n", "bad"]
     return always_fails(seen(always=pd.DataFrame(list(rows), columns=columns)))
 
 
 def test_users_who_always_fail_are_named_once_with_their_attempts_on_all_platforms():
     assert always() == []
     words = "The attempts of a user always fail: anna (19 of 20)."
-    assert always(("Linux", "user", "anna", -1, 12, 11), ("Windows", "user", "anna", -1, 8, 8)) == [words]
+    assert always(("Linux", "user", "anna", "", -1, 12, 11), ("Windows", "user", "anna", "", -1, 8, 8)) == [words]
+
+
+def test_what_of_a_users_attempts_always_fails_is_said():
+    rows = [("Linux", "user", "anna", part, -1, 12, 12) for part in ("exchanges", "chat")]
+    assert always(*rows) == [
+        "The chat requests of a user always fail: anna (12 of 12).",
+        "The exchanges of a user always fail: anna (12 of 12).",
+    ]
 
 
 def test_a_few_users_are_named_and_the_others_counted():
-    rows = [("Linux", "user", f"u{n}", -1, 10, 10) for n in range(MOST_MOMENTS + 2)]
+    rows = [("Linux", "user", f"u{n}", "", -1, 10, 10) for n in range(MOST_MOMENTS + 2)]
     (words,) = always(*rows)
     assert words.startswith("The attempts of some users always fail: u0 (10 of 10), u1 (10 of 10)")
     assert words.endswith(" and 2 more.")
@@ -155,7 +163,7 @@ def test_a_few_users_are_named_and_the_others_counted():
 
 
 def test_sizes_that_always_fail_are_said_in_bytes_and_where_not_on_all_platforms():
-    everywhere = [(name, "size", "chat", 11, 30, 30) for name in ("Linux", "Windows")]
+    everywhere = [(name, "size", "", "chat", 11, 30, 30) for name in ("Linux", "Windows")]
     assert always(*everywhere) == [
         "Requests of chat from 2,048 bytes on always fail (60 of 60), smaller ones do not.",
     ]
@@ -166,6 +174,6 @@ def test_sizes_that_always_fail_are_said_in_bytes_and_where_not_on_all_platforms
 
 def test_what_always_fails_is_among_the_leads():
     frame = pd.DataFrame(
-        [("Linux", "user", "anna", -1, 12, 12)], columns=["platform", "what", "subject", "size", "n", "bad"]
+        [("Linux", "user", "anna", "", -1, 12, 12)], columns=["platform", "what", "subject", "part", "size", "n", "bad"]
     )
     assert "The attempts of a user always fail: anna (12 of 12)." in leads(seen(always=frame))

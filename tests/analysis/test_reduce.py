@@ -335,7 +335,7 @@ def test_every_arm_of_mitigation_has_cells_of_its_own():
 def always_of(*rows: oracle.Row) -> list[tuple[Any, ...]]:
     """What always fails, by rows that are numbered here; each user stands for a number of attempts."""
     table = tables_of(*(row | {"seq": seq} for seq, row in enumerate(rows)), LATE | {"seq": len(rows)}).always
-    return list(table[["platform", "what", "subject", "size", "n", "bad"]].itertuples(index=False, name=None))
+    return list(table[["platform", "what", "subject", "part", "size", "n", "bad"]].itertuples(index=False, name=None))
 
 
 def tried(n: int, bad: int, **given: Any) -> list[oracle.Row]:
@@ -344,7 +344,7 @@ def tried(n: int, bad: int, **given: Any) -> list[oracle.Row]:
 
 def test_a_user_whose_attempts_fail_nine_times_in_ten_of_ten_and_more_is_one_that_always_fails():
     fine = tried(10, 0, subject="bert")
-    assert always_of(*tried(10, 9, subject="anna"), *fine) == [("Windows", "user", "anna", -1, 10, 9)]
+    assert always_of(*tried(10, 9, subject="anna"), *fine) == [("Windows", "user", "anna", "", -1, 10, 9)]
     assert always_of(*tried(10, 8, subject="anna"), *fine) == []
     assert always_of(*tried(9, 9, subject="anna"), *fine) == []
     # A second try is no attempt of its own, and other arms may change what fails.
@@ -361,14 +361,29 @@ def test_where_most_users_of_a_platform_always_fail_it_is_not_they_who_do():
     assert always_of(*chain(*struck, *elsewhere)) == []
 
 
+def test_a_user_may_fail_always_in_one_kind_or_one_operation_only():
+    fine = [*tried(10, 0, subject="bert"), *tried(10, 0, subject="bert", kind="exchange", operation="chat")]
+    mine = {"subject": "anna", "kind": "exchange"}
+    half = [*tried(10, 0, subject="anna"), *tried(6, 6, operation="chat", **mine), *tried(6, 6, operation="ping", **mine)]
+    assert always_of(*fine, *half) == [("Windows", "user", "anna", "exchanges", -1, 12, 12)]
+    one = [*half[:10], *tried(10, 10, operation="chat", **mine), *tried(10, 0, operation="ping", **mine)]
+    assert always_of(*fine, *one) == [("Windows", "user", "anna", "chat", -1, 10, 10)]
+
+
+def test_a_user_who_came_during_an_outage_is_not_one_that_always_fails():
+    fine = [row | {"scheduled_at": row["scheduled_at"] + 300_000_000} for row in tried(30, 0, subject="bert")]
+    assert always_of(*tried(10, 10, subject="anna"), *tried(5, 5, subject="bert"), *fine) == []
+    assert [row[2] for row in always_of(*tried(10, 10, subject="anna"), *tried(15, 0, subject="bert"), *fine)] == ["anna"]
+
+
 def asked(n: int, bad: int, size: int | None, **given: Any) -> list[oracle.Row]:
     return tried(n, bad, **({"kind": "exchange", "operation": "chat", "bytes_out": size} | given))
 
 
 def test_a_size_from_which_on_requests_always_fail_is_the_smallest_such():
     fine = [*asked(10, 0, 100), *asked(10, 0, 600)]
-    assert always_of(*fine, *asked(6, 6, 2048), *asked(10, 10, 5000)) == [("Windows", "size", "chat", 11, 16, 16)]
-    assert always_of(*fine, *asked(10, 2, 2048), *asked(10, 10, 5000)) == [("Windows", "size", "chat", 12, 10, 10)]
+    assert always_of(*fine, *asked(6, 6, 2048), *asked(10, 10, 5000)) == [("Windows", "size", "", "chat", 11, 16, 16)]
+    assert always_of(*fine, *asked(10, 2, 2048), *asked(10, 10, 5000)) == [("Windows", "size", "", "chat", 12, 10, 10)]
     assert always_of(*fine, *asked(9, 9, 5000)) == []
     assert always_of(*fine, *asked(10, 10, None)) == []
     assert always_of(*fine, *asked(10, 10, 5000, kind="connect", operation="connect")) == []
