@@ -112,6 +112,13 @@ def test_an_effect_without_bounds_or_on_the_other_side_is_not_beyond(far):
     assert found.evidence.startswith("Inside the margin as a whole, but across it in connects")
 
 
+def test_what_is_beyond_is_named_before_what_may_be_on_either_side_of_nothing():
+    found = seen_by({"connect": replace(ACROSS, effect=effect(-0.04, -0.02)), "chat": ACROSS})
+    assert found.parts["in connects"].state == "confirmed"
+    assert found.evidence.startswith("Inside the margin as a whole, but beyond it in connects (-3.00 points")
+    assert "chat" not in found.evidence
+
+
 def test_few_parts_are_named_and_all_are_shown():
     operations = tuple(["connect", *(f"op{n}" for n in range(5))])
     many = view(operations=operations, attempts_a_minute=400.0)
