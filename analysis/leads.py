@@ -86,7 +86,8 @@ def always_fails(view: View) -> list[str]:
     frame = view.tables.always
     users, sizes = (frame[frame["what"] == what] for what in ("user", "size"))
     found = []
-    for part, theirs in users.groupby("part"):
+    for part in sorted(set(users["part"].astype(str))):
+        theirs = users[users["part"] == part]
         mine = theirs.groupby("subject", as_index=False)[["n", "bad"]].sum()
         named = ", ".join(f"{row.subject} ({row.bad} of {row.n})" for row in mine.head(MOST_MOMENTS).itertuples())
         more = f" and {len(mine) - MOST_MOMENTS} more" if len(mine) > MOST_MOMENTS else ""

@@ -267,7 +267,7 @@ def _always(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
 
 
 def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
-    """Users of one platform all of whose attempts fail, or all of a kind, or all of an operation: the widest of these."""
+    """Users of one platform whose attempts all fail, or all of a kind or an operation: the widest of these."""
     exchanges = users[users["kind"] == "exchange"]
     of_kinds = [(name, users[users["kind"] == kind]) for name, kind in groupbys.PARTS.items()]
     of_operations = [(str(name), mine) for name, mine in exchanges.groupby("operation")]
@@ -279,7 +279,7 @@ def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
             counted = mine.groupby(["platform", "subject"], as_index=False)[["n", "bad", "expected"]].sum()
             # Whoever came during an outage failed with everybody.
             failing = _always_failing(counted, len(counted))
-            failing = failing[failing["expected"] <= failing["n"] / 2]
+            failing = failing[failing["expected"] <= failing["n"] / 2 + 1e-9]
             failing = failing[~failing["subject"].isin(wider)]
             # Who fails always at connecting may still be asked what else fails always.
             known |= set() if part == "connects" else set(failing["subject"])
@@ -297,7 +297,8 @@ def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
 def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
     users, sizes = (always[always["what"] == what] for what in ("user", "size"))
     subjects = {
-        (str(platform), str(part)): list(mine["subject"]) for (platform, part), mine in users.groupby(["platform", "part"])
+        (str(platform), str(part)): list(mine["subject"])
+        for (platform, part), mine in users.groupby(["platform", "part"])
     }
     return groupbys.with_always(marked, subjects, list(sizes[["platform", "part", "size"]].itertuples(index=False)))
 

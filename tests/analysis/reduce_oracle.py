@@ -154,12 +154,13 @@ def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, 
     """What fails nine times in ten and was tried `least` times, where half of its likes or more do not."""
     table = {}
 
-    def share(platform: str, kind: str, of_minute: int) -> float:
-        alike = [r for r in plain(chosen) if (r["platform"], r["kind"], second(r) // 60) == (platform, kind, of_minute)]
-        return sum(is_bad(row) for row in alike) / len(alike)
+    met: dict[tuple[Any, ...], list[Row]] = {}
+    for row in plain(chosen):
+        met.setdefault((row["platform"], row["kind"], second(row) // 60), []).append(row)
+    share = {key: sum(is_bad(row) for row in rows) / len(rows) for key, rows in met.items()}
 
     def alone(rows: list[Row]) -> bool:
-        return sum(share(row["platform"], row["kind"], second(row) // 60) for row in rows) <= len(rows) / 2
+        return sum(share[row["platform"], row["kind"], second(row) // 60] for row in rows) <= len(rows) / 2 + 1e-9
 
     def failing(groups: dict[Any, list[Row]]) -> list[Any]:
         counts = {name: counted(rows) for name, rows in groups.items()}
@@ -171,14 +172,17 @@ def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, 
         users = {row["subject"] for row in mine} - {None}
         exchanges = [row for row in mine if row["kind"] == "exchange"]
         parts = {"": mine, "connects": [row for row in mine if row["kind"] == "connect"], "exchanges": exchanges}
-        parts |= {name: [r for r in exchanges if r["operation"] == name] for name in {r["operation"] for r in exchanges}}
+        parts |= {
+            name: [r for r in exchanges if r["operation"] == name] for name in {r["operation"] for r in exchanges}
+        }
         named: set[tuple[str, str]] = set()
         for part, rows in parts.items():
             by_user = {name: [row for row in rows if row["subject"] == name] for name in users}
             groups = {name: its for name, its in by_user.items() if its}
             for name in failing(groups):
                 if not alone(groups[name]) or any(
-                    (name, wider) in named for wider in (("",) if part in ("connects", "exchanges") else ("", "exchanges"))
+                    (name, wider) in named
+                    for wider in (("",) if part in ("connects", "exchanges") else ("", "exchanges"))
                 ):
                     continue
                 named.add((name, part))
