@@ -79,19 +79,23 @@ def cleanest(view: View) -> Clean | None:
     """
     cells = view.compared
     cohorts: dict[str, Bools] = {}
-    # A balancer may deal addresses to instances, and with them whole platforms: a clean one says nothing of the
-    # others' instances unless these are named.
-    if int(view.tables.instances["n"].sum()) > 0 or len(view.platforms) == 1:
-        for p, name in enumerate(view.platforms):
-            cohorts[name] = cells.platform == p
-            if len(view.delays_us) > 1:
-                cohorts[f"{name} without added delay"] = (cells.platform == p) & (cells.delay == 0)
+    for p, name in enumerate(view.platforms):
+        cohorts[name] = cells.platform == p
+        if len(view.delays_us) > 1:
+            cohorts[f"{name} without added delay"] = (cells.platform == p) & (cells.delay == 0)
     if len(view.delays_us) > 1:
         for d, delay in enumerate(view.delays_us):
             cohorts[f"{delay / 1000:g} ms added"] = cells.delay == d
     if len(view.clients) > 1:
         for c, name in enumerate(view.clients):
             cohorts[name] = cells.client == c
+        for c, name in enumerate(view.families):
+            cohorts.setdefault(name, cells.family == c)
+    # A balancer may deal addresses to instances: hosts that are clean say nothing of the instances that other hosts
+    # meet, unless these are named.
+    if int(view.tables.instances["n"].sum()) == 0:
+        hosts = len(np.unique(cells.host))
+        cohorts = {name: mask for name, mask in cohorts.items() if len(np.unique(cells.host[mask])) == hosts}
     minutes = len(view.clock.minutes)
     found = []
     for name, mask in cohorts.items():
