@@ -612,3 +612,37 @@ def test_nothing_is_left_behind_in_the_engine():
 def test_no_file_is_wrong_usage():
     with pytest.raises(ValueError, match="no Parquet file"):
         open_attempts([])
+
+
+def test_connections_with_many_attempts_are_summed_as_counting_them_one_by_one_gives():
+    rng = np.random.default_rng(3)
+    silent = {"outcome": "timeout", "cause": "silent_peer", "pong_s": 0.01, "frames_in": 0}
+    ways: list[oracle.Row] = [
+        *({},) * 6,
+        silent,
+        silent | {"pong_s": None},
+        *({"outcome": "failed", "cause": cause} for cause in ("server_error", "auth_rejected", "malformed", "harness")),
+        silent | {"loop_lag_s": 3.0},
+        silent | {"retry": 1},
+        silent | {"mitigation": "retry"},
+    ]
+    rows = [
+        a_row(
+            run_id=("run-1", "run-2")[n % 2],
+            seq=n // 2,
+            connection=int(rng.integers(4)),
+            kind="exchange",
+            operation="ping",
+            server_instance=("i1", None)[int(rng.integers(2))],
+            bytes_out=10,
+            **ways[int(rng.integers(len(ways)))],
+        )
+        for n in range(200)
+    ]
+    late = [LATE | {"run_id": run, "seq": 100} for run in ("run-1", "run-2")]
+    counted = as_dict(tables_of(*rows, *late).dealt, DEALT_COUNTS)
+    assert counted == without_zeros(oracle.dealt(rows))
+    (one, _) = counted.values()
+    assert one["m"] == 8
+    assert len({one[f"x_{name}"] for name in VARIANTS}) == len(VARIANTS)
+    assert one["nn"] > 4 * one["n"]
