@@ -59,7 +59,7 @@ def enough_hosts(view: View, hosts: Ints, platforms: Sequence[int], *, least: in
     elif not ok:
         detail = f"Two hosts on a side ({listed}): two of them differ by chance as much as platforms would."
     need = "three hosts of each platform in the same minutes on the same network"
-    return Condition(check=Check(name="hosts on each side", ok=ok, detail=detail), need=need)
+    return Condition(check=Check(name="hosts on each side", ok=ok, detail=detail), need=need, of_error=True)
 
 
 def not_simulated(view: View) -> Condition:

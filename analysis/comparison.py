@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from analysis.detectable import Precision
 from analysis.estimate import Estimate
 from analysis.model import Check, Effect, Finding, Part, State
 from analysis.needs import more_data
@@ -23,10 +24,17 @@ DESCRIBED: Final = "With its own 95 % interval; the claim does not rest on it."
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A check, and what a test engineer would do to pass it."""
+    """A check, and what a test engineer would do to pass it.
+
+    Attributes:
+        check: The condition.
+        need: What would pass it.
+        of_error: Without it the error of the comparison is not known either.
+    """
 
     check: Check
     need: str
+    of_error: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +106,15 @@ def compare(
     n = min(sum(one.estimate.n for one in comparisons), int(view.compared.n_clean.sum()))
     chosen, p_value = _chosen(comparisons, view.margin, rule)
     effect = _effect(chosen.estimate, view.margin, directed=rule.directed) if chosen is not None else None
-    base = Finding(state="undecided", effect=effect, n=n, p_value=p_value, parts=judged, checks=checks)
+    base = Finding(
+        state="undecided",
+        effect=effect,
+        n=n,
+        p_value=p_value,
+        parts=judged,
+        checks=checks,
+        precision=_precision(view, comparisons, failed, rule),
+    )
     if ceiling:
         sentence = (
             f"Every group's own risk is surely below the margin of {points(view.margin)} points, "
@@ -144,6 +160,24 @@ def compare(
         evidence=f"{_reading(chosen, effect)} The interval reaches across the margin of "
         f"{points(view.margin)} points.{open_end}",
         needs=more_data(chosen.estimate, view.margin, minutes=len(view.clock.minutes), hosts=chosen.hosts),
+    )
+
+
+def _precision(view: View, comparisons: Sequence[Comparison], failed: Sequence[Condition], rule: Rule) -> Precision:
+    """How well the comparison that decides is known; where all must agree, the one that is known least."""
+    chosen, _ = _chosen(comparisons, view.margin, rule)
+    if chosen is None:
+        return Precision(unknown=_listed(failed) or "There is nothing to compare.")
+    of_error = [condition for condition in failed if condition.of_error]
+    short = too_short(view, min(one.informed for one in comparisons))
+    together = rule.joined == "all"
+    return Precision(
+        of="The platform that is known least" if together and len(comparisons) > 1 else chosen.name,
+        estimates=tuple(one.estimate for one in comparisons) if together else (chosen.estimate,),
+        directed=rule.directed,
+        share=1.0 if together else chosen.weight / sum(one.weight for one in comparisons),
+        unknown=_listed(of_error) or (short[0] if short else ""),
+        closed=_listed(failed) or ("More than 80 % of the attempts fail." if saturated(view) else ""),
     )
 
 

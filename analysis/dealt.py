@@ -122,6 +122,8 @@ def difference_spread(dealt: Dealt, exposed: Bools, strata: Sequence[str]) -> Sp
     parts, freedom = [], []
     for arm in (one, other):
         variance = np.where(np.isnan(arm.variance), _overall(arm), arm.variance)
+        # A stratum without both sides has no weight, however little is known of it (0 x infinity is not 0).
+        variance = np.where(both, variance, 0.0)
         parts.append(share**2 * variance)
         freedom.append(np.maximum(arm.m - 1, 1))
     total = float(np.nansum(parts[0][both]) + np.nansum(parts[1][both]))

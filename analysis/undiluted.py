@@ -73,6 +73,8 @@ def undiluted(view: View, claim: Claim, finding: Finding, looks: Sequence[Look])
         finding: What it says of the whole.
         looks: Parts of the run, each a comparison of its own.
     """
+    if finding.precision is not None and any(look.confirms for look in looks):
+        finding = replace(finding, precision=finding.precision.shared(WHOLE_SHARE))
     is_out = finding.state == "ruled_out"
     if not is_out and (finding.p_value is None or any(check.ok is not True for check in finding.checks)):
         return finding
@@ -119,6 +121,7 @@ def _with_the_clearest(finding: Finding, seen: Sequence[Seen], alpha: float) -> 
         p_value = min(1.0, (best.finding.p_value or 0.0) * len(looks) / (1 - WHOLE_SHARE))
         if p_value <= alpha:
             words = f"In {best.look.name}: {best.finding.evidence}"
+            known = best.finding.precision
             return replace(
                 finding,
                 state="confirmed",
@@ -127,6 +130,7 @@ def _with_the_clearest(finding: Finding, seen: Sequence[Seen], alpha: float) -> 
                 evidence=words,
                 needs="",
                 ceiling=False,
+                precision=known.shared((1 - WHOLE_SHARE) / len(looks)) if known is not None else None,
             )
     if finding.state != "confirmed":
         return replace(finding, p_value=whole)
