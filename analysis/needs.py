@@ -7,13 +7,20 @@ from typing import Final
 
 from scipy import special
 
+from analysis.detectable import POWER
 from analysis.estimate import Estimate
 
-POWER: Final = 0.8
 # Beyond this nobody should run it: the effect lies on the margin itself.
 MOST_TIMES: Final = 30.0
 # Less than half as much again is within what the estimate itself may be off.
 LEAST_TIMES: Final = 1.5
+
+
+def about(number: float) -> str:
+    """A number of attempts with the two digits that an estimate of it can have: "15,000"; small ones as they are."""
+    whole = max(1, math.ceil(number))
+    step = 10 ** max(0, len(str(whole)) - 2)
+    return f"{-(-whole // step) * step:,}"
 
 
 def times_more(estimate: Estimate, margin: float) -> float:
