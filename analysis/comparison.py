@@ -10,7 +10,7 @@ from typing import Final, Literal
 from analysis.detectable import Precision
 from analysis.estimate import Estimate
 from analysis.model import Check, Effect, Finding, Part, State
-from analysis.needs import more_data
+from analysis.needs import Side, more_data
 from analysis.rates import Rate
 from analysis.view import LEAST_CHUNKS, View
 
@@ -45,7 +45,7 @@ class Comparison:
         name: "Windows - Linux", "320 ms - 0 ms on Linux", ...
         estimate: Difference of risks.
         informed: Chunks of time with information.
-        hosts: Hosts whose spread is the estimate's first one; 0: it does not rest on hosts.
+        sides: Whose hosts' spread is the estimate's first one; none: it does not rest on hosts.
         said: The name in a sentence, where that says more; empty: the name itself.
         weight: Its part of the claim's error rate, where any one comparison suffices; the scale does not matter.
         sole: The host without which it would not be beyond the margin; empty: it does not hang on one host.
@@ -54,7 +54,7 @@ class Comparison:
     name: str
     estimate: Estimate
     informed: int
-    hosts: int = 0
+    sides: tuple[Side, ...] = ()
     said: str = ""
     weight: float = 1.0
     sole: str = ""
@@ -148,6 +148,12 @@ def compare(
     inside = all(part.state == "ruled_out" for part in judged.values())
     if inside and not incomplete:
         return replace(base, state="ruled_out", evidence=rule.ruled_out.format(**words))
+    if inside:
+        return replace(
+            base,
+            evidence=f"{_reading(chosen, effect)} Within the margin. Not compared: {incomplete}.",
+            needs=f"The same of what was not compared: {incomplete}.",
+        )
     if effect.reversed:
         return replace(
             base,
@@ -159,7 +165,9 @@ def compare(
         base,
         evidence=f"{_reading(chosen, effect)} The interval reaches across the margin of "
         f"{points(view.margin)} points.{open_end}",
-        needs=more_data(chosen.estimate, view.margin, minutes=len(view.clock.minutes), hosts=chosen.hosts),
+        needs=more_data(
+            chosen.estimate, view.margin, minutes=len(view.clock.minutes), sides=chosen.sides, of=chosen.name
+        ),
     )
 
 

@@ -10,10 +10,14 @@ from scipy import special
 
 
 class Spread(NamedTuple):
-    """One standard error of an estimate and the degrees of freedom behind it (infinite: normal)."""
+    """One standard error of an estimate and the degrees of freedom behind it (infinite: normal).
+
+    `of` names the sample where more of it is not simply more attempts: connections.
+    """
 
     se: float
     df: float
+    of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

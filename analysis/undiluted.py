@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis.comparison import effect_words, joined_words
 from analysis.model import Finding, Part, State
+from analysis.needs import about
 from analysis.rated import TRIALS_TO_BOUND
 from analysis.view import View, narrowed, with_everything
 
@@ -150,8 +151,16 @@ def _held_open(finding: Finding, ones: Sequence[Seen], *, is_beyond: bool) -> Fi
     ]
     word = "beyond it" if is_beyond else "across it"
     words = f"Inside the margin as a whole, but {word} in {joined_words(named)}."
-    needs = f"More attempts of {joined_words([one.look.name for one in ones[:MOST_NAMED]])}, with the same plan."
+    needs = " ".join(_more(one) for one in ones[:MOST_NAMED])
     return replace(finding, state="undecided", evidence=words, needs=needs, ceiling=False)
+
+
+def _more(one: Seen) -> str:
+    """What would settle one part of the run."""
+    if one.finding.state == "undecided" and one.finding.needs:
+        return f"In {one.look.name}: {one.finding.needs[0].lower()}{one.finding.needs[1:]}"
+    more = f"about {about(one.finding.n / 3)}" if one.finding.n else "a third"
+    return f"In {one.look.name}: {more} more attempts, with the same plan."
 
 
 def _seen(look: Look, claim: Claim) -> Seen:
