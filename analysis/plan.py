@@ -197,7 +197,7 @@ def report(
     holding: Holding | None = None,
 ) -> str:
     """The grid as a table, the smallest experiments that suffice, and what held sessions would cost."""
-    points = f"{100 * sketch.effect:g} points"
+    points = f"{100 * sketch.effect:g} point{'' if round(100 * sketch.effect, 6) == 1 else 's'}"
     hosts = [power.hosts for power in grid[0]]
     lines = [
         f"Chance that `{claim}` is confirmed if the effect is {points} (margin {100 * settings.margin:g} points), "
