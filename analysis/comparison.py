@@ -16,6 +16,7 @@ from analysis.view import LEAST_CHUNKS, View
 
 # Where nearly everything fails nobody can fail more than others.
 SATURATED: Final = 0.8
+SATURATION: Final = "More than 80 % of the attempts fail: nobody can fail more than the others."
 # A reader acts on the first conditions that fail; all of them are among the checks.
 MOST_SAID: Final = 3
 # What is said of a part that is shown and decides nothing.
@@ -127,7 +128,7 @@ def compare(
     if saturated(view):
         return replace(
             base,
-            evidence="More than 80 % of the attempts fail: nobody can fail more than the others.",
+            evidence=SATURATION,
             needs="A run while the target works at times"
             + (", or a longer budget." if view.compared.timeouts.any() else "."),
         )
@@ -184,8 +185,8 @@ def _precision(view: View, comparisons: Sequence[Comparison], failed: Sequence[C
         estimates=tuple(one.estimate for one in comparisons) if together else (chosen.estimate,),
         directed=rule.directed,
         share=1.0 if together else chosen.weight / sum(one.weight for one in comparisons),
-        unknown=_listed(of_error) or (short[0] if short else ""),
-        closed=_listed(failed) or ("More than 80 % of the attempts fail." if saturated(view) else ""),
+        unknown=_listed(of_error) or (SATURATION if saturated(view) else short[0] if short else ""),
+        closed=_listed(failed),
     )
 
 

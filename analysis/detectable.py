@@ -99,7 +99,7 @@ def detectable(precision: Precision | None, *, level: float, margin: float) -> D
     elif not confirmable < 1:
         why = f"{why} No risk is so high that this run would have confirmed it."
     is_open = not precision.closed and confirmable < 1
-    return Detectable(smallest=smallest, confirmable=confirmable if is_open else None, why=why)
+    return Detectable(smallest=float(smallest), confirmable=float(confirmable) if is_open else None, why=why)
 
 
 def smallest_difference(estimate: Estimate, *, level: float, bound: float = 0.0, directed: bool = True) -> float:
@@ -135,9 +135,9 @@ def critical_distance(spread: Spread, *, level: float, bound: float, directed: b
     def excess(distance: float) -> float:
         return tail_of(distance - bound, spread) + tail_of(distance + bound, spread) - level
 
-    # With a small spread the far tail is nothing: the two ends of the search may be the root itself.
-    if excess(one_sided) <= 0:
-        return one_sided
+    # With a small spread the far tail is nothing: an end of the search may be the root itself, but for its last bits.
+    if excess(one_sided) <= 0 or excess(two_sided) >= 0:
+        return one_sided if excess(one_sided) <= 0 else two_sided
     return float(optimize.brentq(excess, one_sided, two_sided))
 
 

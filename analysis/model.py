@@ -87,7 +87,7 @@ class Finding:
         evidence: One sentence for people.
         needs: What would settle it; empty unless undecided.
         ceiling: The state comes from the no-assumption bound.
-        precision: How well what decides the claim is known; None: it is not decided by a number with an error.
+        precision: How well what decides the claim is known, while it is decided; None: by no number with an error.
         detectable: What the claim could have found (`verdict.decide` says it, by the precision).
     """
 

@@ -132,10 +132,14 @@ def _nothing(view: View) -> Decision:
 
 
 def with_detectable(claims: dict[str, Finding], settings: Settings) -> dict[str, Finding]:
-    """Each claim with the smallest effect that it would have shown, at its own share of the family's error rate."""
+    """Each claim with the smallest effect that it would have shown, at its own share of the family's error rate.
+
+    A decision holds plain numbers only: the precision, whose spreads may be infinite, has served its turn.
+    """
     return {
         name: replace(
             finding,
+            precision=None,
             detectable=detectable(
                 finding.precision, level=settings.alpha * CLAIM_WEIGHTS[name], margin=settings.margin
             ),

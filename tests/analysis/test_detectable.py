@@ -5,7 +5,14 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from analysis.detectable import Precision, detectable, smallest_difference, smallest_rate, smallest_seen
+from analysis.detectable import (
+    Precision,
+    critical_distance,
+    detectable,
+    smallest_difference,
+    smallest_rate,
+    smallest_seen,
+)
 from analysis.estimate import Estimate, Spread
 from analysis.holm import CLAIM_WEIGHTS
 from analysis.model import Settings
@@ -81,6 +88,14 @@ def test_a_rate_among_too_few_trials_is_never_confirmed_and_attempts_that_share_
     one, shared = (Rate(events=0, n=2000, design_effect=effect) for effect in (1.0, 10.0))
     assert smallest_rate(one, level=0.002, margin=0.005) < smallest_rate(shared, level=0.002, margin=0.005)
     assert (1 - smallest_seen(one)) ** 2000 == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("se", [1e-300, 1e-18, 1e-6, 0.5, 1e6])
+def test_a_spread_of_any_size_has_a_critical_distance_at_which_the_test_just_passes(se):
+    distance = critical_distance(Spread(se, 5), level=LEVEL, bound=0.005, directed=False)
+    assert distance >= 0.005
+    at = Estimate(value=distance + 1e-6 * se, spreads=(Spread(se, 5),))
+    assert at.p_outside(0.005) <= LEVEL * 1.001 or se < 1e-15
 
 
 def test_what_has_no_error_is_null_with_its_reason_and_never_zero():
