@@ -14,6 +14,7 @@ import numpy as np
 from analysis.comparison import Condition, joined_words
 from analysis.groups import Bools, Floats, Ints, coded, combined, overlap, sums
 from analysis.model import Check
+from analysis.needs import more_hosts
 from analysis.ordinal import kolmogorov_distance
 from analysis.probes import tcp_losses
 from analysis.synchrony import Synchrony
@@ -58,8 +59,11 @@ def enough_hosts(view: View, hosts: Ints, platforms: Sequence[int], *, least: in
         detail = f"One host on a side ({listed}): what is the host's cannot be told from what is the platform's."
     elif not ok:
         detail = f"Two hosts on a side ({listed}): two of them differ by chance as much as platforms would."
+    missing = [more_hosts(name, least - count) for name, count in counts.items() if count < least]
     need = "three hosts of each platform in the same minutes on the same network"
-    return Condition(check=Check(name="hosts on each side", ok=ok, detail=detail), need=need)
+    if missing and len(counts) > 1:
+        need += f": {joined_words(missing)}"
+    return Condition(check=Check(name="hosts on each side", ok=ok, detail=detail), need=need, of_error=True)
 
 
 def not_simulated(view: View) -> Condition:

@@ -13,6 +13,7 @@ from analysis.estimate import widest
 from analysis.groups import Bools, Floats, Ints, sums
 from analysis.host_stage import between_groups, group_contrast, over_chunks, sole_host
 from analysis.loops import own_loops
+from analysis.needs import Side
 from analysis.rates import Rate
 from analysis.view import Cells, View
 
@@ -154,7 +155,14 @@ def contrasts(
                 name=f"{view.platforms[one]} against {view.platforms[rest[0]] if len(rest) == 1 else 'the rest'}",
                 estimate=widest(stage, over_chunks(stage.value, scores @ weights, informed)),
                 informed=informed,
-                hosts=len(effects),
+                sides=tuple(
+                    Side(
+                        name=view.platforms[p],
+                        hosts=int((group == p).sum()),
+                        variance=float(weights[group == p].sum() ** 2 * np.var(effects[group == p], ddof=1)),
+                    )
+                    for p in sides.platforms
+                ),
                 said=f"{mine}{',' if ',' in mine else ''} against {other}",
                 sole="" if sole is None else view.hosts[int(sides.hosts[sole])][0],
             )

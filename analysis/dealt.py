@@ -126,9 +126,9 @@ def difference_spread(dealt: Dealt, exposed: Bools, strata: Sequence[str]) -> Sp
         freedom.append(np.maximum(arm.m[both] - 1, 1))
     total = float(parts[0].sum() + parts[1].sum())
     if not math.isfinite(total):
-        return Spread(math.inf, 0)
+        return Spread(math.inf, 0, "connections")
     below = sum(float((part**2 / free).sum()) for part, free in zip(parts, freedom, strict=True))
-    return Spread(math.sqrt(total), total**2 / below if below > 0 else math.inf)
+    return Spread(math.sqrt(total), total**2 / below if below > 0 else math.inf, "connections")
 
 
 @dataclass(frozen=True, kw_only=True)

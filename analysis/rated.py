@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from analysis.comparison import rate_effect
+from analysis.detectable import Precision
 from analysis.holm import bonferroni
 from analysis.model import Finding, Part, State
 from analysis.rates import Rate
@@ -63,7 +64,14 @@ def rated(rates: Mapping[str, Rate], margin: float, *, n: int, may_be_few: Colle
             part.state == "ruled_out" or (name in may_be_few and is_few(rates[name], margin))
             for name, part in parts.items()
         ),
-        finding=Finding(state="undecided", effect=rate_effect(rates[worst]), n=n, p_value=p_value, parts=parts),
+        finding=Finding(
+            state="undecided",
+            effect=rate_effect(rates[worst]),
+            n=n,
+            p_value=p_value,
+            parts=parts,
+            precision=Precision(of=f"{worst[0].upper()}{worst[1:]}", rate=rates[worst], share=1 / len(rates)),
+        ),
     )
 
 

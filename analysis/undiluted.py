@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis.comparison import effect_words, joined_words
 from analysis.model import Finding, Part, State
+from analysis.needs import about
 from analysis.rated import TRIALS_TO_BOUND
 from analysis.view import View, narrowed, with_everything
 
@@ -73,6 +74,8 @@ def undiluted(view: View, claim: Claim, finding: Finding, looks: Sequence[Look])
         finding: What it says of the whole.
         looks: Parts of the run, each a comparison of its own.
     """
+    if finding.precision is not None and any(look.confirms for look in looks):
+        finding = replace(finding, precision=finding.precision.shared(WHOLE_SHARE))
     is_out = finding.state == "ruled_out"
     if not is_out and (finding.p_value is None or any(check.ok is not True for check in finding.checks)):
         return finding
@@ -119,6 +122,7 @@ def _with_the_clearest(finding: Finding, seen: Sequence[Seen], alpha: float) -> 
         p_value = min(1.0, (best.finding.p_value or 0.0) * len(looks) / (1 - WHOLE_SHARE))
         if p_value <= alpha:
             words = f"In {best.look.name}: {best.finding.evidence}"
+            known = best.finding.precision
             return replace(
                 finding,
                 state="confirmed",
@@ -127,6 +131,7 @@ def _with_the_clearest(finding: Finding, seen: Sequence[Seen], alpha: float) -> 
                 evidence=words,
                 needs="",
                 ceiling=False,
+                precision=known.shared((1 - WHOLE_SHARE) / len(looks)) if known is not None else None,
             )
     if finding.state != "confirmed":
         return replace(finding, p_value=whole)
@@ -146,8 +151,16 @@ def _held_open(finding: Finding, ones: Sequence[Seen], *, is_beyond: bool) -> Fi
     ]
     word = "beyond it" if is_beyond else "across it"
     words = f"Inside the margin as a whole, but {word} in {joined_words(named)}."
-    needs = f"More attempts of {joined_words([one.look.name for one in ones[:MOST_NAMED]])}, with the same plan."
+    needs = " ".join(_more(one) for one in ones[:MOST_NAMED])
     return replace(finding, state="undecided", evidence=words, needs=needs, ceiling=False)
+
+
+def _more(one: Seen) -> str:
+    """What would settle one part of the run."""
+    if one.finding.state == "undecided" and one.finding.needs:
+        return f"In {one.look.name}: {one.finding.needs[0].lower()}{one.finding.needs[1:]}"
+    more = f"about {about(one.finding.n / 3)}" if one.finding.n else "a third"
+    return f"In {one.look.name}: {more} more attempts, with the same plan."
 
 
 def _seen(look: Look, claim: Claim) -> Seen:

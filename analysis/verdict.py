@@ -17,6 +17,7 @@ from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.claims.server import server
 from analysis.cohorts import cohorts_of
 from analysis.comparison import joined_words
+from analysis.detectable import detectable
 from analysis.holm import CLAIM_WEIGHTS, weighted_holm
 from analysis.leads import leads
 from analysis.live import live_finding
@@ -69,7 +70,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         findings = {name: live_finding(view, name, finding) for name, finding in findings.items()}
     if nothing_has_failed(view) if nothing_failed is None else nothing_failed:
         findings = {name: _no_need(finding) for name, finding in findings.items()}
-    claims = _joined(stepped_down(findings, settings.alpha))
+    claims = with_detectable(_joined(stepped_down(findings, settings.alpha)), settings)
     of_the_server = None if bursts is None or may_be_a_line(view, bursts, silent) else bursts
     return Decision(
         claims=claims,
@@ -121,12 +122,30 @@ def _nothing(view: View) -> Decision:
         said = {"server": server(view, None, frozenset()), "auth": auth(view), "format": format_(view)}
         claims |= {name: finding for name, finding in said.items() if finding.state == "confirmed"}
         claims = stepped_down(claims, view.settings.alpha)
+    claims = with_detectable(claims, view.settings)
     return Decision(
         claims=claims,
         hypothesis=hypothesis(claims),
         credentials=credential_checks(tables),
         data_quality=tables.notes,
     )
+
+
+def with_detectable(claims: dict[str, Finding], settings: Settings) -> dict[str, Finding]:
+    """Each claim with the smallest effect that it would have shown, at its own share of the family's error rate.
+
+    A decision holds plain numbers only: the precision, whose spreads may be infinite, has served its turn.
+    """
+    return {
+        name: replace(
+            finding,
+            precision=None,
+            detectable=detectable(
+                finding.precision, level=settings.alpha * CLAIM_WEIGHTS[name], margin=settings.margin
+            ),
+        )
+        for name, finding in claims.items()
+    }
 
 
 def nothing_has_failed(view: View) -> bool:

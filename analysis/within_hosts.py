@@ -18,6 +18,7 @@ from analysis.estimate import Estimate, Spread, widest, with_spread
 from analysis.groups import Bools, Floats, combined
 from analysis.host_stage import one_sample, over_chunks, weighted_mean
 from analysis.mantel_haenszel import Contrast, risk_difference
+from analysis.needs import Side
 from analysis.view import Cells, View
 
 # Hosts whose variances differ by more than this are weighted by what they know.
@@ -125,4 +126,5 @@ def over_hosts(name: str, own: Mapping[int, HostEffect]) -> Comparison | None:
     chunks = over_chunks(hosts.value, np.mean([one.scores for one in effects], axis=0), informed)
     floor = math.sqrt(float(variances.sum())) / len(effects)
     attempts = Estimate(value=hosts.value, spreads=(Spread(floor, math.inf),))
-    return Comparison(name=name, estimate=widest(hosts, chunks, attempts), informed=informed, hosts=len(effects))
+    sides = (Side(name="", hosts=len(effects), variance=hosts.spreads[0].se ** 2 * len(effects)),)
+    return Comparison(name=name, estimate=widest(hosts, chunks, attempts), informed=informed, sides=sides)

@@ -161,6 +161,7 @@ def _hosts(view: View) -> Condition:
     return Condition(
         check=Check(name="clients on several hosts", ok=ok, detail=detail),
         need="two clients or more on each of at least three hosts",
+        of_error=True,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from analysis.comparison import effect_words, points, rate_words
+from analysis.detectable import Precision
 from analysis.groups import Bools, Floats, combined, sums
 from analysis.holm import bonferroni
 from analysis.mantel_haenszel import risk_difference
@@ -130,7 +131,11 @@ def format_(view: View) -> Finding:
     if silent or blind:
         largest = max([*silent.values(), *blind.values()], key=lambda rate: rate.n)
         low, high = largest.interval()
-        base = replace(base, effect=Effect(name="rate", estimate=largest.estimate, low=low, high=high))
+        base = replace(
+            base,
+            effect=Effect(name="rate", estimate=largest.estimate, low=low, high=high),
+            precision=Precision(unknown="A whole type of message, or a client, fails: that is no matter of size."),
+        )
     if p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=" ".join(sentences))
     worst = rates[judged.highest]

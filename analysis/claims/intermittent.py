@@ -6,7 +6,6 @@ time is not one of them. What fails always under its conditions is a defect, but
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Final
 
@@ -15,8 +14,9 @@ import numpy as np
 from analysis.comparison import points, rate_words
 from analysis.groups import Bools, Ints, combined, sums
 from analysis.model import Finding
+from analysis.needs import about
 from analysis.rated import rated
-from analysis.rates import Rate
+from analysis.rates import Rate, attempts_to_bound
 from analysis.view import Cells, View
 
 # "Always": nine of ten, since a retry inside the server or a lucky race lets one through.
@@ -65,10 +65,11 @@ def intermittent(view: View) -> Finding:
 
 def _needs(cohort: str, rate: Rate, margin: float) -> str:
     """How many attempts would bound the widest cohort, if its rate is what it seems."""
-    wanted = math.ceil(math.log(0.05 / 2) / math.log1p(-margin) * rate.design_effect)
-    if rate.events and (rate.estimate or 0.0) > margin / 2:
+    wanted = attempts_to_bound(rate, margin)
+    if wanted is None:
         return f"A longer run with the same plan ({cohort}: {rate_words(rate)})."
-    return f"About {max(1, wanted - rate.n):,} more attempts of the cohort that is known least ({cohort}: {rate.n:,})."
+    more = about(wanted - rate.n)
+    return f"About {more} more attempts of the cohort that is known least: {cohort} (now {rate.n:,})."
 
 
 def _rate(view: View, cohort: Cells) -> Rate:

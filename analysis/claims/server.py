@@ -6,6 +6,7 @@ their absence: some cohort must be clean all the time, since a fault of the serv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +15,7 @@ import numpy as np
 from analysis import moments
 from analysis import server_paths as paths
 from analysis.comparison import joined_words, points, rate_words, too_short
+from analysis.detectable import Precision
 from analysis.groups import Bools, sums
 from analysis.holm import bonferroni
 from analysis.model import Check, Finding, Part, State
@@ -53,7 +55,13 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
     clean = cleanest(view)
     checks = _checks(view, clean, synchronous, instance, silent)
     held = Finding(
-        state="undecided", effect=best.effect, n=int(view.cells.n.sum()), p_value=p_value, parts=parts, checks=checks
+        state="undecided",
+        effect=best.effect,
+        n=int(view.cells.n.sum()),
+        p_value=p_value,
+        parts=parts,
+        checks=checks,
+        precision=Precision(unknown=_bounded(ways)),
     )
     if p_value <= view.settings.alpha:
         said = " ".join(way.evidence for way in ways if parts[way.name].state == "confirmed")
@@ -69,6 +77,19 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
     asked, probed = not view.cells.unasked.any(), len(view.tables.probes) > 0
     return replace(
         held, evidence=_why_open(view, open_ways, checks), needs=_needs(open_ways, checks, asked=asked, probed=probed)
+    )
+
+
+def _bounded(ways: Sequence[Path]) -> str:
+    """Why the union of the paths has no smallest detectable effect, and what each way of looking leaves possible."""
+    words = "Its paths are of several kinds, which have no common error"
+    limits = {way.name: way.effect.high for way in ways if way.effect is not None and way.effect.high is not None}
+    if not limits:
+        return f"{words}."
+    most = max(limits, key=lambda name: (limits[name], name))
+    return (
+        f"{words}. Their upper limits (95 %) are {100 * limits[most]:.2g} % of the attempts or less ({most}), "
+        "each of what it looks at."
     )
 
 
