@@ -406,15 +406,15 @@ def test_what_always_fails_on_one_platform_is_not_counted_on_the_other():
         for platform, host, bad in (("Windows", "h1", 10), ("Linux", "h2", 0))
         for row in (
             *asked(10, 0, 100, platform=platform, host=host),
-            *asked(10, bad, 5000, platform=platform, host=host),
+            *asked(11, bad, 5000, platform=platform, host=host),
         )
     ]
     tables = tables_of(*rows, LATE)
     assert list(tables.always["platform"]) == ["Windows"]
     counted = tables.cells.groupby("platform")[["n", "n_always", "bad_always"]].sum()
     assert counted.to_dict("index") == {
-        "Linux": {"n": 20, "n_always": 0, "bad_always": 0},
-        "Windows": {"n": 20, "n_always": 10, "bad_always": 10},
+        "Linux": {"n": 21, "n_always": 0, "bad_always": 0},
+        "Windows": {"n": 21, "n_always": 11, "bad_always": 10},
     }
 
 
