@@ -134,13 +134,13 @@ def test_a_lone_connection_has_the_spread_of_the_others_of_its_side():
 
 def test_where_all_are_alone_nothing_is_known_of_the_spread():
     rows = summed([Connection(5, delay, delay=delay) for delay in (0, 1)])
-    assert difference_spread(rows, rows.delay == 1, ("host",)) == (math.inf, 0)
+    assert difference_spread(rows, rows.delay == 1, ("host",)) == (math.inf, 0, "connections")
 
 
 def test_a_stratum_of_one_side_does_no_harm_to_those_of_both():
     # A side that is alone wherever it is has no spread, in the strata that do not count either.
     rows = summed([Connection(5, 1, delay=0, host=0), *(Connection(5, 1, delay=1, host=h) for h in (0, 0, 1, 1))])
-    assert difference_spread(rows, rows.delay == 1, ("host",)) == (math.inf, 0)
+    assert difference_spread(rows, rows.delay == 1, ("host",)) == (math.inf, 0, "connections")
     both = [Connection(1, x, delay=delay) for delay in (0, 1) for x in (0, 1)]
     more = summed([*both, *(Connection(1, 1, delay=1, host=1) for _ in range(3))])
     alone = summed(both)

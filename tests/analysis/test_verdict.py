@@ -149,12 +149,11 @@ def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables
             )
             if name in frame
         ]
-        # Sums over connections: each has so many times the attempts, and the squares of them.
-        counts += [name for name in frame if name.startswith("x_") and "m" in frame]
-        squares = [name for name in frame if name.startswith(("nn", "nx_", "xx_")) and "m" in frame]
-        return frame.assign(
-            **{name: frame[name] * times for name in counts}, **{name: frame[name] * times**2 for name in squares}
-        )
+        # The same connections with every attempt written again: sums grow alike, sums of squares by squares.
+        sums = [name for name in frame if name.startswith("x_")]
+        squares = [name for name in frame if name == "nn" or name.startswith(("nx_", "xx_"))]
+        grown = dict.fromkeys([*counts, *sums], times) | dict.fromkeys(squares, times**2)
+        return frame.assign(**{name: frame[name] * by for name, by in grown.items()})
 
     once, more = decide(tables, Settings()), decide(on_every_frame(tables, again), Settings())
     for name in ("latency", "platform", "platform_x_latency", "client", "intermittent"):
