@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.comparison import rate_effect
+from analysis.comparison import joined_words, rate_effect
 from analysis.detectable import Precision
 from analysis.holm import bonferroni
 from analysis.model import Finding, Part, State
@@ -32,13 +33,23 @@ class Rated:
     finding: Finding
 
 
-# With no failure among so many independent trials a rate is below r: -log(0.025) / r (Clopper and Pearson).
-TRIALS_TO_BOUND: Final = 3.69
+# Groups that are named in a sentence; all of them are among a claim's parts.
+MOST_NAMED: Final = 3
 
 
-def is_few(rate: Rate, margin: float) -> bool:
-    """Whether a group has too few attempts to be bounded by the margin, whatever they show."""
-    return rate.trials * margin < TRIALS_TO_BOUND
+def is_few(rate: Rate, margin: float, level: float = 0.95) -> bool:
+    """Whether a group has too few attempts for the interval of a level to stay below the margin, whatever they show."""
+    return are_few(rate.trials, margin, level)
+
+
+def are_few(trials: float, margin: float, level: float = 0.95) -> bool:
+    """Whether so few trials cannot bound a rate by the margin: -log(alpha / 2) / n (Clopper and Pearson)."""
+    return trials * margin < math.log(2 / (1 - level))
+
+
+def few_words(names: Sequence[str]) -> str:
+    """The sentence that names groups with too few attempts; empty where there are none."""
+    return f" Too few attempts to say it of {joined_words(names[:MOST_NAMED])} alone." if names else ""
 
 
 def rated(rates: Mapping[str, Rate], margin: float, *, n: int, may_be_few: Collection[str] = ()) -> Rated:

@@ -153,7 +153,16 @@ class _World:
                 codes.append("Y" if m.dose > self.margin else "-")
             elif isinstance(m, Blocked):
                 codes.append("-")
+        # Several that are inside the margin may be beyond it together.
+        codes.append("-" if self._together() > self.margin else "n")
         return _first(codes, "Y", "-", "n")
+
+    def _together(self) -> float:
+        """The risk of the group that all mechanisms together strike most, with what goes wrong anywhere."""
+        good = 1.0 - self.base.max()
+        for m in self.mechanisms:
+            good = good * (1.0 - self._risks("intermittent", m, exposed=False))
+        return float(np.max(1.0 - good))
 
     def client_loop(self) -> Code:
         """Whether loops of load generators stood still, and attempts failed by it."""
@@ -194,7 +203,8 @@ class _World:
         for m in self.fails:
             if m.fault == "subprotocol":
                 overall = self._seen(m) * self._overall(m)
-                codes.append("Y" if overall > self.margin else "-" if m.dose > self.margin else "n")
+                enough = self._attempts(m) * self._seen(m) >= FEW_FAILURES
+                codes.append("Y" if overall > self.margin and enough else "-" if m.dose > self.margin else "n")
             elif FAULTS[m.fault].outcome == "timeout" and (m.operation or m.large_only) and m.dose > self.margin:
                 plain = m == Fails(number=m.number, dose=m.dose, fault=m.fault, origin=m.origin, operation=m.operation)
                 codes.append("Y" if plain and m.dose >= ALWAYS and not m.large_only else "-")
@@ -275,7 +285,8 @@ class _World:
         """Whether there is anybody who meets its conditions."""
         sides = self.design.sides
         return (
-            (not m.tenant_only or any(sides.tenant_share))
+            float(m.arm_weights(self.design).max()) > 0.0
+            and (not m.tenant_only or any(sides.tenant_share))
             and (not m.burst_only or any(sides.burst_share))
             and (not m.large_only or any(sides.large_share))
             and (not m.at_instance or self._is_instance_met())
@@ -372,7 +383,9 @@ class _World:
         if m.fault in _AUTH or (m.dose >= ALWAYS and (m.operation or m.large_only)):
             return "-"
         if size <= self.margin:
-            return "-" if m.dose > self.margin or m.moments_s is not None else "n"
+            # What ends sessions is counted by session, too, of which each has many attempts.
+            by_session = m.dose * max(1.0, float(self.sample.planned.mean())) if m.fault in _ENDS else 0.0
+            return "-" if max(m.dose, by_session) > self.margin or m.moments_s is not None else "n"
         if self._attempts(m) * self._seen(m) < FEW_FAILURES:
             return "-"
         says_so = m.fault not in _SILENT or m.moments_s is not None or named

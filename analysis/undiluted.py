@@ -17,15 +17,13 @@ import numpy as np
 from analysis.comparison import effect_words, joined_words
 from analysis.model import Finding, Part, State
 from analysis.needs import about
-from analysis.rated import TRIALS_TO_BOUND
+from analysis.rated import MOST_NAMED, are_few, few_words
 from analysis.view import View, narrowed, with_everything
 
 Claim = Callable[[View], Finding]
 
 # The whole run keeps most of a claim's error rate; its parts share the rest.
 WHOLE_SHARE: Final = 0.8
-# Parts that are named in a sentence; all of them are among the claim's parts.
-MOST_NAMED: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +99,7 @@ def undiluted(view: View, claim: Claim, finding: Finding, looks: Sequence[Look])
         )
         return replace(joined, state="undecided", evidence=words, needs=again.needs or _ONE_SIDED, ceiling=False)
     few = [one.look.name for one in seen if one.few]
-    words = f" Too few attempts to say it of {joined_words(few[:MOST_NAMED])} alone." if few else ""
+    words = few_words(few)
     return replace(joined, evidence=finding.evidence + words)
 
 
@@ -167,7 +165,7 @@ def _seen(look: Look, claim: Claim) -> Seen:
     cells = look.view.compared
     n = float(cells.n_clean.sum())
     trials = n / look.view.shared_fate(cells, look.view.variant)
-    return Seen(look=look, finding=claim(look.view), few=trials * look.view.margin < TRIALS_TO_BOUND)
+    return Seen(look=look, finding=claim(look.view), few=are_few(trials, look.view.margin))
 
 
 def _part(one: Seen, margin: float) -> Part:

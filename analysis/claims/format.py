@@ -17,7 +17,7 @@ from analysis.groups import Bools, Floats, combined, sums
 from analysis.holm import bonferroni
 from analysis.mantel_haenszel import risk_difference
 from analysis.model import Effect, Finding, Part
-from analysis.rated import rated
+from analysis.rated import few_words, is_few, rated
 from analysis.rates import Rate
 from analysis.view import View
 
@@ -145,7 +145,7 @@ def format_(view: View) -> Finding:
         words = (
             f"Misread or malformed: {rate_words(worst)}, below {points(view.margin)} %, and no message type stands out."
         )
-        return replace(base, state="ruled_out", evidence=words)
+        return replace(base, state="ruled_out", evidence=f"{words}{few_words(_few(view))}")
     if not judged.all_below:
         return replace(
             base,
@@ -158,6 +158,18 @@ def format_(view: View) -> Finding:
         evidence=f"No cause names the format, but a message type may fail more than others ({listed}).",
         needs="More attempts of every message type, drawn at random on the same sessions.",
     )
+
+
+def _few(view: View) -> list[str]:
+    """Operations, with connects among them, that have too few attempts to be bounded."""
+    rates = {
+        name: view.census(mine, mine.format)
+        for code, name in enumerate(view.operations)
+        if len(mine := view.whole.where(view.whole.operation == code))
+    }
+    return [
+        f"{name} requests" if name != "connect" else "connects" for name in rates if is_few(rates[name], view.margin)
+    ]
 
 
 def _exact(rate: Rate) -> Part:

@@ -118,6 +118,7 @@ def cleanest(view: View) -> Clean | None:
         hosts = len(np.unique(cells.host))
         cohorts = {name: mask for name, mask in cohorts.items() if len(np.unique(cells.host[mask])) == hosts}
     minutes = len(view.clock.minutes)
+    level = 1 - 0.05 / max(1, len(cohorts))
     found = []
     for name, mask in cohorts.items():
         mine = cells.where(mask)
@@ -127,8 +128,8 @@ def cleanest(view: View) -> Clean | None:
         for operation in np.unique(mine.operation).tolist():
             one = mine.where(mine.operation == operation)
             rates.append(view.rate(one, one.residual + one.explicit + one.auth_fresh, one.n))
-        bounded = [rates[0], *(rate for rate in rates[1:] if not is_few(rate, view.margin))]
-        highest = max(rate.interval(1 - 0.05 / len(cohorts))[1] for rate in bounded)
+        bounded = [rates[0], *(rate for rate in rates[1:] if not is_few(rate, view.margin, level))]
+        highest = max(rate.interval(level)[1] for rate in bounded)
         found.append(Clean(name=name, rate=rates[0], high=highest))
     best = min(found, key=lambda one: (one.high, one.name), default=None)
     return best if best is not None and best.high < view.margin else None
