@@ -161,6 +161,8 @@ class _World:
         """The risk of the group that all mechanisms together strike most, with what goes wrong anywhere."""
         good = 1.0 - self.base.max()
         for m in self.mechanisms:
+            if isinstance(m, Fails) and m.dose >= ALWAYS:
+                continue  # is judged by itself: it may be no matter of chance
             good = good * (1.0 - self._risks("intermittent", m, exposed=False))
         return float(np.max(1.0 - good))
 

@@ -70,7 +70,7 @@ def test_a_part_across_the_margin_holds_it_open_and_is_named_with_its_effect():
     assert found.evidence == (
         "Inside the margin as a whole, but across it in chat exchanges (+0.50 points (95 % interval -1.00 to +2.00))."
     )
-    assert found.needs == "More attempts of chat exchanges, with the same plan."
+    assert found.needs == "In chat exchanges: more."
     assert not found.ceiling
 
 
