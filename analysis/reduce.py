@@ -18,7 +18,7 @@ from ibis.util import gen_name
 from analysis import groupbys
 from analysis.explain import contract_columns
 from analysis.factors import FACTORS
-from analysis.groupbys import ARM_KEYS, CELL_KEYS, PLACE_KEYS, WORKER_KEYS
+from analysis.groupbys import ARM_KEYS, CELL_KEYS, DEALT_KEYS, PLACE_KEYS, WORKER_KEYS
 from analysis.tables import Tables
 from attempts.schema import KINDS
 
@@ -31,6 +31,8 @@ DISTINCT_ROWS: Final = 4_000_000
 ALWAYS_RATIO: Final = 0.9
 ALWAYS_LEAST: Final = 10
 MOST_ALWAYS: Final = 100
+# Shares of attempts are taken from about so many of them.
+SAMPLE_ROWS: Final = 1_000_000
 
 
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:
@@ -107,8 +109,14 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     marked = names.view(groupbys.marked(prepared, ends=_ends(census, ends), all_usable=all_usable))
     numbers, places = _places(census)
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
+    dealt_arms = _numbered(arms, DEALT_KEYS, "dealt")
+    arms = arms.merge(dealt_arms, on=list(DEALT_KEYS))
     by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
-    always = _always(marked, census)
+    sample = _sample(marked, names, census)
+    always = _always(sample, census)
+    if len(always) and _one_in(census) > 1:
+        # They are named with their numbers, which must be all of them.
+        always = _always(groupbys.sampled(marked, 1, {}), census)
     placed = names.view(groupbys.placed(_with_always(marked, always), by_worker, by_arm))
     fine = names.kept(groupbys.moments(placed))
     names_of_places, names_of_arms = ibis.memtable(places), ibis.memtable(arms)
@@ -129,8 +137,8 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         subjects=_frame(groupbys.subjects(marked)),
         cut=cut,
         always=always,
-        factors=_factors(marked, census),
-        dealt=_frame(groupbys.dealt(placed)),
+        factors=_factors(sample, census),
+        dealt=_frame(groupbys.dealt(placed, names_of_places, ibis.memtable(dealt_arms))),
         holds=_frame(groupbys.holds(marked)),
         sessions=sessions,
         fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
@@ -245,15 +253,26 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
 
 
-def _always(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+def _one_in(census: pd.DataFrame) -> int:
+    return max(1, int(census.loc[census["is_wait"], "n"].sum()) // SAMPLE_ROWS)
+
+
+def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Table:
+    """The waits that shares of attempts are taken from, with the levels of the factors where platforms are compared."""
+    several = census.loc[census["is_wait"], "platform"].nunique() > 1
+    levels = {factor.name: factor.level for factor in FACTORS} if several else {}
+    return names.kept(groupbys.sampled(marked, _one_in(census), levels))
+
+
+def _always(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
     """Users, and operations from a size of request on, that always fail while others of their platform do not."""
     if not census["is_wait"].any():
         return _empty("platform what subject part size n bad")
     found = [
         _users_who_always_fail(users).head(MOST_ALWAYS).assign(what="user", size=-1)
-        for _, users in _frame(groupbys.by_subject(marked)).groupby("platform")
+        for _, users in _frame(groupbys.by_subject(sample)).groupby("platform")
     ]
-    sizes = _frame(groupbys.by_size(marked))
+    sizes = _frame(groupbys.by_size(sample))
     for (platform, operation), rows in sizes.groupby(["platform", "operation"]):
         ordered = rows.sort_values("size", ascending=False)
         reached = ordered.assign(n=ordered["n"].cumsum(), bad=ordered["bad"].cumsum())
@@ -303,11 +322,11 @@ def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
     return groupbys.with_always(marked, subjects, list(sizes[["platform", "part", "size"]].itertuples(index=False)))
 
 
-def _factors(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
-    """Only where platforms are compared: each factor is one more look at every row."""
+def _factors(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+    """Only where platforms are compared."""
     if census.loc[census["is_wait"], "platform"].nunique() < 2:
         return _empty("host platform factor level n bad")
-    return pd.concat([_frame(groupbys.factor(marked, one.name, one.level)) for one in FACTORS], ignore_index=True)
+    return pd.concat([_frame(groupbys.factor(sample, one.name)) for one in FACTORS], ignore_index=True)
 
 
 def _credential_checks(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
