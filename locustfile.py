@@ -8,9 +8,9 @@ from __future__ import annotations
 from locust import run_single_user
 
 from scenarios.hooks import install
-from scenarios.users import AgentUser, AuthProbeUser, ChurnUser, IdleUser, SteadyUser, StormUser
+from scenarios.users import AgentUser, AuthProbeUser, ChurnUser, HoldUser, IdleUser, SteadyUser, StormUser
 
-__all__ = ["AgentUser", "AuthProbeUser", "ChurnUser", "IdleUser", "SteadyUser", "StormUser"]
+__all__ = ["AgentUser", "AuthProbeUser", "ChurnUser", "HoldUser", "IdleUser", "SteadyUser", "StormUser"]
 
 install()
 

@@ -22,6 +22,8 @@ from analysis.tables import Tables
 
 # Every name that a table of the reduction keys on, and the two that it counts by.
 MARKED: Final = ("run_id", "worker", "subject", "host", "platform")
+# Columns that hold such names among others: users among operations, and among the levels of what may differ.
+MIXED: Final = ("subject", "level")
 MARK: Final = "|"
 
 
@@ -64,12 +66,13 @@ def _taken_apart(frame: pd.DataFrame, runs: int) -> list[pd.DataFrame]:
         return [frame] * runs
     plain = frame.copy()
     number = np.zeros(len(frame), dtype=np.int64)
-    for name in MARKED:
+    for name in dict.fromkeys((*MIXED, *MARKED)):
         if name in frame.columns:
             codes, values = pd.factorize(frame[name])
-            marks = [str(value).split(MARK, 1) for value in values]
-            number = np.array([int(mark) for mark, _ in marks], dtype=np.int64)[codes]
-            plain[name] = np.array([rest for _, rest in marks], dtype=object)[codes]
+            marks = [str(value).partition(MARK) for value in values]
+            if name not in MIXED:
+                number = np.array([int(mark) for mark, _, _ in marks], dtype=np.int64)[codes]
+            plain[name] = np.array([rest if sign else mark for mark, sign, rest in marks], dtype=object)[codes]
     order = np.argsort(number, kind="stable")
     cuts = np.searchsorted(number[order], np.arange(1, runs))
     return [plain.iloc[part].reset_index(drop=True) for part in np.split(order, cuts)]

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from analysis.design import OPERATIONS, PROBES, Bools, Floats, Ints
-from analysis.sessions import CONNECT_BUDGET_S, EXCHANGE_BUDGET_S, FAULTS, Sessions
+from analysis.sessions import CONNECT_BUDGET_S, EXCHANGE_BUDGET_S, FAULTS, READY_S, Sessions
 
 KINDS: Final = ("connect", "exchange", "hold", "close", "probe")
 OPERATION_NAMES: Final = ("connect", *OPERATIONS, "hold", "close", *PROBES)
@@ -56,7 +56,7 @@ def connects(sessions: Sessions) -> Block:
     rtt_s = rtt_s_of(sessions)
     serving_s = rng.lognormal(np.log(0.15), 0.3, count)
     good_s = 4 * rtt_s + serving_s
-    budget_s = np.full(count, CONNECT_BUDGET_S)
+    budget_s = CONNECT_BUDGET_S * sessions.budget_factor
     names = sessions.design.mitigations
     if "longer_budget" in names:
         budget_s[sessions.mitigation == names.index("longer_budget")] *= LONGER_BUDGET
@@ -91,19 +91,25 @@ def exchanges(sessions: Sessions) -> Block:
     fault = sessions.exchange_fault[session, index]
     at_s = sessions.exchange_at_s[session, index]
     rtt_s = rtt_s_of(sessions)[session]
-    budget_s = np.full(len(session), EXCHANGE_BUDGET_S)
+    budget_s = EXCHANGE_BUDGET_S * sessions.budget_factor[session]
     good_s = rtt_s + rng.lognormal(np.log(0.02), 0.6, len(session))
-    age_s = at_s - sessions.at_s[session] - 1.0
+    age_s = at_s - sessions.at_s[session] - READY_S
+    sent_bytes = sessions.sent_bytes[session, index]
+    duration_s = _durations(good_s, budget_s, fault, rng)
+    # Frames come in between as well, where a session is no more than its plan.
+    idle_s = np.minimum(age_s, rng.exponential(5.0, len(session)))
+    if sessions.design.session_s is not None:
+        idle_s = sessions.idle_s[session, index]
     return Block(
         kind=1,
         session=session,
         operation=sessions.operation[session, index] + 1,
         at_s=at_s,
-        duration_s=_durations(good_s, budget_s, fault, rng),
+        duration_s=duration_s,
         budget_s=budget_s,
         fault=fault,
         lag_s=sessions.exchange_lag_s[session, index],
-        own={"rtt_s": rtt_s, "age_s": age_s, "idle_s": np.minimum(age_s, rng.exponential(5.0, len(session)))},
+        own={"rtt_s": rtt_s, "age_s": age_s, "idle_s": idle_s, "bytes_out": sent_bytes.astype(np.float64)},
     )
 
 
@@ -114,47 +120,54 @@ def _durations(good_s: Floats, budget_s: Floats, fault: Ints, rng: np.random.Gen
     return np.where(fault == 0, np.minimum(good_s, GOOD_SHARE * budget_s), waited)
 
 
-def _session_end(sessions: Sessions) -> tuple[Ints, Floats, Ints]:
-    """Of the sessions that got ready: which, how long each was open, and the fault that ended it."""
-    session = np.nonzero(sessions.connect_fault == 0)[0]
-    last = sessions.last_exchange()[session]
-    final = sessions.exchange_fault[session, np.maximum(last - 1, 0)]
-    ends = np.array([f.ends_session for f in _FAULTS])
-    ended = (last > 0) & ends[final]
-    open_s = sessions.hold_s[session] - 1.0
-    cut_s = sessions.hold_cut_s[session]
-    cut = (cut_s < open_s) & ~ended
-    since_s = sessions.exchange_at_s[session, np.maximum(last - 1, 0)] - sessions.at_s[session] - 1.0
-    fault = np.where(ended, final, np.where(cut, list(FAULTS).index("reset"), 0))
-    return session, np.where(ended, since_s + 0.1, np.where(cut, cut_s, open_s)), fault
-
-
 def holds(sessions: Sessions) -> Block:
     """How long each session that got ready was open."""
-    session, open_s, fault = _session_end(sessions)
+    session, open_s, fault = sessions.end()
+    idle_s, longest_s = _silences(sessions, session, open_s)
     return Block(
         kind=2,
         session=session,
         operation=np.full(len(session), OPERATION_NAMES.index("hold")),
-        at_s=sessions.at_s[session] + 1.0,
+        at_s=sessions.at_s[session] + READY_S,
         duration_s=open_s,
         budget_s=np.maximum(sessions.hold_s[session], open_s),
         fault=fault,
         lag_s=sessions.rng.exponential(0.01, len(session)),
-        own={"rtt_s": rtt_s_of(sessions)[session], "age_s": np.zeros(len(session)), "idle_s": np.zeros(len(session))},
+        own={
+            "rtt_s": rtt_s_of(sessions)[session],
+            "age_s": np.zeros(len(session)),
+            "idle_s": idle_s,
+            "longest_silence_s": longest_s,
+        },
     )
+
+
+def _silences(sessions: Sessions, session: Ints, open_s: Floats) -> tuple[Floats, Floats]:
+    """Of sessions that were open for so long: the silence before the end, and the longest in which nothing was sent."""
+    last = sessions.last_exchange()[session]
+    open_s = np.clip(sessions.design.duration_s - sessions.at_s[session] - READY_S, 0.0, open_s)
+    age_s = sessions.exchange_age_s[session]
+    happened = (np.arange(age_s.shape[1]) < last[:, None]) & (age_s < open_s[:, None])
+    # An answer or a pong is heard soon after its request; what ended the session was heard as well.
+    hears = np.array([fault.check != "none" for fault in _FAULTS])
+    heard = happened & hears[sessions.exchange_fault[session]]
+    heard_s = np.where(heard, age_s, 0.0).max(axis=1, initial=0.0)
+    idle_s = np.maximum(0.0, open_s - heard_s)
+    asked_s = np.where(happened, age_s, 0.0).max(axis=1, initial=0.0)
+    between_s = np.where(happened, sessions.idle_s[session], 0.0).max(axis=1, initial=0.0)
+    return idle_s, np.maximum(np.maximum(between_s, open_s - asked_s), idle_s)
 
 
 def closes(sessions: Sessions) -> Block:
     """The closing handshakes of the sessions that ended as planned."""
-    session, open_s, fault = _session_end(sessions)
+    session, open_s, fault = sessions.end()
     session, open_s = session[fault == 0], open_s[fault == 0]
     rtt_s = rtt_s_of(sessions)[session]
     return Block(
         kind=3,
         session=session,
         operation=np.full(len(session), OPERATION_NAMES.index("close")),
-        at_s=sessions.at_s[session] + 1.0 + open_s,
+        at_s=sessions.at_s[session] + READY_S + open_s,
         duration_s=rtt_s,
         budget_s=np.full(len(session), CLOSE_BUDGET_S),
         fault=np.zeros(len(session), dtype=np.int64),

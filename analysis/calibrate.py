@@ -76,6 +76,7 @@ class Score:
     Attributes:
         false_confirm: By claim, runs in which it must not be confirmed.
         false_rule_out: By claim, runs in which it must not be ruled out.
+        unearned: By claim, runs in which `ruled_out` is right by luck: the design cannot tell.
         power: By (claim, world), runs of worlds that were made for the claim.
         parts: By (part, world, whether it is there), runs by the part's state.
         family: Runs with any false confirmation.
@@ -83,6 +84,7 @@ class Score:
 
     false_confirm: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
     false_rule_out: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
+    unearned: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
     power: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     parts: dict[tuple[str, str, bool], Counter[State]] = field(default_factory=dict)
     family: list[int] = field(default_factory=lambda: [0, 0])
@@ -109,6 +111,9 @@ class Score:
                 if states[claim] == "ruled_out":
                     self.false_rule_out[claim][0] += 1
                     self.mistakes.append((name, seed, claim, "ruled out"))
+            if claim in truth.unearned:
+                self.unearned[claim][1] += 1
+                self.unearned[claim][0] += states[claim] == "ruled_out"
             if claim in truth.confirm:
                 count = self.power.setdefault((claim, name), [0, 0])
                 count[1] += 1
@@ -197,6 +202,11 @@ def report(ours: Score, theirs: Score, *, runs: int) -> str:
         promised = f"{PROMISED[claim][1]:.0%}" if claim in PROMISED and PROMISED[claim][0] == name else ""
         found, naive = ours.power[claim, name], theirs.power[claim, name]
         lines.append(f"| {claim} | {name} | {_share(found)} | {promised} | {_share(naive)} |")
+    lines += [
+        f"Ruled out where the design cannot tell: {claim} {_share(counts)}."
+        for claim, counts in ours.unearned.items()
+        if counts[1]
+    ]
     if ours.parts:
         lines += ["", "| part of a claim | world | is it there | confirmed | ruled out |", "|---|---|---|---|---|"]
     for (part, name, there), counts in ours.parts.items():
@@ -221,31 +231,34 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--worlds", default="all", help="names separated by commas, or all (see simulate --list)")
     result.add_argument("--seeds", type=int, default=50, help="runs of each world")
     result.add_argument("--first-seed", type=int, default=1, help="the first seed; the others follow")
-    result.add_argument("--rows", type=int, default=50_000, help="rows of a run")
+    result.add_argument("--rows", type=int, help="rows of a run (the world's own, else 50000)")
     result.add_argument("--hosts", type=int, default=3, help="hosts of each platform where the world leaves it open")
     result.add_argument("--client", type=clients, help=f"arms, of {', '.join(ARMS)} (default: the world's own)")
-    result.add_argument("--effect", type=float, default=0.02, help="size of what goes wrong, a difference of risks")
+    result.add_argument(
+        "--effect", type=float, help="size of what goes wrong, a difference of risks (the world's own, else 0.02)"
+    )
     result.add_argument("--base-risk", type=float, help="share that fails anywhere, without a cause; the world's own")
     result.add_argument("--margin", type=float, default=0.005, help="equivalence margin of the verdict")
     result.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one for each core)")
     result.add_argument("--mistakes", action="store_true", help="list every run in which the verdict erred")
     result.add_argument("--out", type=Path, help="write each run's states there (JSON lines)")
+    result.add_argument("--hostile", action="store_true", help="draw designs, mechanisms and confounders at random")
+    result.add_argument("--shrink-s", type=float, default=60.0, help="with --hostile and --mistakes: seconds for each")
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 for wrong usage."""
     options = parser().parse_args(arguments)
+    if options.hostile:
+        return _hostile(options)
     names = list(WORLDS) if options.worlds == "all" else options.worlds.split(",")
     settings = Settings(margin=options.margin)
     if options.seeds < 1 or options.jobs < 1:
         print("--seeds and --jobs are at least 1.", file=sys.stderr)
         return 2
-    given = {"rows": options.rows, "effect": options.effect}
-    if options.base_risk is not None:
-        given["base_risk"] = options.base_risk
-    if options.client is not None:
-        given["clients"] = options.client
+    asked = {"rows": options.rows, "effect": options.effect, "base_risk": options.base_risk, "clients": options.client}
+    given = {name: value for name, value in asked.items() if value is not None}
     by_world = {name: _given(name, given, options.hosts) for name in names if name in WORLDS}
     ours, theirs = Score(), Score()
     try:
@@ -265,9 +278,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     done, started = 0, time.perf_counter()
     for found in run_jobs(todo, processes=options.jobs):
         for one in found:
-            ours.add(one.world, one.seed, one.states, truths[one.world])
-            ours.add_parts(one.world, one.parts, truths[one.world], margin=settings.margin)
-            theirs.add(one.world, one.seed, one.naive, truths[one.world])
+            truth = truths[one.world]
+            if truth.codes is not None:
+                # Which host an address leads to is drawn with the run.
+                truth = truth_of(one.world, {**by_world[one.world], "seed": one.seed}, settings)
+            ours.add(one.world, one.seed, one.states, truth)
+            ours.add_parts(one.world, one.parts, truth, margin=settings.margin)
+            theirs.add(one.world, one.seed, one.naive, truth)
         _append(options.out, found)
         done += len(found)
         spent = time.perf_counter() - started
@@ -281,6 +298,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _hostile(options: argparse.Namespace) -> int:
+    """Runs that are drawn as a whole: what else would shape them is refused."""
+    from analysis import fuzz
+
+    usual = parser().parse_args([])
+    fixed = ("worlds", "rows", "hosts", "client", "effect", "base_risk")
+    given = [f"--{name.replace('_', '-')}" for name in fixed if getattr(options, name) != getattr(usual, name)]
+    if given or options.seeds < 1 or options.jobs < 1 or options.first_seed < 0:
+        said = f"{given[0]} is drawn with --hostile" if given else "--seeds and --jobs are at least 1, --first-seed 0"
+        print(f"{said}.", file=sys.stderr)
+        return 2
+    fuzz.run(
+        range(options.first_seed, options.first_seed + options.seeds),
+        settings=Settings(margin=options.margin),
+        processes=options.jobs,
+        shrink_s=options.shrink_s if options.mistakes else 0.0,
+        out=options.out,
+    )
+    return 0
+
+
 def _append(out: Path | None, found: Sequence[Outcome]) -> None:
     """Each run's states on a line, as soon as they are known: hours of work are not lost to the last run."""
     if out is not None:
@@ -290,7 +328,9 @@ def _append(out: Path | None, found: Sequence[Outcome]) -> None:
 
 def _given(name: str, given: Mapping[str, Any], hosts: int) -> dict[str, Any]:
     """What is given, but for what makes the world what it is (one host a platform, for example)."""
-    return {**given, **({} if "hosts" in world(name).defaults else {"hosts": hosts})}
+    own = world(name).defaults
+    usual = {} if "hosts" in own or "hosts_of" in own else {"hosts": hosts}
+    return {**usual, **given}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who can be compared with whom: platforms with two hosts or more, the hosts that did enough, and common clients."""
+"""Who can be compared with whom: platforms with three hosts or more, the hosts that did enough, and common clients."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import numpy as np
 from analysis.comparison import Comparison, joined_words
 from analysis.estimate import widest
 from analysis.groups import Bools, Floats, Ints, sums
-from analysis.host_stage import between_groups, group_contrast, over_chunks
+from analysis.host_stage import between_groups, group_contrast, over_chunks, sole_host
 from analysis.loops import own_loops
+from analysis.needs import Side
 from analysis.rates import Rate
 from analysis.view import Cells, View
 
+# Two hosts a side differ by chance as two platforms would: with three each the error rate is kept (Welch).
+LEAST_HOSTS: Final = 3
 # A host with less than this share of the median host's attempts says little of its platform.
 SMALL_HOST: Final = 0.1
 
@@ -26,7 +29,7 @@ class Cohorts:
 
     Attributes:
         hosts: Codes of the hosts compared.
-        platforms: Codes of the platforms compared, each with two hosts or more where that can be had.
+        platforms: Codes of the platforms compared, each with three hosts or more where that can be had.
         left_out: In words, which platforms are not compared.
         small: Names of the hosts that did too little.
         beside: Names of the arms that only some platforms ran beside one that all ran.
@@ -44,14 +47,14 @@ class Cohorts:
 
 
 def cohorts_of(view: View) -> Cohorts:
-    """Leave out the hosts that did too little, then the platforms with one host, if two others remain."""
+    """Leave out the hosts that did too little, then the platforms with too few hosts, if two others remain."""
     cells = view.compared
     attempts = sums(cells.host, cells.n_clean, len(view.hosts))
     median = float(np.median(attempts)) if len(attempts) else 0.0
     enough = np.flatnonzero((attempts >= SMALL_HOST * median) & (attempts > 0))
     small = [view.hosts[h][0] for h in range(len(view.hosts)) if h not in enough]
     counts = np.bincount(view.platform_of[enough], minlength=len(view.platforms))
-    several = [p for p in range(len(view.platforms)) if counts[p] >= 2]
+    several = [p for p in range(len(view.platforms)) if counts[p] >= LEAST_HOSTS]
     chosen = several if len(several) >= 2 else [p for p in range(len(view.platforms)) if counts[p] >= 1]
     absent = [name for p, name in enumerate(view.platforms) if p not in chosen]
     hosts = enough[np.isin(view.platform_of[enough], chosen)].astype(np.int64)
@@ -60,7 +63,7 @@ def cohorts_of(view: View) -> Cohorts:
     return Cohorts(
         hosts=hosts,
         platforms=tuple(chosen),
-        left_out=f"{joined_words(absent)} (fewer than two hosts)" if absent else "",
+        left_out=f"{joined_words(absent)} (fewer than three hosts)" if absent else "",
         small=tuple(small),
         beside=tuple(view.clients[c] for c in np.unique(every_arm.client[~common])),
         cells=every_arm.where(common),
@@ -143,6 +146,7 @@ def contrasts(
         weights = group_contrast(group, one)
         if stage is None or weights is None:
             continue
+        sole = sole_host(effects, group, one, view.margin)
         rest = [p for p in sides.platforms if p != one]
         mine = _in_words(view, sides, one)
         other = _in_words(view, sides, rest[0]) if len(rest) == 1 else "the rest"
@@ -151,8 +155,16 @@ def contrasts(
                 name=f"{view.platforms[one]} against {view.platforms[rest[0]] if len(rest) == 1 else 'the rest'}",
                 estimate=widest(stage, over_chunks(stage.value, scores @ weights, informed)),
                 informed=informed,
-                hosts=len(effects),
+                sides=tuple(
+                    Side(
+                        name=view.platforms[p],
+                        hosts=int((group == p).sum()),
+                        variance=float(weights[group == p].sum() ** 2 * np.var(effects[group == p], ddof=1)),
+                    )
+                    for p in sides.platforms
+                ),
                 said=f"{mine}{',' if ',' in mine else ''} against {other}",
+                sole="" if sole is None else view.hosts[int(sides.hosts[sole])][0],
             )
         )
     return found
@@ -182,5 +194,5 @@ def platform_rates(view: View, cells: Cells, platforms: Sequence[int] | None = N
     rates = []
     for p in range(len(view.platforms)) if platforms is None else platforms:
         mine = cells.where(cells.platform == p)
-        rates.append(view.rate(mine, mine.unexplained, mine.n_clean))
+        rates.append(view.rate(mine, mine.unexplained, mine.n_clean, about=view.variant))
     return rates

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from analysis.detectable import Precision
 from analysis.estimate import Estimate
 from analysis.model import Check, Effect, Finding, Part, State
-from analysis.needs import more_data
+from analysis.needs import Side, more_data
 from analysis.rates import Rate
 from analysis.view import LEAST_CHUNKS, View
 
 # Where nearly everything fails nobody can fail more than others.
 SATURATED: Final = 0.8
+SATURATION: Final = "More than 80 % of the attempts fail: nobody can fail more than the others."
 # A reader acts on the first conditions that fail; all of them are among the checks.
 MOST_SAID: Final = 3
 # What is said of a part that is shown and decides nothing.
@@ -23,10 +25,17 @@ DESCRIBED: Final = "With its own 95 % interval; the claim does not rest on it."
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A check, and what a test engineer would do to pass it."""
+    """A check, and what a test engineer would do to pass it.
+
+    Attributes:
+        check: The condition.
+        need: What would pass it.
+        of_error: Without it the error of the comparison is not known either.
+    """
 
     check: Check
     need: str
+    of_error: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +46,19 @@ class Comparison:
         name: "Windows - Linux", "320 ms - 0 ms on Linux", ...
         estimate: Difference of risks.
         informed: Chunks of time with information.
-        hosts: Hosts whose spread is the estimate's first one; 0: it does not rest on hosts.
+        sides: Whose hosts' spread is the estimate's first one; none: it does not rest on hosts.
         said: The name in a sentence, where that says more; empty: the name itself.
         weight: Its part of the claim's error rate, where any one comparison suffices; the scale does not matter.
+        sole: The host without which it would not be beyond the margin; empty: it does not hang on one host.
     """
 
     name: str
     estimate: Estimate
     informed: int
-    hosts: int = 0
+    sides: tuple[Side, ...] = ()
     said: str = ""
     weight: float = 1.0
+    sole: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +107,15 @@ def compare(
     n = min(sum(one.estimate.n for one in comparisons), int(view.compared.n_clean.sum()))
     chosen, p_value = _chosen(comparisons, view.margin, rule)
     effect = _effect(chosen.estimate, view.margin, directed=rule.directed) if chosen is not None else None
-    base = Finding(state="undecided", effect=effect, n=n, p_value=p_value, parts=judged, checks=checks)
+    base = Finding(
+        state="undecided",
+        effect=effect,
+        n=n,
+        p_value=p_value,
+        parts=judged,
+        checks=checks,
+        precision=_precision(view, comparisons, failed, rule),
+    )
     if ceiling:
         sentence = (
             f"Every group's own risk is surely below the margin of {points(view.margin)} points, "
@@ -109,7 +128,7 @@ def compare(
     if saturated(view):
         return replace(
             base,
-            evidence="More than 80 % of the attempts fail: nobody can fail more than the others.",
+            evidence=SATURATION,
             needs="A run while the target works at times"
             + (", or a longer budget." if view.compared.timeouts.any() else "."),
         )
@@ -119,11 +138,23 @@ def compare(
     if failed:
         return replace(base, evidence=f"{_reading(chosen, effect)} {_listed(failed)}", needs=_needs(failed))
     words = {"name": chosen.said or chosen.name, "effect": effect_words(effect)}
+    if p_value is not None and p_value <= view.settings.alpha and chosen.sole:
+        return replace(
+            base,
+            evidence=f"{_reading(chosen, effect)} Without the host {chosen.sole} it would not be beyond the margin.",
+            needs=f"Another host like {chosen.sole}, or a look at what is particular to it.",
+        )
     if p_value is not None and p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=rule.confirmed.format(**words))
     inside = all(part.state == "ruled_out" for part in judged.values())
     if inside and not incomplete:
         return replace(base, state="ruled_out", evidence=rule.ruled_out.format(**words))
+    if inside:
+        return replace(
+            base,
+            evidence=f"{_reading(chosen, effect)} Within the margin. Not compared: {incomplete}.",
+            needs=f"The same of what was not compared: {incomplete}.",
+        )
     if effect.reversed:
         return replace(
             base,
@@ -135,7 +166,27 @@ def compare(
         base,
         evidence=f"{_reading(chosen, effect)} The interval reaches across the margin of "
         f"{points(view.margin)} points.{open_end}",
-        needs=more_data(chosen.estimate, view.margin, minutes=len(view.clock.minutes), hosts=chosen.hosts),
+        needs=more_data(
+            chosen.estimate, view.margin, minutes=len(view.clock.minutes), sides=chosen.sides, of=chosen.name
+        ),
+    )
+
+
+def _precision(view: View, comparisons: Sequence[Comparison], failed: Sequence[Condition], rule: Rule) -> Precision:
+    """How well the comparison that decides is known; where all must agree, the one that is known least."""
+    chosen, _ = _chosen(comparisons, view.margin, rule)
+    if chosen is None:
+        return Precision(unknown=_listed(failed) or "There is nothing to compare.")
+    of_error = [condition for condition in failed if condition.of_error]
+    short = too_short(view, min(one.informed for one in comparisons))
+    together = rule.joined == "all"
+    return Precision(
+        of="The platform that is known least" if together and len(comparisons) > 1 else chosen.name,
+        estimates=tuple(one.estimate for one in comparisons) if together else (chosen.estimate,),
+        directed=rule.directed,
+        share=1.0 if together else chosen.weight / sum(one.weight for one in comparisons),
+        unknown=_listed(of_error) or (SATURATION if saturated(view) else short[0] if short else ""),
+        closed=_listed(failed),
     )
 
 

@@ -10,10 +10,14 @@ from scipy import special
 
 
 class Spread(NamedTuple):
-    """One standard error of an estimate and the degrees of freedom behind it (infinite: normal)."""
+    """One standard error of an estimate and the degrees of freedom behind it (infinite: normal).
+
+    `of` names the sample where more of it is not simply more attempts: connections.
+    """
 
     se: float
     df: float
+    of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +39,12 @@ class Estimate:
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """The widest of the two-sided Student intervals."""
-        half = max(_quantile(spread.df, 0.5 + confidence / 2) * spread.se for spread in self.spreads)
+        half = max(upper_quantile(spread.df, 0.5 + confidence / 2) * spread.se for spread in self.spreads)
         return self.value - half, self.value + half
 
     def p_above(self, bound: float) -> float:
         """One-sided p-value against "the effect is at most `bound`" (the largest over the spreads)."""
-        return max(_tail(self.value - bound, spread) for spread in self.spreads)
+        return max(tail_of(self.value - bound, spread) for spread in self.spreads)
 
     def p_outside(self, bound: float) -> float:
         """p-value against "the effect lies within -bound and bound" (the largest over the spreads).
@@ -50,7 +54,7 @@ class Estimate:
         """
         distance = abs(self.value)
         return max(
-            min(1.0, _tail(distance - bound, spread) + _tail(distance + bound, spread)) for spread in self.spreads
+            min(1.0, tail_of(distance - bound, spread) + tail_of(distance + bound, spread)) for spread in self.spreads
         )
 
 
@@ -60,7 +64,17 @@ def widest(*estimates: Estimate) -> Estimate:
     return Estimate(value=first.value, spreads=tuple(s for e in estimates for s in e.spreads), n=first.n)
 
 
-def _quantile(df: float, probability: float) -> float:
+def with_spread(estimate: Estimate, spread: Spread | None) -> Estimate:
+    """The estimate with one more spread; None: as it is."""
+    return (
+        estimate
+        if spread is None
+        else Estimate(value=estimate.value, spreads=(*estimate.spreads, spread), n=estimate.n)
+    )
+
+
+def upper_quantile(df: float, probability: float) -> float:
+    """Student's quantile; infinite with less than one degree of freedom, normal with infinitely many."""
     if df < 1:
         return math.inf
     if math.isinf(df):
@@ -68,7 +82,7 @@ def _quantile(df: float, probability: float) -> float:
     return float(special.stdtrit(df, probability))
 
 
-def _tail(distance: float, spread: Spread) -> float:
+def tail_of(distance: float, spread: Spread) -> float:
     """The chance that noise alone carries the estimate at least `distance` up."""
     if spread.df < 1 or not math.isfinite(spread.se):
         return 1.0

@@ -7,6 +7,7 @@ expressions to expressions; `reduce.py` runs them, and numbers the places and ar
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -49,6 +50,10 @@ IDLE_STEPS: Final = ((10, 1), (60, 5), (600, 20), (0, 120))
 FIRST_S: Final = 60
 # A user who is refused so often is always refused: a lucky moment is no check that works.
 ALWAYS_RATIO: Final = 0.9
+# Failures of one connection, of one kind, are fewer than this.
+PACKED: Final = 2**20
+# What of a user's attempts may always fail, besides single operations, and the kind of it.
+PARTS: Final = {"connects": "connect", "exchanges": "exchange"}
 # A server looks at a token within a second or two; after so many it has let the session in.
 LET_IN_S: Final = 10.0
 # So many requests of a connection in a row, and none answered after them, are no coincidence any more.
@@ -70,12 +75,9 @@ UNREAD: Final = (
     "tls_s",
     "upgrade_s",
     "welcome_s",
-    "open_connections",
-    "age_s",
     "startup_complete",
     "frames_out",
     "bytes_in",
-    "bytes_out",
 )
 
 WAITS: Final = ("connect", "exchange")
@@ -84,6 +86,8 @@ OF_THE_TARGET: Final = (NUMBER_OF["explicit"], NUMBER_OF["residual"])
 WORKER_KEYS: Final = ("run_id", "worker", "host", "platform", "site")
 PLACE_KEYS: Final = ("run_id", "host", "platform", "site")
 ARM_KEYS: Final = ("client", "event_loop", "delay_us", "mitigation", "kind", "operation")
+# What is dealt to a connection, by kind of wait: what `dealt` numbers in the arms.
+DEALT_KEYS: Final = ("client", "event_loop", "delay_us", "kind")
 CELL_KEYS: Final = (
     "run_id",
     "host",
@@ -114,6 +118,7 @@ FACTS: Final = (
     "is_unasked",
     "is_late",
     "is_unanswered",
+    "is_always",
 )
 
 
@@ -169,6 +174,55 @@ def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) ->
     )
 
 
+def by_subject(plain: ibis.Table) -> ibis.Table:
+    """Compared waits (as sampled) of each user by operation, failures, and how many of them anybody would have failed.
+
+    Returns:
+        (platform, subject, kind, operation, n, bad, expected): `expected` sums, over the attempts, the share of the
+        platform's attempts of that kind and minute that failed.
+    """
+    by_minute = plain.group_by("platform", "kind", "minute").agg(share=plain.is_bad.cast("float64").mean())
+    known = plain.filter(plain.subject.notnull()).inner_join(by_minute, ["platform", "kind", "minute"])
+    return known.group_by("platform", "subject", "kind", "operation").agg(
+        n=known.count(), bad=_count(known.is_bad), expected=known.share.sum()
+    )
+
+
+def by_size(plain: ibis.Table) -> ibis.Table:
+    """Exchanges (as sampled) and failures of each operation by the size of the request, in bins that double."""
+    keyed = plain.filter((plain.kind == "exchange") & plain.bytes_out.notnull()).mutate(size=_size)
+    return keyed.group_by("platform", "operation", "size").agg(n=keyed.count(), bad=_count(keyed.is_bad))
+
+
+def _size(rows: ibis.Table) -> Any:
+    return ibis.greatest(rows.bytes_out, 1).cast("float64").log2().floor().cast("int64")
+
+
+def with_always(
+    marked: ibis.Table, subjects: Mapping[tuple[str, str], Sequence[str]], sizes: Sequence[tuple[str, str, int]]
+) -> ibis.Table:
+    """The rows, each with whether it belongs to what always fails (`is_always`): users, or operations from a size on.
+
+    Args:
+        marked: As marked.
+        subjects: For each platform and part ("" is all; "connects", "exchanges"; or the operation of an exchange) the
+            users whose attempts always fail there.
+        sizes: Platforms and operations, each with the bin of sizes from which on its requests always fail.
+    """
+    is_always = ibis.literal(False)
+    for (platform, part), users in subjects.items():
+        is_theirs = (marked.platform == platform) & marked.subject.isin(list(users))
+        if part in PARTS:
+            is_theirs = is_theirs & (marked.kind == PARTS[part])
+        elif part:
+            is_theirs = is_theirs & (marked.kind == "exchange") & (marked.operation == part)
+        is_always = is_always | is_theirs.fill_null(False)
+    for platform, operation, size in sizes:
+        is_asked = (marked.platform == platform) & (marked.operation == operation) & (marked.kind == "exchange")
+        is_always = is_always | (is_asked & (_size(marked) >= int(size))).fill_null(False)
+    return marked.mutate(is_always=is_always)
+
+
 def _end(rows: ibis.Table, ends: dict[str, float]) -> Any:
     # Few runs, looked up in order: engines evaluate this once a name and not once a row.
     branches = [(rows.run_id == run, ibis.literal(second, "float64")) for run, second in ends.items()]
@@ -179,7 +233,7 @@ def placed(rows: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table
     """The waits with numbers for names: `place`, `arm` and a `name` of their connection.
 
     `places` holds some of `WORKER_KEYS` (site "" if unknown), enough to tell the workers apart, and `place`,
-    `worker_number`; `arms` some of `ARM_KEYS` and `arm`.
+    `worker_number`; `arms` some of `ARM_KEYS`, and `arm` and `dealt`, the number of its `DEALT_KEYS`.
     """
     waits = rows.filter(_.is_wait).mutate(site=_.site.fill_null(""))
     of_worker = [name for name in WORKER_KEYS if name in places.columns]
@@ -218,6 +272,7 @@ def _facts(placed: ibis.Table) -> dict[str, Any]:
         "is_unasked": placed.is_unasked,
         "is_late": placed.is_late,
         "is_unanswered": placed.is_unanswered,
+        "is_always": placed.is_always,
     }
 
 
@@ -244,6 +299,8 @@ def cells(moments: ibis.Table) -> ibis.Table:
         unasked=_sum(moments, first & moments.is_unasked),
         late=_sum(moments, first & moments.is_late),
         unanswered=_sum(moments, first & moments.is_unanswered),
+        n_always=_sum(moments, first & moments.is_always),
+        bad_always=_sum(moments, bad & moments.is_always),
         any_lag_bad=_sum(moments, bad & moments.has_any_lag),
         lag_null=_sum(moments, first & moments.has_no_lag),
         n_clean=_sum(moments, first & moments.is_clean),
@@ -273,6 +330,80 @@ def cut(marked: ibis.Table) -> ibis.Table:
         auth_fresh=_count(is_auth & rows.token_fresh),
         format=_count(rows.explanation == NUMBER_OF["format"]),
         explicit=_count(rows.explanation == NUMBER_OF["explicit"]),
+    )
+
+
+def dealt(placed: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
+    """Sums over connections by what was dealt to them: the sample of a comparison of arms or instances.
+
+    A session of a day is one connection: the table grows with arms and hosts, not with connections. Failures are
+    counted in five ways (`dealt.VARIANTS`); `m` connections, `n` attempts and `nn` the sum of their squares; of each
+    way `x` failures, `nx` the sum of attempts times failures, and `xx` that of their squares.
+
+    Args:
+        placed: As placed.
+        places: `place`, and what of `PLACE_KEYS` it is.
+        arms: `dealt`, and what of `DEALT_KEYS` it is.
+    """
+    rows = placed.filter((_.retry == 0) & (_.mitigation == "none") & _.is_clean)
+    residual = rows.explanation == NUMBER_OF["residual"]
+    # By numbers, and what is seldom in one sum: one group for each connection is what this table costs.
+    numbered = rows.group_by("place", "dealt", "server_instance", "name").agg(
+        n=rows.count(),
+        silent=_count(residual),
+        others=(
+            (residual & rows.is_unanswered).ifelse(1, 0)
+            + (rows.explanation == NUMBER_OF["explicit"]).ifelse(PACKED, 0)
+            + rows.explanation.isin([NUMBER_OF["auth"], NUMBER_OF["format"]]).ifelse(PACKED**2, 0)
+        ).sum(),
+    )
+    mute, said, ours = (numbered.others // PACKED**power % PACKED for power in range(3))
+    counts = {
+        "n": numbered.n,
+        "unexplained": numbered.silent - mute,
+        "silent": numbered.silent,
+        "said": numbered.silent - mute + said,
+        "both": numbered.silent + said,
+        "everything": numbered.silent + said + ours,
+    }
+    ways = [name for name in counts if name != "n"]
+    numbered = numbered.select("place", "dealt", "server_instance", **{n: x.cast("float64") for n, x in counts.items()})
+    single = numbered.join(places, "place").join(arms, "dealt")
+    sums = {"m": single.count(), "n": single.n.sum(), "nn": (single.n * single.n).sum()}
+    for name in ways:
+        x = single[name]
+        sums |= {f"x_{name}": x.sum(), f"nx_{name}": (single.n * x).sum(), f"xx_{name}": (x * x).sum()}
+    return single.group_by("host", "platform", *DEALT_KEYS, "server_instance").agg(**sums)
+
+
+def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any], Any]]) -> ibis.Table:
+    """The compared waits of one connection in so many, drawn by its number, and what of them may differ.
+
+    Shares of attempts need no more than a sample; a connection is taken as a whole, since its attempts are alike.
+
+    Args:
+        marked: As marked.
+        one_in: How many connections there are to one that is taken; 1 = all.
+        levels: Of each factor by name, what is compared (`factors.FACTORS`); `level_...` in what is returned.
+    """
+    rows = marked.filter(_is_plain(marked))
+    if one_in > 1:
+        rows = rows.filter((_.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % one_in == 0)
+    names = ("host", "platform", "subject", "kind", "operation", "minute", "explanation", "is_bad", "bytes_out")
+    return rows.select(*names, **{f"level_{name}": level(rows).cast("string") for name, level in levels.items()})
+
+
+def factor(sample: ibis.Table, name: str) -> ibis.Table:
+    """Attempts and failures by one thing that may differ between platforms (`factors.FACTORS`).
+
+    Args:
+        sample: As sampled.
+        name: Of the factor; its null = not recorded.
+    """
+    keyed = sample.mutate(level=sample[f"level_{name}"], factor=ibis.literal(name))
+    known = keyed.filter(keyed.level.notnull())
+    return known.group_by("host", "platform", "factor", "level").agg(
+        n=known.count(), bad=_count(known.explanation.isin(OF_THE_TARGET))
     )
 
 

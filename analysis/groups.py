@@ -26,7 +26,8 @@ def sums(group: Ints, values: Numbers | Bools, size: int = 0) -> Floats:
     Returns:
         (groups,) where groups is the larger of `size` and the highest group plus one.
     """
-    return cast("Floats", np.bincount(group, weights=values, minlength=size))
+    # Without rows NumPy counts in whole numbers.
+    return cast("Floats", np.bincount(group, weights=values, minlength=size).astype(np.float64, copy=False))
 
 
 def combined(*keys: Ints) -> tuple[Ints, int]:

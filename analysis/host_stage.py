@@ -85,8 +85,8 @@ def host_effects(
 def between_groups(values: Floats, group: Ints, one: int, *, n: int = 0) -> Estimate | None:
     """Mean of the hosts of `one` group minus the mean of the other groups' means, hosts as the sample.
 
-    The variance between hosts is pooled within groups, t with hosts minus groups degrees of freedom
-    (the two-sample t test where there are two groups).
+    Each group has a variance of its own: two laptops that differ say nothing of six machines that are alike
+    (Welch's test, Biometrika 34 (1947), with Satterthwaite's degrees of freedom).
 
     Args:
         values: (hosts,) one number a host.
@@ -95,16 +95,46 @@ def between_groups(values: Floats, group: Ints, one: int, *, n: int = 0) -> Esti
         n: Attempts behind the numbers.
 
     Returns:
-        None with fewer than two groups, or fewer hosts than one more than the groups.
+        None with fewer than two groups, or a group of one host.
     """
     contrast = group_contrast(group, one)
-    groups = len(np.unique(group))
-    df = len(values) - groups
-    if contrast is None or df < 1:
+    if contrast is None:
         return None
-    within = sum(float(((values[group == g] - values[group == g].mean()) ** 2).sum()) for g in np.unique(group))
-    se = math.sqrt(within / df * float(contrast @ contrast))
-    return Estimate(value=float(contrast @ values), spreads=(Spread(se, df),), n=n)
+    total, below = 0.0, 0.0
+    for g in np.unique(group):
+        mine = group == g
+        hosts = int(mine.sum())
+        if hosts < 2:
+            return None
+        # Each host of a group has the same weight: the group's mean is what counts.
+        part = float(contrast[mine].sum()) ** 2 * float(np.var(values[mine], ddof=1)) / hosts
+        total += part
+        below += part**2 / (hosts - 1)
+    fewest = min(int((group == g).sum()) for g in np.unique(group)) - 1
+    freedom = total**2 / below if below > 0 else fewest
+    return Estimate(value=float(contrast @ values), spreads=(Spread(math.sqrt(total), freedom),), n=n)
+
+
+def sole_host(values: Floats, group: Ints, one: int, bound: float) -> int | None:
+    """The host without which a difference of groups would not exceed a bound; None: it does not hang on one host.
+
+    Args:
+        values: (hosts,) one number a host.
+        group: (hosts,) whole numbers from 0.
+        one: The group that is compared with the rest.
+        bound: In absolute value.
+    """
+    contrast = group_contrast(group, one)
+    if contrast is None or abs(float(contrast @ values)) <= bound:
+        return None
+    left: dict[int, float] = {}
+    for host in range(len(values)):
+        others = np.arange(len(values)) != host
+        without = group_contrast(group[others], one)
+        if without is not None and len(without):
+            left[host] = abs(float(without @ values[others]))
+    most = min(left, key=lambda h: (left[h], h), default=None)
+    return most if most is not None and left[most] <= bound else None
 
 
 def group_contrast(group: Ints, one: int) -> Floats | None:

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from analysis.groupbys import FIRST_S
+from analysis.comparison import joined_words
+from analysis.groupbys import FIRST_S, PARTS
 from analysis.groups import Ints
 from analysis.rates import clopper_pearson
 from analysis.server_paths import holds_of, limits, mute_words, quota_words
@@ -38,6 +39,7 @@ def leads(view: View) -> tuple[str, ...]:
     found = (
         quota_words(view),
         mute_words(view).replace("such connections", "connections with unanswered requests"),
+        *always_fails(view),
         restarts(view) or one_event(view),
         *limits_in_step(view),
         first_connects(view),
@@ -77,6 +79,26 @@ def one_event(view: View) -> str:
     if 2 * goodbye > event.sessions:
         words += "; the server said goodbye, as in a restart"
     return f"{words}."
+
+
+def always_fails(view: View) -> list[str]:
+    """Users and sizes of requests that always fail while others do not, by name."""
+    frame = view.tables.always
+    users, sizes = (frame[frame["what"] == what] for what in ("user", "size"))
+    found = []
+    for part in sorted(set(users["part"].astype(str))):
+        theirs = users[users["part"] == part]
+        mine = theirs.groupby("subject", as_index=False)[["n", "bad"]].sum()
+        named = ", ".join(f"{row.subject} ({row.bad} of {row.n})" for row in mine.head(MOST_MOMENTS).itertuples())
+        more = f" and {len(mine) - MOST_MOMENTS} more" if len(mine) > MOST_MOMENTS else ""
+        what = part if part in PARTS else f"{part} requests" if part else "attempts"
+        found.append(f"The {what} of {'a user' if len(mine) == 1 else 'some users'} always fail: {named}{more}.")
+    for subject, rows in sizes.groupby("part"):
+        least, n, bad = 2 ** int(rows["size"].max()), int(rows["n"].sum()), int(rows["bad"].sum())
+        where = "" if len(rows) == len(view.platforms) else f" on {joined_words(sorted(rows['platform']))}"
+        words = f"Requests of {subject} from {least:,} bytes on always fail{where} ({bad} of {n}), smaller ones do not."
+        found.append(words)
+    return found
 
 
 def restarts(view: View) -> str:

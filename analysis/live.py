@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.claims.client import client_arms
 from analysis.confidence_sequence import SILENT_MINUTES, running_interval
+from analysis.detectable import Precision
 from analysis.groups import Bools, Floats, Ints, combined, sums
 from analysis.holm import CLAIM_WEIGHTS
 from analysis.mantel_haenszel import two_arms
@@ -30,6 +31,7 @@ def live_finding(view: View, name: str, finding: Finding) -> Finding:
     The exact rules (auth, format, client_loop) and `intermittent` keep their counts and are called "so
     far"; nothing is ruled out before the end, for a run may still turn.
     """
+    finding = replace(finding, precision=Precision(unknown="The run is not over: what it can find grows with it."))
     if name in AT_THE_END:
         return replace(finding, state="undecided", evidence=f"So far: {finding.evidence}", needs="The end of the run.")
     if name in COMPARISONS:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from analysis.detectable import Detectable, Precision
+
 State = Literal["confirmed", "ruled_out", "undecided"]
 
 CLAIMS: Final = (
@@ -85,6 +87,8 @@ class Finding:
         evidence: One sentence for people.
         needs: What would settle it; empty unless undecided.
         ceiling: The state comes from the no-assumption bound.
+        precision: How well what decides the claim is known, while it is decided; None: by no number with an error.
+        detectable: What the claim could have found (`verdict.decide` says it, by the precision).
     """
 
     state: State
@@ -96,6 +100,8 @@ class Finding:
     parts: dict[str, Part] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     ceiling: bool = False
+    precision: Precision | None = None
+    detectable: Detectable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

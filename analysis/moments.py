@@ -143,8 +143,13 @@ def _line_by_probes(view: View, frame: pd.DataFrame, moments: Ints, merge: int) 
     rate = float(counts_of(frame, "bad")[inside].sum()) / max(1.0, float(counts_of(frame, "n")[inside].sum()))
     probes = view.tables.probes
     probes = probes[probes["operation"] == "tcp"]
-    probes = probes[np.isin(counts_of(probes, "slot") // merge, moments)]
-    tried = Rate(events=int(probes["bad"].sum()), n=int(probes["n"].sum()), design_effect=1.0)
+    in_moments = np.isin(counts_of(probes, "slot") // merge, moments)
+    # What is lost all the time, by a firewall say, is no part of the moments.
+    quiet = probes[~in_moments]
+    always = float(quiet["bad"].sum()) / max(1.0, float(quiet["n"].sum()))
+    probes = probes[in_moments]
+    n, bad = int(probes["n"].sum()), int(probes["bad"].sum())
+    tried = Rate(events=max(0, round(bad - always * n)), n=n, design_effect=1.0)
     if tried.n and (tried.estimate or 0.0) > ALIKE_LEAST * rate:
         caution = f" {one}, and {rate_words(tried)} of the bare TCP connects failed in these moments too."
         return Line(p_value=1.0, caution=caution, need=tell)

@@ -2,32 +2,38 @@
 
 Power is counted, not computed: for each size of experiment the small tables are drawn directly
 (`sketch.py`: hosts, minutes and attempts with ordinary differences between them; no rows), the claim is
-decided on them by the same code that decides a run, and the share of confirmations is printed. That
+decided on them by the same code that decides a run, and the share of confirmations is printed. So the rules
+are the verdict's own: three hosts a side, Welch's degrees of freedom, arms that are dealt to sessions. That
 leaves out bursts of the server's and what confounds, both of which only make an experiment need more.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import numpy as np
+from scipy import special
 
 from analysis.claims.client import client
 from analysis.claims.latency import latency
 from analysis.claims.platform import platform
 from analysis.claims.platform_x_latency import platform_x_latency
+from analysis.cohorts import LEAST_HOSTS
+from analysis.detectable import POWER
 from analysis.holm import CLAIM_WEIGHTS
 from analysis.model import Finding, Settings
-from analysis.needs import POWER
+from analysis.needs import about
 from analysis.rates import clopper_pearson
 from analysis.sketch import Sketch, Suspect, sketched_tables
+from analysis.undiluted import WHOLE_SHARE
 from analysis.view import View, view_of
 
-HOSTS: Final = (2, 3, 4, 6, 9, 12)
+HOSTS: Final = (3, 4, 6, 9, 12)
 HOURS: Final = (0.5, 1.0, 2.0, 4.0)
 DECIDERS: Final[dict[str, Callable[[View], Finding]]] = {
     "latency": latency,
@@ -59,13 +65,18 @@ class Power:
         return self.confirmed >= POWER * self.runs
 
 
+def level_of(claim: str, settings: Settings) -> float:
+    """The claim's own error rate on the whole run; the parts of the run that are looked at have the rest."""
+    return settings.alpha * CLAIM_WEIGHTS[claim] * WHOLE_SHARE
+
+
 def power_of(claim: str, sketch: Sketch, settings: Settings, *, runs: int, seed: int) -> Power:
     """Share of sketched experiments that confirm the claim at its own share of the family's error rate.
 
     The claim's weight of the error rate is what it has before any other claim is confirmed (Holm's first
     step), so the power beside confirmed claims is a little higher.
     """
-    level = settings.alpha * CLAIM_WEIGHTS[claim]
+    level = level_of(claim, settings)
     confirmed = 0
     for rng in np.random.default_rng(seed).spawn(runs):
         finding = DECIDERS[claim](view_of(sketched_tables(sketch, rng), settings))
@@ -105,15 +116,95 @@ def power_grid(
     return grid
 
 
-def report(grid: Sequence[Sequence[Power]], *, claim: str, sketch: Sketch, settings: Settings, runs: int) -> str:
-    """The grid as a table, and the smallest experiments that suffice."""
-    points = f"{100 * sketch.effect:g} points"
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """One size of experiment, with sessions as planned and with sessions that last the whole run.
+
+    Attributes:
+        sketch: The experiment as planned.
+        planned: How often it confirms.
+        held: How often it does with sessions that are held.
+    """
+
+    sketch: Sketch
+    planned: Power
+    held: Power
+
+
+def held(sketch: Sketch) -> Sketch:
+    """The same with sessions that last the whole run."""
+    return replace(sketch, session_s=math.inf)
+
+
+def cost_of_holding(
+    claim: str, grid: Sequence[Sequence[Power]], sketch: Sketch, settings: Settings, *, runs: int, seed: int
+) -> Holding | None:
+    """What sessions that last the whole run cost, at the smallest size that suffices (none does: at the largest).
+
+    None where the sessions do so as planned.
+    """
+    if math.isinf(sketch.session_s):
+        return None
+    sizes = [power for row in grid for power in row]
+    size = min((one for one in sizes if one.enough), key=lambda one: one.hosts * one.hours, default=sizes[-1])
+    planned = replace(sketch, hosts=size.hosts, minutes=round(60 * size.hours))
+    return Holding(sketch=planned, planned=size, held=power_of(claim, held(planned), settings, runs=runs, seed=seed))
+
+
+def sessions_in_words(sketch: Sketch) -> str:
+    """How many connections the arms are dealt to, and what an attempt is worth by them."""
+    how = "held for the whole run" if math.isinf(sketch.session_s) else f"of {sketch.session_s:g} s on average"
+    return (
+        f"{about(sketch.sessions)} sessions {how} on each host in {sketch.minutes / 60:g} h ({sketch.users} users); "
+        f"{sketch.design_effect:.2g} attempts are worth an independent one at the base risk."
+    )
+
+
+def holding_in_words(holding: Holding) -> str:
+    """What sessions that last the whole run cost, in a sentence with numbers."""
+    one, other = holding.planned, holding.held
+    before, after = (power.confirmed / power.runs for power in (one, other))
+    change = f"falls from {before:.0%} to {after:.0%}" if after < before else f"is {after:.0%}, and was {before:.0%}"
+    if not one.enough and after >= before:
+        change = f"stays at {after:.0%}"
+    return (
+        f"Held for the whole run (--scenario hold, or --session-s 0), {about(held(holding.sketch).sessions)} sessions "
+        f"are dealt on a host in place of {about(holding.sketch.sessions)}, {held(holding.sketch).design_effect:.2g} "
+        f"attempts are worth one, and the chance at {one.hosts} hosts a platform for {one.hours:g} h {change}."
+    )
+
+
+def hosts_in_words(claim: str, least: int, settings: Settings) -> str:
+    """What so few hosts a side ask of a difference; empty where hosts are their own controls."""
+    if not claim.startswith("platform"):
+        return ""
+    fewest, most = least - 1, 2 * (least - 1)
+    t = [float(special.stdtrit(df, 1 - level_of(claim, settings))) for df in (most, fewest)]
+    return (
+        f"Hosts are the sample, {LEAST_HOSTS} a platform at the least: {least} of each leave {fewest} to {most} "
+        f"degrees of freedom (Welch), and the difference must be {t[0]:.1f} to {t[1]:.1f} standard errors beyond the "
+        "margin."
+    )
+
+
+def report(
+    grid: Sequence[Sequence[Power]],
+    *,
+    claim: str,
+    sketch: Sketch,
+    settings: Settings,
+    runs: int,
+    holding: Holding | None = None,
+) -> str:
+    """The grid as a table, the smallest experiments that suffice, and what held sessions would cost."""
+    points = f"{100 * sketch.effect:g} point{'' if round(100 * sketch.effect, 6) == 1 else 's'}"
     hosts = [power.hosts for power in grid[0]]
     lines = [
         f"Chance that `{claim}` is confirmed if the effect is {points} (margin {100 * settings.margin:g} points), "
         f"{sketch.attempts_a_minute:g} attempts a minute on each host, {joined(sketch.platforms)};",
         f"{runs} sketched experiments each, hosts differ by a factor of {np.exp(sketch.host_sd):.2f} "
-        f"around a risk of {100 * sketch.base_risk:g} %.",
+        f"around a risk of {100 * sketch.base_risk:g} %"
+        + (f", sessions by one of {np.exp(sketch.connection_sd):.2g}." if sketch.users else "."),
         "",
         f"{'hours':>6} | " + " | ".join(f"{count:>2} hosts" for count in hosts) + " a platform",
     ]
@@ -128,6 +219,14 @@ def report(grid: Sequence[Sequence[Power]], *, claim: str, sketch: Sketch, setti
     else:
         lines.append(f"None of these reaches {POWER:.0%}: more hosts, more attempts a minute, or a smaller margin.")
     worst = clopper_pearson(round(POWER * runs), runs)
+    words = hosts_in_words(claim, min(hosts), settings)
+    lines += [words] if words else []
+    if sketch.users:
+        lines.append(
+            sessions_in_words(holding.sketch if holding else replace(sketch, minutes=round(60 * grid[-1][0].hours)))
+        )
+    if holding is not None:
+        lines.append(holding_in_words(holding))
     lines.append(f"A printed {POWER:.0%} stands for {worst[0]:.0%} to {worst[1]:.0%} ({runs} experiments).")
     return "\n".join(lines)
 
@@ -146,6 +245,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--claim", choices=sorted(DECIDERS), default="platform_x_latency", help="what is asked")
     result.add_argument("--platforms", default="Windows,Linux", help="names separated by commas, two or more")
     result.add_argument("--attempts-a-minute", type=float, default=100.0, help="of each host")
+    result.add_argument("--users", type=int, default=20, help="of each host; each runs one session after the other")
+    result.add_argument(
+        "--session-s", type=float, default=180.0, help="how long a session lives on average (0: the whole run, as hold)"
+    )
+    result.add_argument(
+        "--connection-sd", type=float, default=1.0, help="how much connections differ, for life (log scale)"
+    )
     result.add_argument("--clients", type=int, default=2, help="client arms")
     result.add_argument("--delay-ms", default="0,160,320", help="delay arms")
     result.add_argument("--base-risk", type=float, default=0.005, help="risk of any attempt where nothing is wrong")
@@ -168,7 +274,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     settings = Settings(margin=options.margin)
     grid = power_grid(options.claim, sketch, settings, hosts=hosts, hours=hours, runs=options.runs, seed=options.seed)
-    print(report(grid, claim=options.claim, sketch=sketch, settings=settings, runs=options.runs))
+    holding = cost_of_holding(options.claim, grid, sketch, settings, runs=options.runs, seed=options.seed)
+    print(report(grid, claim=options.claim, sketch=sketch, settings=settings, runs=options.runs, holding=holding))
     return 0
 
 
@@ -192,6 +299,13 @@ def _asked(options: argparse.Namespace) -> tuple[Sketch, tuple[int, ...], tuple[
         raise ValueError(f"--clients {options.clients} must be 2 or more for client.")
     if not 0 <= options.base_risk < 0.5 or options.host_sd < 0 or options.attempts_a_minute <= 0 or options.runs < 1:
         raise ValueError("--base-risk lies between 0 and 0.5; --host-sd, --attempts-a-minute and --runs are positive.")
+    if options.claim.startswith("platform") and min(hosts) < LEAST_HOSTS:
+        raise ValueError(
+            f"--hosts {options.hosts} must be {LEAST_HOSTS} or more for {options.claim}: two of a side differ by "
+            "chance as platforms would."
+        )
+    if options.users < 1 or options.session_s < 0 or options.connection_sd < 0:
+        raise ValueError("--users is 1 or more; --session-s and --connection-sd are 0 or more.")
     suspects = {name: name for name in get_args(Suspect)}
     sketch = Sketch(
         platforms=platforms or ("Linux",),
@@ -202,7 +316,16 @@ def _asked(options: argparse.Namespace) -> tuple[Sketch, tuple[int, ...], tuple[
         host_sd=options.host_sd,
         effect=options.effect,
         suspect=suspects[options.claim],
+        users=options.users,
+        session_s=options.session_s or math.inf,
+        connection_sd=options.connection_sd,
     )
+    shortest = replace(sketch, minutes=max(1, round(60 * min(hours))))
+    if shortest.exchanges_a_minute <= 0:
+        raise ValueError(
+            f"--users {options.users} with --session-s {options.session_s:g} connect more often than "
+            f"--attempts-a-minute {options.attempts_a_minute:g} allows."
+        )
     return sketch, hosts, hours
 
 

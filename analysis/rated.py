@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from analysis.comparison import rate_effect
+from analysis.comparison import joined_words, rate_effect
+from analysis.detectable import Precision
 from analysis.holm import bonferroni
 from analysis.model import Finding, Part, State
 from analysis.rates import Rate
@@ -30,13 +33,33 @@ class Rated:
     finding: Finding
 
 
-def rated(rates: Mapping[str, Rate], margin: float, *, n: int) -> Rated:
+# Groups that are named in a sentence; all of them are among a claim's parts.
+MOST_NAMED: Final = 3
+
+
+def is_few(rate: Rate, margin: float, level: float = 0.95) -> bool:
+    """Whether a group has too few attempts for the interval of a level to stay below the margin, whatever they show."""
+    return are_few(rate.trials, margin, level)
+
+
+def are_few(trials: float, margin: float, level: float = 0.95) -> bool:
+    """Whether so few trials cannot bound a rate by the margin: -log(alpha / 2) / n (Clopper and Pearson)."""
+    return trials * margin < math.log(2 / (1 - level))
+
+
+def few_words(names: Sequence[str]) -> str:
+    """The sentence that names groups with too few attempts; empty where there are none."""
+    return f" Too few attempts to say it of {joined_words(names[:MOST_NAMED])} alone." if names else ""
+
+
+def rated(rates: Mapping[str, Rate], margin: float, *, n: int, may_be_few: Collection[str] = ()) -> Rated:
     """Hold the rates of one or more groups against the margin.
 
     Args:
         rates: At least one, by the group's name.
         margin: The rate that matters.
         n: Attempts that the claim rests on.
+        may_be_few: Groups that need not be bounded where they have too few attempts for it.
     """
     worst = min(
         rates, key=lambda name: (rates[name].p_above(margin), -(rates[name].estimate or 0.0), rates[name].trials, name)
@@ -48,8 +71,18 @@ def rated(rates: Mapping[str, Rate], margin: float, *, n: int) -> Rated:
         worst=worst,
         highest=highest,
         p_value=p_value,
-        all_below=all(part.state == "ruled_out" for part in parts.values()),
-        finding=Finding(state="undecided", effect=rate_effect(rates[worst]), n=n, p_value=p_value, parts=parts),
+        all_below=all(
+            part.state == "ruled_out" or (name in may_be_few and is_few(rates[name], margin))
+            for name, part in parts.items()
+        ),
+        finding=Finding(
+            state="undecided",
+            effect=rate_effect(rates[worst]),
+            n=n,
+            p_value=p_value,
+            parts=parts,
+            precision=Precision(of=f"{worst[0].upper()}{worst[1:]}", rate=rates[worst], share=1 / len(rates)),
+        ),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from analysis.groups import Ints, Numbers, sums
 
@@ -63,6 +64,23 @@ class Rate:
             return 1.0
         events = self.events / self.design_effect
         return float(special.betainc(events, self.trials - events + 1, bound))
+
+
+def attempts_to_bound(rate: Rate, bound: float) -> float | None:
+    """How many attempts would bound the rate, if it is what it seems; None: it is too near the bound for any to do."""
+    if rate.estimate is None or rate.estimate > bound / 2:
+        return None
+    if rate.events == 0:
+        return float(math.log(0.025) / math.log1p(-bound) * rate.design_effect)
+
+    def high(times: float) -> float:
+        return clopper_pearson(times * rate.events / rate.design_effect, times * rate.trials)[1] - bound
+
+    # At half the bound and a few events, a hundred times as many settle it; the limit falls all the way.
+    most = 1.0
+    while high(most) > 0:
+        most *= 2
+    return rate.n * float(optimize.brentq(high, most / 2, most)) if most > 1 else float(rate.n)
 
 
 def clustered_rate(

@@ -17,13 +17,22 @@ from ibis.util import gen_name
 
 from analysis import groupbys
 from analysis.explain import contract_columns
-from analysis.groupbys import ARM_KEYS, CELL_KEYS, PLACE_KEYS, WORKER_KEYS
+from analysis.factors import FACTORS
+from analysis.groupbys import ARM_KEYS, CELL_KEYS, DEALT_KEYS, PLACE_KEYS, WORKER_KEYS
 from analysis.tables import Tables
 from attempts.schema import KINDS
 
 # Distinct connections are counted in the run's first minutes, up to so many attempts: it is the only step whose
 # memory would grow with the rows.
 DISTINCT_ROWS: Final = 4_000_000
+
+
+# A user, or a size of request, that fails so often always fails; fewer attempts than this may be bad luck.
+ALWAYS_RATIO: Final = 0.9
+ALWAYS_LEAST: Final = 10
+MOST_ALWAYS: Final = 100
+# Shares of attempts are taken from about so many of them.
+SAMPLE_ROWS: Final = 1_000_000
 
 
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:
@@ -100,8 +109,15 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     marked = names.view(groupbys.marked(prepared, ends=_ends(census, ends), all_usable=all_usable))
     numbers, places = _places(census)
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
+    dealt_arms = _numbered(arms, DEALT_KEYS, "dealt")
+    arms = arms.merge(dealt_arms, on=list(DEALT_KEYS))
     by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
-    placed = names.view(groupbys.placed(marked, by_worker, by_arm))
+    sample = _sample(marked, names, census)
+    always = _always(sample, census)
+    if len(always) and _one_in(census) > 1:
+        # They are named with their numbers, which must be all of them.
+        always = _always(groupbys.sampled(marked, 1, {}), census)
+    placed = names.view(groupbys.placed(_with_always(marked, always), by_worker, by_arm))
     fine = names.kept(groupbys.moments(placed))
     names_of_places, names_of_arms = ibis.memtable(places), ibis.memtable(arms)
     moments = names.view(groupbys.named(fine, names_of_places, names_of_arms))
@@ -120,6 +136,9 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         instances=instances,
         subjects=_frame(groupbys.subjects(marked)),
         cut=cut,
+        always=always,
+        factors=_factors(sample, census),
+        dealt=_frame(groupbys.dealt(placed, names_of_places, ibis.memtable(dealt_arms))),
         holds=_frame(groupbys.holds(marked)),
         sessions=sessions,
         fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
@@ -232,6 +251,82 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     started = _sums(table, keys, ["n"]).assign(latency_bin=np.nan)
     good = table[table["latency_bin"].notna()]
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
+
+
+def _one_in(census: pd.DataFrame) -> int:
+    return max(1, int(census.loc[census["is_wait"], "n"].sum()) // SAMPLE_ROWS)
+
+
+def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Table:
+    """The waits that shares of attempts are taken from, with the levels of the factors where platforms are compared."""
+    several = census.loc[census["is_wait"], "platform"].nunique() > 1
+    levels = {factor.name: factor.level for factor in FACTORS} if several else {}
+    return names.kept(groupbys.sampled(marked, _one_in(census), levels))
+
+
+def _always(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+    """Users, and operations from a size of request on, that always fail while others of their platform do not."""
+    if not census["is_wait"].any():
+        return _empty("platform what subject part size n bad")
+    found = [
+        _users_who_always_fail(users).head(MOST_ALWAYS).assign(what="user", size=-1)
+        for _, users in _frame(groupbys.by_subject(sample)).groupby("platform")
+    ]
+    sizes = _frame(groupbys.by_size(sample))
+    for (platform, operation), rows in sizes.groupby(["platform", "operation"]):
+        ordered = rows.sort_values("size", ascending=False)
+        reached = ordered.assign(n=ordered["n"].cumsum(), bad=ordered["bad"].cumsum())
+        lowest = _always_failing(reached, len(ordered)).sort_values("size").head(1)
+        # From the smallest size on is all of them.
+        lowest = lowest[lowest["size"] > ordered["size"].min()]
+        found.append(lowest.assign(what="size", subject="", part=str(operation), platform=str(platform)))
+    columns = ["platform", "what", "subject", "part", "size", "n", "bad"]
+    found = [one[columns] for one in found if len(one)]
+    return pd.concat(found, ignore_index=True) if found else _empty(" ".join(columns))
+
+
+def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
+    """Users of one platform whose attempts all fail, or all of a kind or an operation: the widest of these."""
+    exchanges = users[users["kind"] == "exchange"]
+    of_kinds = [(name, users[users["kind"] == kind]) for name, kind in groupbys.PARTS.items()]
+    of_operations = [(str(name), mine) for name, mine in exchanges.groupby("operation")]
+    found: list[pd.DataFrame] = []
+    known: set[str] = set()
+    for level in ([("", users)], of_kinds, of_operations):
+        wider = frozenset(known)
+        for part, mine in level:
+            counted = mine.groupby(["platform", "subject"], as_index=False)[["n", "bad", "expected"]].sum()
+            # Whoever came during an outage failed with everybody.
+            failing = _always_failing(counted, len(counted))
+            failing = failing[failing["expected"] <= failing["n"] / 2 + 1e-9]
+            failing = failing[~failing["subject"].isin(wider)]
+            # Who fails always at connecting may still be asked what else fails always.
+            known |= set() if part == "connects" else set(failing["subject"])
+            found.append(failing.assign(part=part))
+    return pd.concat(found, ignore_index=True)
+
+
+def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
+    """The lines that fail nearly always; none where that is true of most of them, or of the only one."""
+    n, bad = frame["n"].to_numpy(dtype=float), frame["bad"].to_numpy(dtype=float)
+    is_always = (n >= ALWAYS_LEAST) & (bad >= ALWAYS_RATIO * n)
+    return frame[is_always] if 0 < is_always.sum() <= of / 2 else frame[:0]
+
+
+def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
+    users, sizes = (always[always["what"] == what] for what in ("user", "size"))
+    subjects = {
+        (str(platform), str(part)): list(mine["subject"])
+        for (platform, part), mine in users.groupby(["platform", "part"])
+    }
+    return groupbys.with_always(marked, subjects, list(sizes[["platform", "part", "size"]].itertuples(index=False)))
+
+
+def _factors(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+    """Only where platforms are compared."""
+    if census.loc[census["is_wait"], "platform"].nunique() < 2:
+        return _empty("host platform factor level n bad")
+    return pd.concat([_frame(groupbys.factor(sample, one.name)) for one in FACTORS], ignore_index=True)
 
 
 def _credential_checks(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:

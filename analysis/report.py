@@ -13,7 +13,7 @@ from analysis.failures import answer
 from analysis.ground_truth import faults_done
 from analysis.model import Effect
 from analysis.summary import check_number, interval_text
-from analysis.wording import STATEMENTS, TITLES, effect_text, points, sentences, state_word
+from analysis.wording import STATEMENTS, TITLES, detectable_text, effect_text, points, sentences, state_word
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -81,6 +81,7 @@ def report_html(analysis: Analysis, *, log: LogTable | None = None) -> str:
         titles=TITLES,
         state_word=state_word,
         effect_text=effect_text,
+        detectable_text=detectable_text,
         model_effect=model_effect,
         check_number=check_number,
         interval_text=interval_text,

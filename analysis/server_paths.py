@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from analysis.comparison import effect_words, rate_effect, rate_words
-from analysis.estimate import Estimate
+from analysis.dealt import difference_spread
+from analysis.estimate import Estimate, with_spread
 from analysis.groupbys import WINDOW_S
 from analysis.groups import Bools, Ints, coded, combined, counts_of, sums
 from analysis.holm import bonferroni
@@ -73,10 +74,12 @@ def explicit(view: View) -> Path:
     for code, kind in enumerate(view.kinds):
         mine = cells.where(cells.kind == code)
         rates[f"{kind}s"] = view.census(mine, mine.explicit)
+    operations = by_operation(view, cells, cells.explicit)
+    rates |= operations
     held = view.tables.sessions
     if held["explicit"].any():
         rates["sessions"] = Rate(events=int(held["explicit"].sum()), n=int(held["n"].sum()), design_effect=1.0)
-    judged = rated(rates, view.margin, n=int(cells.n.sum()))
+    judged = rated(rates, view.margin, n=int(cells.n.sum()), may_be_few=operations)
     rate, p_value = rates[judged.worst], judged.p_value
     # A proxy of one site, or a client that provokes them, brings such answers to some only.
     spared = _spared(view, cells, cells.explicit)
@@ -98,6 +101,17 @@ def explicit(view: View) -> Path:
     )
 
 
+def by_operation(view: View, cells: Cells, events: Ints) -> dict[str, Rate]:
+    """The rate of each operation whose attempts failed so, where a kind of attempt has several: none is diluted."""
+    found = {}
+    for code, kind in enumerate(view.kinds):
+        operations = np.unique(cells.operation[cells.kind == code])
+        for operation in operations.tolist() if len(operations) > 1 else ():
+            inside = (cells.kind == code) & (cells.operation == operation)
+            found[f"{view.operations[operation]} {kind}s"] = view.census(cells.where(inside), events[inside])
+    return found
+
+
 def unanswered(view: View) -> Path | None:
     """Requests that the server had and did not answer: it answered the ping behind them. None: nobody was asked.
 
@@ -112,7 +126,9 @@ def unanswered(view: View) -> Path | None:
     for code, kind in enumerate(view.kinds):
         mine = cells.where(cells.kind == code)
         rates[f"{kind}s"] = view.census(mine, mine.unanswered)
-    judged = rated(rates, view.margin, n=int(cells.n.sum()))
+    operations = by_operation(view, cells, cells.unanswered)
+    judged = rated({**rates, **operations}, view.margin, n=int(cells.n.sum()), may_be_few=operations)
+    rates |= operations
     rate = rates[judged.worst]
     spared = view.spared
     return Path(
@@ -134,6 +150,16 @@ def spared_of_silence(view: View) -> str:
     """
     cells = view.cells.where(~view.flagged)
     return _spared(view, cells, cells.unanswered)
+
+
+def spared_of_answers(view: View) -> str:
+    """Who was nearly spared what the server itself says (errors, closes), in words; empty: nobody, or there was none.
+
+    Such failures are the server's where all met them alike. Where somebody was spared they may be the client's: a
+    platform that provokes them, a proxy of one site that answers in the server's place.
+    """
+    cells = view.cells.where(~view.flagged)
+    return _spared(view, cells, cells.explicit)
 
 
 def _spared(view: View, cells: Cells, failed: Ints) -> str:
@@ -266,6 +292,9 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
     client, _ = coded(frame["client"].astype(str) + "/" + frame["event_loop"].astype(str))
     delay, _ = coded(frame["delay_us"])
     stratum, _ = combined(view.host_codes(frame), view.clock.bin(minute, _unit(view)), kind, client, delay)
+    met = view.dealt_by("both")
+    place = {str(name): code for code, name in enumerate(coded(view.tables.dealt["server_instance"])[1])}
+    met = met.where(met.instance >= 0)
     found = []
     for code, name in enumerate(names):
         exposed: Bools = instance == code
@@ -278,6 +307,11 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
             chunks=view.clock.chunks,
             design_effect=view.attempts_a_connection,
         )
+        if contrast is not None:
+            spread = difference_spread(
+                met, met.instance == place.get(str(name), -1), ("host", "client", "delay", "kind")
+            )
+            contrast = replace(contrast, estimate=with_spread(contrast.estimate, spread))
         estimate = contrast.estimate if contrast is not None and contrast.overlap >= LEAST_OVERLAP else None
         if contrast is not None and estimate is not None and contrast.informed < LEAST_CHUNKS:
             # The server deals connections to instances, so connections are what was randomised: in a run too
@@ -432,12 +466,12 @@ def alike(view: View) -> Path | None:
     for group, members in groups:
         for member in members:
             mine = lowest.where(group == member)
-            rates.append(view.rate(mine, mine.residual, mine.n_clean, cautious=True))
+            rates.append(view.rate(mine, mine.residual, mine.n_clean, cautious=True, about="silent"))
     if any(rate.n == 0 for rate in rates):
         return None
     estimates = [rate.estimate or 0.0 for rate in rates]
     same = min(estimates) > SAME_LEAST * max(estimates)
-    overall = view.rate(lowest, lowest.residual, lowest.n_clean)
+    overall = view.rate(lowest, lowest.residual, lowest.n_clean, about="silent")
     return Path(
         name="everybody alike, controls clean",
         effect=rate_effect(overall),

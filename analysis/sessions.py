@@ -1,20 +1,34 @@
 """The sessions of a simulated run, chunk by chunk: where, when, by whom, and what went wrong.
 
-All arrays of one `Sessions` have a place for each connection (n), or for each of its exchanges
-(n, EXCHANGES). Times are seconds since the run's start. Faults are numbers into `FAULTS`, 0 is none.
+All arrays of one `Sessions` have a place for each connection (n), or for each of its exchanges (n, most): those of
+the session that has most, `EXCHANGES` where all have as many; a place that a session does not fill is at `NEVER_S`.
+Times are seconds since the run's start. Faults are numbers into `FAULTS`, 0 is none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.design import ASYNCIO_CLIENT, CLIENTS, EXCHANGES, OPERATIONS, Bools, Design, Floats, Ints, arm_of, arms_on
+from analysis.design import (
+    ASYNCIO_CLIENT,
+    CLIENTS,
+    EXCHANGES,
+    OPERATION_SHARES,
+    OPERATIONS,
+    Bools,
+    Design,
+    Floats,
+    Ints,
+    Pair,
+    arm_of,
+    arms_on,
+)
 
 # A chance of failing, one for all or one for each.
 Risk = npt.NDArray[np.floating[Any]] | float
@@ -28,6 +42,16 @@ BLOCK_S: Final = 600.0
 HANDOVER_S: Final = WINDOW_S / 2
 CONNECT_BUDGET_S: Final = 10.0
 EXCHANGE_BUDGET_S: Final = 5.0
+# What goes well takes a session a second until it is ready.
+READY_S: Final = 1.0
+# The moment of an exchange that a session does not have; beyond any run's end, and still a number of minutes.
+NEVER_S: Final = 1e12
+USUAL_BYTES: Final = 90
+LARGE_BYTES: Final = 16_384
+# A user whose connection broke comes back after a pause; who broke so often stays away.
+RECONNECT_S: Final = (0.5, 3.0)
+MOST_RECONNECTS: Final = 200
+SCENARIOS: Final = ("session", "burst")
 # The loops, as the record names them.
 LOOPS: Final = ("gevent-libuv", "gevent-libev", "asyncio-proactor", "asyncio-selector")
 
@@ -63,6 +87,10 @@ FAULTS: Final[dict[str, Fault]] = {
     "reset": Fault(outcome="failed", cause="reset", closed_by="network", errno=104),
     "refused": Fault(outcome="failed", cause="refused", connect_phase="tcp", errno=111),
     "unavailable": Fault(outcome="failed", cause="http_status", connect_phase="upgrade", http_status=503),
+    "too_many": Fault(outcome="failed", cause="http_status", connect_phase="upgrade", http_status=429),
+    "unauthorized": Fault(outcome="failed", cause="auth_rejected", connect_phase="upgrade", http_status=401),
+    "auth_closed": Fault(outcome="failed", cause="auth_rejected", close_code=4401, closed_by="server"),
+    "keepalive": Fault(outcome="failed", cause="keepalive", close_code=1011, closed_by="server"),
     "server_error": Fault(outcome="failed", cause="server_error", close_code=1011, closed_by="server"),
     "server_closed": Fault(outcome="failed", cause="server_closed", close_code=1012, closed_by="server"),
     "auth_rejected": Fault(outcome="failed", cause="auth_rejected", close_code=1008, closed_by="server"),
@@ -82,6 +110,7 @@ class Scene:
         host_platform, host_site: (hosts,) numbers of each host's platform and site.
         host_rtt_s: (hosts,) median round trip without the tester's delay.
         host_factor, minute_factor: Multipliers of the base risk.
+        host_instance: (hosts,) the instance that a host's address leads to, where addresses decide.
         windows: (k, 2) start and end of the server's bad moments, sorted, disjoint.
         host_windows: The same for each host's own bad moments (a blocked loop).
         recent: Users' connects of the last `WINDOW_S`, carried from chunk to chunk: (subject, moment).
@@ -97,6 +126,11 @@ class Scene:
     windows: Floats
     host_windows: tuple[Floats, ...]
     recent: tuple[Ints, Floats]
+    host_instance: Ints
+
+    def of_side(self, pair: Pair, host: Ints) -> Floats:
+        """The value of a pair (suspect, others) for each host named."""
+        return np.where(self.host_platform[host] == 0, *pair)
 
 
 @dataclass
@@ -106,6 +140,11 @@ class Sessions:
     Attributes:
         client: (n,) numbers into `CLIENTS`: the library.
         off_default: (n,) whether asyncio runs on another loop than the platform's default.
+        scenario: (n,) numbers into `SCENARIOS`.
+        budget_factor: (n,) how many times as long as usual everything is waited for.
+        hold_cut_s: (n,) the age at which the peer ends the session, by `hold_fault`.
+        sent_bytes: (n, most) of each request.
+        idle_s: (n, most) seconds from the request before it (or from ready) to each request.
     """
 
     scene: Scene
@@ -129,7 +168,12 @@ class Sessions:
     preface: Ints
     connect_lag_s: Floats
     exchange_lag_s: Floats
-    started_up: Bools = field(default_factory=lambda: np.ones(0, dtype=np.bool_))
+    started_up: Bools
+    scenario: Ints
+    budget_factor: Floats
+    hold_fault: Ints
+    sent_bytes: Ints
+    idle_s: Floats
 
     @property
     def design(self) -> Design:
@@ -155,6 +199,22 @@ class Sessions:
         elsewhere = (self.client == ASYNCIO_CLIENT) & self.off_default
         return np.where(elsewhere, LOOPS.index("asyncio-selector"), default)
 
+    @property
+    def planned(self) -> Ints:
+        """(n,) exchanges that each session would come to if nothing went wrong."""
+        return np.asarray((self.exchange_at_s < NEVER_S).sum(axis=1))
+
+    @property
+    def exchange_age_s(self) -> Floats:
+        """(n, most) seconds from ready to each exchange; huge where there is none."""
+        return self.exchange_at_s - self.at_s[:, None] - READY_S
+
+    def open_at(self, at_s: Floats) -> Floats:
+        """How many of these sessions are open at moments, as they were planned."""
+        begun = np.searchsorted(np.sort(self.at_s), at_s, side="right")
+        ended = np.searchsorted(np.sort(self.at_s + self.hold_s), at_s, side="right")
+        return np.asarray(begun - ended, dtype=np.float64)
+
     def strike(self, risk: Risk, fault: str) -> None:
         """Let connects and exchanges fail with a risk for each connection (n,)."""
         self.strike_connects(risk, fault)
@@ -166,20 +226,35 @@ class Sessions:
         self.connect_fault[hit] = FAULT_CODES[fault]
 
     def strike_exchanges(self, risk: Risk, fault: str) -> None:
-        """Let exchanges fail, (n, EXCHANGES), those that did not fail already."""
+        """Let exchanges fail, (n, most), those that did not fail already."""
         hit = (self.rng.random(self.exchange_at_s.shape) < risk) & (self.exchange_fault == 0)
         self.exchange_fault[hit] = FAULT_CODES[fault]
 
-    def end_holds(self, at_s: Floats) -> None:
+    def end_holds(self, at_s: Floats, fault: str = "reset") -> None:
         """Let the peer end sessions at an age (n,), where they were meant to last longer."""
+        self.hold_fault[at_s < self.hold_cut_s] = FAULT_CODES[fault]
         self.hold_cut_s = np.minimum(self.hold_cut_s, at_s)
 
     def last_exchange(self) -> Ints:
         """(n,) number of exchanges each connection gets to: 0 if its connect failed."""
+        planned = self.planned
         ends = _ENDS_SESSION[self.exchange_fault]
-        first_end = np.where(ends.any(axis=1), ends.argmax(axis=1) + 1, EXCHANGES)
+        first_end = np.where(ends.any(axis=1), ends.argmax(axis=1) + 1, planned)
         in_time = ((self.exchange_at_s - self.at_s[:, None]) < self.hold_cut_s[:, None]).sum(axis=1)
-        return np.where(self.connect_fault == 0, np.minimum(first_end, in_time), 0)
+        return np.where(self.connect_fault == 0, np.minimum(np.minimum(first_end, in_time), planned), 0)
+
+    def end(self) -> tuple[Ints, Floats, Ints]:
+        """Of the sessions that got ready: which, how long each was open, and the fault that ended it."""
+        session = np.nonzero(self.connect_fault == 0)[0]
+        last = self.last_exchange()[session]
+        final = self.exchange_fault[session, np.maximum(last - 1, 0)]
+        ended = (last > 0) & _ENDS_SESSION[final]
+        open_s = self.hold_s[session] - READY_S
+        cut_s = self.hold_cut_s[session]
+        cut = (cut_s < open_s) & ~ended
+        since_s = self.exchange_at_s[session, np.maximum(last - 1, 0)] - self.at_s[session] - READY_S
+        fault = np.where(ended, final, np.where(cut, self.hold_fault[session], 0))
+        return session, np.where(ended, since_s + 0.1, np.where(cut, cut_s, open_s)), fault
 
 
 def is_within(at_s: Floats, windows: Floats) -> Bools:
@@ -207,10 +282,12 @@ def open_scene(
     rng: np.random.Generator,
 ) -> Scene:
     """Draw what the whole run shares; the parameters are those of `worlds.World`."""
-    hosts, platforms = design.host_count, len(design.platforms)
-    platform = np.arange(hosts) % platforms
-    site = platform % 2 if design.sites == "tied" else (np.arange(hosts) // platforms) % 2
-    own = np.exp(design.host_sd * rng.standard_normal(hosts) - design.host_sd**2 / 2)
+    hosts = design.host_count
+    platform = np.array(design.host_platforms, dtype=np.int64)
+    site = platform % 2 if design.sites == "tied" else np.array(design.host_turns, dtype=np.int64) % 2
+    host_sd = np.full(hosts, design.host_sd) if design.host_sd_of is None else np.array(design.host_sd_of)[platform]
+    own = np.exp(host_sd * rng.standard_normal(hosts) - host_sd**2 / 2)
+    own[0] *= design.worst_host
     of_site = np.exp(design.site_sd * rng.standard_normal(2) - design.site_sd**2 / 2)
     minutes = np.exp(design.minute_sd * rng.standard_normal(design.minutes) - design.minute_sd**2 / 2)
     rtt_s = design.base_rtt_s * np.exp(0.2 * rng.standard_normal(hosts)) + design.far_s * (platform == 0)
@@ -227,21 +304,30 @@ def open_scene(
         windows=bad,
         host_windows=tuple(w if w is not None else np.zeros((0, 2)) for w in of_host),
         recent=(np.zeros(0, dtype=np.int64), np.zeros(0)),
+        host_instance=rng.integers(0, design.instances, hosts),
     )
 
 
 def draw_sessions(scene: Scene, rng: np.random.Generator, *, first: int, count: int) -> Sessions:
-    """Connections `first` to `first + count` of the run, evenly over its time."""
+    """Connections `first` to `first + count` of the run, over its time as its arrivals are."""
     design = scene.design
     total = design.connections
-    at_s = (np.arange(first, first + count) + rng.random(count)) / total * design.duration_s
+    at_s = _arrival((np.arange(first, first + count) + rng.random(count)) / total, design)
     delays = len(design.delays_s)
     in_blocks = (at_s // BLOCK_S).astype(np.int64) % delays
     delay = in_blocks if design.arms == "blocks" else rng.integers(0, delays, count)
     host = _draw_hosts(design, at_s, rng)
-    exchange_at_s, hold_s = _plan(design, at_s, rng)
+    exchange_at_s, hold_s = _plan(scene, at_s, host, rng)
     client, off_default = _draw_clients(design, scene.host_platform[host], rng)
-    return Sessions(
+    shape = exchange_at_s.shape
+    dealt: dict[str, Any] = {
+        "mitigation": rng.integers(0, len(design.mitigations), count),
+        "instance": _instances(scene, host, rng),
+        "subject": _draw_subjects(design, at_s, scene.host_platform[host], rng),
+        "token_age_s": rng.random(count) * 0.8 * design.token_ttl_s,
+        "operation": rng.choice(len(OPERATIONS), size=shape, p=OPERATION_SHARES),
+    }
+    sessions = Sessions(
         scene=scene,
         rng=rng,
         at_s=at_s,
@@ -249,38 +335,122 @@ def draw_sessions(scene: Scene, rng: np.random.Generator, *, first: int, count: 
         client=client,
         off_default=off_default,
         delay=delay,
-        mitigation=rng.integers(0, len(design.mitigations), count),
-        instance=rng.integers(0, design.instances, count),
-        subject=_draw_subjects(design, at_s, scene.host_platform[host], rng),
         retry=0,
         hold_s=hold_s,
-        token_age_s=rng.random(count) * 0.8 * design.token_ttl_s,
         exchange_at_s=exchange_at_s,
-        operation=rng.choice(len(OPERATIONS), size=(count, EXCHANGES), p=(0.5, 0.35, 0.15)),
-        connect_fault=np.zeros(count, dtype=np.int64),
-        exchange_fault=np.zeros((count, EXCHANGES), dtype=np.int64),
-        hold_cut_s=np.full(count, np.inf),
-        preface=np.zeros(count, dtype=np.int64),
-        connect_lag_s=rng.exponential(0.002, count),
-        exchange_lag_s=rng.exponential(0.002, (count, EXCHANGES)),
-        started_up=np.ones(count, dtype=np.bool_),
+        **dealt,
+        **_unharmed(scene, host, shape, rng),
+        idle_s=_gaps(at_s, exchange_at_s),
     )
+    _mix(sessions)
+    return sessions
 
 
-def _plan(design: Design, at_s: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    count = len(at_s)
-    hold_s = rng.uniform(*design.hold_s, count)
-    share = (np.arange(EXCHANGES) + rng.random((count, EXCHANGES))) / EXCHANGES
-    # The session is ready a second after its start, at the latest in what goes well.
-    return at_s[:, None] + 1.0 + share * (hold_s[:, None] - 1.0), hold_s
+def _unharmed(scene: Scene, host: Ints, shape: tuple[int, int], rng: np.random.Generator) -> dict[str, Any]:
+    """What sessions carry before anything happens to them."""
+    count, sides = len(host), scene.design.sides
+    mean_lag_s = scene.of_side(sides.lag_s, host)
+    return {
+        "connect_fault": np.zeros(count, dtype=np.int64),
+        "exchange_fault": np.zeros(shape, dtype=np.int64),
+        "hold_cut_s": np.full(count, np.inf),
+        "hold_fault": np.full(count, FAULT_CODES["reset"]),
+        "preface": np.zeros(count, dtype=np.int64),
+        "connect_lag_s": rng.exponential(mean_lag_s, count),
+        "exchange_lag_s": rng.exponential(mean_lag_s[:, None], shape),
+        "started_up": np.ones(count, dtype=np.bool_),
+        "scenario": np.zeros(count, dtype=np.int64),
+        "budget_factor": scene.of_side(sides.budget_factor, host),
+        "sent_bytes": np.full(shape, USUAL_BYTES),
+    }
+
+
+def _mix(sessions: Sessions) -> None:
+    """Deal what sides may differ in: scenarios, tenants, sizes, types, budgets. Nothing is drawn where they do not."""
+    sides, rng, scene = sessions.design.sides, sessions.rng, sessions.scene
+    count, shape = sessions.at_s.shape, sessions.exchange_at_s.shape
+    if any(sides.burst_share):
+        sessions.scenario = (rng.random(count) < scene.of_side(sides.burst_share, sessions.host)).astype(np.int64)
+    if any(sides.tenant_share):
+        # Even numbers are the first tenant's users, odd ones the second's.
+        second = rng.random(count) < scene.of_side(sides.tenant_share, sessions.host)
+        sessions.subject = sessions.subject * 2 + second
+    if any(sides.large_share):
+        large = rng.random(shape) < scene.of_side(sides.large_share, sessions.host)[:, None]
+        sessions.sent_bytes = np.where(large, LARGE_BYTES, USUAL_BYTES)
+    if sides.rare_share != (OPERATION_SHARES[-1],) * 2:
+        rare = rng.random(shape) < scene.of_side(sides.rare_share, sessions.host)[:, None]
+        usual = rng.random(shape) < OPERATION_SHARES[0] / sum(OPERATION_SHARES[:2])
+        sessions.operation = np.where(rare, len(OPERATIONS) - 1, np.where(usual, 0, 1))
+    if sessions.design.budget_spread:
+        spread = sessions.design.budget_spread
+        sessions.budget_factor = sessions.budget_factor * rng.uniform(1 - spread, 1 + spread, count)
+
+
+def _arrival(share: Floats, design: Design) -> Floats:
+    """Moments of the sessions that come at shares of all sessions, 0 to 1."""
+    if design.is_held:
+        # Everybody is there after a tenth of the run, and after two minutes at the latest.
+        return share * min(120.0, design.duration_s / 10)
+    if design.arrivals == "ramp":
+        # From a tenth of the final rate up to it: the root of 0.1 t + 0.45 t^2 = 0.55 share.
+        return (np.sqrt(0.01 + 0.99 * share) - 0.1) / 0.9 * design.duration_s
+    if design.arrivals == "waves":
+        # The rate goes from a tenth to nineteen tenths of its mean and back, three times.
+        at = np.linspace(0.0, 1.0, 1001)
+        return np.interp(share, at - 0.9 * np.sin(6 * np.pi * at) / (6 * np.pi), at) * design.duration_s
+    return share * design.duration_s
+
+
+def _plan(scene: Scene, at_s: Floats, host: Ints, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """When each session's exchanges are due, (n, most), and how long it is meant to last from its start."""
+    design, count = scene.design, len(at_s)
+    if design.session_s is None:
+        hold_s = rng.uniform(*design.hold_s, count)
+        share = (np.arange(EXCHANGES) + rng.random((count, EXCHANGES))) / EXCHANGES
+        # The session is ready a second after its start, at the latest in what goes well.
+        return at_s[:, None] + READY_S + share * (hold_s[:, None] - READY_S), hold_s
+    pace_s = design.usual_pace_s * scene.of_side(design.sides.pace_factor, host)
+    if isinstance(design.session_s, str):
+        open_s = np.maximum(design.duration_s - at_s, 0.0) + 2 * CONNECT_BUDGET_S
+    else:
+        open_s = rng.exponential(1.0, count) * design.session_s * scene.of_side(design.sides.session_factor, host)
+    # Beyond the run's end nothing is asked for. A gap is half the pace at least, so that twice as many suffice.
+    seen_s = np.clip(np.minimum(open_s, design.duration_s - at_s), 0.0, None)
+    most = int(np.max(seen_s / pace_s, initial=0.0) * 2) + 1
+    gaps_s = pace_s[:, None] * (0.5 + rng.exponential(0.5, (count, most)))
+    gaps_s[:, 0] *= rng.random(count)
+    due_s = np.cumsum(gaps_s, axis=1)
+    happens = due_s < seen_s[:, None]
+    filled = max(1, int(happens.sum(axis=1).max(initial=0)))
+    exchange_at_s = np.where(happens, at_s[:, None] + READY_S + due_s, NEVER_S)[:, :filled]
+    return exchange_at_s, open_s + READY_S
+
+
+def _gaps(at_s: Floats, exchange_at_s: Floats) -> Floats:
+    before = np.concatenate([at_s[:, None] + READY_S, exchange_at_s[:, :-1]], axis=1)
+    return np.where(exchange_at_s < NEVER_S, exchange_at_s - before, 0.0)
+
+
+def _instances(scene: Scene, host: Ints, rng: np.random.Generator) -> Ints:
+    dealt = rng.integers(0, scene.design.instances, len(host))
+    return scene.host_instance[host] if scene.design.balancing == "address" else dealt
 
 
 def _draw_hosts(design: Design, at_s: Floats, rng: np.random.Generator) -> Ints:
     platforms = len(design.platforms)
+    of_host = np.array(design.host_platforms, dtype=np.int64)
     if design.periods == "together":
-        return rng.integers(0, design.host_count, len(at_s))
+        if design.sides.weight == (1.0, 1.0):
+            return rng.integers(0, design.host_count, len(at_s))
+        weight = np.where(of_host == 0, *design.sides.weight)
+        return rng.choice(design.host_count, size=len(at_s), p=weight / weight.sum())
     platform = np.minimum((at_s / design.duration_s * platforms).astype(np.int64), platforms - 1)
-    return rng.integers(0, design.hosts, len(at_s)) * platforms + platform
+    counts = np.bincount(of_host, minlength=platforms)
+    # The hosts of each platform, in a row after those of the platforms before.
+    in_order = np.argsort(of_host, kind="stable")
+    place = (np.cumsum(counts) - counts)[platform] + rng.integers(0, counts[platform], len(at_s))
+    return np.asarray(in_order[place])
 
 
 def _draw_clients(design: Design, platform: Ints, rng: np.random.Generator) -> tuple[Ints, Bools]:
@@ -330,34 +500,91 @@ def connects_in_window(sessions: Sessions) -> Ints:
 
 def retried(sessions: Sessions, failed: Bools, *, wait_s: float) -> Sessions:
     """The second tries of connects that failed, after a pause, with nothing gone wrong yet."""
-    rng, design = sessions.rng, sessions.design
     at_s = sessions.at_s[failed] + wait_s
-    count = len(at_s)
-    exchange_at_s, hold_s = _plan(design, at_s, rng)
-    return Sessions(
-        scene=sessions.scene,
+    return _again(sessions, failed, at_s, delay=sessions.delay[failed], retry=sessions.retry + 1)
+
+
+def reconnected(sessions: Sessions) -> Sessions:
+    """The next connections of users whose connection broke before the run's end, with their arms dealt anew."""
+    design, rng = sessions.design, sessions.rng
+    ready, open_s, fault = sessions.end()
+    over_s = sessions.at_s + CONNECT_BUDGET_S * sessions.budget_factor
+    over_s[ready] = sessions.at_s[ready] + READY_S + open_s
+    broken = sessions.connect_fault != 0
+    broken[ready] = fault != 0
+    next_s = over_s + rng.uniform(*RECONNECT_S, len(over_s))
+    chosen = broken & (next_s < design.duration_s)
+    delay = rng.integers(0, len(design.delays_s), int(chosen.sum()))
+    return _again(sessions, chosen, next_s[chosen], delay=delay, retry=sessions.retry)
+
+
+def _again(sessions: Sessions, chosen: Bools, at_s: Floats, *, delay: Ints, retry: int) -> Sessions:
+    """Another connection for each of the sessions chosen, of the same user on the same machine."""
+    scene, rng, host = sessions.scene, sessions.rng, sessions.host[chosen]
+    exchange_at_s, hold_s = _plan(scene, at_s, host, rng)
+    instance = _instances(scene, host, rng)
+    shape = exchange_at_s.shape
+    again = Sessions(
+        scene=scene,
         rng=rng,
         at_s=at_s,
-        host=sessions.host[failed],
-        client=sessions.client[failed],
-        off_default=sessions.off_default[failed],
-        delay=sessions.delay[failed],
-        mitigation=sessions.mitigation[failed],
-        instance=rng.integers(0, design.instances, count),
-        subject=sessions.subject[failed],
-        retry=sessions.retry + 1,
+        host=host,
+        client=sessions.client[chosen],
+        off_default=sessions.off_default[chosen],
+        delay=delay,
+        mitigation=sessions.mitigation[chosen],
+        instance=instance,
+        subject=sessions.subject[chosen],
+        retry=retry,
         hold_s=hold_s,
-        token_age_s=sessions.token_age_s[failed],
+        token_age_s=sessions.token_age_s[chosen],
         exchange_at_s=exchange_at_s,
-        operation=sessions.operation[failed],
-        connect_fault=np.zeros(count, dtype=np.int64),
-        exchange_fault=np.zeros((count, EXCHANGES), dtype=np.int64),
-        hold_cut_s=np.full(count, np.inf),
-        preface=np.zeros(count, dtype=np.int64),
-        connect_lag_s=rng.exponential(0.002, count),
-        exchange_lag_s=rng.exponential(0.002, (count, EXCHANGES)),
-        started_up=np.ones(count, dtype=np.bool_),
+        operation=_prefix(sessions.operation[chosen], shape[1]),
+        **_unharmed(scene, host, shape, rng),
+        idle_s=_gaps(at_s, exchange_at_s),
     )
+    again.scenario, again.budget_factor = sessions.scenario[chosen], sessions.budget_factor[chosen]
+    again.sent_bytes = _prefix(sessions.sent_bytes[chosen], shape[1])
+    return again
+
+
+def _prefix(values: Ints, width: int) -> Ints:
+    """The first columns of values; a row that is too short begins again."""
+    return np.asarray(values[:, np.arange(width) % values.shape[1]])
+
+
+def joined(parts: Sequence[Sessions]) -> Sessions:
+    """Sessions of several drawings as one."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    most = max(part.exchange_at_s.shape[1] for part in parts)
+    together: dict[str, Any] = {}
+    for f in fields(Sessions):
+        values = [getattr(part, f.name) for part in parts]
+        if f.name in ("scene", "rng", "retry"):
+            together[f.name] = values[0]
+        elif values[0].ndim == 1:
+            together[f.name] = np.concatenate(values)
+        else:
+            filler = NEVER_S if f.name == "exchange_at_s" else 0
+            widths = [((0, 0), (0, most - part.shape[1])) for part in values]
+            padded = [np.pad(v, w, constant_values=filler) for v, w in zip(values, widths, strict=True)]
+            together[f.name] = np.concatenate(padded)
+    return Sessions(**together)
+
+
+def lived(sessions: Sessions, strike: Callable[[Sessions], None]) -> Sessions:
+    """The sessions after what the world did to them; users whose sessions last the run come back when one breaks."""
+    happen(sessions, strike)
+    parts = [sessions]
+    while sessions.design.is_held and len(parts) <= MOST_RECONNECTS:
+        following = reconnected(parts[-1])
+        if len(following.at_s) == 0:
+            break
+        happen(following, strike)
+        parts.append(following)
+    return joined(parts)
 
 
 def happen(sessions: Sessions, strike: Callable[[Sessions], None]) -> None:

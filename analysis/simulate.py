@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.design import ARMS, ROWS_PER_SESSION, Design, DesignError, Floats, Ints
-from analysis.sessions import Scene, draw_sessions, happen, is_within, open_scene, retried
+from analysis.design import ARMS, Design, DesignError
+from analysis.sessions import draw_sessions, happen, lived, retried
 from analysis.simulated_rows import Counters, probes_of, table_of
-from analysis.strikes import HIT
 from analysis.worlds import WORLDS, World, world
 from attempts.schema import SCHEMA_VERSION, Health
 
@@ -41,47 +41,28 @@ def chunks(where: World, design: Design, *, run_id: str = "simulated") -> Iterat
 
     The same world, design and seed give the same rows.
     """
-    of_scene, of_chunks = np.random.SeedSequence(design.seed).spawn(2)
-    base_risk = where.base_risk if design.base_risk is None else design.base_risk
-    scene = open_scene(
-        design,
-        base_risk=base_risk,
-        windows=where.windows,
-        host_windows=where.host_windows,
-        rng=np.random.default_rng(of_scene),
-    )
+    _, of_chunks = np.random.SeedSequence(design.seed).spawn(2)
+    scene = where.scene(design)
     counters = Counters.start(design)
     total = design.connections
-    step = max(1, ROWS_PER_CHUNK // ROWS_PER_SESSION)
+    # Users that hold their connection to the end, and come back when it breaks, cannot be cut in time.
+    step = total if design.is_held else max(1, int(ROWS_PER_CHUNK // design.rows_per_session))
     firsts = range(0, total, step)
     stamps: dict[str, Any] = {"run_id": run_id, "started_us": int(STARTED_AT.timestamp() * 1e6)}
     for first, seed in zip(firsts, of_chunks.spawn(len(firsts)), strict=True):
         rng = np.random.default_rng(seed)
         count = min(step, total - first)
-        sessions = draw_sessions(scene, rng, first=first, count=count)
-        happen(sessions, where.strike)
+        sessions = lived(draw_sessions(scene, rng, first=first, count=count), where.happens)
         tables = [table_of(sessions, counters, **stamps)]
         if "retry" in design.mitigations:
             failed = (sessions.connect_fault != 0) & (sessions.mitigation == design.mitigations.index("retry"))
             again = retried(sessions, failed, wait_s=RETRY_AFTER_S)
-            happen(again, where.strike)
+            happen(again, where.happens)
             tables.append(table_of(again, counters, **stamps))
         first_s, last_s = (moment / total * design.duration_s for moment in (first, first + count))
-        tables.append(
-            probes_of(scene, rng, counters, first_s=first_s, last_s=last_s, risk=_probe_risk(where, scene), **stamps)
-        )
+        risk = partial(where.probe_risk, scene)
+        tables.append(probes_of(scene, rng, counters, first_s=first_s, last_s=last_s, risk=risk, **stamps))
         yield pa.concat_tables(tables).unify_dictionaries()
-
-
-def _probe_risk(where: World, scene: Scene) -> Any:
-    """What troubles the sessions' server or line troubles the probes: the control of the method's section 9."""
-
-    def risk(at_s: Floats, host: Ints, probe: Ints) -> Floats:
-        line = where.lossy_site * scene.design.effect * (scene.host_site[host] == 0)
-        # A server that stalls or is down still has a listening kernel: tcp goes well.
-        return np.where(is_within(at_s, scene.windows) & (probe > 0), HIT, line)
-
-    return risk
 
 
 def simulate_rows(name: str, **given: Any) -> pa.Table:
@@ -108,6 +89,16 @@ def simulate_run(name: str, folder: Path, **given: Any) -> Path:
     """
     where = world(name)
     design = where.design(**given)
+    command = ["python", "-m", "analysis.simulate", "--world", name, "--seed", str(design.seed)]
+    return write_run(where, design, folder, command=command)
+
+
+def write_run(where: World, design: Design, folder: Path, *, command: Sequence[str]) -> Path:
+    """Write the folder of a run of any world; `command` is what its `run.json` says it was started with.
+
+    Raises:
+        DesignError: The folder already holds something.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise DesignError(f"{folder} is not empty: name a folder that does not exist yet")
     (folder / "attempts").mkdir(parents=True)
@@ -119,7 +110,7 @@ def simulate_run(name: str, folder: Path, **given: Any) -> Path:
         outcomes.update(_counts(table["outcome"]))
         workers.update(_counts(table["worker"]))
     _write_health(design, sorted(workers), folder / "health")
-    manifest = _manifest(where, design, folder.name, outcomes=outcomes, workers=workers)
+    manifest = _manifest(where, design, folder.name, command=command, outcomes=outcomes, workers=workers)
     (folder / "run.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
     return folder
 
@@ -165,7 +156,13 @@ _HEALTH_TYPES: Final[dict[str, pa.DataType]] = {
 
 
 def _manifest(
-    where: World, design: Design, run_id: str, *, outcomes: Counter[str], workers: Counter[str]
+    where: World,
+    design: Design,
+    run_id: str,
+    *,
+    command: Sequence[str],
+    outcomes: Counter[str],
+    workers: Counter[str],
 ) -> dict[str, Any]:
     """The `run.json` of a run that ended as planned, with the world's truth beside it."""
     rows = outcomes.total()
@@ -175,7 +172,7 @@ def _manifest(
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
         "version": "simulated",
-        "command": ["python", "-m", "analysis.simulate", "--world", where.name, "--seed", str(design.seed)],
+        "command": list(command),
         "started_at": STARTED_AT.isoformat(),
         "ended_at": ended_at,
         "planned_end_at": ended_at,
@@ -212,6 +209,7 @@ def _manifest(
             "confirm": sorted(truth.confirm),
             "must_not_confirm": sorted(truth.must_not_confirm),
             "must_not_rule_out": sorted(truth.must_not_rule_out),
+            **({} if truth.codes is None else {"codes": dict(truth.codes)}),
         },
     }
 
@@ -221,7 +219,7 @@ def _worker(design: Design, name: str, rows: int) -> dict[str, Any]:
     return {
         "worker": name,
         "host": f"host-{host:03d}",
-        "platform": design.platforms[host % len(design.platforms)],
+        "platform": design.platforms[design.host_platforms[host]],
         "pid": 1000 + int(name[1:]),
         "clock_offset_s": 0.0,
         "rows_written": rows,
@@ -265,6 +263,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minute-sd", type=float, help="how much minutes differ (log scale, default 0.3)")
     parser.add_argument("--site-sd", type=float, help="how much sites differ (log scale, default 0.2)")
     parser.add_argument("--seed", type=int, help="of everything random (default 1)")
+    parser.add_argument("--hostile", action="store_true", help="the run that `calibrate --hostile` draws from --seed")
+    parser.add_argument("--without", default="", help="with --hostile: parts to leave out, as it names them (m1,c2)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -275,6 +275,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         print("simulate needs --out FOLDER to write the run to (or --list)", file=sys.stderr)
         return 2
+    if arguments.hostile:
+        return _run_hostile(arguments)
     names = ("rows", "hosts", "minutes", "effect", "base_risk", "host_sd", "minute_sd", "site_sd", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.client is not None:
@@ -285,6 +287,26 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     print(f"{folder}: written")
+    return 0
+
+
+def _run_hostile(arguments: argparse.Namespace) -> int:
+    """Write the run that the fuzzer draws from a seed, or what it made of it to find the smallest that goes wrong."""
+    from analysis.hostile import draw_case
+
+    command = ["python", "-m", "analysis", "simulate", "--hostile"]
+    asked = ("seed", "rows", "minutes", "without")
+    command += [
+        word for name in asked if getattr(arguments, name) for word in (f"--{name}", str(getattr(arguments, name)))
+    ]
+    case = draw_case(arguments.seed or 1).without([name.strip() for name in arguments.without.split(",")])
+    case = case.resized(rows=arguments.rows, minutes=arguments.minutes)
+    try:
+        folder = write_run(case.world, case.design, arguments.out, command=command)
+    except DesignError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{folder}: written ({case.title()})")
     return 0
 
 

@@ -25,7 +25,7 @@ from analysis.blocks import (
 )
 from analysis.design import ASYNCIO_CLIENT, CLIENTS, PROBES, Bools, Design, Floats, Ints, arm_of
 from analysis.explain import PONG_ALLOWANCE_S, PONG_ROUND_TRIPS
-from analysis.sessions import FAULTS, LOOPS, Scene, Sessions
+from analysis.sessions import CONNECT_BUDGET_S, FAULTS, LOOPS, READY_S, SCENARIOS, USUAL_BYTES, Scene, Sessions
 from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
 
 ARROW_TYPES: Final[dict[ColumnType, pa.DataType]] = {
@@ -45,6 +45,9 @@ SCHEMA: Final = pa.schema(
 ASYNCIO_SLOT: Final = 2
 PROBE_SLOT: Final = 3
 SECOND_LOOP_SLOT: Final = 4
+
+# Connections of a worker, where sessions are no more than their plan.
+USUAL_OPEN: Final = 40
 
 # A loop's delays below this are not summed (attempts.md, `loop_blocked_s`).
 BLOCKED_FROM_S: Final = 0.05
@@ -134,6 +137,8 @@ def probes_of(
         started_up=np.ones(len(host), dtype=np.bool_),
         ready_s=at_s,
         rtt_s=rtt_s,
+        scenario=zero,
+        opened=None,
     )
     return _assemble([block], facts, scene, counters, run_id=run_id, started_us=started_us)
 
@@ -158,6 +163,29 @@ class _Facts:
     started_up: Bools
     ready_s: Floats
     rtt_s: Floats
+    scenario: Ints
+    opened: _Opened | None
+
+
+@dataclass
+class _Opened:
+    """When connections of each worker came and went, to count those that were open at a moment."""
+
+    begun: Floats
+    ended: Floats
+    span_s: float
+
+    @classmethod
+    def of(cls, worker: Ints, from_s: Floats, to_s: Floats, span_s: float) -> _Opened:
+        """From (n,) workers, starts and ends, all below the span."""
+        begun, ended = (np.sort(worker * span_s + np.minimum(moment, span_s - 1.0)) for moment in (from_s, to_s))
+        return cls(begun=begun, ended=ended, span_s=span_s)
+
+    def count(self, worker: Ints, at_s: Floats) -> Ints:
+        """Connections of a worker that were open at a moment."""
+        key = worker * self.span_s + at_s
+        # Workers before this one have all ended theirs.
+        return np.searchsorted(self.begun, key, side="right") - np.searchsorted(self.ended, key, side="right")
 
 
 def _facts(sessions: Sessions, connection: Ints, worker: Ints) -> _Facts:
@@ -173,13 +201,25 @@ def _facts(sessions: Sessions, connection: Ints, worker: Ints) -> _Facts:
         mitigation=sessions.mitigation,
         retry=sessions.retry,
         # Named in the answer to the upgrade: unknown where the connect did not come that far.
-        instance=np.where(reached_upgrade(sessions), sessions.instance, -1),
+        instance=np.where(reached_upgrade(sessions) & sessions.design.names_instances, sessions.instance, -1),
         preface=np.where(reached_upgrade(sessions), sessions.preface, -1),
         token_age_s=sessions.token_age_s,
         started_up=sessions.started_up,
-        ready_s=sessions.at_s + 1.0,
+        ready_s=sessions.at_s + READY_S,
         rtt_s=rtt_s_of(sessions),
+        scenario=sessions.scenario,
+        opened=_opened(sessions, worker),
     )
+
+
+def _opened(sessions: Sessions, worker: Ints) -> _Opened | None:
+    """Who was open when; None where sessions are no more than their plan."""
+    if sessions.design.session_s is None:
+        return None
+    ready, open_s, _ = sessions.end()
+    end_s = sessions.at_s + CONNECT_BUDGET_S
+    end_s[ready] = sessions.at_s[ready] + READY_S + open_s
+    return _Opened.of(worker, sessions.at_s, end_s, 2.0 * sessions.design.duration_s + 1.0)
 
 
 def _gevent_loop(scene: Scene) -> Ints:
@@ -229,7 +269,8 @@ def _assemble(
 
 
 _JOINED: Final = ("session", "operation", "at_s", "duration_s", "budget_s", "fault", "lag_s")
-_OWN: Final = ("dns_s", "tcp_s", "tls_s", "upgrade_s", "welcome_s", "rtt_s", "age_s", "idle_s")
+_TIMES: Final = ("dns_s", "tcp_s", "tls_s", "upgrade_s", "welcome_s", "rtt_s", "age_s", "idle_s", "longest_silence_s")
+_OWN: Final = (*_TIMES, "bytes_out")
 
 
 @dataclass
@@ -288,7 +329,7 @@ def _columns(
         "run_id": _Named(zero, (run_id,)),
         "worker": _Named(facts.worker[session], _names("w{:04d}", design.host_count * design.workers_per_host)),
         "subject": _Named(*_subjects(facts.subject[session], probe)),
-        "scenario": _Named(np.where(probe, 1, 0), ("session", "probe")),
+        "scenario": _Named(np.where(probe, len(SCENARIOS), facts.scenario[session]), (*SCENARIOS, "probe")),
         "kind": _Named(kind, KINDS),
         "operation": _Named(rows["operation"], OPERATION_NAMES),
         "client": _Named(facts.client[session], CLIENTS),
@@ -296,7 +337,7 @@ def _columns(
         "platform": _Named(scene.host_platform[host], design.platforms),
         "platform_detail": _Named(scene.host_platform[host], tuple(f"{p}, simulated" for p in design.platforms)),
         "event_loop": _Named(facts.loop[session], LOOPS),
-        "python": _Named(zero, ("3.11.9",)),
+        "python": _Named(*_pythons(scene.host_platform[host], design.sides.python)),
         "host": _Named(host, _names("host-{:03d}", design.host_count)),
         "site": _Named(scene.host_site[host], ("site-a", "site-b")),
         "server_instance": _Named(facts.instance[session], _names("instance-{}", design.instances)),
@@ -320,18 +361,29 @@ def _columns(
         "close_code": _lookup(fault, [f.close_code for f in _FAULTS], aborted=-1),
         "loop_lag_s": lag_s,
         "loop_blocked_s": np.where(lag_s > BLOCKED_FROM_S, lag_s, 0.0),
-        "cpu": np.full(count, 0.3),
-        "open_connections": np.full(count, 40),
+        "cpu": scene.of_side(design.sides.cpu, host),
+        "open_connections": (
+            np.full(count, USUAL_OPEN)
+            if facts.opened is None
+            else np.maximum(0, facts.opened.count(facts.worker[session], rows["at_s"]))
+        ),
         "token_age_s": facts.token_age_s[session] + np.maximum(0.0, rows["at_s"] - facts.ready_s[session]) * ~probe,
         "token_ttl_s": np.where(probe, np.nan, design.token_ttl_s),
         "preface_frames": facts.preface[session],
         "frames_in": np.where(ok, 1, 0) + np.where(kind == 0, np.maximum(facts.preface[session], 0), 0),
         "frames_out": np.ones(count, dtype=np.int64),
         "bytes_in": np.where(ok, 180, 0),
-        "bytes_out": np.full(count, 90),
+        "bytes_out": np.where(np.isnan(own["bytes_out"]), USUAL_BYTES, own["bytes_out"]).astype(np.int64),
         "startup_complete": facts.started_up[session],
     }
-    return {**named, **numbers, **own, **_checks(fault, own["rtt_s"], probe)}
+    times = {name: own[name] for name in _TIMES}
+    return {**named, **numbers, **times, **_checks(fault, own["rtt_s"], probe)}
+
+
+def _pythons(platform: Ints, versions: tuple[str, str]) -> tuple[Ints, tuple[str, ...]]:
+    """Numbers into the versions' names, each of which is there once."""
+    names = tuple(dict.fromkeys(versions))
+    return np.where(platform == 0, names.index(versions[0]), names.index(versions[1])), names
 
 
 def _checks(fault: Ints, rtt_s: Floats, probe: Bools) -> dict[str, _Column]:

@@ -6,14 +6,17 @@ the clustering that matters to the comparisons; bursts, holds and tokens are lef
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.dealt import VARIANTS
 from analysis.design import arm_of
+from analysis.groups import Ints
 from analysis.tables import Tables
 
 Suspect = Literal["none", "latency", "platform", "platform_x_latency", "client", "loop", "loop_x_latency"]
@@ -31,6 +34,8 @@ COUNTS: Final = (
     "unasked",
     "late",
     "unanswered",
+    "n_always",
+    "bad_always",
     "any_lag_bad",
     "lag_null",
     "good_lagged",
@@ -55,6 +60,11 @@ class Sketch:
         effect: Points of risk that the suspect adds.
         suspect: Who adds them: the highest delay (latency), the first platform, both at once, the first client,
             or Windows' own asyncio loop, at any delay or at the highest.
+        users: On each host, one session after the other; arms are dealt to sessions. 0: an attempt has a connection
+            of its own.
+        session_s: Mean length of a session, exponential; infinite: to the end of the run (scenario `hold`).
+        connection_sd: Standard deviation of the logarithm of a connection's multiplier, whose mean is 1: it has its
+            path, its server and its state for life.
     """
 
     platforms: tuple[str, ...] = ("Windows", "Linux")
@@ -69,6 +79,35 @@ class Sketch:
     minute_sd: float = 0.3
     effect: float = 0.0
     suspect: Suspect = "none"
+    users: int = 0
+    session_s: float = 180.0
+    connection_sd: float = 1.0
+
+    @property
+    def sessions(self) -> float:
+        """Sessions of a host in the whole run, on average."""
+        return self.users * (1 + 60 * self.minutes / self.session_s)
+
+    @property
+    def exchanges_a_minute(self) -> float:
+        """Attempts of a host that are not the connects of its sessions."""
+        return max(0.0, self.attempts_a_minute - self.sessions / self.minutes)
+
+    @property
+    def design_effect(self) -> float:
+        """Attempts that an independent trial is worth, by the connections that they share.
+
+        1 + (a - 1) rho, with a the attempts of a connection as an attempt meets them, and rho the correlation of two
+        of one connection (Kish, Survey Sampling (1965), section 5.4). In a run of T that is cut into sessions of mean
+        length s, an attempt meets a session of 2 s^2 (T/s - 1 + exp(-T/s)) / T on average.
+        """
+        if not self.users:
+            return 1.0
+        ratio = 60 * self.minutes / self.session_s
+        # Where sessions outlast the run by far, the difference of near numbers would be noise.
+        share = 2 * (ratio + math.expm1(-ratio)) / ratio**2 if ratio > 1e-4 else 1 - ratio / 3
+        others = self.exchanges_a_minute / self.users * self.minutes * share
+        return 1 + others * self.base_risk / (1 - self.base_risk) * math.expm1(self.connection_sd**2)
 
 
 def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
@@ -104,7 +143,9 @@ def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
         "loop_x_latency": (loop == "asyncio-proactor") & highest,
     }[sketch.suspect]
     risk = np.clip(sketch.base_risk * multiplier + sketch.effect * suspected, 0.0, 1.0)
-    bad = rng.binomial(n, risk)
+    held = _sessions(sketch, risk.reshape(grid[0].shape), first, rng) if sketch.users else None
+    bad = rng.binomial(n, risk) if held is None else held.bad
+    n, connections = (n, n) if held is None else (held.n, held.connections)
     names = np.array([f"{platform}-{i}" for platform in sketch.platforms for i in range(sketch.hosts)])
     cells = pd.DataFrame(
         {
@@ -122,7 +163,7 @@ def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
             "preface": False,
             "token_expired": False,
             "n": n,
-            "connections": n,
+            "connections": connections,
             "bad": bad,
             "residual": bad,
             "n_clean": n,
@@ -131,7 +172,96 @@ def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
         }
     )
     cells["timeouts"] = cells["bad"]
-    return tables_of(cells[cells["n"] > 0].reset_index(drop=True), rng)
+    tables = tables_of(cells[cells["n"] > 0].reset_index(drop=True), rng)
+    return tables if held is None else replace(tables, dealt=_dealt_sessions(held, cells))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Held:
+    """What sessions did.
+
+    Attributes:
+        n, bad, connections: (cells,) attempts, failures, and sessions behind them.
+        session: (sessions, 2) attempts of each session: its connect, its exchanges; `failed` alike.
+        cell: (sessions, 2) a cell of the session's arm and kind.
+    """
+
+    n: Ints
+    bad: Ints
+    connections: Ints
+    session: Ints
+    failed: Ints
+    cell: Ints
+
+
+def _sessions(
+    sketch: Sketch, risk: npt.NDArray[np.float64], runs_here: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> _Held:
+    """Draw every user's sessions, one after the other, and what was attempted on them.
+
+    Args:
+        sketch: What the run would be like.
+        risk: (hosts, minutes, clients, delays, operations) of a connection that is like the others.
+        runs_here: (platforms, clients) whether a client is an arm of its own there.
+        rng: Randomness.
+    """
+    hosts, minutes, _, delays, operations = risk.shape
+    users = hosts * sketch.users
+    ends = rng.poisson(60 * minutes / sketch.session_s, users)
+    user = np.concatenate([np.arange(users), np.repeat(np.arange(users), ends)])
+    start = np.concatenate([np.zeros(users), rng.uniform(0, minutes, int(ends.sum()))])
+    order = np.lexsort((start, user))
+    user, start = user[order], start[order]
+    is_last = np.append(user[1:] != user[:-1], True)
+    end = np.where(is_last, float(minutes), np.append(start[1:], float(minutes)))
+    host = user // sketch.users
+    mine = runs_here[host // sketch.hosts]
+    client = np.argmax(rng.uniform(size=mine.shape) * mine, axis=1)
+    delay = rng.integers(0, delays, len(user))
+    sd = sketch.connection_sd
+    alike = np.exp(rng.normal(-(sd**2) / 2, sd, len(user)))
+    # One row for each session and minute; of its operations the connect comes once, when the session starts.
+    begun = np.minimum(start.astype(np.int64), minutes - 1)
+    spans = np.maximum(np.ceil(end).astype(np.int64) - begun, 1)
+    of = np.repeat(np.arange(len(user)), spans)
+    minute = begun[of] + np.arange(len(of)) - np.repeat(np.cumsum(spans) - spans, spans)
+    lasted = np.clip(np.minimum(end[of], minute + 1) - np.maximum(start[of], minute), 0.0, 1.0)
+    is_connect = np.array([name == "connect" for name in sketch.operations])
+    a_minute = sketch.exchanges_a_minute / sketch.users / max(1, int((~is_connect).sum()))
+    tried = rng.poisson(np.where(is_connect, 0.0, a_minute * lasted[:, None]))
+    tried[:, is_connect] = (minute == begun[of])[:, None]
+    arm = (host[of], minute, client[of], delay[of])
+    bad = rng.binomial(tried, np.clip(risk[arm] * alike[of][:, None], 0.0, 1.0))
+    cell = np.ravel_multi_index(arm, risk.shape[:4])[:, None] * operations + np.arange(operations)
+    by_kind = np.stack([is_connect, ~is_connect], axis=1)
+    first_cell = np.ravel_multi_index((host, begun, client, delay), risk.shape[:4])[:, None] * operations
+    return _Held(
+        n=_summed(cell, tried, risk.size),
+        bad=_summed(cell, bad, risk.size),
+        connections=_summed(cell, tried > 0, risk.size),
+        session=_by_session(of, tried @ by_kind, len(user)),
+        failed=_by_session(of, bad @ by_kind, len(user)),
+        cell=first_cell + np.array([np.argmax(is_connect), np.argmin(is_connect)]),
+    )
+
+
+def _summed(where: Ints, values: npt.NDArray[np.generic], size: int) -> Ints:
+    return np.bincount(where.ravel(), weights=values.ravel(), minlength=size).astype(np.int64)
+
+
+def _by_session(of: Ints, values: Ints, size: int) -> Ints:
+    return np.stack([_summed(of, values[:, i], size) for i in range(values.shape[1])], axis=1)
+
+
+def _dealt_sessions(held: _Held, cells: pd.DataFrame) -> pd.DataFrame:
+    """Sessions by where and how they ran (`Tables.dealt`); nothing is explained, so that all ways of counting agree."""
+    keys = ["host", "platform", "client", "event_loop", "delay_us", "kind"]
+    n, x = held.session.ravel(), held.failed.ravel()
+    frame = cells.iloc[held.cell.ravel()][keys].reset_index(drop=True)
+    frame = frame.assign(m=1, n=n, nn=n * n, x=x, nx=n * x, xx=x * x)[n > 0]
+    by = frame.groupby(keys, as_index=False)[["m", "n", "nn", "x", "nx", "xx"]].sum()
+    same = {f"{sum_}_{variant}": by[sum_] for variant in VARIANTS for sum_ in ("x", "nx", "xx")}
+    return by.drop(columns=["x", "nx", "xx"]).assign(**same, server_instance=None)
 
 
 def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: float = 0.04) -> Tables:
@@ -149,6 +279,9 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             "run_id host platform site minute client event_loop delay_us mitigation kind operation preface "
             "token_expired n connections auth auth_fresh format explicit"
         ),
+        always=_empty("platform what subject part size n bad"),
+        factors=_empty("host platform factor level n bad"),
+        dealt=_dealt(cells),
         holds=_empty(
             "host platform chunk_minute by_peer parity duration_bin idle_bin silence_bin end_s cause close_code n"
         ),
@@ -183,6 +316,26 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             }
         ),
     )
+
+
+def _dealt(cells: pd.DataFrame) -> pd.DataFrame:
+    """Connections of one attempt each: nothing is shared but what the cells share."""
+    keys = ["host", "platform", "client", "event_loop", "delay_us", "kind"]
+    plain = cells[cells["mitigation"] == "none"]
+    silent, answered = plain["residual"] - plain["unanswered"], plain["unanswered"]
+    failed = {
+        "unexplained": silent,
+        "silent": silent + answered,
+        "said": silent + plain["explicit"],
+        "both": silent + answered + plain["explicit"],
+        "everything": silent + answered + plain["explicit"] + plain["auth"] + plain["format"],
+    }
+    counted = plain.assign(**{f"x_{name}": x for name, x in failed.items()}, m=plain["n_clean"])
+    by = counted.groupby(keys, as_index=False)[["m", *(f"x_{name}" for name in failed)]].sum()
+    same = {name: by["m"] for name in ("n", "nn")} | {
+        f"{s}_{name}": by[f"x_{name}"] for name in failed for s in ("nx", "xx")
+    }
+    return by.assign(**same, server_instance=None)
 
 
 def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -234,7 +234,7 @@ def bursts(length_s: float, *, of: int = 1) -> Callable[[Design, np.random.Gener
 
 def pauses(design: Design, host: int, rng: np.random.Generator) -> Floats | None:
     """Twenty seconds of a standing loop, again and again, on every second host of each platform."""
-    if host // len(design.platforms) % 2:
+    if design.host_turns[host] % 2:
         return None
     return random_windows(rng, duration_s=design.duration_s, share=2 * design.effect / HIT, length_s=20.0)
 

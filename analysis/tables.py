@@ -30,7 +30,8 @@ class Tables:
             usual time and had sent nothing: it had the
             request and kept silent); `harness` (the generator's own failure: causes harness, local_resource);
             `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness +
-            auth + format + explicit + lagged + residual. `n_clean` (all rows with lag < budget/4 and no
+            auth + format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those of what
+            always fails). `n_clean` (all rows with lag < budget/4 and no
             failure of the generator's own: the denominator of `residual`); `good`, `good_lagged` (good with
             lag > 0.1 s). Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
             well): a mitigation arm's final failures are bad - rescued. A cell may have n = 0 and retries.
@@ -42,6 +43,15 @@ class Tables:
         cut: By the keys of `cells` what the run's end may have cut off (scheduled within its own budget before the
             end, or still waiting then), first tries: `n`; `connections` (distinct); and of these the refusals that
             were complete when they came: `auth`, `auth_fresh`, `format`, `explicit`.
+        always: what always fails while others of its platform do not, first tries without mitigation: (platform, what
+            [user, size], subject [the user; empty for a size], part [of a user: empty is all, connects, exchanges, or
+            the operation of an exchange, the widest of them; of a size: the operation], size [binary logarithm, a whole
+            number, of the bytes of a request from which on; -1 for a user]): `n`, `bad`.
+        factors: per (host, platform, factor [`factors.FACTORS`], level): `n`, `bad` (explicit + residual), first tries
+            without mitigation; empty where there is one platform.
+        dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
+            connections, first tries without mitigation that count in `n_clean`: `m` connections, `n`, `nn`, and for
+            each way to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`.
         holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
             hash of the connection], duration_bin, idle_bin [silence before the end] and silence_bin [longest
             silence] [0.5 s bins; null = not measured]; of those that the peer ended also end_s [epoch second], cause
@@ -81,6 +91,9 @@ class Tables:
     instances: pd.DataFrame
     subjects: pd.DataFrame
     cut: pd.DataFrame
+    always: pd.DataFrame
+    factors: pd.DataFrame
+    dealt: pd.DataFrame
     holds: pd.DataFrame
     sessions: pd.DataFrame
     fresh_refusals: pd.DataFrame

@@ -17,14 +17,17 @@ from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.claims.server import server
 from analysis.cohorts import cohorts_of
 from analysis.comparison import joined_words
+from analysis.detectable import detectable
 from analysis.holm import CLAIM_WEIGHTS, weighted_holm
 from analysis.leads import leads
 from analysis.live import live_finding
 from analysis.mitigations import mitigation_effects
 from analysis.model import CLAIMS, CredentialCheck, Decision, Finding, Hypothesis, Settings, State
 from analysis.moments import may_be_a_line, together
-from analysis.server_paths import spared_of_silence
+from analysis.server_paths import spared_of_answers, spared_of_silence
+from analysis.synchrony import Synchrony
 from analysis.tables import Tables
+from analysis.undiluted import Claim, Look, by_arm, by_delay, by_host, by_operation, undiluted
 from analysis.view import View, view_of, with_flagged, with_spared
 
 # The hypothesis says "and not from": each of these confirmed refutes it.
@@ -51,16 +54,13 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         return _nothing(prepared)
     flagged = flagged_by_format(prepared)
     view = with_flagged(prepared, flagged)
-    view = with_spared(view, spared_of_silence(view))
+    view = with_spared(view, silence=spared_of_silence(view), answers=spared_of_answers(view))
     silent = frozenset(view.operations[code] for code in silent_operations(prepared))
     bursts = together(view, silent)
     own = together(view, silent, residual_only=True) if len(view.platforms) > 1 else None
     findings = {
         "intermittent": intermittent(view),
-        "latency": latency(view),
-        "platform": platform(view, own),
-        "platform_x_latency": platform_x_latency(view, own),
-        "client": client(view),
+        **compared(view, own),
         "client_loop": client_loop(view),
         "server": server(view, bursts, silent),
         "auth": auth(view),
@@ -70,7 +70,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         findings = {name: live_finding(view, name, finding) for name, finding in findings.items()}
     if nothing_has_failed(view) if nothing_failed is None else nothing_failed:
         findings = {name: _no_need(finding) for name, finding in findings.items()}
-    claims = _joined(stepped_down(findings, settings.alpha))
+    claims = with_detectable(_joined(stepped_down(findings, settings.alpha)), settings)
     of_the_server = None if bursts is None or may_be_a_line(view, bursts, silent) else bursts
     return Decision(
         claims=claims,
@@ -82,6 +82,31 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         spared=view.spared,
         data_quality=_data_quality(view, live=live),
     )
+
+
+def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
+    """The claims that are comparisons, of the whole run and of its parts.
+
+    Args:
+        view: The prepared tables.
+        own: Synchrony of the platforms' residual failures; None with one platform.
+    """
+    operations, arms = by_operation(view), by_arm(view)
+    asked: dict[str, tuple[Finding, Claim, list[Look]]] = {
+        "latency": (latency(view), latency, [*operations, *arms, *by_host(view)]),
+        "platform": (
+            platform(view, own),
+            lambda part: platform(part, own, parted=False),
+            [*operations, *by_delay(view)],
+        ),
+        "platform_x_latency": (
+            platform_x_latency(view, own),
+            lambda part: platform_x_latency(part, own, parted=False),
+            [*operations, *arms],
+        ),
+        "client": (client(view), lambda part: client(part, parted=False), [*operations, *by_delay(view)]),
+    }
+    return {name: undiluted(view, claim, whole, looks) for name, (whole, claim, looks) in asked.items()}
 
 
 def _nothing(view: View) -> Decision:
@@ -97,12 +122,30 @@ def _nothing(view: View) -> Decision:
         said = {"server": server(view, None, frozenset()), "auth": auth(view), "format": format_(view)}
         claims |= {name: finding for name, finding in said.items() if finding.state == "confirmed"}
         claims = stepped_down(claims, view.settings.alpha)
+    claims = with_detectable(claims, view.settings)
     return Decision(
         claims=claims,
         hypothesis=hypothesis(claims),
         credentials=credential_checks(tables),
         data_quality=tables.notes,
     )
+
+
+def with_detectable(claims: dict[str, Finding], settings: Settings) -> dict[str, Finding]:
+    """Each claim with the smallest effect that it would have shown, at its own share of the family's error rate.
+
+    A decision holds plain numbers only: the precision, whose spreads may be infinite, has served its turn.
+    """
+    return {
+        name: replace(
+            finding,
+            precision=None,
+            detectable=detectable(
+                finding.precision, level=settings.alpha * CLAIM_WEIGHTS[name], margin=settings.margin
+            ),
+        )
+        for name, finding in claims.items()
+    }
 
 
 def nothing_has_failed(view: View) -> bool:

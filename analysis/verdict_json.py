@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from analysis.detectable import NO_SIZE
 from analysis.failures import Failure, as_json
 from analysis.generator import Generator
 from analysis.model import CLAIMS, Decision, Effect, Finding, Settings
@@ -106,6 +107,7 @@ def write(path: Path, verdict: Mapping[str, Any]) -> None:
 
 
 def _claim(finding: Finding) -> dict[str, Any]:
+    found = finding.detectable
     return {
         "state": finding.state,
         "effect": _effect(finding.effect),
@@ -113,6 +115,9 @@ def _claim(finding: Finding) -> dict[str, Any]:
         "p_value": _number(finding.p_value),
         "evidence": finding.evidence,
         "needs": finding.needs,
+        "smallest_detectable": _number(found.smallest) if found else None,
+        "smallest_confirmable": _number(found.confirmable) if found else None,
+        "detectable_why": found.why if found else NO_SIZE,
         "parts": {name: {"state": part.state, "effect": _effect(part.effect)} for name, part in finding.parts.items()},
     }
 

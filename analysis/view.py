@@ -6,13 +6,15 @@ still only one a side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from analysis.dealt import Dealt, dealt_of, design_effect, within
 from analysis.groups import Bools, Floats, Ints, coded, coded_pair, combined, first_of
 from analysis.loops import families
 from analysis.model import Settings
@@ -43,6 +45,8 @@ COUNTS: Final = (
     "unasked",
     "late",
     "unanswered",
+    "n_always",
+    "bad_always",
     "n_clean",
 )
 
@@ -115,12 +119,15 @@ class Cells:
     unasked: Ints
     late: Ints
     unanswered: Ints
+    n_always: Ints
+    bad_always: Ints
     n_clean: Ints
+    returned: Ints  # explained failures that comparisons are about all the same (`View.compared`)
 
     @property
     def unexplained(self) -> Ints:
         """(rows,) failures that comparisons are about: nothing shows yet whose they are."""
-        return self.residual - self.unanswered
+        return self.residual - self.unanswered + self.returned
 
     def where(self, mask: Bools) -> Cells:
         """The rows of the mask."""
@@ -152,6 +159,9 @@ class View:
         flagged: (cells,) rows that a deterministic fault of the format explains; they leave the comparisons.
         spared: Who was spared silence behind answered pings, in words. If nobody was, it is the server's, and
             leaves the comparisons; else it is somebody's yet to be told.
+        spared_answers: Who was spared what the server itself says (errors, closes), alike.
+        everything: Comparisons are about all failures, whatever explains them: what is ruled out must hold for
+            these, too.
     """
 
     settings: Settings
@@ -171,6 +181,10 @@ class View:
     kinds: tuple[str, ...]
     flagged: Bools
     spared: str = ""
+    spared_answers: str = ""
+    everything: bool = False
+    # The same for all parts of a run, which are many: each way of counting is prepared once.
+    _dealt: dict[str, Dealt] = field(default_factory=dict)
 
     @property
     def margin(self) -> float:
@@ -191,8 +205,45 @@ class View:
     @cached_property
     def compared(self) -> Cells:
         """The cells that comparisons use: without what the format explains, and with measurable loops."""
+        if self.everything:
+            cells = self.cells.where(self.cells.n_clean > 0)
+            returned = cells.explicit + cells.auth + cells.format
+            return replace(cells, unanswered=np.zeros_like(cells.unanswered), returned=returned)
         cells = self.cells.where(~self.flagged & (self.cells.n_clean > 0))
-        return replace(cells, unanswered=np.zeros_like(cells.unanswered)) if self.spared else cells
+        if self.spared:
+            cells = replace(cells, unanswered=np.zeros_like(cells.unanswered))
+        return replace(cells, returned=cells.explicit) if self.spared_answers else cells
+
+    @property
+    def variant(self) -> str:
+        """Which failures comparisons are about (`dealt.VARIANTS`)."""
+        if self.everything:
+            return "everything"
+        return ("unexplained", "silent", "said", "both")[bool(self.spared) + 2 * bool(self.spared_answers)]
+
+    @property
+    def dealt(self) -> Dealt:
+        """Connections as the sample, of what comparisons are about."""
+        return self.dealt_by(self.variant)
+
+    def dealt_by(self, variant: str) -> Dealt:
+        """Connections as the sample, with failures counted in one of the ways of `dealt.VARIANTS`."""
+        if variant not in self._dealt:
+            self._dealt[variant] = self._dealt_by(variant)
+        return self._dealt[variant]
+
+    def _dealt_by(self, variant: str) -> Dealt:
+        frame = self.tables.dealt
+        client = frame["client"].astype(str) + "/" + frame["event_loop"].astype(str)
+        columns = ((client, self.clients), (frame["delay_us"], self.delays_us), (frame["kind"].astype(str), self.kinds))
+        client_of, delay_of, kind_of = (_codes(values, names) for values, names in columns)
+        codes = {"host": self.host_codes(frame), "client": client_of, "delay": delay_of, "kind": kind_of}
+        return dealt_of(frame, variant, codes=codes)
+
+    def shared_fate(self, cells: Cells, variant: str) -> float:
+        """Attempts that an independent trial is worth, by the connections that the cells' attempts ran on."""
+        found = self.dealt if variant == self.variant else self.dealt_by(variant)
+        return design_effect(found.where(within(found, cells)))
 
     @cached_property
     def connects(self) -> Bools:
@@ -240,17 +291,19 @@ class View:
         pair, pairs = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
         return np.array([index.get(one, -1) for one in pairs], dtype=np.int64)[pair]
 
-    def rate(self, cells: Cells, events: Ints, n: Ints, *, cautious: bool = False) -> Rate:
-        """The rate of events among n with the design effect of minutes and of host-minutes.
+    def rate(self, cells: Cells, events: Ints, n: Ints, *, cautious: bool = False, about: str = "everything") -> Rate:
+        """The rate of events among n with the design effect of minutes, host-minutes and connections.
 
-        Attempts that share a connection count as one at the least. Where none failed in a run of some length,
-        that is all: the rate is one of this run, not of a run that might have had a burst.
+        Attempts that share a connection count as one at the least where none failed: what was not seen may be its
+        fate. Where none failed in a run of some length, that is all: the rate is one of this run, not of a run
+        that might have had a burst.
 
         Args:
             cells: The rows' places.
             events: (rows,).
             n: (rows,).
             cautious: Take the worst case for the design effect even where the data show a smaller one.
+            about: Which failures the events are, nearly enough for what connections share (`dealt.VARIANTS`).
         """
         minute = self.clock.rank(cells.minute)
         host_minute, clusters = combined(cells.host, minute)
@@ -262,7 +315,7 @@ class View:
             minute,
             host_minute,
             empty_design_effect=1.0 if long_enough and not events.any() else worst,
-            least_design_effect=max(worst if cautious else 1.0, self.attempts_a_connection),
+            least_design_effect=max(worst if cautious else 1.0, self.shared_fate(cells, about)),
         )
 
     def census(self, cells: Cells, events: Ints) -> Rate:
@@ -315,6 +368,7 @@ def view_of(tables: Tables, settings: Settings) -> View:
         preface=_whole(frame["preface"]),
         expired=_whole(frame["token_expired"]),
         **{name: _whole(frame[name]) for name in COUNTS},
+        returned=np.zeros(len(frame), dtype=np.int64),
     )
     cells = whole.where(is_judged)
     return View(
@@ -342,9 +396,25 @@ def with_flagged(view: View, flagged: Bools) -> View:
     return replace(view, flagged=flagged)
 
 
-def with_spared(view: View, spared: str) -> View:
-    """The same view with the silence behind answered pings left in the comparisons, if somebody was spared it."""
-    return replace(view, spared=spared)
+def with_spared(view: View, *, silence: str, answers: str) -> View:
+    """The same view with what somebody was spared left in the comparisons: silence behind answered pings, answers."""
+    return replace(view, spared=silence, spared_answers=answers)
+
+
+def narrowed(view: View, mask: Bools) -> View:
+    """The view of some of its cells; tables that are not by cell stay whole."""
+    return replace(view, cells=view.cells.where(mask), flagged=view.flagged[mask])
+
+
+def with_everything(view: View) -> View:
+    """The same view with comparisons about all failures, whatever explains them."""
+    return replace(view, everything=True)
+
+
+def _codes(values: pd.Series[Any], names: Sequence[Any]) -> Ints:
+    """Place of each value among the names; -1: it is not there."""
+    index = {name: code for code, name in enumerate(names)}
+    return np.array([index.get(value, -1) for value in values], dtype=np.int64)
 
 
 def _whole(values: pd.Series[Any]) -> Ints:

@@ -6,17 +6,19 @@ What is particular to a host cancels, so that hosts of all platforms make one sa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from analysis.comparison import Comparison
-from analysis.estimate import Estimate, Spread, widest
+from analysis.dealt import difference_spread, within
+from analysis.estimate import Estimate, Spread, widest, with_spread
 from analysis.groups import Bools, Floats, combined
 from analysis.host_stage import one_sample, over_chunks, weighted_mean
 from analysis.mantel_haenszel import Contrast, risk_difference
+from analysis.needs import Side
 from analysis.view import Cells, View
 
 # Hosts whose variances differ by more than this are weighted by what they know.
@@ -29,7 +31,7 @@ class HostEffect:
 
     Attributes:
         value: The difference.
-        variance: As independent connections would give it.
+        variance: As attempts, or the connections that they ran on, would give it by themselves.
         scores: (chunks,) what each chunk adds to the error.
         informed: Chunks in which both sides were seen.
         n: Attempts of both sides.
@@ -46,11 +48,16 @@ def host_effect(contrast: Contrast) -> HostEffect:
     """A contrast on one host as that host's effect."""
     return HostEffect(
         value=contrast.estimate.value,
-        variance=contrast.estimate.spreads[1].se ** 2,
+        variance=independent_se(contrast) ** 2,
         scores=contrast.scores,
         informed=contrast.informed,
         n=contrast.n,
     )
+
+
+def independent_se(contrast: Contrast) -> float:
+    """The larger error of attempts and of connections, each as if they shared nothing else."""
+    return max(spread.se for spread in contrast.estimate.spreads[1:])
 
 
 def difference(one: HostEffect, two: HostEffect) -> HostEffect:
@@ -80,8 +87,25 @@ def effects_by_host(view: View, cells: Cells, exposed: Bools) -> dict[int, HostE
             design_effect=view.attempts_a_connection,
         )
         if contrast is not None:
-            found[host] = host_effect(contrast)
+            found[host] = host_effect(over_connections(view, contrast, mine, exposed[cells.host == host]))
     return found
+
+
+def over_connections(
+    view: View, contrast: Contrast, cells: Cells, exposed: Bools, *, strata: Sequence[str] = ("delay", "kind")
+) -> Contrast:
+    """The contrast with one more spread, whose sample are connections; exposed are whole arms (host, client, delay).
+
+    Args:
+        view: The prepared tables.
+        contrast: Of the two sides.
+        cells: Of both sides.
+        exposed: (cells,) whose risk is asked about.
+        strata: What the sides are compared within.
+    """
+    inside = view.dealt.where(within(view.dealt, cells))
+    spread = difference_spread(inside, within(inside, cells.where(exposed)), strata)
+    return replace(contrast, estimate=with_spread(contrast.estimate, spread))
 
 
 def over_hosts(name: str, own: Mapping[int, HostEffect]) -> Comparison | None:
@@ -102,4 +126,5 @@ def over_hosts(name: str, own: Mapping[int, HostEffect]) -> Comparison | None:
     chunks = over_chunks(hosts.value, np.mean([one.scores for one in effects], axis=0), informed)
     floor = math.sqrt(float(variances.sum())) / len(effects)
     attempts = Estimate(value=hosts.value, spreads=(Spread(floor, math.inf),))
-    return Comparison(name=name, estimate=widest(hosts, chunks, attempts), informed=informed, hosts=len(effects))
+    sides = (Side(name="", hosts=len(effects), variance=hosts.spreads[0].se ** 2 * len(effects)),)
+    return Comparison(name=name, estimate=widest(hosts, chunks, attempts), informed=informed, sides=sides)

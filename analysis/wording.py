@@ -60,6 +60,16 @@ def effect_text(effect: Mapping[str, Any]) -> str:
     return text
 
 
+def detectable_text(claim: Mapping[str, Any]) -> str:
+    """What a claim could have found: "0.42 points; confirmed from 0.95"; a dash if it cannot be told."""
+    smallest, confirmable = claim["smallest_detectable"], claim["smallest_confirmable"]
+    if smallest is None:
+        return "–"
+    is_rate = claim["effect"]["name"] == "rate"
+    text = f"{100 * smallest:.2g} {'%' if is_rate else 'points'}"
+    return text if confirmable is None else f"{text}; confirmed from {100 * confirmable:.2g}"
+
+
 # Ways in which a token is broken, as what is accepted where it should not be.
 _BROKEN: Final[Mapping[str, str]] = {
     "missing": "connects without a token",

@@ -16,9 +16,11 @@ from typing import Any, Final
 import numpy as np
 
 from analysis import strikes
-from analysis.design import SELECTOR, Design, DesignError, Floats, arm_of, arms_on
+from analysis.design import PROBES, SELECTOR, Design, DesignError, Floats, Ints, Sides, arm_of, arms_on
+from analysis.mechanisms import Breaks, Fails, Mechanism
 from analysis.model import CLAIMS
-from analysis.sessions import Sessions
+from analysis.sessions import Scene, Sessions, is_within, open_scene
+from analysis.truths import Code, truth_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,9 @@ class Truth:
         confirm: Claims that enough data should confirm (those that the world was made for).
         must_not_confirm: A `confirmed` here is a false one.
         must_not_rule_out: A `ruled_out` here is a false one.
+        unearned: A `ruled_out` here is right by luck: the design cannot tell.
         parts: Size of what is there of some claims' parts, by name (`calibrate.part_states`).
+        codes: The truth in the words of `truths.py`, where the world is one of mechanisms.
     """
 
     effects: Mapping[str, float]
@@ -38,6 +42,8 @@ class Truth:
     must_not_confirm: frozenset[str]
     must_not_rule_out: frozenset[str]
     parts: Mapping[str, float]
+    unearned: frozenset[str] = frozenset()
+    codes: Mapping[str, Code] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,7 @@ class World:
 
     Attributes:
         strike: Lets attempts fail, chunk by chunk.
+        mechanisms: What goes wrong as data; the truth then follows from it, and from none of the next five.
         effects: The truth for a design; what happens anywhere (`base_risk`) is left to `truth`.
         parts: The same of claims' parts, where the world was made to tell them apart.
         aims: The claims that it was made to be told by; power is measured on them.
@@ -56,11 +63,14 @@ class World:
         windows: The server's bad moments; `host_windows` each host's own (None: this host has none).
         lossy_site: The first site's line loses what `effect` says, of probes as well.
         subjects: How many users the hosts share, where that matters (`Design.subjects`).
+        firewall: Share of the bare TCP probes that a firewall drops, always and everywhere.
+        is_bare: Nothing goes wrong here, and the truth follows from the design alone.
     """
 
     name: str
     title: str
     strike: Callable[[Sessions], None] = strikes.nothing
+    mechanisms: Callable[[Design], tuple[Mechanism, ...]] = lambda design: ()
     effects: Callable[[Design], dict[str, float]] = lambda design: {}
     parts: Callable[[Design], dict[str, float]] = lambda design: {}
     aims: tuple[str, ...] = ()
@@ -72,6 +82,8 @@ class World:
     host_windows: Callable[[Design, int, np.random.Generator], Floats | None] | None = None
     lossy_site: bool = False
     subjects: Callable[[Design], int] | None = None
+    firewall: float = 0.0
+    is_bare: bool = False
 
     def design(self, **given: Any) -> Design:
         """The world's design, with what the caller gives on top.
@@ -84,8 +96,37 @@ class World:
             return replace(drawn, subjects=self.subjects(drawn))
         return drawn
 
+    def scene(self, design: Design) -> Scene:
+        """What all chunks of a run of this design share; the same design and seed give the same scene."""
+        return open_scene(
+            design,
+            base_risk=self.base_risk if design.base_risk is None else design.base_risk,
+            windows=self.windows,
+            host_windows=self.host_windows,
+            rng=np.random.default_rng(np.random.SeedSequence(design.seed).spawn(1)[0]),
+        )
+
+    def happens(self, sessions: Sessions) -> None:
+        """Let go wrong what goes wrong here."""
+        self.strike(sessions)
+        for mechanism in self.mechanisms(sessions.design):
+            mechanism.strike(sessions)
+
+    def probe_risk(self, scene: Scene, at_s: Floats, host: Ints, probe: Ints) -> Floats:
+        """What troubles the sessions' server or line troubles the probes: the control of the method's section 9."""
+        line = self.lossy_site * scene.design.effect * (scene.host_site[host] == 0)
+        # A server that stalls or is down still has a listening kernel: tcp goes well.
+        risk = np.where(is_within(at_s, scene.windows) & (probe > 0), strikes.HIT, line)
+        for mechanism in self.mechanisms(scene.design):
+            risk = np.maximum(risk, mechanism.probe_risk(scene, at_s, host, probe))
+        dropped = self.firewall * (probe == PROBES.index("tcp"))
+        return np.asarray(1.0 - (1.0 - risk) * (1.0 - dropped))
+
     def truth(self, design: Design, *, margin: float = 0.005) -> Truth:
         """What may be said of a run of this design."""
+        mechanisms = self.mechanisms(design)
+        if mechanisms or self.is_bare:
+            return self._by_mechanisms(design, mechanisms, margin)
         base = self.base_risk if design.base_risk is None else design.base_risk
         effects = {"intermittent": 0.0, **self.effects(design)}
         effects["intermittent"] += base
@@ -97,6 +138,19 @@ class World:
             must_not_confirm=frozenset(scored - beyond | set(self.undecided)),
             must_not_rule_out=frozenset(scored & beyond | set(self.undecided)),
             parts=MappingProxyType(self.parts(design)),
+        )
+
+    def _by_mechanisms(self, design: Design, mechanisms: tuple[Mechanism, ...], margin: float) -> Truth:
+        codes = truth_of(self.scene(design), mechanisms, margin=margin)
+        there = {claim for claim, code in codes.items() if code in ("Y", "Y?")}
+        return Truth(
+            effects=MappingProxyType({}),
+            confirm=frozenset(there & set(self.aims)),
+            must_not_confirm=frozenset(claim for claim, code in codes.items() if code in ("n", "?")),
+            must_not_rule_out=frozenset(there),
+            unearned=frozenset(claim for claim, code in codes.items() if code == "?"),
+            parts=MappingProxyType({}),
+            codes=MappingProxyType(dict(codes)),
         )
 
 
@@ -396,6 +450,88 @@ WORLDS: Final[dict[str, World]] = {
             effects=_everywhere(),
             undecided=("platform",),
             open=("server",),
+        ),
+        # What broke the verdict in worlds that nobody had imagined; the truths follow from the mechanisms.
+        World(
+            name="whole_run_instances",
+            title="sessions last the whole run, a few of them on a bad path, and the instances are innocent",
+            mechanisms=lambda design: (Fails(dose=0.6, session_share=0.07, origin="network"),),
+            defaults=MappingProxyType({"session_s": "run", "users": 120, "instances": 3, "rows": 30_000}),
+            aims=("intermittent",),
+        ),
+        World(
+            name="slow_connects",
+            title="connects at the highest delay are late, and there are forty exchanges to a connect",
+            mechanisms=lambda design: (
+                Fails(dose=design.effect, kind="connect", arms="highest", fault="late", origin="network"),
+            ),
+            defaults=MappingProxyType({"session_s": 200.0, "effect": 0.08, "rows": 35_000}),
+            aims=("latency",),
+        ),
+        World(
+            name="rare_type",
+            title="the server leaves one in ten of a rare type of message unanswered",
+            mechanisms=lambda design: (Fails(dose=design.effect, operation="agent_request", fault="unanswered"),),
+            defaults=MappingProxyType(
+                {"session_s": 180.0, "effect": 0.1, "rows": 35_000, "sides": Sides(rare_share=(0.04, 0.04))}
+            ),
+            aims=("intermittent", "server"),
+        ),
+        World(
+            name="errors_for_one_side",
+            title="the server answers 1011 to the suspect's attempts and never to others, one host a side",
+            mechanisms=lambda design: (Fails(dose=design.effect, suspect_only=True, fault="server_error"),),
+            defaults=MappingProxyType({"hosts": 1, "minutes": 12, "effect": 0.025, "rows": 12_000}),
+        ),
+        World(
+            name="tenants",
+            title="the suspect's users belong to a tenant whose shard is bad",
+            mechanisms=lambda design: (Fails(dose=design.effect, tenant_only=True, fault="unanswered"),),
+            defaults=MappingProxyType({"effect": 0.04, "rows": 20_000, "sides": Sides(tenant_share=(1.0, 0.0))}),
+        ),
+        World(
+            name="unequal_hosts",
+            title="two laptops that differ and six equal machines, and nothing else",
+            is_bare=True,
+            base_risk=0.02,
+            defaults=MappingProxyType({"hosts_of": (2, 6), "host_sd_of": (0.7, 0.05), "rows": 35_000}),
+        ),
+        World(
+            name="address_hashing",
+            title="a balancer that goes by addresses, one of its instances bad, and none of them named",
+            mechanisms=lambda design: (Fails(dose=2 * design.effect, at_instance=True),),
+            defaults=MappingProxyType(
+                {"balancing": "address", "names_instances": False, "instances": 3, "rows": 20_000, "hosts": 4}
+            ),
+        ),
+        World(
+            name="one_reset",
+            title="all sessions are reset, once",
+            mechanisms=lambda design: (Breaks(times=1, how="reset"),),
+            defaults=MappingProxyType({"session_s": "run", "users": 120, "rows": 20_000}),
+        ),
+        World(
+            name="one_account",
+            title="one account of forty never gets an answer, and the others always do",
+            mechanisms=lambda design: (
+                Fails(dose=1.0, one_account_in=40, kind="exchange", fault="unanswered", origin="account"),
+            ),
+            defaults=MappingProxyType({"subjects": 40, "rows": 20_000}),
+        ),
+        World(
+            name="budgets_alike",
+            title="one platform is worse, and budgets are drawn within two per cent of each other",
+            mechanisms=lambda design: (Fails(dose=design.effect, suspect_only=True, origin="platform"),),
+            defaults=MappingProxyType({"budget_spread": 0.01, "hosts": 4, "rows": 35_000}),
+            aims=("intermittent", "platform"),
+        ),
+        World(
+            name="firewalled_probes",
+            title="the server stalls for ten seconds, and a firewall drops one in five bare TCP probes",
+            mechanisms=lambda design: (Fails(dose=design.effect, moments_s=10.0),),
+            firewall=0.2,
+            defaults=MappingProxyType({"rows": 35_000}),
+            aims=("intermittent", "server"),
         ),
     )
 }

@@ -76,6 +76,7 @@ def script_settings_of(settings: Settings) -> dict[str, Setting]:
     return {
         "operations": dict(settings.operations),
         "pace_s": settings.pace_s,
+        "session_s": settings.session_s,
         "churn_exchanges": settings.churn_exchanges,
         "heartbeat_s": settings.heartbeat_s,
         "storm_jitter_s": settings.storm_jitter_s,

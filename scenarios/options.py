@@ -17,7 +17,7 @@ from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError, unknown_name
 from scenarios.scripts import MITIGATIONS
 
-SCENARIOS: Final = ("steady", "churn", "idle", "agent", "storm", "mute", "auth_probe")
+SCENARIOS: Final = ("steady", "hold", "churn", "idle", "agent", "storm", "mute", "auth_probe")
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 
 
@@ -57,6 +57,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("close_budget_s", 2.0, "Longest wait for the closing handshake"),
     Option("peer_check_s", 2.0, "After a silent timeout: how long the pong of a ping is waited for (0 = none is sent)"),
     Option("pace_s", 1.0, "Time between the starts of a session's exchanges (0 = no think time)"),
+    Option("session_s", 180.0, "How long a steady or agent session lives on average, drawn for each (0 = to the end)"),
     Option("churn_exchanges", 3, "Exchanges of a churn session before it closes"),
     Option("heartbeat_s", 20.0, "Time between an idle session's heartbeats"),
     Option("storm_at_s", 0.0, "When everybody reconnects at once, seconds into the run (0 = never)"),
@@ -134,6 +135,7 @@ class Settings:
     close_budget_s: float
     peer_check_s: float
     pace_s: float
+    session_s: float
     churn_exchanges: int
     heartbeat_s: float
     storm_at_s: float
@@ -261,6 +263,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         close_budget_s=number("close_budget_s", *above_0),
         peer_check_s=number("peer_check_s", *not_negative),
         pace_s=number("pace_s", *not_negative),
+        session_s=number("session_s", *not_negative),
         churn_exchanges=whole("churn_exchanges", *not_negative),
         heartbeat_s=number("heartbeat_s", *above_0),
         storm_at_s=number("storm_at_s", *not_negative),

@@ -31,6 +31,8 @@ DECKS: Final = 256
 # A request that the server cannot route, and how many of them in a row end its loop (the staging server's: five).
 UNROUTED: Final = "start_agent_unrouted"
 ROUTING_ERRORS: Final = 5
+# Scenarios whose sessions live for a drawn time (`session_s`); `hold` is for limits of age and idle time.
+DRAWN: Final = frozenset({"steady", "agent"})
 MITIGATIONS: Final = ("none", "retry", "warmup", "verify_state", "longer_budget")
 
 
@@ -44,7 +46,8 @@ class ScriptSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         size: Characters of content in a request that has some.
         churn_exchanges: Exchanges before a churn session closes.
         heartbeat_s: Time between the heartbeats of an idle session.
-        hold_s: How long a session is planned to stay open; None = until the run ends.
+        hold_s: How long a session is planned to stay open; None = as its scenario has it.
+        session_s: Mean of how long a steady or agent session lives, drawn for each; 0 = until the run ends.
         storm_jitter_s: Over how many seconds the reconnects of a storm are spread.
         answer_pings: Whether the server's ping messages are answered.
     """
@@ -56,6 +59,7 @@ class ScriptSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     churn_exchanges: int = 3
     heartbeat_s: float = 20.0
     hold_s: float | None = None
+    session_s: float = 0.0
     storm_jitter_s: float = 2.0
     answer_pings: bool = True
 
@@ -75,9 +79,30 @@ def script_settings(settings: dict[str, Setting]) -> ScriptSettings:
         ) from None
     if not found.operations or min(found.operations.values()) <= 0:
         raise ConfigError(f"operations is {found.operations!r}, but it must name requests with weights above 0")
-    if found.pace_s < 0 or found.heartbeat_s <= 0 or found.in_flight < 1 or found.size < 0:
-        raise ConfigError("pace_s and size must be 0 or more, heartbeat_s above 0, in_flight at least 1")
+    if found.session_s < 0 or found.pace_s < 0 or found.heartbeat_s <= 0 or found.in_flight < 1 or found.size < 0:
+        raise ConfigError("session_s, pace_s and size must be 0 or more, heartbeat_s above 0, in_flight at least 1")
     return found
+
+
+def planned_s(scenario: str, settings: ScriptSettings, seed: int, *, longest_s: float) -> float:
+    """How long a session is planned to stay open.
+
+    Arms and instances are dealt to connections, so that a comparison grows with their number and not with their
+    length: sessions that compare live some minutes, memoryless (exponential), which spreads their starts and ends.
+
+    Args:
+        scenario: Whose.
+        settings: Of all scenarios.
+        seed: Of the connection.
+        longest_s: Until the run ends.
+    """
+    if settings.hold_s is not None:
+        return settings.hold_s
+    if scenario not in DRAWN or settings.session_s <= 0:
+        return longest_s
+    # A stream of its own: what the session does must not depend on how long it lives.
+    drawn_s = random.Random(f"{seed}/lives").expovariate(1 / settings.session_s)
+    return min(longest_s, max(settings.pace_s, drawn_s))
 
 
 class Context(NamedTuple):
@@ -144,7 +169,7 @@ def _paced(c: Context, requests: Iterator[Exchange], period_s: float, *, first: 
 
 
 def steady(c: Context) -> Script:
-    """Connect once, then exchanges at a pace; the first at a random moment within the pace."""
+    """Exchanges at a pace for as long as the session lives; the first at a random moment within the pace."""
     s = c.settings
     requests = _drawn(s.operations, c)
     first = _first_start(c)
@@ -215,6 +240,7 @@ def auth_probe(c: Context) -> Script:
 
 SCENARIOS: Final[dict[str, Callable[[Context], Script]]] = {
     "steady": steady,
+    "hold": steady,
     "churn": churn,
     "idle": idle,
     "agent": agent,

@@ -32,7 +32,7 @@ from scenarios.peer_check import PeerCheck
 from scenarios.plan import ConnectionPlan, ConnectionResult
 from scenarios.protocol import Kind, Message, TargetProtocol, Welcome
 from scenarios.redact import Secret, without_tokens
-from scenarios.scripts import Context, mitigated, script_for, script_settings
+from scenarios.scripts import Context, mitigated, planned_s, script_for, script_settings
 from scenarios.states import CONNECTING, DIALLING, TRANSITIONS, Event, State
 
 # The close that follows an error frame comes 100 ms later (staging's contract, section 3); ten times that.
@@ -328,7 +328,8 @@ class Session:
             self._connect_ended(now, "failed", _ACCEPTED)
         else:
             self._connect_ended(now, "ok", NOTHING)
-        hold_s = self._settings.hold_s or self._budgets.hold_s
+        plan = self.plan
+        hold_s = planned_s(plan.scenario, self._settings, plan.seed, longest_s=self._budgets.hold_s)
         self._wait = self._ledger.start("hold", "hold", hold_s, now, phase="hold")
         context = Context(self._settings, now, now + hold_s, self.plan.seed, self._protocol.identified)
         self._conversation = Conversation(

@@ -39,9 +39,15 @@ class SoakUser(User):
 
 
 class SteadyUser(SoakUser):
-    """Connects once; exchanges at a pace."""
+    """Exchanges at a pace on sessions that live some minutes."""
 
     scenario = "steady"
+
+
+class HoldUser(SoakUser):
+    """Exchanges at a pace on one session until the run ends: for limits of age and idle time."""
+
+    scenario = "hold"
 
 
 class ChurnUser(SoakUser):
@@ -81,5 +87,5 @@ class AuthProbeUser(SoakUser):
 
 
 USER_CLASSES: Final[dict[str, type[SoakUser]]] = {
-    c.scenario: c for c in (SteadyUser, ChurnUser, IdleUser, AgentUser, StormUser, MuteUser, AuthProbeUser)
+    c.scenario: c for c in (SteadyUser, HoldUser, ChurnUser, IdleUser, AgentUser, StormUser, MuteUser, AuthProbeUser)
 }

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.comparison import points, rate_words
 from analysis.groups import sums
 from analysis.model import Finding
+from analysis.needs import about
 from analysis.rated import rated
 from analysis.rates import Rate
 from analysis.view import View
@@ -53,5 +54,5 @@ def auth(view: View) -> Finding:
     if judged.all_below:
         return replace(base, state="ruled_out", evidence=f"{reading} That is below {points(view.margin)} %.")
     missing = 740 - rates["connects"].n if "connects" in rates else 740
-    needs = f"About {missing} more connects." if missing > 0 else "About twice as many connects."
+    needs = f"About {about(missing)} more connects." if missing > 0 else "About twice as many connects."
     return replace(base, evidence=reading, needs=needs)

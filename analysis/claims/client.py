@@ -60,8 +60,13 @@ def client_arms(view: View) -> list[Arm]:
     return [arm for arm in (*exact, *several) if arm.exposed.any()]
 
 
-def client(view: View) -> Finding:
-    """Each client against the rest within host, time, delay and kind; mean over hosts."""
+def client(view: View, *, parted: bool = True) -> Finding:
+    """Each client against the rest within host, time, delay and kind; mean over hosts.
+
+    Args:
+        view: The prepared tables.
+        parted: Say what library and loop do by themselves, too.
+    """
     cells = view.compared
     arms = client_arms(view)
     own = [effects_by_host(view, cells, arm.exposed) for arm in arms]
@@ -92,7 +97,7 @@ def client(view: View) -> Finding:
         nothing_to_compare="Two clients or more (for example --client websocket-client,websockets-asyncio) on each of "
         "at least three hosts.",
     )
-    return _with_parts(view, finding)
+    return _with_parts(view, finding) if parted else finding
 
 
 def _weighted(comparisons: dict[int, Comparison], exact: Sequence[int]) -> dict[int, Comparison]:
@@ -125,7 +130,7 @@ def _leads(a: int, mirror: int | None, comparisons: dict[int, Comparison]) -> bo
 
 def _rate(view: View, arm: Arm) -> Rate:
     mine = view.compared.where(arm.exposed)
-    return view.rate(mine, mine.unexplained, mine.n_clean)
+    return view.rate(mine, mine.unexplained, mine.n_clean, about=view.variant)
 
 
 def _interleaved(view: View, own: dict[int, dict[int, HostEffect]], arms: Sequence[Arm]) -> list[Condition]:
@@ -156,6 +161,7 @@ def _hosts(view: View) -> Condition:
     return Condition(
         check=Check(name="clients on several hosts", ok=ok, detail=detail),
         need="two clients or more on each of at least three hosts",
+        of_error=True,
     )
 
 

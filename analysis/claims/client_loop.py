@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from analysis.checks import loops_measured
 from analysis.comparison import points, rate_words
+from analysis.detectable import Precision
 from analysis.model import Finding
 from analysis.rated import rated
 from analysis.rates import Rate
@@ -30,7 +31,12 @@ def client_loop(view: View) -> Finding:
     judged = rated(own, view.margin, n=int(cells.n.sum()))
     base, worst = replace(judged.finding, checks=(measured.check,)), judged.worst
     if measured.check.ok is not True:
-        return replace(base, evidence=measured.check.detail, needs=f"{measured.need.capitalize()}.")
+        return replace(
+            base,
+            evidence=measured.check.detail,
+            needs=f"{measured.need.capitalize()}.",
+            precision=Precision(unknown=measured.check.detail),
+        )
     if judged.p_value <= view.settings.alpha:
         words = (
             f"The loop of {worst} was blocked for half the budget or more in {rate_words(own[worst])} of its attempts."

@@ -12,11 +12,12 @@ from typing import Final
 import numpy as np
 
 from analysis.comparison import effect_words, points, rate_words
+from analysis.detectable import Precision
 from analysis.groups import Bools, Floats, combined, sums
 from analysis.holm import bonferroni
 from analysis.mantel_haenszel import risk_difference
 from analysis.model import Effect, Finding, Part
-from analysis.rated import rated
+from analysis.rated import few_words, is_few, rated
 from analysis.rates import Rate
 from analysis.view import View
 
@@ -130,7 +131,11 @@ def format_(view: View) -> Finding:
     if silent or blind:
         largest = max([*silent.values(), *blind.values()], key=lambda rate: rate.n)
         low, high = largest.interval()
-        base = replace(base, effect=Effect(name="rate", estimate=largest.estimate, low=low, high=high))
+        base = replace(
+            base,
+            effect=Effect(name="rate", estimate=largest.estimate, low=low, high=high),
+            precision=Precision(unknown="A whole type of message, or a client, fails: that is no matter of size."),
+        )
     if p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=" ".join(sentences))
     worst = rates[judged.highest]
@@ -140,7 +145,7 @@ def format_(view: View) -> Finding:
         words = (
             f"Misread or malformed: {rate_words(worst)}, below {points(view.margin)} %, and no message type stands out."
         )
-        return replace(base, state="ruled_out", evidence=words)
+        return replace(base, state="ruled_out", evidence=f"{words}{few_words(_few(view))}")
     if not judged.all_below:
         return replace(
             base,
@@ -153,6 +158,18 @@ def format_(view: View) -> Finding:
         evidence=f"No cause names the format, but a message type may fail more than others ({listed}).",
         needs="More attempts of every message type, drawn at random on the same sessions.",
     )
+
+
+def _few(view: View) -> list[str]:
+    """Operations, with connects among them, that have too few attempts to be bounded."""
+    rates = {
+        name: view.census(mine, mine.format)
+        for code, name in enumerate(view.operations)
+        if len(mine := view.whole.where(view.whole.operation == code))
+    }
+    return [
+        f"{name} requests" if name != "connect" else "connects" for name in rates if is_few(rates[name], view.margin)
+    ]
 
 
 def _exact(rate: Rate) -> Part:

@@ -1,12 +1,11 @@
 """Intermittent: under the same conditions some attempts fail and some do not.
 
-Conditions are host, client, delay, operation, frames before the welcome and an expired token; time is
-not one of them. What fails always under its conditions is a defect, but not an intermittent one.
+Conditions are host, client, delay, operation, user, size of request, frames before the welcome and an expired token;
+time is not one of them. What fails always under its conditions is a defect, but not an intermittent one.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Final
 
@@ -15,14 +14,16 @@ import numpy as np
 from analysis.comparison import points, rate_words
 from analysis.groups import Bools, Ints, combined, sums
 from analysis.model import Finding
+from analysis.needs import about
 from analysis.rated import rated
-from analysis.rates import Rate
+from analysis.rates import Rate, attempts_to_bound
 from analysis.view import Cells, View
 
 # "Always": nine of ten, since a retry inside the server or a lucky race lets one through.
 ALWAYS: Final = 0.9
 # A smaller cell that failed throughout may be chance; then its conditions on all hosts decide.
 LEAST_CELL: Final = 10
+OF_AN_OPERATION: Final = " requests"
 
 
 def intermittent(view: View) -> Finding:
@@ -42,7 +43,8 @@ def intermittent(view: View) -> Finding:
             + (", or a longer budget." if view.cells.timeouts.any() else "."),
         )
     n = int(cells.n.sum())
-    judged, bounded = rated(rates, view.margin, n=n), rated(coarse, view.margin, n=n)
+    operations = {name for name in coarse if name.endswith(OF_AN_OPERATION)}
+    judged, bounded = rated(rates, view.margin, n=n), rated(coarse, view.margin, n=n, may_be_few=operations)
     worst, widest = judged.worst, bounded.highest
     shown = {**bounded.finding.parts, worst: judged.finding.parts[worst]}
     base = replace(judged.finding, parts=shown)
@@ -63,14 +65,16 @@ def intermittent(view: View) -> Finding:
 
 def _needs(cohort: str, rate: Rate, margin: float) -> str:
     """How many attempts would bound the widest cohort, if its rate is what it seems."""
-    wanted = math.ceil(math.log(0.05 / 2) / math.log1p(-margin) * rate.design_effect)
-    if rate.events and (rate.estimate or 0.0) > margin / 2:
+    wanted = attempts_to_bound(rate, margin)
+    if wanted is None:
         return f"A longer run with the same plan ({cohort}: {rate_words(rate)})."
-    return f"About {max(1, wanted - rate.n):,} more attempts of the cohort that is known least ({cohort}: {rate.n:,})."
+    more = about(wanted - rate.n)
+    return f"About {more} more attempts of the cohort that is known least: {cohort} (now {rate.n:,})."
 
 
 def _rate(view: View, cohort: Cells) -> Rate:
-    return view.rate(cohort, cohort.bad, cohort.n)
+    """Failures that are not those of a user, or of a size of request, that always fails."""
+    return view.rate(cohort, cohort.bad - cohort.bad_always, cohort.n - cohort.n_always)
 
 
 def _cohorts(view: View, cells: Cells, *, fine: bool) -> dict[str, Bools]:
@@ -87,6 +91,8 @@ def _cohorts(view: View, cells: Cells, *, fine: bool) -> dict[str, Bools]:
         splits = [(f", {name}", cells.kind == code) for code, name in enumerate(kinds)]
     else:
         arms.append((cells.kind, kinds))
+        if len(view.operations) > 2:
+            arms.append((cells.operation, tuple(f"{name}{OF_AN_OPERATION}" for name in view.operations)))
     found = {}
     for codes, names in arms:
         for p, platform in enumerate(view.platforms):

@@ -15,6 +15,7 @@ from analysis.mantel_haenszel import risk_difference
 from analysis.model import Finding
 from analysis.rates import Rate
 from analysis.view import View
+from analysis.within_hosts import over_connections
 
 RULE = Rule(
     joined="all",
@@ -55,10 +56,11 @@ def latency(view: View) -> Finding:
         conditions.append(delay_arrived(view, hosts, low, high, where=name))
         arrived = arrived and conditions[-1].check.ok is True
         top = mine.where(mine.delay == high)
-        exposed.append(view.rate(top, top.unexplained, top.n_clean))
+        exposed.append(view.rate(top, top.unexplained, top.n_clean, about=view.variant))
         if contrast is not None:
             label = f"{view.delays_us[high] / 1000:g} ms against {view.delays_us[low] / 1000:g} ms added on {name}"
-            comparisons.append(Comparison(name=label, estimate=contrast.estimate, informed=contrast.informed))
+            dealt = over_connections(view, contrast, ends, ends.delay == high, strata=("host", "client", "kind"))
+            comparisons.append(Comparison(name=label, estimate=dealt.estimate, informed=contrast.informed))
     conditions.append(budgets_alike(view, "delay_us", "delay arms"))
     without = [name for name in view.platforms if not any(c.name.endswith(f" on {name}") for c in comparisons)]
     return compare(

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis import checks
+from analysis import checks, factors
 from analysis.ceiling import below_ceiling
 from analysis.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
 from analysis.comparison import Comparison, Rule, compare
@@ -35,12 +35,13 @@ RULE = Rule(
 )
 
 
-def platform(view: View, together: Synchrony | None) -> Finding:
+def platform(view: View, together: Synchrony | None, *, parted: bool = True) -> Finding:
     """Hosts of one platform against those of the others.
 
     Args:
         view: The prepared tables.
         together: Synchrony of the platforms' residual failures, groups in the order of `view.platforms`.
+        parted: Say what the difference consists of, too.
     """
     sides = cohorts_of(view)
     found = _effects(view, sides)
@@ -62,6 +63,7 @@ def platform(view: View, together: Synchrony | None) -> Finding:
             checks.own_bursts(view, together, sides.platforms),
             checks.pythons_shared(view, sides.platforms),
             checks.budgets_alike(view, "platform", "platforms"),
+            *factors.conditions(view, sides.platforms),
         )
     )
     exposed = view.compared.where(in_common(view.compared, range(len(view.platforms))))
@@ -74,6 +76,8 @@ def platform(view: View, together: Synchrony | None) -> Finding:
         incomplete=sides.left_out,
         nothing_to_compare="Three hosts of each of two platforms, in the same minutes on the same network.",
     )
+    if not parted:
+        return finding
     return with_parts(
         view,
         finding,
@@ -113,10 +117,10 @@ def _comparisons(view: View, sides: Cohorts, found: HostEffects, firsts: Sequenc
 
 
 def _attempts(view: View, sides: Cohorts, estimate: Estimate) -> Estimate:
-    """The spread that attempts alone would give: a floor where nothing failed and all hosts agree."""
+    """The spread that attempts and connections alone would give: a floor where nothing failed and all hosts agree."""
     variance = 0.0
     for rate in platform_rates(view, sides.cells, sides.platforms):
-        trials, events = rate.n / view.attempts_a_connection, rate.events / view.attempts_a_connection
+        trials, events = rate.trials, rate.events / rate.design_effect
         p = (events + 1) / (trials + 2)
         variance += p * (1 - p) / (trials + 2)
     return Estimate(value=estimate.value, spreads=(Spread(math.sqrt(variance), math.inf),), n=estimate.n)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis import checks
+from analysis import checks, factors
 from analysis.ceiling import below_ceiling
 from analysis.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
 from analysis.comparison import Comparison, Rule, compare
@@ -24,7 +24,7 @@ from analysis.model import Finding
 from analysis.platform_parts import with_parts
 from analysis.synchrony import Synchrony
 from analysis.view import Cells, View
-from analysis.within_hosts import HostEffect, difference, host_effect
+from analysis.within_hosts import HostEffect, difference, host_effect, independent_se, over_connections
 
 RULE = Rule(
     joined="any",
@@ -34,12 +34,13 @@ RULE = Rule(
 )
 
 
-def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
+def platform_x_latency(view: View, together: Synchrony | None, *, parted: bool = True) -> Finding:
     """The hosts' effects of latency, platform against platform.
 
     Args:
         view: The prepared tables.
         together: Synchrony of the platforms' residual failures, groups in the order of `view.platforms`.
+        parted: Say what the difference consists of, too.
     """
     sides = cohorts_of(view)
     arms = np.unique(sides.cells.delay)
@@ -68,6 +69,7 @@ def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
             ),
             checks.pythons_shared(view, compared.platforms),
             checks.budgets_alike(view, "platform", "platforms"),
+            *factors.conditions(view, compared.platforms),
         ]
         for p in compared.platforms:
             mine = hosts[view.platform_of[hosts] == p]
@@ -111,6 +113,8 @@ def platform_x_latency(view: View, together: Synchrony | None) -> Finding:
         return {h: difference(host_effect(ours[h]), host_effect(theirs[h])) for h in ours if h in theirs}
 
     scaled = _with_scale(view, finding, compared, seen)
+    if not parted:
+        return scaled
     return with_parts(view, scaled, compared, firsts, compared=on_some, within=between_loops)
 
 
@@ -130,7 +134,7 @@ def _effects(view: View, cells: Cells, low: int, high: int) -> dict[int, Contras
             design_effect=view.attempts_a_connection,
         )
         if contrast is not None:
-            found[host] = contrast
+            found[host] = over_connections(view, contrast, mine, mine.delay == high, strata=("client", "kind"))
     return found
 
 
@@ -159,7 +163,7 @@ def _attempts(view: View, sides: Cohorts, seen: dict[int, Contrast], estimate: E
     variance = 0.0
     for p in sides.platforms:
         mine = [seen[int(h)] for h in sides.hosts if view.platform_of[h] == p]
-        variance += sum(contrast.estimate.spreads[1].se ** 2 for contrast in mine) / len(mine) ** 2
+        variance += sum(independent_se(contrast) ** 2 for contrast in mine) / len(mine) ** 2
     return Estimate(value=estimate.value, spreads=(Spread(math.sqrt(variance), math.inf),), n=estimate.n)
 
 

@@ -6,6 +6,7 @@ their absence: some cohort must be clean all the time, since a fault of the serv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,9 +15,11 @@ import numpy as np
 from analysis import moments
 from analysis import server_paths as paths
 from analysis.comparison import joined_words, points, rate_words, too_short
+from analysis.detectable import Precision
 from analysis.groups import Bools, sums
 from analysis.holm import bonferroni
 from analysis.model import Check, Finding, Part, State
+from analysis.rated import is_few
 from analysis.rates import Rate
 from analysis.server_paths import Path
 from analysis.synchrony import Synchrony
@@ -52,7 +55,13 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
     clean = cleanest(view)
     checks = _checks(view, clean, synchronous, instance, silent)
     held = Finding(
-        state="undecided", effect=best.effect, n=int(view.cells.n.sum()), p_value=p_value, parts=parts, checks=checks
+        state="undecided",
+        effect=best.effect,
+        n=int(view.cells.n.sum()),
+        p_value=p_value,
+        parts=parts,
+        checks=checks,
+        precision=Precision(unknown=_bounded(ways)),
     )
     if p_value <= view.settings.alpha:
         said = " ".join(way.evidence for way in ways if parts[way.name].state == "confirmed")
@@ -71,28 +80,57 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
     )
 
 
+def _bounded(ways: Sequence[Path]) -> str:
+    """Why the union of the paths has no smallest detectable effect, and what each way of looking leaves possible."""
+    words = "Its paths are of several kinds, which have no common error"
+    limits = {way.name: way.effect.high for way in ways if way.effect is not None and way.effect.high is not None}
+    if not limits:
+        return f"{words}."
+    most = max(limits, key=lambda name: (limits[name], name))
+    return (
+        f"{words}. Their upper limits (95 %) are {100 * limits[most]:.2g} % of the attempts or less ({most}), "
+        "each of what it looks at."
+    )
+
+
 def cleanest(view: View) -> Clean | None:
-    """The cohort with the lowest limit, of those seen in nearly all minutes; None where no limit is below."""
+    """The cohort with the lowest limit, of those seen in nearly all minutes; None where no limit is below.
+
+    Its limit is that of its worst operation, of those that have attempts enough to be bounded.
+    """
     cells = view.compared
     cohorts: dict[str, Bools] = {}
     for p, name in enumerate(view.platforms):
         cohorts[name] = cells.platform == p
+        if len(view.delays_us) > 1:
+            cohorts[f"{name} without added delay"] = (cells.platform == p) & (cells.delay == 0)
     if len(view.delays_us) > 1:
         for d, delay in enumerate(view.delays_us):
             cohorts[f"{delay / 1000:g} ms added"] = cells.delay == d
-        for p, name in enumerate(view.platforms):
-            cohorts[f"{name} without added delay"] = (cells.platform == p) & (cells.delay == 0)
     if len(view.clients) > 1:
         for c, name in enumerate(view.clients):
             cohorts[name] = cells.client == c
+        for c, name in enumerate(view.families):
+            cohorts.setdefault(name, cells.family == c)
+    # A balancer may deal addresses to instances: hosts that are clean say nothing of the instances that other hosts
+    # meet, unless these are named.
+    if int(view.tables.instances["n"].sum()) == 0:
+        hosts = len(np.unique(cells.host))
+        cohorts = {name: mask for name, mask in cohorts.items() if len(np.unique(cells.host[mask])) == hosts}
     minutes = len(view.clock.minutes)
+    level = 1 - 0.05 / max(1, len(cohorts))
     found = []
     for name, mask in cohorts.items():
         mine = cells.where(mask)
         if len(np.unique(mine.minute)) <= PRESENT * minutes:
             continue
-        rate = view.rate(mine, mine.residual + mine.explicit + mine.auth_fresh, mine.n)
-        found.append(Clean(name=name, rate=rate, high=rate.interval(1 - 0.05 / len(cohorts))[1]))
+        rates = [view.rate(mine, mine.residual + mine.explicit + mine.auth_fresh, mine.n)]
+        for operation in np.unique(mine.operation).tolist():
+            one = mine.where(mine.operation == operation)
+            rates.append(view.rate(one, one.residual + one.explicit + one.auth_fresh, one.n))
+        bounded = [rates[0], *(rate for rate in rates[1:] if not is_few(rate, view.margin, level))]
+        highest = max(rate.interval(level)[1] for rate in bounded)
+        found.append(Clean(name=name, rate=rates[0], high=highest))
     best = min(found, key=lambda one: (one.high, one.name), default=None)
     return best if best is not None and best.high < view.margin else None
 

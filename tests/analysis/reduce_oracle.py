@@ -140,7 +140,140 @@ def cut(rows: list[Row], end_s: dict[str, float]) -> dict[tuple[Any, ...], dict[
     return {key: {**count, "connections": len(connections[key])} for key, count in table.items()}
 
 
-def cells(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+def size_of(row: Row) -> int | None:
+    """The binary logarithm of the bytes of a request, a whole number."""
+    sent = measured(row.get("bytes_out"))
+    return None if row["kind"] != "exchange" or sent is None else max(1, int(sent)).bit_length() - 1
+
+
+def counted(rows: list[Row]) -> dict[str, int]:
+    return {"n": len(rows), "bad": sum(is_bad(row) for row in rows)}
+
+
+def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, int]]:
+    """What fails nine times in ten and was tried `least` times, where half of its likes or more do not."""
+    table = {}
+
+    met: dict[tuple[Any, ...], list[Row]] = {}
+    for row in plain(chosen):
+        met.setdefault((row["platform"], row["kind"], second(row) // 60), []).append(row)
+    share = {key: sum(is_bad(row) for row in rows) / len(rows) for key, rows in met.items()}
+
+    def alone(rows: list[Row]) -> bool:
+        return sum(share[row["platform"], row["kind"], second(row) // 60] for row in rows) <= len(rows) / 2 + 1e-9
+
+    def failing(groups: dict[Any, list[Row]]) -> list[Any]:
+        counts = {name: counted(rows) for name, rows in groups.items()}
+        found = [name for name, count in counts.items() if count["n"] >= least and count["bad"] >= 0.9 * count["n"]]
+        return found if 2 * len(found) <= len(groups) else []
+
+    for platform in {row["platform"] for row in chosen}:
+        mine = [row for row in plain(chosen) if row["platform"] == platform]
+        users = {row["subject"] for row in mine} - {None}
+        exchanges = [row for row in mine if row["kind"] == "exchange"]
+        parts = {"": mine, "connects": [row for row in mine if row["kind"] == "connect"], "exchanges": exchanges}
+        parts |= {
+            name: [r for r in exchanges if r["operation"] == name] for name in {r["operation"] for r in exchanges}
+        }
+        named: set[tuple[str, str]] = set()
+        for part, rows in parts.items():
+            by_user = {name: [row for row in rows if row["subject"] == name] for name in users}
+            groups = {name: its for name, its in by_user.items() if its}
+            for name in failing(groups):
+                if not alone(groups[name]) or any(
+                    (name, wider) in named
+                    for wider in (("",) if part in ("connects", "exchanges") else ("", "exchanges"))
+                ):
+                    continue
+                named.add((name, part))
+                table[platform, "user", name, part, -1] = counted(groups[name])
+        for operation in {row["operation"] for row in mine}:
+            asked = [row for row in mine if row["operation"] == operation and size_of(row) is not None]
+            sizes = {size_of(row) for row in asked}
+            from_on = {size: [row for row in asked if (size_of(row) or 0) >= (size or 0)] for size in sizes}
+            lowest = min(failing(from_on), default=None)
+            if lowest is not None and lowest > min(size for size in sizes if size is not None):
+                table[platform, "size", "", operation, lowest] = counted(from_on[lowest])
+    return table
+
+
+def is_of(row: Row, named: dict[tuple[Any, ...], dict[str, int]]) -> bool:
+    """Whether a row is one of what always fails."""
+    size = size_of(row)
+    own = (row["operation"],) if row["kind"] == "exchange" else ()
+    is_users = any(
+        (row["platform"], "user", row.get("subject"), part, -1) in named for part in ("", f"{row['kind']}s", *own)
+    )
+    return is_users or any(
+        size is not None and (platform, name) == (row["platform"], row["operation"]) and size >= least
+        for platform, what, _, name, least in named
+        if what == "size"
+    )
+
+
+def halving(value: float) -> str:
+    return str(math.floor(math.log2(max(1.0, value))))
+
+
+LEVELS = {
+    "scenario": str,
+    "subject": str,
+    "age_s": halving,
+    "open_connections": halving,
+    "idle_s": halving,
+    "bytes_out": halving,
+    "cpu": lambda load: str(math.floor(load * 10)),
+    "loop_lag_s": lambda lag_s: halving(lag_s * 100),
+}
+
+
+def has_two_platforms(rows: list[Row]) -> bool:
+    """Whether there is something to compare: attempts that ended, on two platforms or more."""
+    return len({row["platform"] for row in of_sessions(rows) if row["outcome"] != "aborted"}) > 1
+
+
+def factors(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in plain(chosen):
+        for name, level in LEVELS.items():
+            value = measured(row.get(name))
+            if value is not None:
+                bad = explanation(row) in ("explicit", "residual")
+                table[row["host"], row["platform"], name, level(value)].update(n=1, bad=bad)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def dealt(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    """Each connection's attempts and failures, and the sums over connections of these and of their products."""
+    connections: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in plain(chosen):
+        by_generator = is_bad(row) and row.get("cause") in ("harness", "local_resource")
+        if late_s(row) >= row["budget_s"] / 4 or by_generator:
+            continue
+        how = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6), row["kind"])
+        where = (row["host"], row["platform"], *how, row.get("server_instance"))
+        connections[*where, (row["run_id"], row["worker"], row.get("site"), row["connection"])].append(row)
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for (*key, _), rows in connections.items():
+        n = len(rows)
+        table[tuple(key)].update(m=1, n=n, nn=n * n)
+        silent = [row for row in rows if explanation(row) == "residual"]
+        mute = [row for row in silent if is_unanswered(row)]
+        said = [row for row in rows if explanation(row) == "explicit"]
+        ours = [row for row in rows if explanation(row) in ("auth", "format")]
+        failures = {
+            "unexplained": len(silent) - len(mute),
+            "silent": len(silent),
+            "said": len(silent) - len(mute) + len(said),
+            "both": len(silent) + len(said),
+            "everything": len(silent) + len(said) + len(ours),
+        }
+        for name, x in failures.items():
+            table[tuple(key)].update({f"x_{name}": x, f"nx_{name}": n * x, f"xx_{name}": x * x})
+    return {key: dict(count) for key, count in table.items()}
+
+
+def cells(chosen: list[Row], always: dict[tuple[Any, ...], dict[str, int]]) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     connections = defaultdict(set)
     for row in chosen:
@@ -154,6 +287,8 @@ def cells(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         count["n"] += 1
         connections[key].add((row["worker"], row["connection"]))
         count["bad"] += bad
+        count["n_always"] += is_of(row, always)
+        count["bad_always"] += bad and is_of(row, always)
         count["timeouts"] += row["outcome"] == "timeout"
         if why:
             count[why] += 1

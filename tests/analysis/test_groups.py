@@ -29,3 +29,9 @@ def test_overlap_of_shares():
     assert overlap([1, 0], [0, 1]) == 0.0
     assert overlap([3, 1], [1, 1]) == pytest.approx(0.75)
     assert overlap([0, 0], [1, 1]) == 0.0
+
+
+def test_sums_are_floats_without_rows_too():
+    none = sums(np.zeros(0, dtype=np.int64), np.zeros(0), 2)
+    assert none.dtype == np.float64
+    assert none.tolist() == [0.0, 0.0]

@@ -10,6 +10,7 @@ from analysis.host_stage import (
     host_effects,
     one_sample,
     over_chunks,
+    sole_host,
     weighted_mean,
 )
 
@@ -18,17 +19,15 @@ SLEEP = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
 SLEEP_2 = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
 
 
-def test_second_stage_is_the_pooled_t_test_of_students_sleep():
+def test_second_stage_is_welchs_test_of_students_sleep():
     values = np.concatenate([SLEEP, SLEEP_2])
     estimate = between_groups(values, np.repeat([0, 1], 10), 0)
     (spread,) = estimate.spreads
     assert estimate.value / spread.se == pytest.approx(-1.860813, abs=5e-7)
-    assert spread.df == 18
-    assert estimate.p_outside(0.0) == pytest.approx(0.079187, abs=5e-7)
-    # Equivalence within three hours, by two one-sided tests: the larger p-value.
-    within = stats.t.sf((estimate.value + 3) / spread.se, spread.df)
-    assert within == pytest.approx(0.055871, abs=5e-7)
-    assert estimate.interval(0.90)[0] < -3 < estimate.interval(0.88)[0]
+    assert spread.df == pytest.approx(17.776474, abs=5e-7)
+    assert estimate.p_outside(0.0) == pytest.approx(0.079394, abs=5e-7)
+    reference = stats.ttest_ind(SLEEP, SLEEP_2, equal_var=False)
+    assert estimate.p_outside(0.0) == pytest.approx(reference.pvalue)
 
 
 def test_one_sample_is_the_paired_t_test_of_students_sleep():
@@ -53,6 +52,7 @@ def test_nine_measurements_of_a_mass():
 
 def test_one_host_a_side_has_no_degrees_of_freedom():
     assert between_groups(np.array([0.1, 0.2]), np.array([0, 1]), 0) is None
+    assert between_groups(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0, 1, 1, 1]), 0) is None
     assert one_sample(np.array([0.1])) is None
 
 
@@ -110,6 +110,26 @@ def test_chunk_scores_of_any_contrast_sum_to_zero(seed):
     assert scores.sum() == pytest.approx(0.0, abs=1e-10)
     estimate = over_chunks(float(contrast @ found.effects), scores, 10)
     assert estimate.spreads[0].df == 9
+
+
+@pytest.mark.parametrize(("few", "many"), [(3, 3), (3, 8), (4, 12)])
+def test_a_side_that_varies_more_does_not_make_a_difference(few: int, many: int):
+    """The few machines differ from each other twenty times as much as the many do."""
+    rng = np.random.default_rng(12)
+    group = np.repeat([0, 1], [few, many])
+    spread = np.repeat([0.02, 0.001], [few, many])
+    rejected = sum(
+        between_groups(rng.normal(0, 1, few + many) * spread, group, 0).p_outside(0.0) < 0.05 for _ in range(2000)
+    )
+    assert rejected / 2000 < 0.07
+
+
+def test_a_difference_that_one_host_makes_names_it():
+    group = np.repeat([0, 1], 4)
+    effects = np.array([0.08, 0.001, 0.0, 0.002, 0.001, 0.0, 0.0, 0.001])
+    assert sole_host(effects, group, 0, 0.005) == 0
+    assert sole_host(effects + np.where(group == 0, 0.03, 0.0), group, 0, 0.005) is None
+    assert sole_host(np.zeros(8), group, 0, 0.005) is None
 
 
 def test_false_positives_of_the_second_stage_with_three_hosts_a_side():

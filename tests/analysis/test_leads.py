@@ -5,7 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.leads import first_connects, idle_deaths, leads, limits_in_step, one_event, restarts
+from analysis.leads import (
+    MOST_MOMENTS,
+    always_fails,
+    first_connects,
+    idle_deaths,
+    leads,
+    limits_in_step,
+    one_event,
+    restarts,
+)
 from analysis.model import Settings
 from analysis.sketch import FIRST_MINUTE
 from analysis.tables import Tables
@@ -121,3 +130,50 @@ def test_requests_that_die_after_an_idle_time_are_named_with_the_bound() -> None
 def test_requests_that_die_whatever_the_idle_time_are_not() -> None:
     assert idle_deaths(seen(idles=idles({0: 150, 5: 3, 60: 3, 80: 3}))) == ""
     assert idle_deaths(seen(idles=idles({}))) == ""
+
+
+# -- what always fails --------------------------------------------------------------------------------------
+
+
+def always(*rows: tuple[str, str, str, str, int, int, int]) -> list[str]:
+    columns = ["platform", "what", "subject", "part", "size", "n", "bad"]
+    return always_fails(seen(always=pd.DataFrame(list(rows), columns=columns)))
+
+
+def test_users_who_always_fail_are_named_once_with_their_attempts_on_all_platforms():
+    assert always() == []
+    words = "The attempts of a user always fail: anna (19 of 20)."
+    assert always(("Linux", "user", "anna", "", -1, 12, 11), ("Windows", "user", "anna", "", -1, 8, 8)) == [words]
+
+
+def test_what_of_a_users_attempts_always_fails_is_said():
+    rows = [("Linux", "user", "anna", part, -1, 12, 12) for part in ("exchanges", "chat")]
+    assert always(*rows) == [
+        "The chat requests of a user always fail: anna (12 of 12).",
+        "The exchanges of a user always fail: anna (12 of 12).",
+    ]
+
+
+def test_a_few_users_are_named_and_the_others_counted():
+    rows = [("Linux", "user", f"u{n}", "", -1, 10, 10) for n in range(MOST_MOMENTS + 2)]
+    (words,) = always(*rows)
+    assert words.startswith("The attempts of some users always fail: u0 (10 of 10), u1 (10 of 10)")
+    assert words.endswith(" and 2 more.")
+    assert f"u{MOST_MOMENTS}" not in words
+
+
+def test_sizes_that_always_fail_are_said_in_bytes_and_where_not_on_all_platforms():
+    everywhere = [(name, "size", "", "chat", 11, 30, 30) for name in ("Linux", "Windows")]
+    assert always(*everywhere) == [
+        "Requests of chat from 2,048 bytes on always fail (60 of 60), smaller ones do not.",
+    ]
+    assert always(everywhere[1]) == [
+        "Requests of chat from 2,048 bytes on always fail on Windows (30 of 30), smaller ones do not.",
+    ]
+
+
+def test_what_always_fails_is_among_the_leads():
+    frame = pd.DataFrame(
+        [("Linux", "user", "anna", "", -1, 12, 12)], columns=["platform", "what", "subject", "part", "size", "n", "bad"]
+    )
+    assert "The attempts of a user always fail: anna (12 of 12)." in leads(seen(always=frame))

@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analysis.dealt import VARIANTS
 from analysis.explain import EXPLANATIONS
 from analysis.reduce import reduce, run_end
 from analysis.source import open_attempts, open_rows
@@ -83,6 +86,10 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
         "scheduled_at": st.integers(START_US, START_US + 600_000_000),
         "started_at": st.integers(START_US, START_US + 600_000_000),
         "simulated": st.booleans(),
+        "age_s": st.sampled_from([0.0, 0.9, 3.0, 64.0, math.nan]),
+        "open_connections": st.sampled_from([0, 1, 5, 4096]),
+        "bytes_out": st.sampled_from([0, 1, 40, 64, 5000]),
+        "cpu": st.sampled_from([0.0, 0.35, 1.0, math.nan]),
     }
     chosen = choices.get(column.name, st.none())
     if column.name in NULL_FREE:
@@ -116,7 +123,9 @@ def without_zeros(table: Mapping[tuple[Any, ...], Mapping[str, int]]) -> dict[tu
 CELL_COUNTS = [
     *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
     *("checked", "unasked", "late", "unanswered", "good", "good_lagged", "retries", "rescued"),
+    *("n_always", "bad_always"),
 ]
+DEALT_COUNTS = ["m", "n", "nn", *(f"{sum_of}_{name}" for name in VARIANTS for sum_of in ("x", "nx", "xx"))]
 
 
 CUT_COUNTS = ["n", "connections", "auth", "auth_fresh", "format", "explicit"]
@@ -127,11 +136,17 @@ SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit", "format", "failed"]
 @given(rows=ROWS, ended=st.one_of(st.none(), st.integers(0, 700)))
 def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], ended: int | None):
     ends = {} if ended is None else {"run-1": datetime.fromtimestamp(START_US / 1e6 + ended, UTC)}
-    tables = reduce(open_rows(arrow(rows)), ends=ends)
+    with patch("analysis.reduce.ALWAYS_LEAST", 2):
+        tables = reduce(open_rows(arrow(rows)), ends=ends)
     usable = [row for row in rows if oracle.is_usable(row)]
     end_s = oracle.ends(usable, {run: int(end.timestamp() * 1e6) for run, end in ends.items()})
     waits = oracle.waits(usable, end_s)
-    assert as_dict(tables.cells, CELL_COUNTS) == without_zeros(oracle.cells(waits))
+    always = oracle.always(waits, least=2)
+    assert as_dict(tables.always, ["n", "bad"]) == without_zeros(always)
+    assert as_dict(tables.cells, CELL_COUNTS) == without_zeros(oracle.cells(waits, always))
+    assert as_dict(tables.dealt, DEALT_COUNTS) == without_zeros(oracle.dealt(waits))
+    factors = as_dict(tables.factors, ["n", "bad"])
+    assert factors == without_zeros(oracle.factors(waits)) if oracle.has_two_platforms(usable) else not factors
     assert as_dict(tables.slots, ["n", "bad", "residual"]) == without_zeros(oracle.slots(waits))
     assert as_dict(tables.instances, ["n", "bad"]) == without_zeros(oracle.instances(waits))
     assert as_dict(tables.subjects, ["n", "explicit"]) == without_zeros(oracle.subjects(usable))
@@ -315,6 +330,100 @@ def test_retries_are_beside_the_first_tries_and_what_they_rescued_is_counted():
 def test_every_arm_of_mitigation_has_cells_of_its_own():
     cells = tables_of(a_row(), a_row(seq=1, mitigation="warmup"), LATE).cells
     assert cells.set_index("mitigation")["n"].to_dict() == {"none": 1, "warmup": 1}
+
+
+def always_of(*rows: oracle.Row) -> list[tuple[Any, ...]]:
+    """What always fails, by rows that are numbered here; each user stands for a number of attempts."""
+    table = tables_of(*(row | {"seq": seq} for seq, row in enumerate(rows)), LATE | {"seq": len(rows)}).always
+    return list(table[["platform", "what", "subject", "part", "size", "n", "bad"]].itertuples(index=False, name=None))
+
+
+def tried(n: int, bad: int, **given: Any) -> list[oracle.Row]:
+    return [a_row(**given, **({"outcome": "failed", "cause": "reset"} if i < bad else {})) for i in range(n)]
+
+
+def test_a_user_whose_attempts_fail_nine_times_in_ten_of_ten_and_more_is_one_that_always_fails():
+    fine = tried(10, 0, subject="bert")
+    assert always_of(*tried(10, 9, subject="anna"), *fine) == [("Windows", "user", "anna", "", -1, 10, 9)]
+    assert always_of(*tried(10, 8, subject="anna"), *fine) == []
+    assert always_of(*tried(9, 9, subject="anna"), *fine) == []
+    # A second try is no attempt of its own, and other arms may change what fails.
+    assert always_of(*tried(9, 9, subject="anna"), *tried(1, 1, subject="anna", retry=1), *fine) == []
+    assert always_of(*tried(9, 9, subject="anna"), *tried(1, 1, subject="anna", mitigation="retry"), *fine) == []
+
+
+def test_where_most_users_of_a_platform_always_fail_it_is_not_they_who_do():
+    struck = [tried(10, 10, subject=name) for name in ("anna", "bert")]
+    fine = [tried(10, 0, subject=name) for name in ("cleo", "dora")]
+    assert [row[2] for row in always_of(*chain(*struck, *fine))] == ["anna", "bert"]
+    assert always_of(*chain(*struck, fine[0])) == []
+    elsewhere = [tried(10, 0, subject=name, platform="Linux", host="h2") for name in ("cleo", "dora")]
+    assert always_of(*chain(*struck, *elsewhere)) == []
+
+
+def test_a_user_may_fail_always_in_one_kind_or_one_operation_only():
+    fine = [*tried(10, 0, subject="bert"), *tried(30, 0, subject="bert", kind="exchange", operation="chat")]
+    mine = {"subject": "anna", "kind": "exchange"}
+    half = [
+        *tried(10, 0, subject="anna"),
+        *tried(6, 6, operation="chat", **mine),
+        *tried(6, 6, operation="ping", **mine),
+    ]
+    assert always_of(*fine, *half) == [("Windows", "user", "anna", "exchanges", -1, 12, 12)]
+    one = [*half[:10], *tried(10, 10, operation="chat", **mine), *tried(10, 0, operation="ping", **mine)]
+    assert always_of(*fine, *one) == [("Windows", "user", "anna", "chat", -1, 10, 10)]
+
+
+def test_a_user_who_came_during_an_outage_is_not_one_that_always_fails():
+    fine = [row | {"scheduled_at": row["scheduled_at"] + 300_000_000} for row in tried(30, 0, subject="bert")]
+    assert always_of(*tried(10, 10, subject="anna"), *tried(5, 5, subject="bert"), *fine) == []
+    assert [row[2] for row in always_of(*tried(10, 10, subject="anna"), *tried(15, 0, subject="bert"), *fine)] == [
+        "anna"
+    ]
+
+
+def asked(n: int, bad: int, size: int | None, **given: Any) -> list[oracle.Row]:
+    return tried(n, bad, **({"kind": "exchange", "operation": "chat", "bytes_out": size} | given))
+
+
+def test_a_size_from_which_on_requests_always_fail_is_the_smallest_such():
+    fine = [*asked(10, 0, 100), *asked(10, 0, 600)]
+    assert always_of(*fine, *asked(6, 6, 2048), *asked(10, 10, 5000)) == [("Windows", "size", "", "chat", 11, 16, 16)]
+    assert always_of(*fine, *asked(10, 2, 2048), *asked(10, 10, 5000)) == [("Windows", "size", "", "chat", 12, 10, 10)]
+    assert always_of(*fine, *asked(9, 9, 5000)) == []
+    assert always_of(*fine, *asked(10, 10, None)) == []
+    assert always_of(*fine, *asked(10, 10, 5000, kind="connect", operation="connect")) == []
+
+
+def test_an_operation_that_fails_at_every_size_is_not_one_of_a_size():
+    few = [*asked(2, 1, 100_000), *asked(2, 1, 5000), *asked(2, 1, 1000)]
+    assert always_of(*few, *asked(100, 100, 100)) == []
+
+
+def test_what_always_fails_on_one_platform_is_not_counted_on_the_other():
+    rows = [
+        row
+        for platform, host, bad in (("Windows", "h1", 10), ("Linux", "h2", 0))
+        for row in (
+            *asked(10, 0, 100, platform=platform, host=host),
+            *asked(11, bad, 5000, platform=platform, host=host),
+        )
+    ]
+    tables = tables_of(*rows, LATE)
+    assert list(tables.always["platform"]) == ["Windows"]
+    counted = tables.cells.groupby("platform")[["n", "n_always", "bad_always"]].sum()
+    assert counted.to_dict("index") == {
+        "Linux": {"n": 21, "n_always": 0, "bad_always": 0},
+        "Windows": {"n": 21, "n_always": 11, "bad_always": 10},
+    }
+
+
+def test_many_users_who_always_fail_hide_no_size(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("analysis.reduce.MOST_ALWAYS", 1)
+    users = [row for name in ("anna", "bert") for row in tried(10, 10, subject=name)]
+    fine = [row for name in ("cleo", "dora") for row in tried(10, 0, subject=name)]
+    sizes = [*asked(30, 0, 100, subject="cleo"), *asked(10, 10, 5000, subject="dora")]
+    assert [row[1:4] for row in always_of(*users, *fine, *sizes)] == [("user", "anna", ""), ("size", "", "chat")]
 
 
 def test_a_gap_in_the_numbers_is_a_lost_row_and_a_number_twice_is_noted():
@@ -503,3 +612,37 @@ def test_nothing_is_left_behind_in_the_engine():
 def test_no_file_is_wrong_usage():
     with pytest.raises(ValueError, match="no Parquet file"):
         open_attempts([])
+
+
+def test_connections_with_many_attempts_are_summed_as_counting_them_one_by_one_gives():
+    rng = np.random.default_rng(3)
+    silent = {"outcome": "timeout", "cause": "silent_peer", "pong_s": 0.01, "frames_in": 0}
+    ways: list[oracle.Row] = [
+        *({},) * 6,
+        silent,
+        silent | {"pong_s": None},
+        *({"outcome": "failed", "cause": cause} for cause in ("server_error", "auth_rejected", "malformed", "harness")),
+        silent | {"loop_lag_s": 3.0},
+        silent | {"retry": 1},
+        silent | {"mitigation": "retry"},
+    ]
+    rows = [
+        a_row(
+            run_id=("run-1", "run-2")[n % 2],
+            seq=n // 2,
+            connection=int(rng.integers(4)),
+            kind="exchange",
+            operation="ping",
+            server_instance=("i1", None)[int(rng.integers(2))],
+            bytes_out=10,
+            **ways[int(rng.integers(len(ways)))],
+        )
+        for n in range(200)
+    ]
+    late = [LATE | {"run_id": run, "seq": 100} for run in ("run-1", "run-2")]
+    counted = as_dict(tables_of(*rows, *late).dealt, DEALT_COUNTS)
+    assert counted == without_zeros(oracle.dealt(rows))
+    (one, _) = counted.values()
+    assert one["m"] == 8
+    assert len({one[f"x_{name}"] for name in VARIANTS}) == len(VARIANTS)
+    assert one["nn"] > 4 * one["n"]

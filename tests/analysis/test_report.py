@@ -10,6 +10,7 @@ from analysis.pipeline import Analysis, analyse
 from analysis.report import model_effect, p_text, report_html
 from analysis.server_log import LogTable
 from analysis.slo import Levels
+from analysis.wording import detectable_text
 from tests.analysis.run_folders import attempts, health, manifest, write_run
 
 
@@ -116,3 +117,10 @@ def test_effect_is_shown_in_its_unit() -> None:
     assert model_effect(effect, "points") == "+1.23 points (+1 to +1.5)"
     assert model_effect(effect, "s") == "+0.0123 s (+0.01 to +0.015)"
     assert model_effect(None, "s") == "–"
+
+
+def test_what_each_claim_could_have_found_stands_beside_it(page: str, analysis: Analysis) -> None:
+    assert '<th class="n">smallest detectable</th>' in page
+    for claim in analysis.verdict["claims"].values():
+        assert detectable_text(claim) in page
+    assert any(claim["smallest_detectable"] for claim in analysis.verdict["claims"].values())

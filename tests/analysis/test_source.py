@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -47,6 +48,10 @@ for field in fields(one):
 )
 def test_spark_gives_the_tables_that_duckdb_gives(tmp_path: Path):
     rows = simulate_rows("mitigation", rows=3_000, minutes=12, seed=2)
+    # A user who always fails: their rows are marked.
+    one = pc.value_counts(rows["subject"])[0]["values"]
+    struck = pc.if_else(pc.equal(rows["subject"], one), "failed", rows["outcome"].cast("string"))
+    rows = rows.set_column(rows.column_names.index("outcome"), "outcome", struck)
     pq.write_table(rows.slice(0, 1_000), tmp_path / "a.parquet")
     pq.write_table(rows.slice(1_000).drop_columns(["site", "idle_s"]), tmp_path / "b.parquet")
     done = subprocess.run(
@@ -60,6 +65,9 @@ def test_spark_gives_the_tables_that_duckdb_gives(tmp_path: Path):
     compared = dict(line.split() for line in done.stdout.splitlines() if line.count(" ") == 1)
     assert int(compared["cells"]) > 500
     assert int(compared["mitigation_costs"]) > 500
+    assert int(compared["dealt"]) > 50
+    assert int(compared["factors"]) > 50
+    assert int(compared["always"]) > 0
 
 
 def test_spark_that_is_not_there_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from analysis import verdict_json
+from analysis.detectable import Detectable
 from analysis.generator import Generator
 from analysis.model import CLAIMS, CauseShare, Decision, Effect, Finding, Hypothesis, Part, Settings
 from analysis.slo import Slo, SloCheck
@@ -37,7 +38,15 @@ def composed(decision: Decision, *, checks: Sequence[SloCheck] = (), **changes: 
 def decision() -> Decision:
     effect = Effect(name="risk difference", estimate=0.012, low=0.008, high=0.017)
     part = Part(state="confirmed", effect=effect)
-    confirmed = Finding(state="confirmed", effect=effect, n=99, p_value=0.001, evidence="One.", parts={"path": part})
+    confirmed = Finding(
+        state="confirmed",
+        effect=effect,
+        n=99,
+        p_value=0.001,
+        evidence="One.",
+        parts={"path": part},
+        detectable=Detectable(smallest=0.004, confirmable=0.009, why="The path."),
+    )
     undecided = Finding(state="undecided", needs="more hosts")
     return Decision(
         claims=dict.fromkeys(CLAIMS, undecided) | {"server": confirmed},
@@ -64,6 +73,9 @@ def test_verdict_has_exactly_the_contract_s_shape() -> None:
         "p_value": 0.001,
         "evidence": "One.",
         "needs": "",
+        "smallest_detectable": 0.004,
+        "smallest_confirmable": 0.009,
+        "detectable_why": "The path.",
         "parts": {
             "path": {
                 "state": "confirmed",
@@ -95,6 +107,18 @@ def test_what_is_not_a_number_is_null() -> None:
     found = verdict["claims"]["latency"]
     assert (found["effect"]["estimate"], found["effect"]["low"], found["effect"]["high"]) == (None, None, None)
     assert found["p_value"] is None
+
+
+def test_what_a_claim_could_not_have_found_is_null_with_a_reason() -> None:
+    none = Detectable(smallest=None, confirmable=None, why="One host a side.")
+    claims = {"platform": Finding(state="undecided", needs="more hosts", detectable=none)}
+    verdict = composed(Decision(claims=claims, hypothesis=Hypothesis(state="undecided")))
+    valid(verdict)
+    found = verdict["claims"]["platform"]
+    assert (found["smallest_detectable"], found["smallest_confirmable"]) == (None, None)
+    assert found["detectable_why"] == "One host a side."
+    assert verdict["claims"]["latency"]["smallest_detectable"] is None
+    assert verdict["claims"]["latency"]["detectable_why"]
 
 
 def test_open_bound_of_a_service_level_is_null() -> None:

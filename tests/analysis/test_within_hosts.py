@@ -18,7 +18,7 @@ def test_every_host_has_its_own_difference_of_two_clients():
     assert set(own) == set(range(6))
     assert all(one.value == pytest.approx(0.05, abs=0.02) for one in own.values())
     whole = over_hosts("a against b", own)
-    assert whole.hosts == 6
+    assert whole.sides[0].hosts == 6
     assert whole.estimate.value == pytest.approx(np.mean([one.value for one in own.values()]))
 
 

@@ -6,6 +6,7 @@ from analysis.summary import summary_md
 from analysis.wording import (
     STATEMENTS,
     TITLES,
+    detectable_text,
     effect_text,
     failed,
     found,
@@ -115,3 +116,12 @@ def test_first_letter_is_lowered_unless_it_is_an_acronym() -> None:
     assert lower_first("Three hosts") == "three hosts"
     assert lower_first("HTTP probes") == "HTTP probes"
     assert lower_first("") == ""
+
+
+def test_what_could_have_been_found_is_said_in_points_or_percent_and_a_dash_where_it_cannot_be():
+    effect = {"name": "risk difference"}
+    claim = {"effect": effect, "smallest_detectable": 0.0123, "smallest_confirmable": 0.0173}
+    assert detectable_text(claim) == "1.2 points; confirmed from 1.7"
+    assert detectable_text(claim | {"smallest_confirmable": None}) == "1.2 points"
+    assert detectable_text(claim | {"effect": {"name": "rate"}}).startswith("1.2 %")
+    assert detectable_text(claim | {"smallest_detectable": None}) == "–"

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.errors import ConfigError
+from scenarios.generator import script_settings_of
 from scenarios.options import DEFAULTS, OPTIONS, settings_from
+from scenarios.options import SCENARIOS as NAMES
+from scenarios.scripts import SCENARIOS, script_settings
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_defaults_are_a_valid_run() -> None:
@@ -28,6 +37,8 @@ def test_values_as_the_web_form_sends_them_are_understood() -> None:
         ("exchange_budget_s", "-1", "--exchange-budget-s is '-1'"),
         ("exchange_budget_s", "soon", "a number above 0"),
         ("exchange_budget_s", "inf", "a number above 0"),
+        ("session_s", "-1", "--session-s is '-1'"),
+        ("session_s", "long", "--session-s is 'long'"),
         ("seed", "1.5", "a whole number"),
         ("scenario", "stedy", "did you mean 'steady'"),
         ("scenario", "", "at least one name"),
@@ -68,6 +79,23 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_it(name: str, value
     sentence = str(refusal.value)
     assert says in sentence
     assert "\n" not in sentence
+
+
+def test_every_scenario_can_be_asked_for_and_has_a_user_who_runs_it() -> None:
+    assert sorted(NAMES) == sorted(SCENARIOS)
+    # Locust patches the process that imports it.
+    code = "from scenarios.users import USER_CLASSES; print(*USER_CLASSES)"
+    users = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert sorted(users.stdout.split()) == sorted(SCENARIOS)
+    for name in SCENARIOS:
+        assert settings_from({"scenario": name}).scenario == {name: 1}
+
+
+def test_how_long_sessions_live_reaches_the_scenarios() -> None:
+    for given_s in (0.0, 42.0):
+        settings = settings_from({"session_s": given_s})
+        assert script_settings(script_settings_of(settings)).session_s == given_s
+    assert settings_from({}).session_s == 180.0
 
 
 def test_a_delayed_arm_may_jitter_stall_and_be_narrow() -> None:

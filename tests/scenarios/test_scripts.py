@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scenarios.errors import ConfigError
 from scenarios.plan import Budgets
-from scenarios.scripts import SCENARIOS, Context, ScriptSettings, mitigated, opening, script_for, script_settings
+from scenarios.scripts import (
+    DRAWN,
+    SCENARIOS,
+    Context,
+    ScriptSettings,
+    mitigated,
+    opening,
+    planned_s,
+    script_for,
+    script_settings,
+)
 from scenarios.steps import PROTOCOL_PING, Exchange, Hold, Result, Script, Step, Together
 
 
@@ -176,6 +189,7 @@ def test_an_unknown_scenario_is_refused_with_the_known_ones() -> None:
         {"pace": 1.0},
         {"pace_s": -1.0},
         {"pace_s": "fast"},
+        {"session_s": -1.0},
         {"heartbeat_s": 0.0},
         {"in_flight": 0},
         {"operations": {}},
@@ -185,3 +199,66 @@ def test_an_unknown_scenario_is_refused_with_the_known_ones() -> None:
 def test_wrong_settings_are_refused_in_a_sentence(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         script_settings(settings)
+
+
+# -- how long sessions live ---------------------------------------------------------------------------------
+
+
+def lives(scenario: str, *, seeds: int = 400, longest_s: float = 1e9, **settings: Any) -> list[float]:
+    found = ScriptSettings(**{"session_s": 180.0, **settings})
+    return [planned_s(scenario, found, seed, longest_s=longest_s) for seed in range(seeds)]
+
+
+@pytest.mark.parametrize("scenario", sorted(DRAWN))
+def test_sessions_that_compare_live_the_mean_that_was_asked_for_and_are_spread_as_if_memoryless(scenario: str) -> None:
+    found = lives(scenario, seeds=2000)
+    assert sum(found) / len(found) == pytest.approx(180.0, rel=0.1)
+    # Of an exponential 1 - 1/e are shorter than the mean, and 1/e^2 are longer than twice the mean.
+    assert sum(s < 180.0 for s in found) / len(found) == pytest.approx(0.632, abs=0.04)
+    assert sum(s > 360.0 for s in found) / len(found) == pytest.approx(0.135, abs=0.03)
+
+
+@pytest.mark.parametrize("scenario", sorted(set(SCENARIOS) - DRAWN))
+def test_the_sessions_of_other_scenarios_last_to_the_end_of_the_run(scenario: str) -> None:
+    assert set(lives(scenario, longest_s=3600.0)) == {3600.0}
+
+
+def test_a_hold_is_a_steady_session_that_nobody_ends() -> None:
+    results = [Result(101.0 + n) for n in range(30)]
+    hold, steady = (played(SCENARIOS[name](context()), results) for name in ("hold", "steady"))
+    assert hold == steady
+    assert "steady" in DRAWN and "hold" not in DRAWN
+
+
+@pytest.mark.parametrize("scenario", sorted(DRAWN))
+def test_without_a_mean_sessions_last_to_the_end_of_the_run(scenario: str) -> None:
+    assert set(lives(scenario, session_s=0.0, longest_s=3600.0)) == {3600.0}
+    assert planned_s(scenario, ScriptSettings(), 7, longest_s=3600.0) == 3600.0
+
+
+@pytest.mark.parametrize("scenario", sorted(SCENARIOS))
+def test_a_length_that_was_asked_for_is_that_of_every_session(scenario: str) -> None:
+    assert set(lives(scenario, hold_s=42.0)) == {42.0}
+
+
+@given(
+    seed=st.integers(0, 2**63),
+    session_s=st.floats(0.001, 1e6),
+    pace_s=st.floats(0.0, 100.0),
+    longest_s=st.floats(0.1, 1e5),
+)
+def test_no_session_outlives_the_run_and_none_is_too_short_for_a_request(
+    seed: int, session_s: float, pace_s: float, longest_s: float
+) -> None:
+    settings = ScriptSettings(session_s=session_s, pace_s=pace_s)
+    planned = planned_s("steady", settings, seed, longest_s=longest_s)
+    assert min(pace_s, longest_s) <= planned <= longest_s
+    assert planned == planned_s("steady", settings, seed, longest_s=longest_s)
+
+
+def test_how_long_a_session_lives_is_a_draw_of_its_own() -> None:
+    """What a session does is drawn from the same seed: the two must not go together."""
+    first = [context(seed=seed, pace_s=1.0) for seed in range(400)]
+    starts = [played(SCENARIOS["steady"](one), [])[0] for one in first]
+    at = [start.scheduled_at for start in starts if isinstance(start, Exchange) and start.scheduled_at is not None]
+    assert abs(statistics.correlation(at, lives("steady"))) < 0.15

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from scenarios.plan import Budgets, Token
 from scenarios.protocol import Echo, Kind, Message, Refusal, Request
+from scenarios.scripts import ScriptSettings, planned_s
 from scenarios.session import ACCEPTANCE_GRACE_S, REFUSAL_GRACE_S, SessionMisuse
 from scenarios.states import State
 from tests.scenarios.virtual_session import (
@@ -587,6 +588,35 @@ def test_a_token_that_the_server_repeats_is_in_no_row_and_in_no_fact() -> None:
 def silences(life: Life) -> tuple[float | None, float | None]:
     row = life.only("hold")
     return row.idle_s, row.longest_silence_s
+
+
+@pytest.mark.parametrize("scenario", ["steady", "agent"])
+def test_a_session_that_compares_closes_by_itself_when_it_has_lived_its_time(scenario: str) -> None:
+    lives_s = planned_s(scenario, ScriptSettings(session_s=60.0, pace_s=20.0), 7, longest_s=BUDGETS.hold_s)
+    brief = Budgets(exchange_s=0.1, sequence_s=0.1, peer_check_s=0.0)
+    life = Life(scenario, session_s=60.0, pace_s=20.0, plan={"budgets": brief}).ready()
+    life.after(lives_s - 0.01)
+    assert life.session.state is State.READY
+    life.after(0.02)
+    assert life.session.state is State.CLOSING
+    hold = life.only("hold")
+    assert said(hold) == ("ok", "hold", None)
+    assert (hold.duration_s, hold.budget_s) == (pytest.approx(lives_s, abs=1e-6), pytest.approx(lives_s))
+
+
+def test_a_held_session_goes_on_asking_until_the_run_ends() -> None:
+    budgets = Budgets(exchange_s=5.0, hold_s=100.0)
+    life = Life("hold", session_s=1.0, pace_s=10.0, operations={"ping": 1.0}, plan={"budgets": budgets}).ready()
+    while life.now - life.begun < 95.0:
+        life.after(4.0)
+        if len(life.requests()) > len(life.of("exchange")):
+            life.frame(PONG)
+    assert life.session.state is State.READY
+    assert len(life.of("exchange")) >= 9
+    life.after(10.0)
+    hold = life.only("hold")
+    assert said(hold) == ("ok", "hold", None)
+    assert hold.duration_s == pytest.approx(100.0)
 
 
 def test_a_hold_says_how_silent_it_was_before_its_end_and_at_most() -> None:

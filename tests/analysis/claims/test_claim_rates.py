@@ -123,3 +123,12 @@ def test_a_fault_of_connects_is_not_diluted_by_exchanges():
     few = with_cells(tables, bad=hit, residual=hit, timeouts=hit)
     assert hit.sum() / tables.cells["n"].sum() < 0.005
     assert intermittent(view(few)).state == "confirmed"
+
+
+def test_what_always_fails_for_a_user_or_a_size_is_not_intermittent():
+    tables = sketched(1, base_risk=0.0, attempts_a_minute=600.0)
+    struck = tables.cells["n"] // 10
+    now_and_then = with_cells(tables, bad=struck, residual=struck, timeouts=struck)
+    assert intermittent(view(now_and_then)).state == "confirmed"
+    always = with_cells(now_and_then, n_always=struck, bad_always=struck)
+    assert intermittent(view(always)).state == "ruled_out"
