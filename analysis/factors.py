@@ -70,6 +70,19 @@ FACTORS: Final[tuple[Factor, ...]] = (
         words="numbers of open connections",
         need="the same number of users a worker everywhere",
     ),
+    Factor(
+        name="token_age_s",
+        level=lambda t: _halving(t.token_age_s),
+        words="ages of tokens",
+        need="tokens that are renewed alike everywhere",
+    ),
+    Factor(
+        # Jobs that start with the minute strike who is always late in it: the strata of time are whole minutes.
+        name="scheduled_at",
+        level=lambda t: (t.second % 60 // 10).cast("string"),
+        words="times within the minute",
+        need="users that start at random times within a minute everywhere",
+    ),
     Factor(name="idle_s", level=lambda t: _halving(t.idle_s), words="idle times", need="the same --pace-s everywhere"),
     Factor(
         name="bytes_out",

@@ -220,6 +220,7 @@ LEVELS = {
     "subject": str,
     "age_s": halving,
     "open_connections": halving,
+    "token_age_s": halving,
     "idle_s": halving,
     "bytes_out": halving,
     "cpu": lambda load: str(math.floor(load * 10)),
@@ -235,11 +236,11 @@ def has_two_platforms(rows: list[Row]) -> bool:
 def factors(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for row in plain(chosen):
-        for name, level in LEVELS.items():
-            value = measured(row.get(name))
-            if value is not None:
-                bad = explanation(row) in ("explicit", "residual")
-                table[row["host"], row["platform"], name, level(value)].update(n=1, bad=bad)
+        bad = explanation(row) in ("explicit", "residual")
+        values = {name: measured(row.get(name)) for name in LEVELS}
+        levels = {name: level(values[name]) for name, level in LEVELS.items() if values[name] is not None}
+        for name, level in {**levels, "scheduled_at": str(second(row) % 60 // 10)}.items():
+            table[row["host"], row["platform"], name, level].update(n=1, bad=bad)
     return {key: dict(count) for key, count in table.items()}
 
 

@@ -130,3 +130,26 @@ def test_arms_that_are_switched_every_five_minutes_are_not_interleaved() -> None
         decision = decided(rows, minutes=120)
         assert decision.claims[claim].state == "undecided"
         assert any(name.startswith("arms interleaved") for name in failed(decision, claim))
+
+
+def test_older_tokens_on_one_platform_are_no_platform() -> None:
+    def aged(s: Sessions) -> None:
+        s.token_age_s = s.token_age_s + 700.0 * s.is_suspect
+        s.strike_exchanges(0.05 * (s.token_age_s > 1000.0)[:, None], "silent")
+
+    decision = decided(rows_of(aged, hosts=4, token_ttl_s=900.0))
+    assert "same ages of tokens" in failed(decision, "platform")
+    assert decision.claims["platform"].state != "confirmed"
+
+
+def test_a_job_that_starts_with_the_minute_is_not_the_platform_that_is_always_late_in_it() -> None:
+    def busy(s: Sessions) -> None:
+        # Most requests of the one side fall into the half minute in which the server is busy, few of the other's.
+        half = (s.exchange_at_s // 30 % 2 == 0) == s.is_suspect[:, None]
+        away = np.where(half | (s.rng.random(half.shape) < 0.2), 0.0, 30.0)
+        s.exchange_at_s = np.sort(s.exchange_at_s + away, axis=1)
+        s.strike_exchanges(0.06 * (s.exchange_at_s // 30 % 2 == 0), "silent")
+
+    decision = decided(rows_of(busy, hosts=4))
+    assert "same times within the minute" in failed(decision, "platform")
+    assert decision.claims["platform"].state != "confirmed"
