@@ -250,13 +250,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 for wrong usage."""
     options = parser().parse_args(arguments)
+    for name, least in (("seeds", 1), ("jobs", 1), ("first_seed", 0)):
+        if (value := getattr(options, name)) < least:
+            print(f"--{name.replace('_', '-')} is {value}, but it must be {least} or more.", file=sys.stderr)
+            return 2
     if options.hostile:
         return _hostile(options)
     names = list(WORLDS) if options.worlds == "all" else options.worlds.split(",")
     settings = Settings(margin=options.margin)
-    if options.seeds < 1 or options.jobs < 1:
-        print("--seeds and --jobs are at least 1.", file=sys.stderr)
-        return 2
     asked = {"rows": options.rows, "effect": options.effect, "base_risk": options.base_risk, "clients": options.client}
     given = {name: value for name, value in asked.items() if value is not None}
     by_world = {name: _given(name, given, options.hosts) for name in names if name in WORLDS}
@@ -305,9 +306,8 @@ def _hostile(options: argparse.Namespace) -> int:
     usual = parser().parse_args([])
     fixed = ("worlds", "rows", "hosts", "client", "effect", "base_risk")
     given = [f"--{name.replace('_', '-')}" for name in fixed if getattr(options, name) != getattr(usual, name)]
-    if given or options.seeds < 1 or options.jobs < 1 or options.first_seed < 0:
-        said = f"{given[0]} is drawn with --hostile" if given else "--seeds and --jobs are at least 1, --first-seed 0"
-        print(f"{said}.", file=sys.stderr)
+    if given:
+        print(f"{given[0]} cannot be given with --hostile, which draws it: leave out one of them.", file=sys.stderr)
         return 2
     fuzz.run(
         range(options.first_seed, options.first_seed + options.seeds),

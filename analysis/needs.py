@@ -22,6 +22,12 @@ LEAST_TIMES: Final = 1.5
 OPEN_END: Final = (
     "The estimate is too near the margin: name a smaller margin that matters to you, or leave it undecided."
 )
+FAR_TOO_SMALL: Final = (
+    f"More than {MOST_TIMES:.0f} times the data: this run is far too small for the margin. More users or hours, or a "
+    "wider --margin."
+)
+# Nearer to the margin than this share of it, no run is worth it; otherwise it is the run that is too small.
+NEAR: Final = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +99,10 @@ def _times(reach: float, value: float, margin: float) -> float:
     return float((reach / distance) ** 2)
 
 
+def _open_end(estimate: Estimate, margin: float) -> str:
+    return OPEN_END if abs(abs(estimate.value) - margin) <= NEAR * margin else FAR_TOO_SMALL
+
+
 def more_data(estimate: Estimate, margin: float, *, minutes: int, sides: Sequence[Side] = (), of: str = "") -> str:
     """What to run so that an open comparison is decided, in words with numbers.
 
@@ -106,10 +116,10 @@ def more_data(estimate: Estimate, margin: float, *, minutes: int, sides: Sequenc
     reaches = [_reach(spread) for spread in estimate.spreads]
     if sides and reaches[0] >= max(reaches):
         wanted = hosts_wanted(estimate, margin, sides)
-        return OPEN_END if wanted is None else _hosts_in_words(sides, wanted, of)
+        return _open_end(estimate, margin) if wanted is None else _hosts_in_words(sides, wanted, of)
     times = max(times_more(estimate, margin), LEAST_TIMES)
     if times > MOST_TIMES:
-        return OPEN_END
+        return _open_end(estimate, margin)
     hours = minutes * times / 60
     length = f"{hours:.2g} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
     whose = f" of {of}" if of else ""

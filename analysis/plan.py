@@ -304,8 +304,9 @@ def _asked(options: argparse.Namespace) -> tuple[Sketch, tuple[int, ...], tuple[
             f"--hosts {options.hosts} must be {LEAST_HOSTS} or more for {options.claim}: two of a side differ by "
             "chance as platforms would."
         )
-    if options.users < 1 or options.session_s < 0 or options.connection_sd < 0:
-        raise ValueError("--users is 1 or more; --session-s and --connection-sd are 0 or more.")
+    for name, least in (("users", 1), ("session_s", 0), ("connection_sd", 0)):
+        if (value := getattr(options, name)) < least:
+            raise ValueError(f"--{name.replace('_', '-')} is {value:g}, but it must be {least} or more.")
     suspects = {name: name for name in get_args(Suspect)}
     sketch = Sketch(
         platforms=platforms or ("Linux",),

@@ -24,19 +24,26 @@ def auth(view: View) -> Finding:
     is_connect = view.of_kind(cells, "connect")
     connects, others = cells.where(is_connect), cells.where(~is_connect)
     rates: dict[str, Rate] = {}
+    # Of each group's refusals, those of tokens that were still good.
+    fresh: dict[str, int] = {}
     if len(connects):
         rates["connects"] = view.census(connects, connects.auth)
+        fresh["connects"] = int(connects.auth_fresh.sum())
     if others.auth.any():
         rates["open sessions"] = view.census(others, others.auth)
+        fresh["open sessions"] = int(others.auth_fresh.sum())
     held = view.tables.sessions
     if held["auth"].any():
         rates["sessions"] = Rate(events=int(held["auth"].sum()), n=int(held["n"].sum()), design_effect=1.0)
+        fresh["sessions"] = int(held["auth_fresh"].sum())
     refused = sums(connects.host, connects.auth, len(view.hosts)) > 0
     if len(view.hosts) > 1:
         for h in np.flatnonzero(refused):
             mine = connects.where(connects.host == h)
             host, platform = view.hosts[int(h)]
-            rates[f"connects of {platform} {host}"] = view.census(mine, mine.auth)
+            name = f"connects of {platform} {host}"
+            rates[name] = view.census(mine, mine.auth)
+            fresh[name] = int(mine.auth_fresh.sum())
     if not rates:
         return Finding(
             state="undecided",
@@ -46,8 +53,7 @@ def auth(view: View) -> Finding:
         )
     judged = rated(rates, view.margin, n=rates["connects"].n if "connects" in rates else int(cells.n.sum()))
     base, worst = judged.finding, judged.worst
-    fresh = int(held["auth_fresh"].sum()) if worst == "sessions" else int(cells.auth_fresh.sum())
-    young = f" {fresh} of them more than a minute before their token's expiry." if fresh else ""
+    young = f" {fresh[worst]} of them more than a minute before their token's expiry." if fresh[worst] else ""
     reading = f"Refused: {rate_words(rates[worst])} of the {worst}.{young}"
     if judged.p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=reading)

@@ -95,6 +95,15 @@ def test_an_effect_on_the_margin_is_not_worth_any_run():
     assert "too near the margin" in more_data(hosts_of(0.00501, sides()), 0.005, minutes=60, sides=sides())
 
 
+def test_a_run_that_is_far_too_small_is_not_said_to_be_near_the_margin():
+    for words in (
+        more_data(estimate(0.0, 0.02), 0.005, minutes=60),
+        more_data(hosts_of(0.0, wide := sides(sd=0.1)), 0.005, minutes=60, sides=wide),
+    ):
+        assert "far too small" in words
+        assert "near the margin" not in words
+
+
 def test_numbers_have_two_digits_at_most():
     assert [about(n) for n in (14_690, 0.2, 99, 101, 1_000)] == ["15,000", "1", "99", "110", "1,000"]
 

@@ -1,5 +1,7 @@
 """The claims that exact rules decide: auth, client_loop, format and intermittent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,20 @@ def test_refusals_of_one_host_are_not_diluted_by_the_others():
     finding = auth(view(moved(tables, "auth", skewed)))
     assert finding.state == "confirmed"
     assert "Linux-1" in finding.evidence
+
+
+def test_the_tokens_that_were_still_good_are_counted_where_the_refusals_are():
+    tables = sketched(1, base_risk=0.0)
+    connects = tables.cells["kind"] == "connect"
+    here = connects & (tables.cells["host"] == "Linux-1") & (tables.cells["minute"] % 40 == 0)
+    others = connects & (tables.cells["host"] != "Linux-1") & (tables.cells["n"] > 0)
+    elsewhere = tables.cells.index == tables.cells.index[others][0]
+    refused = moved(tables, "auth", here | elsewhere)
+    good = np.where(here | elsewhere, refused.cells["n"], 0)
+    finding = auth(view(replace(refused, cells=refused.cells.assign(auth_fresh=good))))
+    count = int(refused.cells["n"][here].sum())
+    assert f"({count} of " in finding.evidence
+    assert f" {count} of them more than a minute" in finding.evidence
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])
