@@ -15,7 +15,7 @@ from analysis.comparison import points, rate_words
 from analysis.groups import Bools, Ints, combined, sums
 from analysis.model import Finding
 from analysis.needs import about
-from analysis.rated import rated
+from analysis.rated import few_words, is_few, rated
 from analysis.rates import Rate, attempts_to_bound
 from analysis.view import Cells, View
 
@@ -52,10 +52,15 @@ def intermittent(view: View) -> Finding:
         return replace(
             base, state="confirmed", evidence=f"Under the same conditions ({worst}) {rate_words(rates[worst])} fail."
         )
-    reading = f"At most so in {widest}: {rate_words(coarse[widest])}."
     if bounded.all_below:
-        words = f"No cohort's rate of such failures reaches {points(view.margin)} %. {reading}"
+        few = sorted(name for name in operations if is_few(coarse[name], view.margin))
+        highest = max(coarse.keys() - few, key=lambda name: (coarse[name].interval()[1], name))
+        words = (
+            f"No cohort's rate of such failures reaches {points(view.margin)} %. "
+            f"At most so in {highest}: {rate_words(coarse[highest])}.{few_words(few)}"
+        )
         return replace(base, state="ruled_out", evidence=words)
+    reading = f"At most so in {widest}: {rate_words(coarse[widest])}."
     return replace(
         base,
         evidence=f"{reading} That reaches across the margin of {points(view.margin)} %.",

@@ -130,6 +130,16 @@ def test_a_fault_that_strikes_always_is_not_intermittent():
     assert intermittent(view(always)).state == "ruled_out"
 
 
+def test_a_type_with_too_few_attempts_is_named_and_not_called_the_worst_of_those_below_the_margin():
+    tables = sketched(3, base_risk=0.0)
+    is_rare = (tables.cells["operation"] == "chat") & (tables.cells["minute"] == tables.cells["minute"].min())
+    rare = with_cells(tables, operation=np.where(is_rare, "agent_request", tables.cells["operation"]))
+    finding = intermittent(view(rare))
+    assert finding.state == "ruled_out"
+    assert "agent_request requests:" not in finding.evidence
+    assert "Too few attempts to say it of Linux, agent_request requests and Windows" in finding.evidence
+
+
 def test_a_fault_of_connects_is_not_diluted_by_exchanges():
     tables = sketched(
         1, base_risk=0.0, attempts_a_minute=300.0, operations=("connect", *(f"type-{i}" for i in range(9)))
