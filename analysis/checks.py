@@ -345,27 +345,6 @@ def own_bursts(view: View, found: Synchrony | None, platforms: Sequence[int]) ->
     )
 
 
-def pythons_shared(view: View, platforms: Sequence[int]) -> Condition:
-    """At least one Python version is common to the platforms."""
-    frame = view.tables.pythons
-    versions = [set(frame.loc[frame["platform"] == view.platforms[p], "python"].dropna()) for p in platforms]
-    pairs = list(combinations(versions, 2))
-    ok = all(a & b for a, b in pairs)
-    known = all(versions)
-    detail = "The platforms have a Python version in common."
-    if not known:
-        detail = "The Python version of a platform is unknown."
-    elif not ok:
-        listed = joined_words(
-            [f"{view.platforms[p]} {'/'.join(sorted(v))}" for p, v in zip(platforms, versions, strict=True)]
-        )
-        detail = f"Each platform has its own Python version ({listed})."
-    return Condition(
-        check=Check(name="same Python", ok=ok if known else None, detail=detail),
-        need="the same Python and library versions on all platforms",
-    )
-
-
 def delay_arrived(view: View, hosts: Ints, low: int, high: int, *, where: str) -> Condition:
     """The round trip really rose by most of what the tester added (codes of the two arms)."""
     frame = view.tables.arm_rtt

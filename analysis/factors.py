@@ -1,13 +1,16 @@
-"""What else may differ between platforms: one check for every column, as a table of columns.
+"""What else may differ between the sides of a comparison: one check for every column, as a table of columns.
 
-A platform whose tokens are another tenant's, whose users run another scenario, or whose sessions are older, looks worse
-than it is where that matters. Each column is held against the same rule:
+A platform whose tokens are another tenant's, a client whose users run another scenario, or a delay that mostly older
+sessions had, looks worse than it is where that matters. Each column is held against the same rule:
 
 - *Shared.* At least half of the attempts are alike on both sides (overlap of the shares of its levels).
 - *Harmless.* What is not shared, times what it differs by within a side, is within the margin: the most that it can
   look like (Kitagawa's composition component, Journal of the American Statistical Association 50 (1955)).
 - *Not nested.* Where every host has levels of its own, on both sides (users dealt to hosts, say), they are a part of
-  how hosts differ, which the comparison of hosts takes in.
+  how hosts differ, which a comparison of hosts takes in.
+
+Platforms are compared as wholes; clients and delays on the same host, so that what a host always is does not count.
+There users may be so many that hardly one is drawn twice: half of what chance would make the sides share is enough.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
+from scipy.stats import binom
 
 from analysis.comparison import Condition
-from analysis.groups import Floats
+from analysis.groups import Bools, Floats, combined, sums
+from analysis.loops import families
 from analysis.model import Check
 
 if TYPE_CHECKING:
@@ -30,6 +34,17 @@ if TYPE_CHECKING:
 SHARED_LEAST: Final = 0.5
 # Levels with fewer attempts than this have no rate of their own.
 LEAST_ATTEMPTS: Final = 30
+# Where connections dealt at random would share less than this, what the sides share says nothing of the dealing.
+CHANCE_LEAST: Final = 0.2
+# A level with more connections than this is on both sides, however they are dealt.
+MANY_CONNECTIONS: Final = 200
+
+# What is compared.
+Sides = Literal["platforms", "clients", "delays"]
+ALL_SIDES: Final[frozenset[Sides]] = frozenset({"platforms", "clients", "delays"})
+# A client or a delay may itself load a machine or shorten a pause: then the column is its effect, and no rival of it.
+NOT_OF_DELAYS: Final[frozenset[Sides]] = frozenset({"platforms", "clients"})
+OF_PLATFORMS: Final[frozenset[Sides]] = frozenset({"platforms"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +53,21 @@ class Factor:
 
     Attributes:
         name: In the record.
-        level: What of it is compared, from the rows.
+        level: What of it is compared, from the rows of whole connections.
         words: What is alike or not, for people.
         need: What to do about it.
+        of: Comparisons whose sides it may differ between without being their effect.
+        is_needed: Unknown is not good enough.
+        is_drawn: Drawn for each connection from levels that may be many: their connections are counted.
     """
 
     name: str
     level: Callable[[Any], Any]
     words: str
     need: str
+    of: frozenset[Sides] = ALL_SIDES
+    is_needed: bool = False
+    is_drawn: bool = False
 
 
 def _halving(value: Any) -> Any:
@@ -54,21 +75,42 @@ def _halving(value: Any) -> Any:
     return value.clip(1.0, 1e12).log2().floor().cast("int64").cast("string")
 
 
+def _with_frames(rows: Any) -> Any:
+    """Of exchanges, whether frames had come before the welcome of their connection."""
+    most = rows.preface_frames.max().over(group_by=["run_id", "worker", "connection"])
+    return (rows.kind == "exchange").ifelse((most > 0).cast("string"), None)
+
+
 # To hold another column against the rule is one line here.
 FACTORS: Final[tuple[Factor, ...]] = (
     Factor(name="scenario", level=lambda t: t.scenario, words="scenarios", need="the same --scenario everywhere"),
-    Factor(name="subject", level=lambda t: t.subject, words="users", need="users drawn from one pool everywhere"),
+    Factor(
+        name="subject",
+        level=lambda t: t.subject,
+        words="users",
+        need="users drawn from one pool everywhere",
+        is_drawn=True,
+    ),
+    Factor(
+        name="python",
+        level=lambda t: t.python,
+        words="Python versions",
+        need="the same Python and library versions everywhere",
+        is_needed=True,
+    ),
     Factor(
         name="age_s",
         level=lambda t: _halving(t.age_s),
         words="ages of sessions",
         need="sessions that live equally long everywhere (--session-s)",
+        of=NOT_OF_DELAYS,
     ),
     Factor(
         name="open_connections",
         level=lambda t: _halving(t.open_connections.cast("float64")),
         words="numbers of open connections",
         need="the same number of users a worker everywhere",
+        of=NOT_OF_DELAYS,
     ),
     Factor(
         name="token_age_s",
@@ -83,7 +125,13 @@ FACTORS: Final[tuple[Factor, ...]] = (
         words="times within the minute",
         need="users that start at random times within a minute everywhere",
     ),
-    Factor(name="idle_s", level=lambda t: _halving(t.idle_s), words="idle times", need="the same --pace-s everywhere"),
+    Factor(
+        name="idle_s",
+        level=lambda t: _halving(t.idle_s),
+        words="idle times",
+        need="the same --pace-s everywhere",
+        of=NOT_OF_DELAYS,
+    ),
     Factor(
         name="bytes_out",
         level=lambda t: _halving(t.bytes_out.cast("float64")),
@@ -91,87 +139,221 @@ FACTORS: Final[tuple[Factor, ...]] = (
         need="the same sizes of requests everywhere",
     ),
     Factor(
+        name="preface_frames",
+        level=_with_frames,
+        words="frames before the welcome",
+        need="the same features of the target for all users",
+        of=NOT_OF_DELAYS,
+    ),
+    Factor(
         name="cpu",
         level=lambda t: (t.cpu * 10).floor().cast("int64").cast("string"),
         words="loads of the machines",
         need="machines that are equally loaded",
+        of=OF_PLATFORMS,
     ),
     Factor(
         name="loop_lag_s",
         level=lambda t: _halving(t.loop_lag_s * 100),
         words="delays of the event loops",
         need="fewer users a worker where the loops are late",
+        of=OF_PLATFORMS,
     ),
 )
 
 
-def conditions(view: View, platforms: Sequence[int]) -> tuple[Condition, ...]:
+class Counts(NamedTuple):
+    """Attempts of one side, failures among them, and connections (0: not counted), each (hosts, levels)."""
+
+    n: Floats
+    bad: Floats
+    connections: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two sides that are compared.
+
+    Attributes:
+        names: In words.
+        one, two: (rows,) of `Tables.factors`, which are theirs.
+    """
+
+    names: tuple[str, str]
+    one: Bools
+    two: Bools
+
+
+def of_platforms(view: View, platforms: Sequence[int]) -> tuple[Condition, ...]:
     """For each factor whether it was alike on the platforms, or cannot matter; what nobody recorded is left out."""
+    column = view.tables.factors["platform"].to_numpy(dtype=object)
+    names = sorted(view.platforms[p] for p in platforms)
+    pairs = [Pair(names=(one, two), one=column == one, two=column == two) for one, two in combinations(names, 2)]
+    return view.once(("factors", *names), lambda: _conditions(view, "platforms", pairs))
+
+
+def of_clients(view: View, arms: Sequence[str]) -> tuple[Condition, ...]:
+    """The same of each client against the others on the hosts that ran it beside others.
+
+    Args:
+        view: The prepared tables.
+        arms: Names of clients, or of families of clients.
+    """
+    return view.once(("factors", "clients", *arms), lambda: _conditions(view, "clients", _client_pairs(view, arms)))
+
+
+def of_delays(view: View) -> tuple[Condition, ...]:
+    """The same of each platform's delays against its lowest one."""
+    return view.once(("factors", "delays"), lambda: _conditions(view, "delays", _delay_pairs(view)))
+
+
+def _client_pairs(view: View, arms: Sequence[str]) -> list[Pair]:
+    arm_of = list(view.tables.factors[["client", "event_loop", "platform"]].itertuples(index=False, name=None))
+    family_of = families(sorted(set(arm_of)))
+    name = np.array([f"{library}/{loop}" for library, loop, _ in arm_of], dtype=object)
+    family = np.array([f"{one[0]}/{family_of[one]}" for one in arm_of], dtype=object)
+    masks = {arm: name == arm if arm in view.clients else family == arm for arm in arms}
+    return [Pair(names=(arm, "the other clients"), one=mask, two=~mask) for arm, mask in masks.items()]
+
+
+def _delay_pairs(view: View) -> list[Pair]:
     frame = view.tables.factors
+    platform, delay = frame["platform"].to_numpy(dtype=object), frame["delay_us"].to_numpy()
+    pairs = []
+    for name in view.platforms:
+        mine = platform == name
+        low, *higher = np.unique(delay[mine]).tolist() or [0]
+        pairs += [
+            Pair(
+                names=(f"{high / 1000:g} ms added", f"{low / 1000:g} ms on {name}"),
+                one=mine & (delay == high),
+                two=mine & (delay == low),
+            )
+            for high in higher
+        ]
+    return pairs
+
+
+def _conditions(view: View, of: Sides, pairs: Sequence[Pair]) -> tuple[Condition, ...]:
+    frame = view.tables.factors
+    counts = [frame[name].to_numpy(dtype=np.float64) for name in Counts._fields]
+    host, _ = combined(view.host_codes(frame) + 1)
+    hosts = int(host.max(initial=-1)) + 1
+    column = frame["factor"].to_numpy(dtype=object)
     found = []
     for factor in FACTORS:
-        rows = frame[frame["factor"] == factor.name]
-        rows = rows[rows["platform"].isin([view.platforms[p] for p in platforms])]
-        if rows["platform"].nunique() < 2 or rows["level"].nunique() < 2:
+        rows = np.flatnonzero(column == factor.name)
+        if of not in factor.of or (not len(rows) and not factor.is_needed):
             continue
-        found.append(_condition(view, factor, rows))
+        names, level = np.unique(frame["level"].to_numpy(dtype=object)[rows], return_inverse=True)
+        place = host[rows] * len(names) + level
+        known, differing = False, []
+        for pair in pairs:
+            one, two = (
+                Counts(*(sums(place[mine], x[rows][mine], hosts * len(names)).reshape(hosts, -1) for x in counts))
+                for mine in (pair.one[rows], pair.two[rows])
+            )
+            if of != "platforms":
+                together = one.n.any(axis=1) & two.n.any(axis=1)
+                one, two = (Counts(*(x[together] for x in side)) for side in (one, two))
+            is_there = bool(one.n.any() and two.n.any())
+            known = known or is_there
+            if is_there and np.count_nonzero(one.n.sum(axis=0) + two.n.sum(axis=0)) > 1:
+                differing.append((pair, one, two))
+        if differing:
+            found.append(_condition(view, of, factor, differing))
+        elif factor.is_needed and pairs and not known:
+            found.append(_unknown(factor))
     return tuple(found)
 
 
-def _condition(view: View, factor: Factor, rows: pd.DataFrame) -> Condition:
+def _unknown(factor: Factor) -> Condition:
+    check = Check(name=f"same {factor.words}", ok=None, detail=f"The {factor.words} are unknown.")
+    return Condition(check=check, need=factor.need)
+
+
+def _condition(view: View, of: Sides, factor: Factor, compared: Sequence[tuple[Pair, Counts, Counts]]) -> Condition:
     check_name = f"same {factor.words}"
-    for one, two in combinations(sorted(rows["platform"].unique()), 2):
-        sides = [_by_level(rows[rows["platform"] == name]) for name in (one, two)]
-        shared, bias = shared_and_bias(*sides)
+    for pair, one, two in compared:
+        shared, bias = shared_and_bias(one, two, within_hosts=of != "platforms")
         if shared >= SHARED_LEAST and bias <= view.margin:
             continue
-        if shared < SHARED_LEAST and all(_is_nested(rows[rows["platform"] == name]) for name in (one, two)):
+        if shared < SHARED_LEAST and _is_no_wonder(one, two, shared, within_hosts=of != "platforms"):
             continue
-        detail = f"The {factor.words} of {one} and {two} differ (overlap {shared:.0%})"
+        detail = f"The {factor.words} of {pair.names[0]} and {pair.names[1]} differ (overlap {shared:.0%})"
         detail += f", which alone may make {100 * bias:.2f} points." if shared >= SHARED_LEAST else "."
         return Condition(check=Check(name=check_name, ok=False, detail=detail), need=factor.need)
     detail = f"The {factor.words} were alike, or do not matter."
     return Condition(check=Check(name=check_name, ok=True, detail=detail), need=factor.need)
 
 
-def _by_level(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.groupby("level")[["n", "bad"]].sum()
-
-
-def shared_and_bias(one: pd.DataFrame, two: pd.DataFrame) -> tuple[float, float]:
+def shared_and_bias(one: Counts, two: Counts, *, within_hosts: bool) -> tuple[float, float]:
     """How much two sides share of a factor, and the difference of risks that their mix alone would make.
 
     Args:
-        one: n and bad of each level (index), and
+        one: Attempts and failures of each host and level, and
         two: the same of the other side.
+        within_hosts: The sides are compared host by host (with Mantel and Haenszel's weights); else as wholes.
 
     Returns:
         The overlap, 0 to 1; and the larger of the differences by either side's own risks.
     """
-    levels = one.index.union(two.index)
-    both = [side.reindex(levels, fill_value=0) for side in (one, two)]
-    n = [side["n"].to_numpy(dtype=np.float64) for side in both]
-    shares = [counts / max(1.0, counts.sum()) for counts in n]
+    totals = [side.n.sum(axis=1) for side in (one, two)]
+    if within_hosts:
+        both = totals[0] + totals[1]
+        weight = np.divide(totals[0] * totals[1], both, out=np.zeros_like(both), where=both > 0)
+    shares = []
+    for side, total in zip((one, two), totals, strict=True):
+        own = side.n / np.maximum(total, 1.0)[:, None]
+        mixed = (weight if within_hosts else total) @ own
+        shares.append(mixed / max(float(mixed.sum()), 1e-12))
     shared = float(np.minimum(shares[0], shares[1]).sum())
-    return shared, max(_composition(side, shares[0] - shares[1]) for side in both)
+    return shared, max(_composition(side, shares[0] - shares[1]) for side in (one, two))
 
 
-def _composition(side: pd.DataFrame, surplus: Floats) -> float:
+def _is_no_wonder(one: Counts, two: Counts, shared: float, *, within_hosts: bool) -> bool:
+    """Whether sides that share less than half are none the less as they would be if they were dealt alike."""
+    if not within_hosts:
+        return _is_nested(one) and _is_nested(two)
+    chance = shared_by_chance(one, two)
+    return chance < CHANCE_LEAST or shared >= SHARED_LEAST * chance
+
+
+def shared_by_chance(one: Counts, two: Counts) -> float:
+    """What two sides of each host would share if its connections were dealt to them at random; 1: not counted."""
+    total = [side.n.sum(axis=1) for side in (one, two)]
+    found = [_dealt_at_random(*pair) for pair in zip(one.connections, two.connections, strict=True)]
+    return float(np.average(found, weights=total[0] * total[1] / (total[0] + total[1])))
+
+
+def _dealt_at_random(one: Floats, two: Floats) -> float:
+    """Expected overlap of one host's sides: each connection of a level is on the one side with the same probability."""
+    if not one.sum() or not two.sum():
+        return 1.0
+    share = one.sum() / (one.sum() + two.sum())
+    sizes, levels = np.unique(one + two, return_counts=True)
+    expected = 0.0
+    for size, times in zip(sizes, levels, strict=True):
+        k = np.arange(min(size, MANY_CONNECTIONS) + 1)
+        scale = size / max(1.0, k[-1])
+        least = np.minimum(k / one.sum(), (k[-1] - k) / two.sum()) * scale
+        expected += times * float(binom.pmf(k, k[-1], share) @ least)
+    return expected
+
+
+def _composition(side: Counts, surplus: Floats) -> float:
     """What a surplus of some levels over others makes, by one side's risks; levels that it hardly has have its mean."""
-    n, bad = (side[name].to_numpy(dtype=np.float64) for name in ("n", "bad"))
+    n, bad = side.n.sum(axis=0), side.bad.sum(axis=0)
     mean = bad.sum() / max(1.0, n.sum())
     risk = np.where(n >= LEAST_ATTEMPTS, bad / np.maximum(n, 1.0), mean)
     return abs(float(surplus @ risk))
 
 
-def _is_nested(rows: pd.DataFrame) -> bool:
+def _is_nested(side: Counts) -> bool:
     """Whether the hosts of one side share as little with each other as the sides do: each has levels of its own."""
-    hosts = [_by_level(mine)["n"] for _, mine in rows.groupby("host")]
-    if len(hosts) < 2:
+    total = side.n.sum(axis=1)
+    shares = side.n[total > 0] / total[total > 0, None]
+    if len(shares) < 2:
         return False
-    overlaps = []
-    for one, two in combinations(hosts, 2):
-        levels = one.index.union(two.index)
-        shares = [side.reindex(levels, fill_value=0) / side.sum() for side in (one, two)]
-        overlaps.append(float(np.minimum(shares[0], shares[1]).sum()))
+    overlaps = [float(np.minimum(shares[a], shares[b]).sum()) for a, b in combinations(range(len(shares)), 2)]
     return float(np.median(overlaps)) < SHARED_LEAST

@@ -88,6 +88,8 @@ PLACE_KEYS: Final = ("run_id", "host", "platform", "site")
 ARM_KEYS: Final = ("client", "event_loop", "delay_us", "mitigation", "kind", "operation")
 # What is dealt to a connection, by kind of wait: what `dealt` numbers in the arms.
 DEALT_KEYS: Final = ("client", "event_loop", "delay_us", "kind")
+# What may be compared: platforms, clients, delays, each on its hosts.
+SIDE_KEYS: Final = ("host", "platform", "client", "event_loop", "delay_us")
 CELL_KEYS: Final = (
     "run_id",
     "host",
@@ -138,7 +140,7 @@ def census(prepared: ibis.Table) -> ibis.Table:
     """Who wrote what: rows of each worker, arm and operation, their numbers, the last sign of life."""
     keyed = prepared.mutate(is_aborted=(_.outcome == "aborted").fill_null(False), is_first=_.retry == 0)
     last_s = ibis.coalesce(keyed.started_us, keyed.scheduled_us) / 1e6 + keyed.duration_s
-    return keyed.group_by(*WORKER_KEYS, "python", *ARM_KEYS, "usable", "is_aborted", "is_first", "is_auth_probe").agg(
+    return keyed.group_by(*WORKER_KEYS, *ARM_KEYS, "usable", "is_aborted", "is_first", "is_auth_probe").agg(
         rows=keyed.count(),
         simulated=_count(keyed.simulated.fill_null(False)),
         seq_rows=keyed.seq.count(),
@@ -389,21 +391,37 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
     rows = marked.filter(_is_plain(marked))
     if one_in > 1:
         rows = rows.filter((_.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % one_in == 0)
-    names = ("host", "platform", "subject", "kind", "operation", "minute", "explanation", "is_bad", "bytes_out")
-    return rows.select(*names, **{f"level_{name}": level(rows).cast("string") for name, level in levels.items()})
+    names = (
+        "run_id",
+        "worker",
+        "connection",
+        "subject",
+        "kind",
+        "operation",
+        "minute",
+        "explanation",
+        "is_bad",
+        "bytes_out",
+    )
+    levelled = {f"level_{name}": level(rows).cast("string") for name, level in levels.items()}
+    return rows.select(*SIDE_KEYS, *names, **levelled)
 
 
-def factor(sample: ibis.Table, name: str) -> ibis.Table:
-    """Attempts and failures by one thing that may differ between platforms (`factors.FACTORS`).
+def factor(sample: ibis.Table, name: str, *, is_drawn: bool) -> ibis.Table:
+    """Attempts and failures by one thing that may differ between sides that are compared (`factors.FACTORS`).
 
     Args:
         sample: As sampled.
         name: Of the factor; its null = not recorded.
+        is_drawn: Count its connections, too.
     """
     keyed = sample.mutate(level=sample[f"level_{name}"], factor=ibis.literal(name))
     known = keyed.filter(keyed.level.notnull())
-    return known.group_by("host", "platform", "factor", "level").agg(
-        n=known.count(), bad=_count(known.explanation.isin(OF_THE_TARGET))
+    of_one = ibis.struct({name: known[name] for name in ("run_id", "worker", "connection")})
+    return known.group_by(*SIDE_KEYS, "factor", "level").agg(
+        n=known.count(),
+        bad=_count(known.explanation.isin(OF_THE_TARGET)),
+        connections=of_one.nunique() if is_drawn else ibis.literal(0, "int64"),
     )
 
 

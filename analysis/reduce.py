@@ -18,7 +18,7 @@ from ibis.util import gen_name
 from analysis import groupbys
 from analysis.explain import contract_columns
 from analysis.factors import FACTORS
-from analysis.groupbys import ARM_KEYS, CELL_KEYS, DEALT_KEYS, PLACE_KEYS, WORKER_KEYS
+from analysis.groupbys import ARM_KEYS, CELL_KEYS, DEALT_KEYS, PLACE_KEYS, SIDE_KEYS, WORKER_KEYS
 from analysis.tables import Tables
 from attempts.schema import KINDS
 
@@ -149,7 +149,6 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         base_rtt=_base_rtt(cells, rtts),
         arm_rtt=_arm_rtt(cells, rtts),
         loops=_sums(cells[cells["mitigation"] == "none"], ["host", "platform"], ["good", "good_lagged"]),
-        pythons=_sums(census, ["platform", "python"], ["n"]),
         platform_instances=_sums(instances, ["platform", "server_instance"], ["n"]),
         sites=_sums(census, ["platform", "host", "site"], ["n"]),
         budgets=_budgets(census),
@@ -258,9 +257,8 @@ def _one_in(census: pd.DataFrame) -> int:
 
 
 def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Table:
-    """The waits that shares of attempts are taken from, with the levels of the factors where platforms are compared."""
-    several = census.loc[census["is_wait"], "platform"].nunique() > 1
-    levels = {factor.name: factor.level for factor in FACTORS} if several else {}
+    """The waits that shares of attempts are taken from, with the levels of the factors where sides are compared."""
+    levels = {factor.name: factor.level for factor in FACTORS} if _has_sides(census) else {}
     return names.kept(groupbys.sampled(marked, _one_in(census), levels))
 
 
@@ -322,11 +320,21 @@ def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
     return groupbys.with_always(marked, subjects, list(sizes[["platform", "part", "size"]].itertuples(index=False)))
 
 
+def _has_sides(census: pd.DataFrame) -> bool:
+    """Whether there are two platforms, clients or delays."""
+    waits = census[census["is_wait"]]
+    return any(
+        len(waits[list(keys)].drop_duplicates()) > 1 for keys in (["platform"], ["client", "event_loop"], ["delay_us"])
+    )
+
+
 def _factors(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
-    """Only where platforms are compared."""
-    if census.loc[census["is_wait"], "platform"].nunique() < 2:
-        return _empty("host platform factor level n bad")
-    return pd.concat([_frame(groupbys.factor(sample, one.name)) for one in FACTORS], ignore_index=True)
+    """Only where platforms, clients or delays are compared."""
+    if not _has_sides(census):
+        return _empty(" ".join((*SIDE_KEYS, "factor level n bad connections")))
+    return pd.concat(
+        [_frame(groupbys.factor(sample, one.name, is_drawn=one.is_drawn)) for one in FACTORS], ignore_index=True
+    )
 
 
 def _credential_checks(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:

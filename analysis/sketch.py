@@ -280,7 +280,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             "token_expired n connections auth auth_fresh format explicit"
         ),
         always=_empty("platform what subject part size n bad"),
-        factors=_empty("host platform factor level n bad"),
+        factors=_pythons(cells),
         dealt=_dealt(cells),
         holds=_empty(
             "host platform chunk_minute by_peer parity duration_bin idle_bin silence_bin end_s cause close_code n"
@@ -296,7 +296,6 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         base_rtt=by_host.assign(base_rtt_s=base_rtt_s),
         arm_rtt=arms.assign(rtt_s=base_rtt_s + arms["delay_us"] / 1e6),
         loops=loops,
-        pythons=cells.groupby("platform", as_index=False)[["n"]].sum().assign(python="3.11.9"),
         platform_instances=instances.groupby(["platform", "server_instance"], as_index=False)[["n"]].sum(),
         sites=cells.groupby(["platform", "host", "site"], as_index=False)[["n"]].sum(),
         budgets=cells[["platform", "client", "event_loop", "delay_us", "operation"]]
@@ -315,6 +314,14 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
                 "last_minute": [cells["minute"].max()],
             }
         ),
+    )
+
+
+def _pythons(cells: pd.DataFrame) -> pd.DataFrame:
+    """One Python everywhere, and no other factor recorded."""
+    keys = ["host", "platform", "client", "event_loop", "delay_us"]
+    return (
+        cells.groupby(keys, as_index=False)[["n", "bad"]].sum().assign(factor="python", level="3.11.9", connections=0)
     )
 
 

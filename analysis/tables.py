@@ -47,8 +47,10 @@ class Tables:
             [user, size], subject [the user; empty for a size], part [of a user: empty is all, connects, exchanges, or
             the operation of an exchange, the widest of them; of a size: the operation], size [binary logarithm, a whole
             number, of the bytes of a request from which on; -1 for a user]): `n`, `bad`.
-        factors: per (host, platform, factor [`factors.FACTORS`], level): `n`, `bad` (explicit + residual), first tries
-            without mitigation; empty where there is one platform.
+        factors: per (host, platform, client, event_loop, delay_us, factor [`factors.FACTORS`], level): `n`, `bad`
+            (explicit + residual), and where a factor is drawn for each connection `connections` (distinct; else 0);
+            first tries without mitigation, of about a million attempts; empty where there is one platform, one client
+            and one delay.
         dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
             connections, first tries without mitigation that count in `n_clean`: `m` connections, `n`, `nn`, and for
             each way to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`.
@@ -73,7 +75,6 @@ class Tables:
         base_rtt: G6, per (host, platform): `base_rtt_s` median of (rtt_s - delay_s), null if unknown; `n`.
         arm_rtt: G6, per (host, platform, delay_us): `rtt_s` median of connects, null if unknown; `n`.
         loops: G6, per (host, platform): `good`, `good_lagged` (good attempts with lag > 0.1 s).
-        pythons: G6, per (platform, python): `n`.
         platform_instances: G6, per (platform, server_instance): `n`.
         sites: per (platform, host, site): `n` (site null = unknown).
         budgets: per (platform, client, event_loop, delay_us, operation) without mitigation: `least_s`, `most_s`.
@@ -104,7 +105,6 @@ class Tables:
     base_rtt: pd.DataFrame
     arm_rtt: pd.DataFrame
     loops: pd.DataFrame
-    pythons: pd.DataFrame
     platform_instances: pd.DataFrame
     sites: pd.DataFrame
     budgets: pd.DataFrame

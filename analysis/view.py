@@ -6,10 +6,10 @@ still only one a side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ from analysis.loops import families
 from analysis.model import Settings
 from analysis.rates import LEAST_CLUSTERS, Rate, clustered_rate, worst_design_effect
 from analysis.tables import Tables
+
+T = TypeVar("T")
 
 # Chunks are the sample behind every comparison: twenty are plenty, five are the fewest that count.
 MOST_CHUNKS: Final = 20
@@ -183,8 +185,8 @@ class View:
     spared: str = ""
     spared_answers: str = ""
     everything: bool = False
-    # The same for all parts of a run, which are many: each way of counting is prepared once.
-    _dealt: dict[str, Dealt] = field(default_factory=dict)
+    # What is the same for all parts of a run, which are many (`once`).
+    _known: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     @property
     def margin(self) -> float:
@@ -221,6 +223,13 @@ class View:
             return "everything"
         return ("unexplained", "silent", "said", "both")[bool(self.spared) + 2 * bool(self.spared_answers)]
 
+    def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """What is made of the tables alone, and so the same for all parts of the run: it is made once."""
+        if key not in self._known:
+            self._known[key] = make()
+        known: T = self._known[key]
+        return known
+
     @property
     def dealt(self) -> Dealt:
         """Connections as the sample, of what comparisons are about."""
@@ -228,9 +237,7 @@ class View:
 
     def dealt_by(self, variant: str) -> Dealt:
         """Connections as the sample, with failures counted in one of the ways of `dealt.VARIANTS`."""
-        if variant not in self._dealt:
-            self._dealt[variant] = self._dealt_by(variant)
-        return self._dealt[variant]
+        return self.once(("dealt", variant), lambda: self._dealt_by(variant))
 
     def _dealt_by(self, variant: str) -> Dealt:
         frame = self.tables.dealt

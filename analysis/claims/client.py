@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from analysis import checks
+from analysis import checks, factors
 from analysis.ceiling import below_ceiling
 from analysis.comparison import DESCRIBED, Comparison, Condition, Rule, compare, effect_words, part_of
 from analysis.groups import Bools, combined
@@ -90,6 +90,7 @@ def client(view: View, *, parted: bool = True) -> Finding:
             checks.loops_measured(view),
             checks.budgets_alike(view, "client", "clients"),
             *_interleaved(view, {a: own[a] for a in comparisons}, arms),
+            *factors.of_clients(view, [arms[a].name for a in comparisons]),
         ],
         TWO if two_sided else RULE,
         ceiling=len(exact) > 1 and below_ceiling([_rate(view, arms[a]) for a in exact], view.margin),

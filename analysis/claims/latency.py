@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis import factors
 from analysis.ceiling import below_ceiling
 from analysis.checks import arms_interleaved, budgets_alike, delay_arrived
 from analysis.comparison import Comparison, Condition, Rule, compare
@@ -61,7 +62,7 @@ def latency(view: View) -> Finding:
             label = f"{view.delays_us[high] / 1000:g} ms against {view.delays_us[low] / 1000:g} ms added on {name}"
             dealt = over_connections(view, contrast, ends, ends.delay == high, strata=("host", "client", "kind"))
             comparisons.append(Comparison(name=label, estimate=dealt.estimate, informed=contrast.informed))
-    conditions.append(budgets_alike(view, "delay_us", "delay arms"))
+    conditions += [budgets_alike(view, "delay_us", "delay arms"), *factors.of_delays(view)]
     without = [name for name in view.platforms if not any(c.name.endswith(f" on {name}") for c in comparisons)]
     return compare(
         view,

@@ -61,9 +61,8 @@ def platform(view: View, together: Synchrony | None, *, parted: bool = True) -> 
             checks.loops_alike(view, sides.hosts, sides.platforms),
             checks.ordinals_alike(view, sides.hosts, sides.platforms),
             checks.own_bursts(view, together, sides.platforms),
-            checks.pythons_shared(view, sides.platforms),
             checks.budgets_alike(view, "platform", "platforms"),
-            *factors.conditions(view, sides.platforms),
+            *factors.of_platforms(view, sides.platforms),
         )
     )
     exposed = view.compared.where(in_common(view.compared, range(len(view.platforms))))

@@ -67,9 +67,9 @@ def platform_x_latency(view: View, together: Synchrony | None, *, parted: bool =
                 compared.platforms,
                 names=frozenset({"same minutes", "same clients"}),
             ),
-            checks.pythons_shared(view, compared.platforms),
             checks.budgets_alike(view, "platform", "platforms"),
-            *factors.conditions(view, compared.platforms),
+            *factors.of_platforms(view, compared.platforms),
+            *factors.of_delays(view),
         ]
         for p in compared.platforms:
             mine = hosts[view.platform_of[hosts] == p]
