@@ -9,7 +9,7 @@ sessions had, looks worse than it is where that matters. Each column is held aga
 - *Not nested.* Where every host has levels of its own, on both sides (users dealt to hosts, say), they are a part of
   how hosts differ, which a comparison of hosts takes in.
 
-Platforms are compared as wholes; clients and delays on the same host, so that what a host always is does not count.
+Platforms are compared as wholes; the others within hosts, so that what a host always is does not count.
 There users may be so many that hardly one is drawn twice: half of what chance would make the sides share is enough.
 """
 
@@ -21,10 +21,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import binom
 
 from analysis.comparison import Condition
-from analysis.groups import Bools, Floats, combined, sums
+from analysis.groups import Bools, Floats, coded_pair, sums
 from analysis.loops import families
 from analysis.model import Check
 
@@ -40,10 +39,10 @@ CHANCE_LEAST: Final = 0.2
 MANY_CONNECTIONS: Final = 200
 
 # What is compared.
-Sides = Literal["platforms", "clients", "delays"]
-ALL_SIDES: Final[frozenset[Sides]] = frozenset({"platforms", "clients", "delays"})
-# A client or a delay may itself load a machine or shorten a pause: then the column is its effect, and no rival of it.
-NOT_OF_DELAYS: Final[frozenset[Sides]] = frozenset({"platforms", "clients"})
+Sides = Literal["platforms", "clients", "delays", "instances"]
+ALL_SIDES: Final[frozenset[Sides]] = frozenset({"platforms", "clients", "delays", "instances"})
+# A client, a delay or an instance may itself load a machine, or end sessions early: then the column is its effect.
+NOT_OF_DEALT: Final[frozenset[Sides]] = frozenset({"platforms", "clients"})
 OF_PLATFORMS: Final[frozenset[Sides]] = frozenset({"platforms"})
 
 
@@ -103,14 +102,14 @@ FACTORS: Final[tuple[Factor, ...]] = (
         level=lambda t: _halving(t.age_s),
         words="ages of sessions",
         need="sessions that live equally long everywhere (--session-s)",
-        of=NOT_OF_DELAYS,
+        of=NOT_OF_DEALT,
     ),
     Factor(
         name="open_connections",
         level=lambda t: _halving(t.open_connections.cast("float64")),
         words="numbers of open connections",
         need="the same number of users a worker everywhere",
-        of=NOT_OF_DELAYS,
+        of=NOT_OF_DEALT,
     ),
     Factor(
         name="token_age_s",
@@ -130,7 +129,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
         level=lambda t: _halving(t.idle_s),
         words="idle times",
         need="the same --pace-s everywhere",
-        of=NOT_OF_DELAYS,
+        of=NOT_OF_DEALT,
     ),
     Factor(
         name="bytes_out",
@@ -143,7 +142,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
         level=_with_frames,
         words="frames before the welcome",
         need="the same features of the target for all users",
-        of=NOT_OF_DELAYS,
+        of=NOT_OF_DEALT,
     ),
     Factor(
         name="cpu",
@@ -207,6 +206,17 @@ def of_delays(view: View) -> tuple[Condition, ...]:
     return view.once(("factors", "delays"), lambda: _conditions(view, "delays", _delay_pairs(view)))
 
 
+def of_instances(view: View) -> tuple[Condition, ...]:
+    """The same of each instance that the server names against the other ones."""
+    instance = view.tables.factors["server_instance"].to_numpy(dtype=object)
+    known = view.tables.factors["server_instance"].notna().to_numpy()
+    pairs = [
+        Pair(names=(str(name), "the other instances"), one=instance == name, two=known & (instance != name))
+        for name in np.unique(instance[known])
+    ]
+    return view.once(("factors", "instances"), lambda: _conditions(view, "instances", pairs))
+
+
 def _client_pairs(view: View, arms: Sequence[str]) -> list[Pair]:
     arm_of = list(view.tables.factors[["client", "event_loop", "platform"]].itertuples(index=False, name=None))
     family_of = families(sorted(set(arm_of)))
@@ -237,8 +247,8 @@ def _delay_pairs(view: View) -> list[Pair]:
 def _conditions(view: View, of: Sides, pairs: Sequence[Pair]) -> tuple[Condition, ...]:
     frame = view.tables.factors
     counts = [frame[name].to_numpy(dtype=np.float64) for name in Counts._fields]
-    host, _ = combined(view.host_codes(frame) + 1)
-    hosts = int(host.max(initial=-1)) + 1
+    host, places = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
+    hosts = len(places)
     column = frame["factor"].to_numpy(dtype=object)
     found = []
     for factor in FACTORS:
@@ -250,7 +260,9 @@ def _conditions(view: View, of: Sides, pairs: Sequence[Pair]) -> tuple[Condition
         known, differing = False, []
         for pair in pairs:
             one, two = (
-                Counts(*(sums(place[mine], x[rows][mine], hosts * len(names)).reshape(hosts, -1) for x in counts))
+                Counts(
+                    *(sums(place[mine], x[rows][mine], hosts * len(names)).reshape(hosts, len(names)) for x in counts)
+                )
                 for mine in (pair.one[rows], pair.two[rows])
             )
             if of != "platforms":
@@ -327,17 +339,22 @@ def shared_by_chance(one: Counts, two: Counts) -> float:
 
 
 def _dealt_at_random(one: Floats, two: Floats) -> float:
-    """Expected overlap of one host's sides: each connection of a level is on the one side with the same probability."""
-    if not one.sum() or not two.sum():
+    """Expected overlap of one host's sides, of the connections (levels,) that each of them had (hypergeometric)."""
+    # Its import takes a second, which only users that differ should pay.
+    from scipy.stats import hypergeom
+
+    first, second = float(one.sum()), float(two.sum())
+    if not first or not second:
         return 1.0
-    share = one.sum() / (one.sum() + two.sum())
     sizes, levels = np.unique(one + two, return_counts=True)
     expected = 0.0
     for size, times in zip(sizes, levels, strict=True):
-        k = np.arange(min(size, MANY_CONNECTIONS) + 1)
-        scale = size / max(1.0, k[-1])
-        least = np.minimum(k / one.sum(), (k[-1] - k) / two.sum()) * scale
-        expected += times * float(binom.pmf(k, k[-1], share) @ least)
+        if size > MANY_CONNECTIONS:
+            expected += times * size / (first + second)
+            continue
+        k = np.arange(size + 1)
+        chance = hypergeom.pmf(k, first + second, size, first)
+        expected += times * float(chance @ np.minimum(k / first, (size - k) / second))
     return expected
 
 

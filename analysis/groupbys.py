@@ -88,8 +88,8 @@ PLACE_KEYS: Final = ("run_id", "host", "platform", "site")
 ARM_KEYS: Final = ("client", "event_loop", "delay_us", "mitigation", "kind", "operation")
 # What is dealt to a connection, by kind of wait: what `dealt` numbers in the arms.
 DEALT_KEYS: Final = ("client", "event_loop", "delay_us", "kind")
-# What may be compared: platforms, clients, delays, each on its hosts.
-SIDE_KEYS: Final = ("host", "platform", "client", "event_loop", "delay_us")
+# What may be compared: platforms, clients, delays, instances, each on its hosts.
+SIDE_KEYS: Final = ("host", "platform", "client", "event_loop", "delay_us", "server_instance")
 CELL_KEYS: Final = (
     "run_id",
     "host",

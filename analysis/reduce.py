@@ -137,7 +137,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         subjects=_frame(groupbys.subjects(marked)),
         cut=cut,
         always=always,
-        factors=_factors(sample, census),
+        factors=_factors(sample, cells, instances),
         dealt=_frame(groupbys.dealt(placed, names_of_places, ibis.memtable(dealt_arms))),
         holds=_frame(groupbys.holds(marked)),
         sessions=sessions,
@@ -257,8 +257,8 @@ def _one_in(census: pd.DataFrame) -> int:
 
 
 def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Table:
-    """The waits that shares of attempts are taken from, with the levels of the factors where sides are compared."""
-    levels = {factor.name: factor.level for factor in FACTORS} if _has_sides(census) else {}
+    """The waits that shares of attempts are taken from, with the levels of the factors."""
+    levels = {factor.name: factor.level for factor in FACTORS}
     return names.kept(groupbys.sampled(marked, _one_in(census), levels))
 
 
@@ -320,17 +320,11 @@ def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
     return groupbys.with_always(marked, subjects, list(sizes[["platform", "part", "size"]].itertuples(index=False)))
 
 
-def _has_sides(census: pd.DataFrame) -> bool:
-    """Whether there are two platforms, clients or delays."""
-    waits = census[census["is_wait"]]
-    return any(
-        len(waits[list(keys)].drop_duplicates()) > 1 for keys in (["platform"], ["client", "event_loop"], ["delay_us"])
-    )
-
-
-def _factors(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
-    """Only where platforms, clients or delays are compared."""
-    if not _has_sides(census):
+def _factors(sample: ibis.Table, cells: pd.DataFrame, instances: pd.DataFrame) -> pd.DataFrame:
+    """Only where there are two platforms, clients, delays or instances to compare."""
+    clients = cells["client"] + "/" + cells["event_loop"]
+    sides = (cells["platform"], clients, cells["delay_us"], instances["server_instance"])
+    if all(side.nunique() < 2 for side in sides):
         return _empty(" ".join((*SIDE_KEYS, "factor level n bad connections")))
     return pd.concat(
         [_frame(groupbys.factor(sample, one.name, is_drawn=one.is_drawn)) for one in FACTORS], ignore_index=True

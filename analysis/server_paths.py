@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from analysis import factors
 from analysis.comparison import effect_words, rate_effect, rate_words
 from analysis.dealt import difference_spread
 from analysis.estimate import Estimate, with_spread
@@ -353,13 +354,20 @@ def instances(view: View, silent: frozenset[str]) -> Path | None:
     below = len(compared) == len(listed) and all(
         each.interval()[1] < view.margin or member.own.interval()[1] < view.margin for member, each in compared
     )
+    words = f"Instance {one.name} against the others at the same time: {effect_words(effect)}."
+    p_value = bonferroni(estimate.p_above(view.margin), len(listed))
+    # A balancer that goes by user, or by path, deals users and not connections: an account may look like an instance.
+    dealt = [condition for condition in factors.of_instances(view) if condition.check.ok is not True]
+    if dealt:
+        words, p_value, below = f"{words} {dealt[0].check.detail}", 1.0, False
     return Path(
         name=f"the instance {one.name}",
         effect=effect,
-        p_value=bonferroni(estimate.p_above(view.margin), len(listed)),
+        p_value=p_value,
         below=below,
         n=estimate.n,
-        evidence=f"Instance {one.name} against the others at the same time: {effect_words(effect)}.",
+        evidence=words,
+        need=f"Instances that meet alike what differs now: {dealt[0].need}." if dealt else "",
     )
 
 

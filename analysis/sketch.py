@@ -321,7 +321,9 @@ def _pythons(cells: pd.DataFrame) -> pd.DataFrame:
     """One Python everywhere, and no other factor recorded."""
     keys = ["host", "platform", "client", "event_loop", "delay_us"]
     return (
-        cells.groupby(keys, as_index=False)[["n", "bad"]].sum().assign(factor="python", level="3.11.9", connections=0)
+        cells.groupby(keys, as_index=False)[["n", "bad"]]
+        .sum()
+        .assign(server_instance=None, factor="python", level="3.11.9", connections=0)
     )
 
 

@@ -47,7 +47,8 @@ class Tables:
             [user, size], subject [the user; empty for a size], part [of a user: empty is all, connects, exchanges, or
             the operation of an exchange, the widest of them; of a size: the operation], size [binary logarithm, a whole
             number, of the bytes of a request from which on; -1 for a user]): `n`, `bad`.
-        factors: per (host, platform, client, event_loop, delay_us, factor [`factors.FACTORS`], level): `n`, `bad`
+        factors: per (host, platform, client, event_loop, delay_us, server_instance [null = unknown], factor
+            [`factors.FACTORS`], level): `n`, `bad`
             (explicit + residual), and where a factor is drawn for each connection `connections` (distinct; else 0);
             first tries without mitigation, of about a million attempts; empty where there is one platform, one client
             and one delay.

@@ -218,6 +218,7 @@ def halving(value: float) -> str:
 LEVELS = {
     "scenario": str,
     "subject": str,
+    "python": str,
     "age_s": halving,
     "open_connections": halving,
     "token_age_s": halving,
@@ -228,20 +229,41 @@ LEVELS = {
 }
 
 
-def has_two_platforms(rows: list[Row]) -> bool:
-    """Whether there is something to compare: attempts that ended, on two platforms or more."""
-    return len({row["platform"] for row in of_sessions(rows) if row["outcome"] != "aborted"}) > 1
-
-
-def factors(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+def factors(waited: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    """Empty where nothing is there twice that could be compared."""
+    chosen = plain(waited)
+    kept = [row for row in waited if row["outcome"] != "aborted"]
+    sides = [
+        {row["platform"] for row in kept},
+        {(row["client"], row.get("event_loop") or "unknown") for row in kept},
+        {round(row["delay_s"] * 1e6) for row in kept},
+        {row.get("server_instance") for row in chosen} - {None},
+    ]
+    if all(len(side) < 2 for side in sides):
+        return {}
+    frames: dict[tuple[Any, ...], int] = defaultdict(int)
+    for row in chosen:
+        frames[of_connection(row)] = max(frames[of_connection(row)], row.get("preface_frames") or 0)
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
-    for row in plain(chosen):
+    users: dict[tuple[Any, ...], set[tuple[Any, ...]]] = defaultdict(set)
+    for row in chosen:
         bad = explanation(row) in ("explicit", "residual")
         values = {name: measured(row.get(name)) for name in LEVELS}
         levels = {name: level(values[name]) for name, level in LEVELS.items() if values[name] is not None}
-        for name, level in {**levels, "scheduled_at": str(second(row) % 60 // 10)}.items():
-            table[row["host"], row["platform"], name, level].update(n=1, bad=bad)
-    return {key: dict(count) for key, count in table.items()}
+        levels["scheduled_at"] = str(second(row) % 60 // 10)
+        if row["kind"] == "exchange":
+            levels["preface_frames"] = "true" if frames[of_connection(row)] else "false"
+        how = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
+        for name, level in levels.items():
+            key = (row["host"], row["platform"], *how, row.get("server_instance"), name, level)
+            table[key].update(n=1, bad=bad)
+            if name == "subject":
+                users[key].add(of_connection(row))
+    return {key: {**count, "connections": len(users[key])} for key, count in table.items()}
+
+
+def of_connection(row: Row) -> tuple[Any, ...]:
+    return (row["run_id"], row["worker"], row["connection"])
 
 
 def dealt(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:

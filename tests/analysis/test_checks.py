@@ -74,7 +74,8 @@ def unmeasured_loops(tables):
 
 
 def other_pythons(tables):
-    return replace(tables, pythons=tables.pythons.assign(python=["3.11.9", "3.12.1"]))
+    versions = tables.factors["platform"].map({"Windows": "3.11.9", "Linux": "3.12.1"})
+    return replace(tables, factors=tables.factors.assign(level=versions))
 
 
 def inherited_users(tables):
@@ -107,7 +108,7 @@ CONFOUNDERS = {
     other_instances: "same instances",
     busy_loops: "equal loops",
     unmeasured_loops: "loops measured",
-    other_pythons: "same Python",
+    other_pythons: "same Python versions",
     inherited_users: "order of users",
     own_bursts: "no bursts of its own",
     simulated: "platforms are real",
