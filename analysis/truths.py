@@ -196,7 +196,7 @@ class _World:
         for m in self.fails:
             if m.fault in _AUTH:
                 overall = self._seen(m) * self._overall(m) * m.strikes_connects
-                codes.append("Y" if overall > self.margin else "-" if m.dose > self.margin else "n")
+                codes.append("Y" if overall > self.margin else "-" if self._by_session(m) > self.margin else "n")
         return _first(codes, "Y", "-", "n")
 
     def format(self) -> Code:
@@ -331,6 +331,10 @@ class _World:
     def _seen(self, m: Fails) -> float:
         return m.dose * self._latent(m)
 
+    def _by_session(self, m: Fails) -> float:
+        """The dose, or what ends sessions by session: each has many attempts."""
+        return m.dose * (max(1.0, float(self.sample.planned.mean())) if m.fault in _ENDS else 1.0)
+
     def _overall(self, m: Fails) -> float:
         """The share of the run's attempts, of the kinds that it strikes, that meet what is dealt."""
         hosts = self.design.host_platforms
@@ -385,9 +389,7 @@ class _World:
         if m.fault in _AUTH or (m.dose >= ALWAYS and (m.operation or m.large_only)):
             return "-"
         if size <= self.margin:
-            # What ends sessions is counted by session, too, of which each has many attempts.
-            by_session = m.dose * max(1.0, float(self.sample.planned.mean())) if m.fault in _ENDS else 0.0
-            return "-" if max(m.dose, by_session) > self.margin or m.moments_s is not None else "n"
+            return "-" if self._by_session(m) > self.margin or m.moments_s is not None else "n"
         if self._attempts(m) * self._seen(m) < FEW_FAILURES:
             return "-"
         says_so = m.fault not in _SILENT or m.moments_s is not None or named
