@@ -335,7 +335,7 @@ def cut(marked: ibis.Table) -> ibis.Table:
     )
 
 
-def dealt(placed: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
+def dealt(placed: ibis.Table, one_in: int, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
     """Sums over connections by what was dealt to them: the sample of a comparison of arms or instances.
 
     A session of a day is one connection: the table grows with arms and hosts, not with connections. Failures are
@@ -344,10 +344,11 @@ def dealt(placed: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Tabl
 
     Args:
         placed: As placed.
+        one_in: How many connections there are to one that is summed; the sums are so many times as large.
         places: `place`, and what of `PLACE_KEYS` it is.
         arms: `dealt`, and what of `DEALT_KEYS` it is.
     """
-    rows = placed.filter((_.retry == 0) & (_.mitigation == "none") & _.is_clean)
+    rows = _drawn(placed.filter((_.retry == 0) & (_.mitigation == "none") & _.is_clean), one_in)
     residual = rows.explanation == NUMBER_OF["residual"]
     # By numbers, and what is seldom in one sum: one group for each connection is what this table costs.
     numbered = rows.group_by("place", "dealt", "server_instance", "name").agg(
@@ -375,7 +376,8 @@ def dealt(placed: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Tabl
     for name in ways:
         x = single[name]
         sums |= {f"x_{name}": x.sum(), f"nx_{name}": (single.n * x).sum(), f"xx_{name}": (x * x).sum()}
-    return single.group_by("host", "platform", *DEALT_KEYS, "server_instance").agg(**sums)
+    whole = {name: value * one_in for name, value in sums.items()}
+    return single.group_by("host", "platform", *DEALT_KEYS, "server_instance").agg(**whole)
 
 
 def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any], Any]]) -> ibis.Table:
@@ -388,9 +390,7 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
         one_in: How many connections there are to one that is taken; 1 = all.
         levels: Of each factor by name, what is compared (`factors.FACTORS`); `level_...` in what is returned.
     """
-    rows = marked.filter(_is_plain(marked))
-    if one_in > 1:
-        rows = rows.filter((_.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % one_in == 0)
+    rows = _drawn(marked.filter(_is_plain(marked)), one_in)
     names = (
         "run_id",
         "worker",
@@ -405,6 +405,13 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
     )
     levelled = {f"level_{name}": level(rows).cast("string") for name, level in levels.items()}
     return rows.select(*SIDE_KEYS, *names, **levelled)
+
+
+def _drawn(rows: ibis.Table, one_in: int) -> ibis.Table:
+    """The rows of one connection in so many, by a hash of its number."""
+    if one_in == 1:
+        return rows
+    return rows.filter((_.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % one_in == 0)
 
 
 def factor(sample: ibis.Table, name: str, *, is_drawn: bool) -> ibis.Table:

@@ -33,6 +33,8 @@ ALWAYS_LEAST: Final = 10
 MOST_ALWAYS: Final = 100
 # Shares of attempts are taken from about so many of them.
 SAMPLE_ROWS: Final = 1_000_000
+# The spread between connections, from about so many attempts: a hundred thousand connections tell it well enough.
+DEALT_ROWS: Final = 2_000_000
 
 
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:
@@ -114,7 +116,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
     sample = _sample(marked, names, census)
     always = _always(sample, census)
-    if len(always) and _one_in(census) > 1:
+    if len(always) and _one_in(census, SAMPLE_ROWS) > 1:
         # They are named with their numbers, which must be all of them.
         always = _always(groupbys.sampled(marked, 1, {}), census)
     placed = names.view(groupbys.placed(_with_always(marked, always), by_worker, by_arm))
@@ -138,7 +140,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         cut=cut,
         always=always,
         factors=_factors(sample, cells, instances),
-        dealt=_frame(groupbys.dealt(placed, names_of_places, ibis.memtable(dealt_arms))),
+        dealt=_frame(groupbys.dealt(placed, _one_in(census, DEALT_ROWS), names_of_places, ibis.memtable(dealt_arms))),
         holds=_frame(groupbys.holds(marked)),
         sessions=sessions,
         fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
@@ -252,14 +254,15 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
 
 
-def _one_in(census: pd.DataFrame) -> int:
-    return max(1, int(census.loc[census["is_wait"], "n"].sum()) // SAMPLE_ROWS)
+def _one_in(census: pd.DataFrame, rows: int) -> int:
+    """How many connections there are to one of a sample of about so many rows."""
+    return max(1, int(census.loc[census["is_wait"], "n"].sum()) // rows)
 
 
 def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Table:
     """The waits that shares of attempts are taken from, with the levels of the factors."""
     levels = {factor.name: factor.level for factor in FACTORS}
-    return names.kept(groupbys.sampled(marked, _one_in(census), levels))
+    return names.kept(groupbys.sampled(marked, _one_in(census, SAMPLE_ROWS), levels))
 
 
 def _always(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:

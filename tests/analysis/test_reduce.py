@@ -581,6 +581,17 @@ def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(m
     assert (estimated["connections"] <= estimated["n"]).all()
 
 
+def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(monkeypatch: pytest.MonkeyPatch):
+    rows = arrow([*many_rows(), LATE])
+    exact = reduce(open_rows(rows)).dealt
+    monkeypatch.setattr("analysis.reduce.DEALT_ROWS", len(many_rows()) // 2)
+    sampled = reduce(open_rows(rows)).dealt
+    counts = ["m", "n", "nn", "x_unexplained"]
+    assert (sampled[counts].to_numpy() % 2 == 0).all()
+    assert sampled[counts].sum().to_numpy() == pytest.approx(exact[counts].sum().to_numpy(), rel=0.2)
+    assert not sampled.equals(exact)
+
+
 def test_aborted_rows_change_no_count_but_their_own():
     rows = [*many_rows(500), LATE]
     before = reduce(open_rows(arrow(rows)))
