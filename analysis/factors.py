@@ -52,7 +52,7 @@ class Factor:
 
     Attributes:
         name: In the record.
-        level: What of it is compared, from the rows of whole connections.
+        level: What of it is compared, from the rows.
         words: What is alike or not, for people.
         need: What to do about it.
         of: Comparisons whose sides it may differ between without being their effect.
@@ -75,9 +75,8 @@ def _halving(value: Any) -> Any:
 
 
 def _with_frames(rows: Any) -> Any:
-    """Of exchanges, whether frames had come before the welcome of their connection."""
-    most = rows.preface_frames.max().over(group_by=["run_id", "worker", "connection"])
-    return (rows.kind == "exchange").ifelse((most > 0).cast("string"), None)
+    """Of exchanges, whether frames had come before the welcome: of a connect that failed it is an outcome."""
+    return (rows.kind == "exchange").ifelse((rows.preface_frames > 0).cast("string"), None)
 
 
 # To hold another column against the rule is one line here.

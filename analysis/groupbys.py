@@ -86,8 +86,6 @@ OF_THE_TARGET: Final = (NUMBER_OF["explicit"], NUMBER_OF["residual"])
 WORKER_KEYS: Final = ("run_id", "worker", "host", "platform", "site")
 PLACE_KEYS: Final = ("run_id", "host", "platform", "site")
 ARM_KEYS: Final = ("client", "event_loop", "delay_us", "mitigation", "kind", "operation")
-# What is dealt to a connection, by kind of wait: what `dealt` numbers in the arms.
-DEALT_KEYS: Final = ("client", "event_loop", "delay_us", "kind")
 # What may be compared: platforms, clients, delays, instances, each on its hosts.
 SIDE_KEYS: Final = ("host", "platform", "client", "event_loop", "delay_us", "server_instance")
 CELL_KEYS: Final = (
@@ -235,7 +233,7 @@ def placed(rows: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table
     """The waits with numbers for names: `place`, `arm` and a `name` of their connection.
 
     `places` holds some of `WORKER_KEYS` (site "" if unknown), enough to tell the workers apart, and `place`,
-    `worker_number`; `arms` some of `ARM_KEYS`, and `arm` and `dealt`, the number of its `DEALT_KEYS`.
+    `worker_number`; `arms` some of `ARM_KEYS`, and `arm`.
     """
     waits = rows.filter(_.is_wait).mutate(site=_.site.fill_null(""))
     of_worker = [name for name in WORKER_KEYS if name in places.columns]
@@ -335,7 +333,7 @@ def cut(marked: ibis.Table) -> ibis.Table:
     )
 
 
-def dealt(placed: ibis.Table, one_in: int, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
+def dealt(sample: ibis.Table, one_in: int) -> ibis.Table:
     """Sums over connections by what was dealt to them: the sample of a comparison of arms or instances.
 
     A session of a day is one connection: the table grows with arms and hosts, not with connections. Failures are
@@ -343,15 +341,13 @@ def dealt(placed: ibis.Table, one_in: int, places: ibis.Table, arms: ibis.Table)
     way `x` failures, `nx` the sum of attempts times failures, and `xx` that of their squares.
 
     Args:
-        placed: As placed.
-        one_in: How many connections there are to one that is summed; the sums are so many times as large.
-        places: `place`, and what of `PLACE_KEYS` it is.
-        arms: `dealt`, and what of `DEALT_KEYS` it is.
+        sample: As sampled.
+        one_in: How many connections there are to one of the sample; the sums are so many times as large.
     """
-    rows = _drawn(placed.filter((_.retry == 0) & (_.mitigation == "none") & _.is_clean), one_in)
+    rows = sample.filter(_.is_clean)
     residual = rows.explanation == NUMBER_OF["residual"]
-    # By numbers, and what is seldom in one sum: one group for each connection is what this table costs.
-    numbered = rows.group_by("place", "dealt", "server_instance", "name").agg(
+    # What is seldom in one sum: one group for each connection is what this table costs.
+    single = rows.group_by(*SIDE_KEYS, "kind", "run_id", "worker", "connection").agg(
         n=rows.count(),
         silent=_count(residual),
         others=(
@@ -360,24 +356,23 @@ def dealt(placed: ibis.Table, one_in: int, places: ibis.Table, arms: ibis.Table)
             + rows.explanation.isin([NUMBER_OF["auth"], NUMBER_OF["format"]]).ifelse(PACKED**2, 0)
         ).sum(),
     )
-    mute, said, ours = (numbered.others // PACKED**power % PACKED for power in range(3))
+    mute, said, ours = (single.others // PACKED**power % PACKED for power in range(3))
     counts = {
-        "n": numbered.n,
-        "unexplained": numbered.silent - mute,
-        "silent": numbered.silent,
-        "said": numbered.silent - mute + said,
-        "both": numbered.silent + said,
-        "everything": numbered.silent + said + ours,
+        "n": single.n,
+        "unexplained": single.silent - mute,
+        "silent": single.silent,
+        "said": single.silent - mute + said,
+        "both": single.silent + said,
+        "everything": single.silent + said + ours,
     }
     ways = [name for name in counts if name != "n"]
-    numbered = numbered.select("place", "dealt", "server_instance", **{n: x.cast("float64") for n, x in counts.items()})
-    single = numbered.join(places, "place").join(arms, "dealt")
+    single = single.select(*SIDE_KEYS, "kind", **{name: value.cast("float64") for name, value in counts.items()})
     sums = {"m": single.count(), "n": single.n.sum(), "nn": (single.n * single.n).sum()}
     for name in ways:
         x = single[name]
         sums |= {f"x_{name}": x.sum(), f"nx_{name}": (single.n * x).sum(), f"xx_{name}": (x * x).sum()}
     whole = {name: value * one_in for name, value in sums.items()}
-    return single.group_by("host", "platform", *DEALT_KEYS, "server_instance").agg(**whole)
+    return single.group_by(*SIDE_KEYS, "kind").agg(**whole)
 
 
 def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any], Any]]) -> ibis.Table:
@@ -399,6 +394,8 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
         "kind",
         "operation",
         "minute",
+        "is_clean",
+        "is_unanswered",
         "explanation",
         "is_bad",
         "bytes_out",

@@ -18,7 +18,7 @@ from ibis.util import gen_name
 from analysis import groupbys
 from analysis.explain import contract_columns
 from analysis.factors import FACTORS
-from analysis.groupbys import ARM_KEYS, CELL_KEYS, DEALT_KEYS, PLACE_KEYS, SIDE_KEYS, WORKER_KEYS
+from analysis.groupbys import ARM_KEYS, CELL_KEYS, PLACE_KEYS, SIDE_KEYS, WORKER_KEYS
 from analysis.tables import Tables
 from attempts.schema import KINDS
 
@@ -31,10 +31,8 @@ DISTINCT_ROWS: Final = 4_000_000
 ALWAYS_RATIO: Final = 0.9
 ALWAYS_LEAST: Final = 10
 MOST_ALWAYS: Final = 100
-# Shares of attempts are taken from about so many of them.
+# Shares of attempts, and the spread between connections, are taken from about so many attempts.
 SAMPLE_ROWS: Final = 1_000_000
-# The spread between connections, from about so many attempts: a hundred thousand connections tell it well enough.
-DEALT_ROWS: Final = 2_000_000
 
 
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:
@@ -111,12 +109,10 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     marked = names.view(groupbys.marked(prepared, ends=_ends(census, ends), all_usable=all_usable))
     numbers, places = _places(census)
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
-    dealt_arms = _numbered(arms, DEALT_KEYS, "dealt")
-    arms = arms.merge(dealt_arms, on=list(DEALT_KEYS))
     by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
     sample = _sample(marked, names, census)
     always = _always(sample, census)
-    if len(always) and _one_in(census, SAMPLE_ROWS) > 1:
+    if len(always) and _one_in(census) > 1:
         # They are named with their numbers, which must be all of them.
         always = _always(groupbys.sampled(marked, 1, {}), census)
     placed = names.view(groupbys.placed(_with_always(marked, always), by_worker, by_arm))
@@ -140,7 +136,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         cut=cut,
         always=always,
         factors=_factors(sample, cells, instances),
-        dealt=_frame(groupbys.dealt(placed, _one_in(census, DEALT_ROWS), names_of_places, ibis.memtable(dealt_arms))),
+        dealt=_frame(groupbys.dealt(sample, _one_in(census))),
         holds=_frame(groupbys.holds(marked)),
         sessions=sessions,
         fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
@@ -254,15 +250,15 @@ def _mitigation_costs(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
 
 
-def _one_in(census: pd.DataFrame, rows: int) -> int:
-    """How many connections there are to one of a sample of about so many rows."""
-    return max(1, int(census.loc[census["is_wait"], "n"].sum()) // rows)
+def _one_in(census: pd.DataFrame) -> int:
+    """How many connections there are to one of the sample."""
+    return max(1, int(census.loc[census["is_wait"], "n"].sum()) // SAMPLE_ROWS)
 
 
 def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Table:
     """The waits that shares of attempts are taken from, with the levels of the factors."""
     levels = {factor.name: factor.level for factor in FACTORS}
-    return names.kept(groupbys.sampled(marked, _one_in(census, SAMPLE_ROWS), levels))
+    return names.kept(groupbys.sampled(marked, _one_in(census), levels))
 
 
 def _always(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:

@@ -54,7 +54,7 @@ class Tables:
             and one delay.
         dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
             connections, first tries without mitigation that count in `n_clean`: `m` connections, `n`, `nn`, and for
-            each way to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`. Of more than two million
+            each way to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`. Of more than a million
             attempts they are those of one connection in so many, times so many.
         holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
             hash of the connection], duration_bin, idle_bin [silence before the end] and silence_bin [longest

@@ -241,9 +241,6 @@ def factors(waited: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     ]
     if all(len(side) < 2 for side in sides):
         return {}
-    frames: dict[tuple[Any, ...], int] = defaultdict(int)
-    for row in chosen:
-        frames[of_connection(row)] = max(frames[of_connection(row)], row.get("preface_frames") or 0)
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     users: dict[tuple[Any, ...], set[tuple[Any, ...]]] = defaultdict(set)
     for row in chosen:
@@ -251,8 +248,8 @@ def factors(waited: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         values = {name: measured(row.get(name)) for name in LEVELS}
         levels = {name: level(values[name]) for name, level in LEVELS.items() if values[name] is not None}
         levels["scheduled_at"] = str(second(row) % 60 // 10)
-        if row["kind"] == "exchange":
-            levels["preface_frames"] = "true" if frames[of_connection(row)] else "false"
+        if row["kind"] == "exchange" and row.get("preface_frames") is not None:
+            levels["preface_frames"] = "true" if row["preface_frames"] else "false"
         how = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
         for name, level in levels.items():
             key = (row["host"], row["platform"], *how, row.get("server_instance"), name, level)

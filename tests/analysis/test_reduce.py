@@ -584,7 +584,7 @@ def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(m
 def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(monkeypatch: pytest.MonkeyPatch):
     rows = arrow([*many_rows(), LATE])
     exact = reduce(open_rows(rows)).dealt
-    monkeypatch.setattr("analysis.reduce.DEALT_ROWS", len(many_rows()) // 2)
+    monkeypatch.setattr("analysis.reduce.SAMPLE_ROWS", len(many_rows()) // 2)
     sampled = reduce(open_rows(rows)).dealt
     counts = ["m", "n", "nn", "x_unexplained"]
     assert (sampled[counts].to_numpy() % 2 == 0).all()
