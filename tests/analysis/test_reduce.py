@@ -152,6 +152,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert as_dict(tables.subjects, ["n", "explicit"]) == without_zeros(oracle.subjects(usable))
     assert as_dict(tables.cut, CUT_COUNTS) == without_zeros(oracle.cut(usable, end_s))
     assert as_dict(tables.holds, ["n"]) == without_zeros(oracle.holds(usable))
+    assert as_dict(tables.reached, ["n"]) == without_zeros(oracle.reached(usable))
     assert as_dict(tables.sessions, SESSION_COUNTS) == without_zeros(oracle.sessions(usable))
     refusals = as_dict(tables.fresh_refusals, ["n", "fresh", "sometimes"])
     assert refusals in ({}, without_zeros(oracle.fresh_refusals(usable)))
