@@ -532,10 +532,10 @@ def holds(held: ibis.Table, *, minutes: Mapping[str, int]) -> ibis.Table:
     keyed = held.select(
         "host",
         "platform",
+        told.ifelse(held.minute, part).cast("float64").name("chunk_minute"),
         "by_peer",
         "died",
         "parity",
-        chunk_minute=told.ifelse(held.minute, part).cast("float64"),
         duration_bin=told.ifelse(held.duration_bin, _step(held.duration_bin, HOLD_STEPS)),
         # Only whether a session was as long silent is asked of those that were not ended, wherever it was.
         idle_bin=of_told(held.idle_bin, "int64"),
