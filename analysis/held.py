@@ -159,6 +159,9 @@ def _obstacle(view: View, held: Held, claim: str) -> Obstacle | None:
     """The clearest thing that stands in the way of ruling a claim out; None: nothing does, or it is none of these."""
     if claim in ("server", "intermittent"):
         seen = list(_rates(view, held))
+        # All sessions come first: the worst of many cohorts is so by chance, too.
+        if seen and seen[0].n == held.n.sum() and seen[0].is_beyond:
+            return seen[0]
     else:
         contrasts = (_contrast(view, *pair) for pair in _pairs(view, held, claim))
         seen = [one for one in contrasts if one is not None]

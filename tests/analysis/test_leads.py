@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from analysis.held import deaths_words
 from analysis.leads import (
     MOST_MOMENTS,
     always_fails,
@@ -19,7 +20,7 @@ from analysis.model import Settings
 from analysis.sketch import FIRST_MINUTE
 from analysis.tables import Tables
 from analysis.view import View, view_of
-from tests.analysis.tables_by_hand import sketched
+from tests.analysis.tables_by_hand import sketched, with_sessions
 
 START_S = 60 * FIRST_MINUTE
 
@@ -37,6 +38,7 @@ def holds(end_s: list[int], *, close_code: float | None = None) -> pd.DataFrame:
             "platform": np.where(np.arange(count) % 2, "Linux", "Windows"),
             "chunk_minute": FIRST_MINUTE,
             "by_peer": True,
+            "died": False,
             "parity": np.arange(count) % 3 % 2,
             "duration_bin": 60,
             "idle_bin": np.nan,
@@ -44,6 +46,9 @@ def holds(end_s: list[int], *, close_code: float | None = None) -> pd.DataFrame:
             "end_s": end_s,
             "cause": "server_closed",
             "close_code": close_code,
+            "client": "websocket-client",
+            "event_loop": "gevent-libev",
+            "delay_us": 0.0,
             "n": 1,
         }
     )
@@ -177,3 +182,14 @@ def test_what_always_fails_is_among_the_leads():
         [("Linux", "user", "anna", "", -1, 12, 12)], columns=["platform", "what", "subject", "part", "size", "n", "bad"]
     )
     assert "The attempts of a user always fail: anna (12 of 12)." in leads(seen(always=frame))
+
+
+def test_sessions_that_died_are_counted_with_their_causes_and_with_who_had_most_of_them() -> None:
+    tables = with_sessions(sketched(1), died={"Windows": 300, "Linux": 4})
+    (text,) = (one for one in leads(view_of(tables, Settings())) if "before their time" in one)
+    assert text.startswith("304 of 4000 sessions ended before their time while they were held (reset 304), most of all")
+    assert text.endswith("of Windows: 300 of 2000, of all others 4 of 2000.")
+    few = with_sessions(sketched(1), died={"Windows": 2, "Linux": 2})
+    assert deaths_words(view_of(few, Settings())) == ""
+    alike = deaths_words(view_of(with_sessions(sketched(1), died={"Windows": 80, "Linux": 84}), Settings()))
+    assert alike == "164 of 4000 sessions ended before their time while they were held (reset 164)."
