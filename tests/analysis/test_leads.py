@@ -193,3 +193,12 @@ def test_sessions_that_died_are_counted_with_their_causes_and_with_who_had_most_
     assert deaths_words(view_of(few, Settings())) == ""
     alike = deaths_words(view_of(with_sessions(sketched(1), died={"Windows": 80, "Linux": 84}), Settings()))
     assert alike == "164 of 4000 sessions ended before their time while they were held (reset 164)."
+
+
+def test_a_limit_that_only_one_platform_met_is_a_lead_whatever_its_share() -> None:
+    rng = np.random.default_rng(1)
+    ends = holds([START_S + 7 * n for n in range(300)]).assign(duration_bin=1200, died=True)
+    met = ends[ends["platform"] == "Windows"].assign(parity=rng.integers(0, 2, 150))
+    lasted = pd.concat([ends] * 4).assign(by_peer=False, died=False, duration_bin=1800)
+    (text,) = limits_of_some(seen(holds=pd.concat([met, lasted], ignore_index=True)))
+    assert "only sessions of platform Windows met it (150 of 750; 0 of 600 of all others)" in text
