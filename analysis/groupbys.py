@@ -34,6 +34,9 @@ SLOT_S: Final = 10
 # A quota's sliding window, and the bins in which its subjects are compared (method, G4).
 WINDOW_S: Final = 300
 HOLD_BIN_S: Final = 0.5
+# (below, width) in these bins, of sessions that were not ended before their time: of them it is only asked whether
+# they reached a limit, which is met within a second and 2 % (`session_limits`). Steps are of 1 %, from 1,000 s of 2 %.
+HOLD_STEPS: Final = ((200, 1), (400, 2), (1_000, 4), (2_000, 10), (7_200, 40), (0, 120))
 # The shortest keepalive in the field is 20 s: a loop that stood still for half of it may itself have cost
 # the session, so that its end is no word about the server's limits.
 HOLD_LAG_S: Final = 10.0
@@ -485,65 +488,119 @@ def _is_first(rows: ibis.Table) -> Any:
     return (rows.retry == 0) & (rows.mitigation == "none")
 
 
-def holds(rows: ibis.Table) -> ibis.Table:
-    """G5: how long sessions stayed open, how long nothing was said on them, and whether the peer ended them.
+def held(rows: ibis.Table) -> ibis.Table:
+    """Sessions that were held open, one row each: how long, how silent, and how they ended.
 
-    Sessions that were ended as an answer to this client (its token, its silence, its message) met no limit, and
-    count as seen until then. `end_s` and how it ended are known for those that the peer ended.
+    Sessions that were ended as an answer to this client (its token, its silence, its message) met no limit: they are
+    not `by_peer`. `died` are those that ended before their time while nothing was asked of them, at a first try: the
+    end of a session in the middle of an exchange is that exchange's failure, and counted there.
     """
     name = ("run_id", "worker", "connection")
     of_sessions = rows.filter((_.kind == "hold") & (_.mitigation == "none") & ~_.is_auth_probe)
+    asked = rows.filter((_.kind == "exchange") & (_.outcome == "failed"))
     # A close that came in place of an answer is about that request, and no limit of age or silence.
-    in_answer = rows.filter(
-        (_.kind == "exchange")
-        & (_.outcome == "failed")
-        & (_.close_code.fill_null(ABNORMAL_CLOSURE) != ABNORMAL_CLOSURE)
-    )
-    answered = in_answer.select(*name).distinct().mutate(is_answer=True)
-    held = of_sessions.left_join(answered, name)
+    is_answer = asked.close_code.fill_null(ABNORMAL_CLOSURE) != ABNORMAL_CLOSURE
+    in_exchange = asked.group_by(*name).agg(answers=_count(is_answer))
+    held = of_sessions.left_join(in_exchange, name)
+    cause = held.cause.fill_null("")
     late_s = ibis.greatest(held.loop_lag_s.fill_null(0.0), held.loop_blocked_s.fill_null(0.0))
+    failed = (held.outcome == "failed") & ~cause.isin(CAUSES_OF_THE_GENERATOR)
     by_peer = (
-        (held.outcome == "failed")
+        failed
         & (held.closed_by.fill_null("network") != "client")
-        & ~held.cause.fill_null("").isin((*CAUSES_OF_THE_GENERATOR, *ENDS_BY_ANSWER))
+        & ~cause.isin(ENDS_BY_ANSWER)
         & (late_s < HOLD_LAG_S)
-        & held.is_answer.isnull()
+        & (held.answers.fill_null(0) == 0)
     )
-    # Floats of whole numbers: pandas reads a null of either engine as NaN, where Spark's null integer is an object.
-    ended_at_s = (held.scheduled_us / 1e6 + held.duration_s).floor().cast("float64")
-    keyed = held.mutate(
-        chunk_minute=held.minute,
+    explained = ("auth_rejected", *CAUSES_OF_FORMAT)
+    died = failed & (held.retry == 0) & ~cause.isin(explained) & (late_s < HOLD_LAG_S) & held.answers.isnull()
+    return held.select(
+        *("run_id", "host", "platform", "site", "minute", "client", "event_loop", "delay_us", "retry", "cause"),
+        failed=failed,
         by_peer=by_peer,
+        died=died,
+        is_refused=_is_refused(held),
+        is_fresh=_is_fresh_at_end(held),
+        is_said=held.close_code.fill_null(ABNORMAL_CLOSURE) != ABNORMAL_CLOSURE,
         # The high bits of a linear congruential step (Knuth, TAOCP 2, 3.2.1): neighbours fall on either side.
         parity=(held.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % 2,
         duration_bin=_hold_bin(held.duration_s),
         idle_bin=_hold_bin(held.idle_s),
         silence_bin=_hold_bin(ibis.greatest(held.longest_silence_s, held.idle_s)),
-        end_s=by_peer.ifelse(ended_at_s, ibis.null("float64")),
-        cause=by_peer.ifelse(held.cause, ibis.null("string")),
-        close_code=by_peer.ifelse(held.close_code.cast("float64"), ibis.null("float64")),
+        # Floats of whole numbers: pandas reads a null of either engine as NaN, where Spark's null integer is an object.
+        end_s=(held.scheduled_us / 1e6 + held.duration_s).floor().cast("float64"),
+        close_code=held.close_code.cast("float64"),
     )
-    keys = ("host", "platform", "chunk_minute", "by_peer", "parity", "duration_bin", "idle_bin", "silence_bin")
-    return keyed.group_by(*keys, "end_s", "cause", "close_code").agg(n=keyed.count())
+
+
+def holds(held: ibis.Table, *, minutes: Mapping[str, int]) -> ibis.Table:
+    """G5: how long sessions stayed open, how long nothing was said on them, and whether the peer ended them.
+
+    Those that ended before their time are known by their minute, their arm and how they ended; the others, which are
+    many, only coarsely, and of the half of them that no limit is judged on (parity 0) not even when they were.
+
+    Args:
+        held: Sessions.
+        minutes: For each run the length of the parts in which the others are counted.
+    """
+    told = held.by_peer | held.died
+
+    def of_told(value: Any, type_: str) -> Any:
+        return told.ifelse(value, ibis.null(type_))
+
+    length = ibis.cases(*((held.run_id == run, long) for run, long in minutes.items()), else_=1) if minutes else 1
+    part = (held.parity == 1).ifelse(held.minute // length * length, ibis.null("int64"))
+    silence = held.idle_bin.isnull().ifelse(ibis.null("int64"), _step(held.silence_bin, HOLD_STEPS))
+    keyed = held.select(
+        "host",
+        "platform",
+        told.ifelse(held.minute, part).cast("float64").name("chunk_minute"),
+        "by_peer",
+        "died",
+        "parity",
+        duration_bin=told.ifelse(held.duration_bin, _step(held.duration_bin, HOLD_STEPS)),
+        # Only whether a session was as long silent is asked of those that were not ended, wherever it was.
+        idle_bin=of_told(held.idle_bin, "int64"),
+        silence_bin=told.ifelse(held.silence_bin, silence),
+        end_s=of_told(held.end_s, "float64"),
+        cause=of_told(held.cause, "string"),
+        close_code=of_told(held.close_code, "float64"),
+        client=of_told(held.client, "string"),
+        event_loop=of_told(held.event_loop, "string"),
+        delay_us=of_told(held.delay_us.cast("float64"), "float64"),
+    )
+    return keyed.group_by(*keyed.columns).agg(n=keyed.count())
+
+
+def reached(held: ibis.Table) -> ibis.Table:
+    """Of each arm the sessions that the peer did not end, by how old they became, and by how silent (`of`)."""
+    spared = held.filter(~held.by_peer)
+    silence = spared.idle_bin.isnull().ifelse(ibis.null("int64"), spared.silence_bin)
+    arm = [spared[name] for name in ("client", "event_loop", "delay_us")]
+
+    def by(of: str, value: Any) -> ibis.Table:
+        keyed = spared.select(*arm, of=ibis.literal(of), bin=_step(value, HOLD_STEPS)).filter(_.bin.notnull())
+        return keyed.group_by(*keyed.columns).agg(n=keyed.count())
+
+    return by("age", spared.duration_bin).union(by("silence", silence))
 
 
 def _hold_bin(duration_s: Any) -> Any:
     return (duration_s.clip(0.0, LONGEST_S) / HOLD_BIN_S).floor().cast("int64")
 
 
-def sessions(rows: ibis.Table) -> ibis.Table:
+def sessions(held: ibis.Table) -> ibis.Table:
     """How sessions ended, where their end carries its cause; by the keys of G1 that a session has."""
-    held = rows.filter((_.kind == "hold") & (_.mitigation == "none") & (_.retry == 0) & ~_.is_auth_probe)
     # A hold has no use for the tail: whoever still holds at the run's end was not refused until then.
-    is_failed = (held.outcome == "failed") & ~held.cause.fill_null("").isin(CAUSES_OF_THE_GENERATOR)
-    is_said = held.close_code.fill_null(ABNORMAL_CLOSURE) != ABNORMAL_CLOSURE
-    return held.group_by("run_id", "host", "platform", "site", "minute", "client", "event_loop", "delay_us").agg(
-        n=held.count(),
-        auth=_count(_is_refused(held)),
-        auth_fresh=_count(_is_refused(held) & _is_fresh_at_end(held)),
-        explicit=_count(is_failed & ((held.cause == "server_error") | ((held.cause == "server_closed") & is_said))),
-        format=_count(is_failed & held.cause.isin(CAUSES_OF_FORMAT)),
-        failed=_count(is_failed),
+    first = held.filter(held.retry == 0)
+    is_said = (first.cause == "server_error") | ((first.cause == "server_closed") & first.is_said)
+    return first.group_by("run_id", "host", "platform", "site", "minute", "client", "event_loop", "delay_us").agg(
+        n=first.count(),
+        auth=_count(first.is_refused),
+        auth_fresh=_count(first.is_refused & first.is_fresh),
+        explicit=_count(first.failed & is_said),
+        format=_count(first.failed & first.cause.isin(CAUSES_OF_FORMAT)),
+        failed=_count(first.failed),
     )
 
 

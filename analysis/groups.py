@@ -64,6 +64,12 @@ def coded(values: pd.Series[Any]) -> tuple[Ints, tuple[Any, ...]]:
     return codes.astype(np.int64), tuple(uniques)
 
 
+def coded_as(values: pd.Series[Any], names: Sequence[Any]) -> Ints:
+    """Place of each value among the names; -1: it is not there."""
+    places: Ints = pd.Index(names).get_indexer(pd.Index(values)).astype(np.int64)
+    return places
+
+
 def coded_pair(first: pd.Series[Any], second: pd.Series[Any]) -> tuple[Ints, tuple[tuple[Any, Any], ...]]:
     """As `coded`, for pairs of non-null values."""
     one, ones = coded(first)

@@ -11,6 +11,7 @@ import numpy as np
 from analysis.comparison import joined_words
 from analysis.groupbys import FIRST_S, PARTS
 from analysis.groups import Ints
+from analysis.held import deaths_words
 from analysis.rates import clopper_pearson
 from analysis.server_paths import holds_of, limits, mute_words, quota_words
 from analysis.session_limits import LEAST_TOGETHER, together
@@ -41,15 +42,19 @@ def leads(view: View) -> tuple[str, ...]:
         mute_words(view).replace("such connections", "connections with unanswered requests"),
         *always_fails(view),
         restarts(view) or one_event(view),
-        *limits_in_step(view),
+        *limits_of_some(view),
+        deaths_words(view),
         first_connects(view),
         idle_deaths(view),
     )
     return tuple(sentence.strip() for sentence in found if sentence)
 
 
-def limits_in_step(view: View) -> list[str]:
-    """Limits of age or silence that most sessions seem to meet, but together, so that they may be one event."""
+def limits_of_some(view: View) -> list[str]:
+    """Limits of age or silence that may be no limit of the server's.
+
+    Most sessions meet them, but together, so that they may be one event; or only some sides do.
+    """
     return [
         f"{path.evidence} Needed: {path.need[0].lower()}{path.need[1:]}"
         for path in limits(view)
@@ -57,7 +62,7 @@ def limits_in_step(view: View) -> list[str]:
         and path.need
         and path.n >= LEAST_TOGETHER
         and path.effect is not None
-        and (path.effect.estimate or 0.0) >= MOST
+        and (path.spared or (path.effect.estimate or 0.0) >= MOST)
     ]
 
 

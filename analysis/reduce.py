@@ -33,6 +33,8 @@ ALWAYS_LEAST: Final = 10
 MOST_ALWAYS: Final = 100
 # Shares of attempts, and the spread between connections, are taken from about so many attempts.
 SAMPLE_ROWS: Final = 1_000_000
+# Sessions that were not ended before their time are counted in so many parts of the run, as errors are.
+PARTS_OF_A_RUN: Final = 20
 
 
 def run_end(manifest: Mapping[str, Any]) -> datetime | None:
@@ -125,7 +127,11 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     plain = moments.filter(moments.is_first & (moments.mitigation == "none"))
     instances = _frame(groupbys.instances(plain))
     rtts = _frame(groupbys.rtts(marked))
-    cut, sessions = _frame(groupbys.cut(marked)), _frame(groupbys.sessions(marked))
+    held = names.kept(groupbys.held(marked))
+    minutes_of_parts = {
+        str(run): max(1, n // PARTS_OF_A_RUN) for run, n in cells.groupby("run_id")["minute"].nunique().items()
+    }
+    cut, sessions = _frame(groupbys.cut(marked)), _frame(groupbys.sessions(held))
     totals = _totals(census, cells)
     notes = _notes(census, totals, lag_null=int(cells["lag_null"].sum()))
     return Tables(
@@ -137,7 +143,8 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         always=always,
         factors=_factors(sample, cells, instances),
         dealt=_frame(groupbys.dealt(sample, _one_in(census))),
-        holds=_frame(groupbys.holds(marked)),
+        holds=_frame(groupbys.holds(held, minutes=minutes_of_parts)),
+        reached=_frame(groupbys.reached(held)),
         sessions=sessions,
         fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
         credential_checks=_credential_checks(marked, census),

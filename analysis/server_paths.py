@@ -8,19 +8,19 @@ from typing import Final
 import numpy as np
 
 from analysis import factors
-from analysis.comparison import effect_words, rate_effect, rate_words
+from analysis.comparison import effect_words, joined_words, rate_effect, rate_words
 from analysis.dealt import difference_spread
 from analysis.estimate import Estimate, with_spread
 from analysis.groupbys import WINDOW_S
-from analysis.groups import Bools, Ints, coded, combined, counts_of, sums
+from analysis.groups import Bools, Floats, Ints, coded, coded_as, combined, counts_of, sums
 from analysis.holm import bonferroni
 from analysis.mantel_haenszel import risk_difference
 from analysis.model import Effect
 from analysis.ordinal import ordinal_contrast
 from analysis.probes import probe_rate
 from analysis.rated import rated
-from analysis.rates import Rate
-from analysis.session_limits import Holds, Limit, session_limits
+from analysis.rates import Rate, clopper_pearson
+from analysis.session_limits import Holds, Limit, bins_of, meets, session_limits
 from analysis.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, Cells, View
 
 # A fault of the server's spares no cohort: the least hit one still has a fifth of the most hit one's rate.
@@ -37,6 +37,10 @@ OUTLIER_ALPHA: Final = 0.01
 QUOTA_LEAST: Final = 5
 QUOTA_BELOW: Final = 0.02
 QUOTA_ABOVE: Final = 0.8
+# A limit that ends this cohort's sessions surely less than half as often as another's is not everybody's.
+MET_LEAST: Final = 1 / 2
+# A limit is spoken of, and explains what it ended, where it is surely there.
+LIMIT_ALPHA: Final = 0.01
 # A session that falls mute explains the silence if most of the silence is on such sessions.
 MUTE_SHARE: Final = 0.5
 
@@ -53,6 +57,7 @@ class Path:
         n: Attempts it rests on.
         evidence: One sentence, or two.
         need: What would tell, where this path cannot.
+        spared: It is surely there, and somebody was surely spared it.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Path:
     n: int
     evidence: str
     need: str = ""
+    spared: bool = False
 
 
 def explicit(view: View) -> Path:
@@ -405,10 +411,17 @@ def holds_of(view: View) -> Holds:
 
 def limits(view: View) -> list[Path]:
     """An age, or a silence, at which the peer ends sessions."""
-    return [_limit(view, limit) for limit in session_limits(holds_of(view))]
+    holds = holds_of(view)
+    return [_limit(view, limit, holds) for limit in session_limits(holds)]
 
 
-def _limit(view: View, limit: Limit) -> Path:
+def limits_of_the_server(view: View) -> list[Limit]:
+    """The limits that are surely there, and that nobody was spared."""
+    holds = holds_of(view)
+    return [one for one in session_limits(holds) if _limit(view, one, holds).p_value <= LIMIT_ALPHA]
+
+
+def _limit(view: View, limit: Limit, holds: Holds) -> Path:
     what = "without a word" if limit.kind == "an idle limit" else "of age"
     window = f"{limit.start_s:g} to {limit.end_s:g} s {what}"
     words = f"The peer ends {rate_words(limit.rate)} of the sessions that reach {window}"
@@ -421,16 +434,77 @@ def _limit(view: View, limit: Limit) -> Path:
     if not limit.spread:
         words += "; but they ended together, which may be one event"
         need = "Sessions that start at different times: those that start together have one age."
-    enough = limit.hosts >= min(2, len(view.hosts))
+    p_value = limit.p_above(view.margin)
+    met_by = _met_by(view, limit, holds) if p_value <= LIMIT_ALPHA else ""
+    if met_by:
+        words += f"; {met_by}"
+        need = (
+            "What ends the sessions there and not elsewhere: a proxy of the site, a timer of the client's (who closed, "
+            "in a capture beside the client; or the server's log)."
+        )
+    enough = limit.hosts >= min(2, len(view.hosts)) and not met_by
     return Path(
         name=limit.kind,
         effect=rate_effect(limit.rate),
-        p_value=limit.p_above(view.margin) if enough else 1.0,
-        below=None,
+        p_value=p_value if enough else 1.0,
+        below=False if met_by else None,
         n=limit.rate.n,
         evidence=f"{words}.",
         need=need,
+        spared=bool(met_by),
     )
+
+
+def _met_by(view: View, limit: Limit, holds: Holds) -> str:
+    """Who alone met a limit, in words; empty: everybody who reached it did.
+
+    A server's limit spares no platform, client, delay or site. A limit that only one of several met is no better
+    known, however few of the others reached it.
+    """
+    for what, (names, reached, hit) in _meetings(view, limit, holds).items():
+        low, high = np.array([clopper_pearson(float(x), float(n)) for x, n in zip(hit, reached, strict=True)]).T
+        is_spared = high < MET_LEAST * low.max()
+        met = (hit > 0) & ~is_spared
+        if is_spared.any() or met.sum() < min(2, len(names)):
+            who = joined_words([name for name, is_met in zip(names, met.tolist(), strict=True) if is_met])
+            count, others = (f"{int(hit[one].sum())} of {int(reached[one].sum())}" for one in (met, ~met))
+            return f"only sessions of {what} {who} met it ({count}; {others} of all others)"
+    return ""
+
+
+def _meetings(view: View, limit: Limit, holds: Holds) -> dict[str, tuple[tuple[str, ...], Floats, Floats]]:
+    """By platform, site, client and delay: names, sessions that reached the limit, and those that it ended."""
+    masks = meets(limit, holds)
+    by_host = [sums(holds.host, np.where(mask, holds.n, 0), len(view.hosts)) for mask in masks]
+    reached, hit = (sums(view.platform_of, counts, len(view.platforms)) for counts in by_host)
+    found = {"platform": (view.platforms, reached, hit)}
+    site_of = _site_of(view)
+    known = site_of >= 0
+    if known.any():
+        reached, hit = (sums(site_of[known], counts[known], len(view.sites)) for counts in by_host)
+        found["site"] = (view.sites, reached, hit)
+    frame, beyond = view.tables.holds, view.tables.reached
+    ended = frame[view.host_codes(frame) >= 0][holds.by_peer]
+    of = "age" if limit.kind == "an age limit" else "silence"
+    beyond = beyond[(beyond["of"] == of) & (beyond["bin"] >= bins_of(limit)[1])]
+    delays = tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)
+    for what, names, codes in (("client", view.clients, view.client_codes), ("delay", delays, view.delay_codes)):
+        mine, theirs = codes(ended), codes(beyond)
+        of_ended = [np.where(mine >= 0, mask[holds.by_peer], 0) * holds.n[holds.by_peer] for mask in masks]
+        reached, hit = (sums(np.maximum(mine, 0), counts, len(names)) for counts in of_ended)
+        n = np.where(theirs >= 0, counts_of(beyond, "n"), 0)
+        found[what] = (names, reached + sums(np.maximum(theirs, 0), n, len(names)), hit)
+    return found
+
+
+def _site_of(view: View) -> Ints:
+    """(hosts,) site code of each host that was at one site only; -1: unknown, or several."""
+    frame = view.tables.sites.dropna(subset=["site"])
+    host, site = view.host_codes(frame), coded_as(frame["site"], view.sites)
+    kinds = sums(np.maximum(host, 0), np.where(host >= 0, 1, 0), len(view.hosts))
+    site_of = np.full(len(view.hosts), -1, dtype=np.int64)
+    site_of[host[host >= 0]] = site[host >= 0]
+    return np.where(kinds == 1, site_of, -1)
 
 
 def fresh_refusals(view: View) -> Path:

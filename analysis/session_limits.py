@@ -138,11 +138,12 @@ def session_limits(holds: Holds) -> list[Limit]:
     Sessions that an idle limit explains are no evidence of an age limit.
     """
     found = []
-    known = holds.where((holds.silence >= 0) & (holds.idle >= 0))
+    # The silence before the end is that of those that were ended; of the others the longest one says all.
+    known = holds.where((holds.silence >= 0) & ((holds.idle >= 0) | ~holds.by_peer))
     idle = _limit("an idle limit", known, value=known.idle, reach=np.maximum(known.silence, known.idle))
     explained = np.zeros(len(holds.n), dtype=np.bool_)
     if idle is not None:
-        start, stop = round(idle.start_s / BIN_S), round(idle.end_s / BIN_S)
+        start, stop = bins_of(idle)
         named = _named_by_controls(idle, known, start=start, stop=stop)
         if named is not None:
             found.append(named)
@@ -152,6 +153,20 @@ def session_limits(holds: Holds) -> list[Limit]:
     if age is not None:
         found.append(age)
     return found
+
+
+def meets(limit: Limit, holds: Holds) -> tuple[Bools, Bools]:
+    """Whether each of the sessions reached the limit's window, and whether the peer ended it there."""
+    start, stop = bins_of(limit)
+    value = holds.age if limit.kind == "an age limit" else holds.idle
+    reach = holds.age if limit.kind == "an age limit" else np.maximum(holds.silence, holds.idle)
+    hit = holds.by_peer & (value >= start) & (value < stop)
+    return hit | (reach >= stop), hit
+
+
+def bins_of(limit: Limit) -> tuple[int, int]:
+    """The limit's window in bins: its first, and the first behind it."""
+    return round(limit.start_s / BIN_S), round(limit.end_s / BIN_S)
 
 
 def together(holds: Holds) -> Together | None:

@@ -56,10 +56,15 @@ class Tables:
             connections, first tries without mitigation that count in `n_clean`: `m` connections, `n`, `nn`, and for
             each way to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`. Of more than a million
             attempts they are those of one connection in so many, times so many.
-        holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool], parity [0, 1: a stable
-            hash of the connection], duration_bin, idle_bin [silence before the end] and silence_bin [longest
-            silence] [0.5 s bins; null = not measured]; of those that the peer ended also end_s [epoch second], cause
-            and close_code, else null): `n`. Sessions that the run's end cut off are among them (by_peer false).
+        holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool: the peer ended it], died [bool:
+            it ended before its time, by the peer or on the way, at a first try, while nothing was asked of it], parity
+            [0, 1: a stable hash of the connection], duration_bin and silence_bin [longest silence] [0.5 s bins; null =
+            not measured]; of those that the peer ended or that died also idle_bin [silence before the end], end_s
+            [epoch second], cause, close_code, client, event_loop and delay_us, else null, and their minutes and bins
+            coarser, and chunk_minute null at parity 0): `n`. Sessions that the run's end cut off are among them
+            (by_peer and died false).
+        reached: per (client, event_loop, delay_us, of [age, silence], bin [as of `holds`, coarse]): `n` sessions that
+            the peer did not end.
         sessions: per (run_id, host, platform, site, minute, client, event_loop, delay_us): `n` sessions, and of
             these ended by refused credentials (`auth`, `auth_fresh`), by the server's own error or close (`explicit`),
             by a broken frame (`format`), or at all before their time (`failed`).
@@ -98,6 +103,7 @@ class Tables:
     factors: pd.DataFrame
     dealt: pd.DataFrame
     holds: pd.DataFrame
+    reached: pd.DataFrame
     sessions: pd.DataFrame
     fresh_refusals: pd.DataFrame
     credential_checks: pd.DataFrame

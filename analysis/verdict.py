@@ -18,6 +18,7 @@ from analysis.claims.server import server
 from analysis.cohorts import cohorts_of
 from analysis.comparison import joined_words
 from analysis.detectable import detectable
+from analysis.held import not_ruled_out
 from analysis.holm import CLAIM_WEIGHTS, weighted_holm
 from analysis.leads import leads
 from analysis.live import live_finding
@@ -70,7 +71,8 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         findings = {name: live_finding(view, name, finding) for name, finding in findings.items()}
     if nothing_has_failed(view) if nothing_failed is None else nothing_failed:
         findings = {name: _no_need(finding) for name, finding in findings.items()}
-    claims = with_detectable(_joined(stepped_down(findings, settings.alpha)), settings)
+    claims = not_ruled_out(view, _joined(stepped_down(findings, settings.alpha)))
+    claims = with_detectable(claims, settings)
     of_the_server = None if bursts is None or may_be_a_line(view, bursts, silent) else bursts
     return Decision(
         claims=claims,

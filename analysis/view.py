@@ -6,7 +6,7 @@ still only one a side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.dealt import Dealt, dealt_of, design_effect, within
-from analysis.groups import Bools, Floats, Ints, coded, coded_pair, combined, first_of
+from analysis.groups import Bools, Floats, Ints, coded, coded_as, coded_pair, combined, first_of
 from analysis.loops import families
 from analysis.model import Settings
 from analysis.rates import LEAST_CLUSTERS, Rate, clustered_rate, worst_design_effect
@@ -243,7 +243,7 @@ class View:
         frame = self.tables.dealt
         client = frame["client"].astype(str) + "/" + frame["event_loop"].astype(str)
         columns = ((client, self.clients), (frame["delay_us"], self.delays_us), (frame["kind"].astype(str), self.kinds))
-        client_of, delay_of, kind_of = (_codes(values, names) for values, names in columns)
+        client_of, delay_of, kind_of = (coded_as(values, names) for values, names in columns)
         codes = {"host": self.host_codes(frame), "client": client_of, "delay": delay_of, "kind": kind_of}
         return dealt_of(frame, variant, codes=codes)
 
@@ -297,6 +297,14 @@ class View:
         index = {name: code for code, name in enumerate(self.hosts)}
         pair, pairs = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
         return np.array([index.get(one, -1) for one in pairs], dtype=np.int64)[pair]
+
+    def client_codes(self, frame: pd.DataFrame) -> Ints:
+        """Client code of each row of a frame with `client` and `event_loop`; -1: one without any attempt."""
+        return coded_as(frame["client"].astype(str) + "/" + frame["event_loop"].astype(str), self.clients)
+
+    def delay_codes(self, frame: pd.DataFrame) -> Ints:
+        """Delay code of each row of a frame with `delay_us`; -1: one without any attempt."""
+        return coded_as(frame["delay_us"], self.delays_us)
 
     def rate(self, cells: Cells, events: Ints, n: Ints, *, cautious: bool = False, about: str = "everything") -> Rate:
         """The rate of events among n with the design effect of minutes, host-minutes and connections.
@@ -416,12 +424,6 @@ def narrowed(view: View, mask: Bools) -> View:
 def with_everything(view: View) -> View:
     """The same view with comparisons about all failures, whatever explains them."""
     return replace(view, everything=True)
-
-
-def _codes(values: pd.Series[Any], names: Sequence[Any]) -> Ints:
-    """Place of each value among the names; -1: it is not there."""
-    index = {name: code for code, name in enumerate(names)}
-    return np.array([index.get(value, -1) for value in values], dtype=np.int64)
 
 
 def _whole(values: pd.Series[Any]) -> Ints:

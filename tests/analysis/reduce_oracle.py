@@ -374,28 +374,80 @@ def subjects(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
 
 def holds(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
-    not_limits = ("harness", "local_resource", "auth_rejected", "keepalive", "malformed", "client_error")
-    in_answer = {
+    answered, broken = (ended_in_exchange(rows, said=said) for said in (True, False))
+    for row in sessions_of(rows):
+        by_peer, died = is_by_peer(row, answered), has_died(row, broken)
+        parity = (row["connection"] * 1_103_515_245 + 12_345) // 65_536 % 2
+        age, idle, silence = hold_bins(row)
+        if by_peer or died:
+            how = (math.floor(row["scheduled_at"] / 1e6 + row["duration_s"]), row.get("cause"))
+            arm = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
+            which = (second(row) // 60, by_peer, died, parity, age, idle, silence)
+            key = (*which, *how, measured(row.get("close_code")), *arm)
+        else:
+            minute = second(row) // 60 if parity == 1 else None
+            key = (minute, False, False, parity, coarse(age), None, None if idle is None else coarse(silence))
+            key = (*key, None, None, None, None, None, None)
+        table[row["host"], row["platform"], *key].update(n=1)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def reached(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    answered = ended_in_exchange(rows, said=True)
+    for row in sessions_of(rows):
+        if is_by_peer(row, answered):
+            continue
+        arm = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
+        age, idle, silence = hold_bins(row)
+        table[*arm, "age", coarse(age)].update(n=1)
+        if idle is not None:
+            table[*arm, "silence", coarse(silence)].update(n=1)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def ended_in_exchange(rows: list[Row], *, said: bool) -> set[tuple[Any, ...]]:
+    return {
         (row["run_id"], row["worker"], row["connection"])
         for row in rows
-        if row["kind"] == "exchange" and row["outcome"] == "failed" and is_said(row)
+        if row["kind"] == "exchange" and row["outcome"] == "failed" and (not said or is_said(row))
     }
-    for row in sessions_of(rows):
-        by_peer = (
-            row["outcome"] == "failed"
-            and row.get("closed_by") != "client"
-            and row.get("cause") not in not_limits
-            and late_s(row) < 10
-            and (row["run_id"], row["worker"], row["connection"]) not in in_answer
-        )
-        idle_s, silence_s = measured(row.get("idle_s")), measured(row.get("longest_silence_s"))
-        longest_s = max((s for s in (idle_s, silence_s) if s is not None), default=None)
-        parity = (row["connection"] * 1_103_515_245 + 12_345) // 65_536 % 2
-        bins = [None if s is None else math.floor(s / 0.5) for s in (row["duration_s"], idle_s, longest_s)]
-        end_s = math.floor(row["scheduled_at"] / 1e6 + row["duration_s"])
-        how = (end_s, row.get("cause"), measured(row.get("close_code"))) if by_peer else (None, None, None)
-        table[row["host"], row["platform"], second(row) // 60, by_peer, parity, *bins, *how].update(n=1)
-    return {key: dict(count) for key, count in table.items()}
+
+
+def is_by_peer(row: Row, answered: set[tuple[Any, ...]]) -> bool:
+    not_limits = ("harness", "local_resource", "auth_rejected", "keepalive", "malformed", "client_error")
+    return (
+        row["outcome"] == "failed"
+        and row.get("closed_by") != "client"
+        and row.get("cause") not in not_limits
+        and late_s(row) < 10
+        and (row["run_id"], row["worker"], row["connection"]) not in answered
+    )
+
+
+def has_died(row: Row, broken: set[tuple[Any, ...]]) -> bool:
+    explained = ("harness", "local_resource", "auth_rejected", "malformed", "subprotocol", "client_error")
+    return (
+        row["outcome"] == "failed"
+        and retry(row) == 0
+        and row.get("cause") not in explained
+        and late_s(row) < 10
+        and (row["run_id"], row["worker"], row["connection"]) not in broken
+    )
+
+
+def hold_bins(row: Row) -> tuple[int, int | None, int | None]:
+    idle_s, silence_s = measured(row.get("idle_s")), measured(row.get("longest_silence_s"))
+    longest_s = max((s for s in (idle_s, silence_s) if s is not None), default=None)
+    age, idle, silence = (None if s is None else math.floor(s / 0.5) for s in (row["duration_s"], idle_s, longest_s))
+    assert age is not None
+    return age, idle, silence
+
+
+def coarse(bin_: int | None) -> int:
+    assert bin_ is not None
+    assert bin_ < 400
+    return bin_ if bin_ < 200 else bin_ // 2 * 2
 
 
 def is_said(row: Row) -> bool:

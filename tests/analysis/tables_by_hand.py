@@ -65,3 +65,45 @@ def one_minute(tables: Tables, minutes=1) -> Tables:
     first = int(tables.cells["minute"].min())
     cells = tables.cells[tables.cells["minute"] < first + minutes].reset_index(drop=True)
     return tables_of(cells, np.random.default_rng(1))
+
+
+def with_sessions(tables: Tables, died, *, sessions=2000, cause="reset", where=lambda cells: cells["n"] > 0) -> Tables:
+    """The tables with so many sessions of each platform, of which some died; spread over its arms, hosts and minutes.
+
+    Args:
+        tables: A run.
+        died: For each platform how many.
+        sessions: Of each platform.
+        cause: Of those that died.
+        where: Cells whose sessions alone die.
+    """
+    rng = np.random.default_rng(1)
+    held, ended = [], []
+    cells = tables.cells[tables.cells["kind"] == "connect"]
+    for platform, dead in died.items():
+        mine = cells[cells["platform"] == platform]
+        drawn = mine.iloc[rng.integers(0, len(mine), sessions)]
+        hit = mine[where(mine)]
+        held.append(drawn.assign(n=1, auth=0, auth_fresh=0, explicit=0, format=0, failed=np.arange(sessions) < dead))
+        ended.append(hit.iloc[rng.integers(0, len(hit), dead)])
+    columns = list(tables.sessions.columns)
+    rows = pd.concat(ended)
+    second = rows["minute"].to_numpy() * 60.0 + rng.integers(0, 60, len(rows))
+    holds = pd.DataFrame(
+        {
+            **{name: rows[name].to_numpy() for name in ("host", "platform", "client", "event_loop", "delay_us")},
+            "chunk_minute": rows["minute"].to_numpy(),
+            "by_peer": True,
+            "died": True,
+            "parity": rng.integers(0, 2, len(rows)),
+            "duration_bin": rng.integers(10, 4000, len(rows)),
+            "idle_bin": np.nan,
+            "silence_bin": np.nan,
+            "end_s": second,
+            "cause": cause,
+            "close_code": np.nan,
+            "n": 1,
+        }
+    )
+    together = pd.concat(held)[columns].reset_index(drop=True)
+    return replace(tables, sessions=together.astype({"failed": "int64"}), holds=holds)

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from analysis.held import deaths_words
 from analysis.leads import (
     MOST_MOMENTS,
     always_fails,
     first_connects,
     idle_deaths,
     leads,
-    limits_in_step,
+    limits_of_some,
     one_event,
     restarts,
 )
@@ -19,7 +20,7 @@ from analysis.model import Settings
 from analysis.sketch import FIRST_MINUTE
 from analysis.tables import Tables
 from analysis.view import View, view_of
-from tests.analysis.tables_by_hand import sketched
+from tests.analysis.tables_by_hand import sketched, with_sessions
 
 START_S = 60 * FIRST_MINUTE
 
@@ -37,6 +38,7 @@ def holds(end_s: list[int], *, close_code: float | None = None) -> pd.DataFrame:
             "platform": np.where(np.arange(count) % 2, "Linux", "Windows"),
             "chunk_minute": FIRST_MINUTE,
             "by_peer": True,
+            "died": False,
             "parity": np.arange(count) % 3 % 2,
             "duration_bin": 60,
             "idle_bin": np.nan,
@@ -44,6 +46,9 @@ def holds(end_s: list[int], *, close_code: float | None = None) -> pd.DataFrame:
             "end_s": end_s,
             "cause": "server_closed",
             "close_code": close_code,
+            "client": "websocket-client",
+            "event_loop": "gevent-libev",
+            "delay_us": 0.0,
             "n": 1,
         }
     )
@@ -63,7 +68,7 @@ def test_sessions_that_end_in_one_second_are_one_event() -> None:
 
 def test_sessions_that_end_in_step_may_have_met_a_limit() -> None:
     in_step = holds([START_S + 30 * (1 + n // 30) for n in range(120)]).assign(idle_bin=60, silence_bin=60)
-    (text,) = limits_in_step(seen(holds=in_step))
+    (text,) = limits_of_some(seen(holds=in_step))
     assert "sessions that reach 30 to 32 s of age" in text
     assert "ended together, which may be one event" in text
     assert "start at different times" in text
@@ -177,3 +182,23 @@ def test_what_always_fails_is_among_the_leads():
         [("Linux", "user", "anna", "", -1, 12, 12)], columns=["platform", "what", "subject", "part", "size", "n", "bad"]
     )
     assert "The attempts of a user always fail: anna (12 of 12)." in leads(seen(always=frame))
+
+
+def test_sessions_that_died_are_counted_with_their_causes_and_with_who_had_most_of_them() -> None:
+    tables = with_sessions(sketched(1), died={"Windows": 300, "Linux": 4})
+    (text,) = (one for one in leads(view_of(tables, Settings())) if "before their time" in one)
+    assert text.startswith("304 of 4000 sessions ended before their time while they were held (reset 304), most of all")
+    assert text.endswith("of Windows: 300 of 2000, of all others 4 of 2000.")
+    few = with_sessions(sketched(1), died={"Windows": 2, "Linux": 2})
+    assert deaths_words(view_of(few, Settings())) == ""
+    alike = deaths_words(view_of(with_sessions(sketched(1), died={"Windows": 80, "Linux": 84}), Settings()))
+    assert alike == "164 of 4000 sessions ended before their time while they were held (reset 164)."
+
+
+def test_a_limit_that_only_one_platform_met_is_a_lead_whatever_its_share() -> None:
+    rng = np.random.default_rng(1)
+    ends = holds([START_S + 7 * n for n in range(300)]).assign(duration_bin=1200, died=True)
+    met = ends[ends["platform"] == "Windows"].assign(parity=rng.integers(0, 2, 150))
+    lasted = pd.concat([ends] * 4).assign(by_peer=False, died=False, duration_bin=1800)
+    (text,) = limits_of_some(seen(holds=pd.concat([met, lasted], ignore_index=True)))
+    assert "only sessions of platform Windows met it (150 of 750; 0 of 600 of all others)" in text

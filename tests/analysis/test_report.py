@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -124,3 +125,9 @@ def test_what_each_claim_could_have_found_stands_beside_it(page: str, analysis: 
     for claim in analysis.verdict["claims"].values():
         assert detectable_text(claim) in page
     assert any(claim["smallest_detectable"] for claim in analysis.verdict["claims"].values())
+
+
+def test_what_stands_out_is_on_the_page(analysis: Analysis) -> None:
+    lead = "304 of 4000 sessions ended before their time while they were held (reset 304)."
+    found = replace(analysis, verdict={**analysis.verdict, "leads": [lead]})
+    assert lead in report_html(found)

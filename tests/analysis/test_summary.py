@@ -48,3 +48,11 @@ def test_screen_is_a_sentence_a_line_and_the_report() -> None:
     lines = screen(verdict(SLO), SLO, Path("reports/run-1/report.html")).splitlines()
     assert [line.split()[0] for line in lines] == ["Service", "Failures:", "Found:", "Undecided:", "Report:"]
     assert lines[-1].endswith("report.html")
+
+
+def test_sessions_that_died_and_limits_of_some_stand_in_the_summary() -> None:
+    lead = "304 of 4000 sessions ended before their time while they were held (reset 304)."
+    given = verdict(SLO)
+    given["leads"] = [lead]
+    assert f"Stands out: {lead}" in summary_md(given, SLO)
+    assert f"Stands out: {lead}" in screen(given, SLO, report=Path("report.html"))
