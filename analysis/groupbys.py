@@ -438,6 +438,11 @@ def between(marked: ibis.Table, first_minute: int, last_minute: int) -> ibis.Tab
     return marked.filter((_.scheduled_at >= start) & (_.scheduled_at < end))
 
 
+def since(marked: ibis.Table, second: int) -> ibis.Table:
+    """The rows scheduled from a second on; as `between`."""
+    return marked.filter(_.scheduled_at >= datetime.fromtimestamp(second, UTC))
+
+
 def slots(plain: ibis.Table) -> ibis.Table:
     """G2: failures that are not the client's or the token's, in slots short enough for synchrony."""
     return plain.group_by("host", "platform", "site", "slot", "operation").agg(

@@ -6,6 +6,7 @@ counts as is decided in `explain.py`; the columns of each table are listed in `t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -108,7 +109,8 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     prepared = names.view(groupbys.prepared(contract_columns(attempts)))
     census = _described(_frame(groupbys.census(prepared)))
     all_usable = not census["unusable"].any()
-    marked = names.view(groupbys.marked(prepared, ends=_ends(census, ends), all_usable=all_usable))
+    ends_s = _ends(census, ends)
+    marked = names.view(groupbys.marked(prepared, ends=ends_s, all_usable=all_usable))
     numbers, places = _places(census)
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
     by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
@@ -131,7 +133,8 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     minutes_of_parts = {
         str(run): max(1, n // PARTS_OF_A_RUN) for run, n in cells.groupby("run_id")["minute"].nunique().items()
     }
-    cut, sessions = _frame(groupbys.cut(marked)), _frame(groupbys.sessions(held))
+    cut = _frame(groupbys.cut(groupbys.since(marked, _first_cut(census, ends_s))))
+    sessions = _frame(groupbys.sessions(held))
     totals = _totals(census, cells)
     notes = _notes(census, totals, lag_null=int(cells["lag_null"].sum()))
     return Tables(
@@ -196,6 +199,15 @@ def _ends(census: pd.DataFrame, ends: Mapping[str, datetime]) -> dict[str, float
         if np.isfinite(last_s):
             found[str(run)] = last_s
     return found
+
+
+def _first_cut(census: pd.DataFrame, ends_s: Mapping[str, float]) -> int:
+    """The second before which no wait was cut off: so near the end that its budget is longer, or aborted."""
+    waits = census[census["usable"] & census["kind"].isin(groupbys.WAITS)]
+    longest_s = waits.groupby("run_id")["budget_s"].max()
+    near = [end_s - float(longest_s.get(run, 0.0)) for run, end_s in ends_s.items()]
+    aborted = waits.loc[waits["is_aborted"], "first_s"].dropna().tolist()
+    return math.floor(min([*near, *aborted], default=0.0)) - 1
 
 
 def _numbered(frame: pd.DataFrame, keys: Sequence[str], name: str) -> pd.DataFrame:
