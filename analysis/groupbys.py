@@ -299,6 +299,7 @@ def cells(moments: ibis.Table) -> ibis.Table:
         unasked=_sum(moments, first & moments.is_unasked),
         late=_sum(moments, first & moments.is_late),
         unanswered=_sum(moments, first & moments.is_unanswered),
+        said_no=_sum(moments, first & moments.explanation.isin(OF_THE_TARGET) & ~moments.is_timeout),
         n_always=_sum(moments, first & moments.is_always),
         bad_always=_sum(moments, bad & moments.is_always),
         any_lag_bad=_sum(moments, bad & moments.has_any_lag),
@@ -426,7 +427,14 @@ def instances(plain: ibis.Table) -> ibis.Table:
     """G3: the same by the server's instance, where it named one, and by who may be pinned to it."""
     known = plain.filter(_.server_instance.notnull())
     by = ("host", "platform", "minute", "client", "event_loop", "delay_us", "server_instance", "kind", "operation")
-    return known.group_by(*by).agg(n=known.n.sum(), bad=_sum(known, known.explanation.isin(OF_THE_TARGET)))
+    exact = {name: _sum(known, known.explanation == NUMBER_OF[name]) for name in ("auth", "format", "explicit")}
+    return known.group_by(*by).agg(
+        n=known.n.sum(),
+        bad=_sum(known, known.explanation.isin(OF_THE_TARGET)),
+        auth_fresh=_sum(known, known.is_fresh),
+        unanswered=_sum(known, known.is_unanswered),
+        **exact,
+    )
 
 
 def subjects(rows: ibis.Table) -> ibis.Table:

@@ -28,16 +28,18 @@ class Tables:
             lag < budget/4), of these `checked` (timeouts whose peer was sent a ping), `unasked` (whose peer could
             have been), `late` (whose answer came after all) and `unanswered` (whose peer answered the ping in its
             usual time and had sent nothing: it had the
-            request and kept silent); `harness` (the generator's own failure: causes harness, local_resource);
-            `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness +
-            auth + format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those of what
-            always fails). `n_clean` (all rows with lag < budget/4 and no
-            failure of the generator's own: the denominator of `residual`); `good`, `good_lagged` (good with
-            lag > 0.1 s). Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
+            request and kept silent); `said_no` (of residual and explicit those that did not run out: somebody refused,
+            reset, closed or answered with an error); `harness` (the generator's own failure: causes harness,
+            local_resource); `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop +
+            harness + auth + format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those
+            of what always fails). `n_clean` (all rows with lag < budget/4 and no failure of the generator's own: the
+            denominator of `residual`); `good`, `good_lagged` (good with lag > 0.1 s).
+            Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
             well): a mitigation arm's final failures are bad - rescued. A cell may have n = 0 and retries.
         slots: G2, (host, platform, site, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`.
         instances: G3, (host, platform, minute, client, event_loop, delay_us, server_instance, kind, operation):
-            `n`, `bad` (residual + explicit). Only rows whose instance is known.
+            `n`, `bad` (residual + explicit), `auth`, `auth_fresh`, `format`, `explicit`, `unanswered`. Only rows whose
+            instance is known.
         subjects: G4, connects by ordinal in their subject's trailing 300 s: (host, platform, bin [5 min],
             ordinal [exact below 32, then the lower edge of a step]): `n`, `explicit`.
         cut: By the keys of `cells` what the run's end may have cut off (scheduled within its own budget before the

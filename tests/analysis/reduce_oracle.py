@@ -300,6 +300,7 @@ def cells(chosen: list[Row], always: dict[tuple[Any, ...], dict[str, int]]) -> d
         count["unasked"] += ran_out and measured(row.get("checked_s")) is None and is_upgraded
         count["late"] += ran_out and is_late
         count["unanswered"] += is_unanswered(row)
+        count["said_no"] += why in ("explicit", "residual") and row["outcome"] != "timeout"
         count["auth_fresh"] += why == "auth" and left_s is not None and left_s > 60
         count["any_lag_bad"] += bad and (no_lag or late_s(row) >= 0.1)
         count["lag_null"] += no_lag
@@ -329,8 +330,12 @@ def instances(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         if row.get("server_instance") is not None:
             arm = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
             key = (row["host"], row["platform"], second(row) // 60, *arm, row["server_instance"])
-            bad = explanation(row) in ("explicit", "residual")
-            table[*key, row["kind"], row["operation"]].update(n=1, bad=int(bad))
+            why = explanation(row)
+            exact = {name: why == name for name in ("auth", "format", "explicit")}
+            bad = why in ("explicit", "residual")
+            left_s = token_left_s(row)
+            exact["auth_fresh"] = exact["auth"] and left_s is not None and left_s > 60
+            table[*key, row["kind"], row["operation"]].update(n=1, bad=bad, unanswered=is_unanswered(row), **exact)
     return {key: dict(count) for key, count in table.items()}
 
 

@@ -122,13 +122,14 @@ def without_zeros(table: Mapping[tuple[Any, ...], Mapping[str, int]]) -> dict[tu
 
 CELL_COUNTS = [
     *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
-    *("checked", "unasked", "late", "unanswered", "good", "good_lagged", "retries", "rescued"),
+    *("checked", "unasked", "late", "unanswered", "said_no", "good", "good_lagged", "retries", "rescued"),
     *("n_always", "bad_always"),
 ]
 DEALT_COUNTS = ["m", "n", "nn", *(f"{sum_of}_{name}" for name in VARIANTS for sum_of in ("x", "nx", "xx"))]
 
 
 CUT_COUNTS = ["n", "connections", "auth", "auth_fresh", "format", "explicit"]
+INSTANCE_COUNTS = ["n", "bad", "auth", "auth_fresh", "format", "explicit", "unanswered"]
 SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit", "format", "failed"]
 
 
@@ -148,7 +149,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     factors = as_dict(tables.factors, ["n", "bad"])
     assert factors == without_zeros(oracle.factors(waits)) if oracle.has_two_platforms(usable) else not factors
     assert as_dict(tables.slots, ["n", "bad", "residual"]) == without_zeros(oracle.slots(waits))
-    assert as_dict(tables.instances, ["n", "bad"]) == without_zeros(oracle.instances(waits))
+    assert as_dict(tables.instances, INSTANCE_COUNTS) == without_zeros(oracle.instances(waits))
     assert as_dict(tables.subjects, ["n", "explicit"]) == without_zeros(oracle.subjects(usable))
     assert as_dict(tables.cut, CUT_COUNTS) == without_zeros(oracle.cut(usable, end_s))
     assert as_dict(tables.holds, ["n"]) == without_zeros(oracle.holds(usable))
