@@ -174,15 +174,20 @@ def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) ->
     )
 
 
-def by_subject(plain: ibis.Table) -> ibis.Table:
+def by_subject(plain: ibis.Table, column: str) -> ibis.Table:
     """Compared waits (as sampled) of each user by operation, failures, and how many of them anybody would have failed.
+
+    Args:
+        plain: As sampled.
+        column: Who is asked: "subject", or the "scenario" that they ran.
 
     Returns:
         (platform, subject, kind, operation, n, bad, expected): `expected` sums, over the attempts, the share of the
         platform's attempts of that kind and minute that failed.
     """
     by_minute = plain.group_by("platform", "kind", "minute").agg(share=plain.is_bad.cast("float64").mean())
-    known = plain.filter(plain.subject.notnull()).inner_join(by_minute, ["platform", "kind", "minute"])
+    named = plain.mutate(subject=plain[column])
+    known = named.filter(named.subject.notnull()).inner_join(by_minute, ["platform", "kind", "minute"])
     return known.group_by("platform", "subject", "kind", "operation").agg(
         n=known.count(), bad=_count(known.is_bad), expected=known.share.sum()
     )
@@ -199,19 +204,19 @@ def _size(rows: ibis.Table) -> Any:
 
 
 def with_always(
-    marked: ibis.Table, subjects: Mapping[tuple[str, str], Sequence[str]], sizes: Sequence[tuple[str, str, int]]
+    marked: ibis.Table, subjects: Mapping[tuple[str, str, str], Sequence[str]], sizes: Sequence[tuple[str, str, int]]
 ) -> ibis.Table:
-    """The rows, each with whether it belongs to what always fails (`is_always`): users, or operations from a size on.
+    """The rows, each with whether it belongs to what always fails (`is_always`).
 
     Args:
         marked: As marked.
-        subjects: For each platform and part ("" is all; "connects", "exchanges"; or the operation of an exchange) the
-            users whose attempts always fail there.
+        subjects: For each column ("subject", "scenario"), platform and part ("" is all; "connects", "exchanges"; or the
+            operation of an exchange) the users, or scenarios, whose attempts always fail there.
         sizes: Platforms and operations, each with the bin of sizes from which on its requests always fail.
     """
     is_always = ibis.literal(False)
-    for (platform, part), users in subjects.items():
-        is_theirs = (marked.platform == platform) & marked.subject.isin(list(users))
+    for (column, platform, part), names in subjects.items():
+        is_theirs = (marked.platform == platform) & marked[column].isin(list(names))
         if part in PARTS:
             is_theirs = is_theirs & (marked.kind == PARTS[part])
         elif part:
@@ -390,7 +395,18 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
     rows = marked.filter(_is_plain(marked))
     if one_in > 1:
         rows = rows.filter((_.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % one_in == 0)
-    names = ("host", "platform", "subject", "kind", "operation", "minute", "explanation", "is_bad", "bytes_out")
+    names = (
+        "host",
+        "platform",
+        "subject",
+        "scenario",
+        "kind",
+        "operation",
+        "minute",
+        "explanation",
+        "is_bad",
+        "bytes_out",
+    )
     return rows.select(*names, **{f"level_{name}": level(rows).cast("string") for name, level in levels.items()})
 
 

@@ -46,9 +46,9 @@ class Tables:
             end, or still waiting then), first tries: `n`; `connections` (distinct); and of these the refusals that
             were complete when they came: `auth`, `auth_fresh`, `format`, `explicit`.
         always: what always fails while others of its platform do not, first tries without mitigation: (platform, what
-            [user, size], subject [the user; empty for a size], part [of a user: empty is all, connects, exchanges, or
-            the operation of an exchange, the widest of them; of a size: the operation], size [binary logarithm, a whole
-            number, of the bytes of a request from which on; -1 for a user]): `n`, `bad`.
+            [user, scenario, size], subject [the user, or the scenario; empty for a size], part [empty is all, connects,
+            exchanges, or the operation of an exchange, the widest of them; of a size: the operation], size [binary
+            logarithm, a whole number, of the bytes of a request from which on; else -1]): `n`, `bad`.
         factors: per (host, platform, factor [`factors.FACTORS`], level): `n`, `bad` (explicit + residual), first tries
             without mitigation; empty where there is one platform.
         dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over

@@ -1,7 +1,7 @@
 """Intermittent: under the same conditions some attempts fail and some do not.
 
-Conditions are host, client, delay, operation, user, size of request, frames before the welcome and an expired token;
-time is not one of them. What fails always under its conditions is a defect, but not an intermittent one.
+Conditions are host, client, delay, operation, user, scenario, size of request, frames before the welcome and an expired
+token; time is not one of them. What fails always under its conditions is a defect, but not an intermittent one.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _needs(cohort: str, rate: Rate, margin: float) -> str:
 
 
 def _rate(view: View, cohort: Cells) -> Rate:
-    """Failures that are not those of a user, or of a size of request, that always fails."""
+    """Failures that are not those of a user, a scenario, or a size of request, that always fails."""
     return view.rate(cohort, cohort.bad - cohort.bad_always, cohort.n - cohort.n_always)
 
 

@@ -150,6 +150,9 @@ def counted(rows: list[Row]) -> dict[str, int]:
     return {"n": len(rows), "bad": sum(is_bad(row) for row in rows)}
 
 
+WHO = {"user": "subject", "scenario": "scenario"}
+
+
 def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, int]]:
     """What fails nine times in ten and was tried `least` times, where half of its likes or more do not."""
     table = {}
@@ -169,24 +172,25 @@ def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, 
 
     for platform in {row["platform"] for row in chosen}:
         mine = [row for row in plain(chosen) if row["platform"] == platform]
-        users = {row["subject"] for row in mine} - {None}
         exchanges = [row for row in mine if row["kind"] == "exchange"]
         parts = {"": mine, "connects": [row for row in mine if row["kind"] == "connect"], "exchanges": exchanges}
         parts |= {
             name: [r for r in exchanges if r["operation"] == name] for name in {r["operation"] for r in exchanges}
         }
-        named: set[tuple[str, str]] = set()
-        for part, rows in parts.items():
-            by_user = {name: [row for row in rows if row["subject"] == name] for name in users}
-            groups = {name: its for name, its in by_user.items() if its}
-            for name in failing(groups):
-                if not alone(groups[name]) or any(
-                    (name, wider) in named
-                    for wider in (("",) if part in ("connects", "exchanges") else ("", "exchanges"))
-                ):
-                    continue
-                named.add((name, part))
-                table[platform, "user", name, part, -1] = counted(groups[name])
+        for what, column in WHO.items():
+            named: set[tuple[str, str]] = set()
+            users = {row.get(column) for row in mine} - {None}
+            for part, rows in parts.items():
+                by_user = {name: [row for row in rows if row.get(column) == name] for name in users}
+                groups = {name: its for name, its in by_user.items() if its}
+                for name in failing(groups):
+                    if not alone(groups[name]) or any(
+                        (name, wider) in named
+                        for wider in (("",) if part in ("connects", "exchanges") else ("", "exchanges"))
+                    ):
+                        continue
+                    named.add((name, part))
+                    table[platform, what, name, part, -1] = counted(groups[name])
         for operation in {row["operation"] for row in mine}:
             asked = [row for row in mine if row["operation"] == operation and size_of(row) is not None]
             sizes = {size_of(row) for row in asked}
@@ -202,7 +206,9 @@ def is_of(row: Row, named: dict[tuple[Any, ...], dict[str, int]]) -> bool:
     size = size_of(row)
     own = (row["operation"],) if row["kind"] == "exchange" else ()
     is_users = any(
-        (row["platform"], "user", row.get("subject"), part, -1) in named for part in ("", f"{row['kind']}s", *own)
+        (row["platform"], what, row.get(column), part, -1) in named
+        for what, column in WHO.items()
+        for part in ("", f"{row['kind']}s", *own)
     )
     return is_users or any(
         size is not None and (platform, name) == (row["platform"], row["operation"]) and size >= least
