@@ -177,15 +177,20 @@ def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) ->
     )
 
 
-def by_subject(plain: ibis.Table) -> ibis.Table:
+def by_subject(plain: ibis.Table, column: str) -> ibis.Table:
     """Compared waits (as sampled) of each user by operation, failures, and how many of them anybody would have failed.
+
+    Args:
+        plain: As sampled.
+        column: Who is asked: "subject", or the "scenario" that they ran.
 
     Returns:
         (platform, subject, kind, operation, n, bad, expected): `expected` sums, over the attempts, the share of the
         platform's attempts of that kind and minute that failed.
     """
     by_minute = plain.group_by("platform", "kind", "minute").agg(share=plain.is_bad.cast("float64").mean())
-    known = plain.filter(plain.subject.notnull()).inner_join(by_minute, ["platform", "kind", "minute"])
+    named = plain.mutate(subject=plain[column])
+    known = named.filter(named.subject.notnull()).inner_join(by_minute, ["platform", "kind", "minute"])
     return known.group_by("platform", "subject", "kind", "operation").agg(
         n=known.count(), bad=_count(known.is_bad), expected=known.share.sum()
     )
@@ -202,19 +207,19 @@ def _size(rows: ibis.Table) -> Any:
 
 
 def with_always(
-    marked: ibis.Table, subjects: Mapping[tuple[str, str], Sequence[str]], sizes: Sequence[tuple[str, str, int]]
+    marked: ibis.Table, subjects: Mapping[tuple[str, str, str], Sequence[str]], sizes: Sequence[tuple[str, str, int]]
 ) -> ibis.Table:
-    """The rows, each with whether it belongs to what always fails (`is_always`): users, or operations from a size on.
+    """The rows, each with whether it belongs to what always fails (`is_always`).
 
     Args:
         marked: As marked.
-        subjects: For each platform and part ("" is all; "connects", "exchanges"; or the operation of an exchange) the
-            users whose attempts always fail there.
+        subjects: For each column ("subject", "scenario"), platform and part ("" is all; "connects", "exchanges"; or the
+            operation of an exchange) the users, or scenarios, whose attempts always fail there.
         sizes: Platforms and operations, each with the bin of sizes from which on its requests always fail.
     """
     is_always = ibis.literal(False)
-    for (platform, part), users in subjects.items():
-        is_theirs = (marked.platform == platform) & marked.subject.isin(list(users))
+    for (column, platform, part), names in subjects.items():
+        is_theirs = (marked.platform == platform) & marked[column].isin(list(names))
         if part in PARTS:
             is_theirs = is_theirs & (marked.kind == PARTS[part])
         elif part:
@@ -302,6 +307,7 @@ def cells(moments: ibis.Table) -> ibis.Table:
         unasked=_sum(moments, first & moments.is_unasked),
         late=_sum(moments, first & moments.is_late),
         unanswered=_sum(moments, first & moments.is_unanswered),
+        said_no=_sum(moments, first & moments.explanation.isin(OF_THE_TARGET) & ~moments.is_timeout),
         n_always=_sum(moments, first & moments.is_always),
         bad_always=_sum(moments, bad & moments.is_always),
         any_lag_bad=_sum(moments, bad & moments.has_any_lag),
@@ -394,6 +400,7 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
         "worker",
         "connection",
         "subject",
+        "scenario",
         "kind",
         "operation",
         "minute",
@@ -456,7 +463,14 @@ def instances(plain: ibis.Table) -> ibis.Table:
     """G3: the same by the server's instance, where it named one, and by who may be pinned to it."""
     known = plain.filter(_.server_instance.notnull())
     by = ("host", "platform", "minute", "client", "event_loop", "delay_us", "server_instance", "kind", "operation")
-    return known.group_by(*by).agg(n=known.n.sum(), bad=_sum(known, known.explanation.isin(OF_THE_TARGET)))
+    exact = {name: _sum(known, known.explanation == NUMBER_OF[name]) for name in ("auth", "format", "explicit")}
+    return known.group_by(*by).agg(
+        n=known.n.sum(),
+        bad=_sum(known, known.explanation.isin(OF_THE_TARGET)),
+        auth_fresh=_sum(known, known.is_fresh),
+        unanswered=_sum(known, known.is_unanswered),
+        **exact,
+    )
 
 
 def subjects(rows: ibis.Table) -> ibis.Table:

@@ -87,17 +87,20 @@ def one_event(view: View) -> str:
 
 
 def always_fails(view: View) -> list[str]:
-    """Users and sizes of requests that always fail while others do not, by name."""
+    """Users, scenarios and sizes of requests that always fail while others do not, by name."""
     frame = view.tables.always
-    users, sizes = (frame[frame["what"] == what] for what in ("user", "size"))
+    sizes = frame[frame["what"] == "size"]
     found = []
-    for part in sorted(set(users["part"].astype(str))):
-        theirs = users[users["part"] == part]
-        mine = theirs.groupby("subject", as_index=False)[["n", "bad"]].sum()
-        named = ", ".join(f"{row.subject} ({row.bad} of {row.n})" for row in mine.head(MOST_MOMENTS).itertuples())
-        more = f" and {len(mine) - MOST_MOMENTS} more" if len(mine) > MOST_MOMENTS else ""
-        what = part if part in PARTS else f"{part} requests" if part else "attempts"
-        found.append(f"The {what} of {'a user' if len(mine) == 1 else 'some users'} always fail: {named}{more}.")
+    for who in ("user", "scenario"):
+        users = frame[frame["what"] == who]
+        for part in sorted(set(users["part"].astype(str))):
+            theirs = users[users["part"] == part]
+            mine = theirs.groupby("subject", as_index=False)[["n", "bad"]].sum()
+            named = ", ".join(f"{row.subject} ({row.bad} of {row.n})" for row in mine.head(MOST_MOMENTS).itertuples())
+            more = f" and {len(mine) - MOST_MOMENTS} more" if len(mine) > MOST_MOMENTS else ""
+            what = part if part in PARTS else f"{part} requests" if part else "attempts"
+            whose = f"a {who}" if len(mine) == 1 else f"some {who}s"
+            found.append(f"The {what} of {whose} always fail: {named}{more}.")
     for subject, rows in sizes.groupby("part"):
         least, n, bad = 2 ** int(rows["size"].max()), int(rows["n"].sum()), int(rows["bad"].sum())
         where = "" if len(rows) == len(view.platforms) else f" on {joined_words(sorted(rows['platform']))}"

@@ -49,7 +49,11 @@ def are_few(trials: float, margin: float, level: float = 0.95) -> bool:
 
 def few_words(names: Sequence[str]) -> str:
     """The sentence that names groups with too few attempts; empty where there are none."""
-    return f" Too few attempts to say it of {joined_words(names[:MOST_NAMED])} alone." if names else ""
+    if not names:
+        return ""
+    others = len(names) - MOST_NAMED
+    more = [f"{others} other part{'s' if others > 1 else ''} of the run"] if others > 0 else []
+    return f" Too few attempts to say it of {joined_words([*names[:MOST_NAMED], *more])} alone."
 
 
 def rated(rates: Mapping[str, Rate], margin: float, *, n: int, may_be_few: Collection[str] = ()) -> Rated:

@@ -32,6 +32,8 @@ DISTINCT_ROWS: Final = 4_000_000
 ALWAYS_RATIO: Final = 0.9
 ALWAYS_LEAST: Final = 10
 MOST_ALWAYS: Final = 100
+# Who may always fail, and the column that names them.
+WHO: Final = {"user": "subject", "scenario": "scenario"}
 # Shares of attempts, and the spread between connections, are taken from about so many attempts.
 SAMPLE_ROWS: Final = 1_000_000
 # Sessions that were not ended before their time are counted in so many parts of the run, as errors are.
@@ -281,12 +283,13 @@ def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Tabl
 
 
 def _always(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
-    """Users, and operations from a size of request on, that always fail while others of their platform do not."""
+    """Users, scenarios, and operations from a size on, that always fail while others of their platform do not."""
     if not census["is_wait"].any():
         return _empty("platform what subject part size n bad")
     found = [
-        _users_who_always_fail(users).head(MOST_ALWAYS).assign(what="user", size=-1)
-        for _, users in _frame(groupbys.by_subject(sample)).groupby("platform")
+        _users_who_always_fail(users).head(MOST_ALWAYS).assign(what=what, size=-1)
+        for what, column in WHO.items()
+        for _, users in _frame(groupbys.by_subject(sample, column)).groupby("platform")
     ]
     sizes = _frame(groupbys.by_size(sample))
     for (platform, operation), rows in sizes.groupby(["platform", "operation"]):
@@ -302,7 +305,7 @@ def _always(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
 
 
 def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
-    """Users of one platform whose attempts all fail, or all of a kind or an operation: the widest of these."""
+    """Users, or scenarios, of one platform whose attempts all fail, or all of a kind or an operation: the widest."""
     exchanges = users[users["kind"] == "exchange"]
     of_kinds = [(name, users[users["kind"] == kind]) for name, kind in groupbys.PARTS.items()]
     of_operations = [(str(name), mine) for name, mine in exchanges.groupby("operation")]
@@ -330,10 +333,10 @@ def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
 
 
 def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
-    users, sizes = (always[always["what"] == what] for what in ("user", "size"))
+    users, sizes = (always[always["what"].isin(what)] for what in (list(WHO), ["size"]))
     subjects = {
-        (str(platform), str(part)): list(mine["subject"])
-        for (platform, part), mine in users.groupby(["platform", "part"])
+        (WHO[str(what)], str(platform), str(part)): list(mine["subject"])
+        for (what, platform, part), mine in users.groupby(["what", "platform", "part"])
     }
     return groupbys.with_always(marked, subjects, list(sizes[["platform", "part", "size"]].itertuples(index=False)))
 

@@ -21,6 +21,7 @@ from analysis.probes import probe_rate
 from analysis.rated import rated
 from analysis.rates import Rate, clopper_pearson
 from analysis.session_limits import Holds, Limit, bins_of, meets, session_limits
+from analysis.split import Bound, bound, by_instance, counted, shares
 from analysis.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, Cells, View
 
 # A fault of the server's spares no cohort: the least hit one still has a fifth of the most hit one's rate.
@@ -58,6 +59,7 @@ class Path:
         evidence: One sentence, or two.
         need: What would tell, where this path cannot.
         spared: It is surely there, and somebody was surely spared it.
+        few: Parts of the run with too few attempts to bound it in them alone.
     """
 
     name: str
@@ -68,6 +70,15 @@ class Path:
     evidence: str
     need: str = ""
     spared: bool = False
+    few: tuple[str, ...] = ()
+
+
+def _bounded(path: Path, parts: Bound, margin: float) -> Path:
+    """The path, below the margin only if no part of the run may be beyond it."""
+    if not path.below or not parts.beyond:
+        return replace(path, few=parts.few)
+    words = f"{path.evidence} {parts.words(margin)}"
+    return replace(path, below=False, evidence=words, need=parts.needs(margin), few=parts.few)
 
 
 def explicit(view: View) -> Path:
@@ -98,7 +109,7 @@ def explicit(view: View) -> Path:
         p_value = max(p_value, ordinal[0])
         words += f", but {spared}" + (f"; {ordinal[1]}." if ordinal[1] else ".")
     words += quota_words(view)
-    return Path(
+    path = Path(
         name="explicit answers",
         effect=rate_effect(rate),
         p_value=p_value,
@@ -106,6 +117,8 @@ def explicit(view: View) -> Path:
         n=rate.n,
         evidence=words,
     )
+    split = [*shares(view, cells, counted(cells, cells.explicit)), *by_instance(view, ["explicit"])]
+    return _bounded(path, bound(split, view.margin), view.margin)
 
 
 def by_operation(view: View, cells: Cells, events: Ints) -> dict[str, Rate]:
@@ -138,7 +151,7 @@ def unanswered(view: View) -> Path | None:
     rates |= operations
     rate = rates[judged.worst]
     spared = view.spared
-    return Path(
+    path = Path(
         name="silence while it answers pings",
         effect=rate_effect(rate),
         p_value=1.0 if spared else judged.p_value,
@@ -147,6 +160,10 @@ def unanswered(view: View) -> Path | None:
         evidence=f"Of the {judged.worst} {rate_words(rate)} ran out while the server answered a ping on the same "
         f"connection: it had them and kept silent{f', but {spared}' if spared else ''}.{mute_words(view)}",
     )
+    explained = {view.operations[o] for o in np.unique(view.cells.operation[view.flagged])}
+    split = shares(view, cells, counted(cells, cells.unanswered))
+    named = by_instance(view, ["unanswered"], but=explained)
+    return _bounded(path, bound([*split, *named], view.margin), view.margin)
 
 
 def spared_of_silence(view: View) -> str:
@@ -366,7 +383,7 @@ def instances(view: View, silent: frozenset[str]) -> Path | None:
     dealt = [condition for condition in factors.of_instances(view) if condition.check.ok is not True]
     if dealt:
         words, p_value, below = f"{words} {dealt[0].check.detail}", 1.0, False
-    return Path(
+    path = Path(
         name=f"the instance {one.name}",
         effect=effect,
         p_value=p_value,
@@ -375,6 +392,8 @@ def instances(view: View, silent: frozenset[str]) -> Path | None:
         evidence=words,
         need=f"Instances that meet alike what differs now: {dealt[0].need}." if dealt else "",
     )
+    parts = bound(by_instance(view, ["bad"], but=silent), view.margin, beside_the_rest=True)
+    return _bounded(path, parts, view.margin)
 
 
 def sticky(view: View) -> bool:
@@ -519,7 +538,7 @@ def fresh_refusals(view: View) -> Path:
     } or {"connects": Rate(events=0, n=attempts, design_effect=1.0)}
     judged = rated(rates, view.margin, n=attempts)
     rate = rates[judged.worst]
-    return Path(
+    path = Path(
         name="refusals of fresh tokens",
         effect=rate_effect(rate),
         p_value=judged.p_value,
@@ -528,6 +547,9 @@ def fresh_refusals(view: View) -> Path:
         evidence=f"Tokens more than a minute before their expiry, of users who are let in at other times, are refused "
         f"in {rate_words(rate)} of the {judged.worst}.",
     )
+    # A wrong token is as wrong for every instance: one that refuses more of them has a check that fails.
+    parts = bound(by_instance(view, ["auth_fresh"]), view.margin, beside_the_rest=True)
+    return _bounded(path, parts, view.margin)
 
 
 def alike(view: View) -> Path | None:

@@ -34,6 +34,7 @@ COUNTS: Final = (
     "unasked",
     "late",
     "unanswered",
+    "said_no",
     "n_always",
     "bad_always",
     "any_lag_bad",
@@ -364,12 +365,17 @@ def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def _instances(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Connections dealt evenly to two instances."""
     keys = ["host", "platform", "minute", "client", "event_loop", "delay_us", "kind", "operation"]
-    minutes = cells.groupby(keys, as_index=False)[["n", "residual"]].sum()
-    good = _spread(minutes["n"].to_numpy() - minutes["residual"].to_numpy(), 2, rng)
-    bad = _spread(minutes["residual"].to_numpy(), 2, rng)
+    exact = ["auth", "format", "explicit", "unanswered"]
+    minutes = cells.groupby(keys, as_index=False)[["n", "residual", *exact]].sum()
+    total, silent = minutes["n"].to_numpy(), minutes["residual"].to_numpy() - minutes["unanswered"].to_numpy()
+    good = _spread(total - silent - minutes[exact].sum(axis=1).to_numpy(), 2, rng)
+    bad = _spread(silent, 2, rng)
+    dealt = {name: _spread(minutes[name].to_numpy(), 2, rng) for name in exact}
     both = minutes.loc[minutes.index.repeat(2), keys].reset_index(drop=True)
     both["server_instance"] = np.tile(["a", "b"], len(minutes))
-    both["n"], both["bad"] = (good + bad).ravel(), bad.ravel()
+    both["n"] = (good + bad + sum(dealt.values())).ravel()
+    both["bad"] = (bad + dealt["explicit"] + dealt["unanswered"]).ravel()
+    both = both.assign(**{name: counts.ravel() for name, counts in dealt.items()}, auth_fresh=0)
     return both[both["n"] > 0].reset_index(drop=True)
 
 

@@ -28,30 +28,31 @@ class Tables:
             lag < budget/4), of these `checked` (timeouts whose peer was sent a ping), `unasked` (whose peer could
             have been), `late` (whose answer came after all) and `unanswered` (whose peer answered the ping in its
             usual time and had sent nothing: it had the
-            request and kept silent); `harness` (the generator's own failure: causes harness, local_resource);
-            `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness +
-            auth + format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those of what
-            always fails). `n_clean` (all rows with lag < budget/4 and no
-            failure of the generator's own: the denominator of `residual`); `good`, `good_lagged` (good with
-            lag > 0.1 s). Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
+            request and kept silent); `said_no` (of residual and explicit those that did not run out: somebody refused,
+            reset, closed or answered with an error); `harness` (the generator's own failure: causes harness,
+            local_resource); `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop +
+            harness + auth + format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those
+            of what always fails). `n_clean` (all rows with lag < budget/4 and no failure of the generator's own: the
+            denominator of `residual`); `good`, `good_lagged` (good with lag > 0.1 s).
+            Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
             well): a mitigation arm's final failures are bad - rescued. A cell may have n = 0 and retries.
         slots: G2, (host, platform, site, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`.
         instances: G3, (host, platform, minute, client, event_loop, delay_us, server_instance, kind, operation):
-            `n`, `bad` (residual + explicit). Only rows whose instance is known.
+            `n`, `bad` (residual + explicit), `auth`, `auth_fresh`, `format`, `explicit`, `unanswered`. Only rows whose
+            instance is known.
         subjects: G4, connects by ordinal in their subject's trailing 300 s: (host, platform, bin [5 min],
             ordinal [exact below 32, then the lower edge of a step]): `n`, `explicit`.
         cut: By the keys of `cells` what the run's end may have cut off (scheduled within its own budget before the
             end, or still waiting then), first tries: `n`; `connections` (distinct); and of these the refusals that
             were complete when they came: `auth`, `auth_fresh`, `format`, `explicit`.
         always: what always fails while others of its platform do not, first tries without mitigation: (platform, what
-            [user, size], subject [the user; empty for a size], part [of a user: empty is all, connects, exchanges, or
-            the operation of an exchange, the widest of them; of a size: the operation], size [binary logarithm, a whole
-            number, of the bytes of a request from which on; -1 for a user]): `n`, `bad`.
+            [user, scenario, size], subject [the user, or the scenario; empty for a size], part [empty is all, connects,
+            exchanges, or the operation of an exchange, the widest of them; of a size: the operation], size [binary
+            logarithm, a whole number, of the bytes of a request from which on; else -1]): `n`, `bad`.
         factors: per (host, platform, client, event_loop, delay_us, server_instance [null = unknown], factor
-            [`factors.FACTORS`], level): `n`, `bad`
-            (explicit + residual), and where a factor is drawn for each connection `connections` (distinct; else 0);
-            first tries without mitigation, of about a million attempts; empty where there is one platform, one client
-            and one delay.
+            [`factors.FACTORS`], level): `n`, `bad` (explicit + residual), where a factor is drawn for each connection also
+            `connections` (distinct; else 0); first tries without mitigation, of about a million attempts; empty where
+            there is one platform, one client and one delay, and no two instances.
         dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
             connections, first tries without mitigation that count in `n_clean`: `m` connections, `n`, `nn`, and for
             each way to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`. Of more than a million

@@ -47,6 +47,7 @@ COUNTS: Final = (
     "unasked",
     "late",
     "unanswered",
+    "said_no",
     "n_always",
     "bad_always",
     "n_clean",
@@ -121,6 +122,7 @@ class Cells:
     unasked: Ints
     late: Ints
     unanswered: Ints
+    said_no: Ints
     n_always: Ints
     bad_always: Ints
     n_clean: Ints

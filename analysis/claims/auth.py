@@ -10,13 +10,16 @@ from analysis.comparison import points, rate_words
 from analysis.groups import sums
 from analysis.model import Finding
 from analysis.needs import about
-from analysis.rated import rated
+from analysis.rated import few_words, rated
 from analysis.rates import Rate
+from analysis.split import bound, by_instance, counted, shares
 from analysis.view import View
 
 
 def auth(view: View) -> Finding:
     """Refusals per connect, over all and on the worst host; refusals on and of open sessions beside them.
+
+    Ruled out only if no arm, host or named instance that has attempts enough may be beyond the margin (`split.py`).
 
     A refusal is complete when it comes, so that a run of any length counts all of them.
     """
@@ -58,7 +61,14 @@ def auth(view: View) -> Finding:
     if judged.p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=reading)
     if judged.all_below:
-        return replace(base, state="ruled_out", evidence=f"{reading} That is below {points(view.margin)} %.")
+        asked = cells if others.auth.any() else connects
+        kinds = () if others.auth.any() else ("connect",)
+        split = [*shares(view, asked, counted(asked, asked.auth)), *by_instance(view, ["auth"], kinds=kinds)]
+        parts = bound(split, view.margin)
+        if parts.beyond:
+            return parts.held_open(base, view.margin, reading)
+        words = f"{reading} That is below {points(view.margin)} %.{few_words(parts.few)}"
+        return replace(base, state="ruled_out", evidence=words)
     missing = 740 - rates["connects"].n if "connects" in rates else 740
     needs = f"About {about(missing)} more connects." if missing > 0 else "About twice as many connects."
     return replace(base, evidence=reading, needs=needs)

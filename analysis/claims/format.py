@@ -17,8 +17,9 @@ from analysis.groups import Bools, Floats, combined, sums
 from analysis.holm import bonferroni
 from analysis.mantel_haenszel import risk_difference
 from analysis.model import Effect, Finding, Part
-from analysis.rated import few_words, is_few, rated
+from analysis.rated import few_words, rated
 from analysis.rates import Rate
+from analysis.split import bound, by_instance, counted, shares
 from analysis.view import View
 
 SILENT_OVERALL: Final = 0.9
@@ -145,7 +146,11 @@ def format_(view: View) -> Finding:
         words = (
             f"Misread or malformed: {rate_words(worst)}, below {points(view.margin)} %, and no message type stands out."
         )
-        return replace(base, state="ruled_out", evidence=f"{words}{few_words(_few(view))}")
+        split = [*shares(view, whole, counted(whole, whole.format)), *by_instance(view, ["format"])]
+        within = bound(split, view.margin)
+        if within.beyond:
+            return within.held_open(base, view.margin, words)
+        return replace(base, state="ruled_out", evidence=f"{words}{few_words(within.few)}")
     if not judged.all_below:
         return replace(
             base,
@@ -158,18 +163,6 @@ def format_(view: View) -> Finding:
         evidence=f"No cause names the format, but a message type may fail more than others ({listed}).",
         needs="More attempts of every message type, drawn at random on the same sessions.",
     )
-
-
-def _few(view: View) -> list[str]:
-    """Operations, with connects among them, that have too few attempts to be bounded."""
-    rates = {
-        name: view.census(mine, mine.format)
-        for code, name in enumerate(view.operations)
-        if len(mine := view.whole.where(view.whole.operation == code))
-    }
-    return [
-        f"{name} requests" if name != "connect" else "connects" for name in rates if is_few(rates[name], view.margin)
-    ]
 
 
 def _exact(rate: Rate) -> Part:

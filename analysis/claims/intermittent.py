@@ -1,7 +1,7 @@
 """Intermittent: under the same conditions some attempts fail and some do not.
 
-Conditions are host, client, delay, operation, user, size of request, frames before the welcome and an expired token;
-time is not one of them. What fails always under its conditions is a defect, but not an intermittent one.
+Conditions are host, client, delay, operation, user, scenario, size of request, frames before the welcome and an expired
+token; time is not one of them. What fails always under its conditions is a defect, but not an intermittent one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from analysis.model import Finding
 from analysis.needs import about
 from analysis.rated import few_words, is_few, rated
 from analysis.rates import Rate, attempts_to_bound
+from analysis.split import bound, by_instance, of_sessions, shares
 from analysis.view import Cells, View
 
 # "Always": nine of ten, since a retry inside the server or a lucky race lets one through.
@@ -29,9 +30,8 @@ OF_AN_OPERATION: Final = " requests"
 def intermittent(view: View) -> Finding:
     """The worst cohort by its rate of failures that are not deterministic."""
     cells = view.cells
-    sometimes = cells.where(
-        ~always_fails(cells, connect=view.kinds.index("connect") if "connect" in view.kinds else -1)
-    )
+    always = always_fails(cells, connect=view.kinds.index("connect") if "connect" in view.kinds else -1)
+    sometimes = cells.where(~always)
     coarse = {name: _rate(view, sometimes.where(mask)) for name, mask in _cohorts(view, sometimes, fine=False).items()}
     rates = {name: _rate(view, sometimes.where(mask)) for name, mask in _cohorts(view, sometimes, fine=True).items()}
     if not rates:
@@ -55,11 +55,20 @@ def intermittent(view: View) -> Finding:
     if bounded.all_below:
         few = sorted(name for name in operations if is_few(coarse[name], view.margin))
         highest = max(coarse.keys() - few, key=lambda name: (coarse[name].interval()[1], name))
+        # Instances are counted with what always fails: where something does, they say nothing of the rest.
+        beside = {view.operations[o] for o in np.unique(cells.operation[always | (cells.n_always > 0)])}
+        split = shares(view, sometimes, lambda mask: _rate(view, sometimes.where(mask)))
+        split += by_instance(view, ["bad", "auth", "format"], but=beside)
+        parts = bound([*split, *of_sessions(view, ["failed"])], view.margin)
         words = (
             f"No cohort's rate of such failures reaches {points(view.margin)} %. "
-            f"At most so in {highest}: {rate_words(coarse[highest])}.{few_words(few)}"
+            f"At most so in {highest}: {rate_words(coarse[highest])}."
         )
-        return replace(base, state="ruled_out", evidence=words)
+        if parts.beyond:
+            return parts.held_open(base, view.margin, words)
+        by_platform = {f"{name} {kind}s" for name in view.operations for kind in view.kinds}
+        others = [name for name in parts.few if name not in by_platform]
+        return replace(base, state="ruled_out", evidence=f"{words}{few_words([*few, *others])}")
     reading = f"At most so in {widest}: {rate_words(coarse[widest])}."
     return replace(
         base,
@@ -78,7 +87,7 @@ def _needs(cohort: str, rate: Rate, margin: float) -> str:
 
 
 def _rate(view: View, cohort: Cells) -> Rate:
-    """Failures that are not those of a user, or of a size of request, that always fails."""
+    """Failures that are not those of a user, a scenario, or a size of request, that always fails."""
     return view.rate(cohort, cohort.bad - cohort.bad_always, cohort.n - cohort.n_always)
 
 

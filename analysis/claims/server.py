@@ -1,7 +1,8 @@
 """Server: do the failures come from the server's side?
 
 A union of paths (`server_paths.py`), corrected for their number. To rule the server out takes more than
-their absence: some cohort must be clean all the time, since a fault of the server's hits everybody.
+their absence: some cohort must be clean all the time, since a server that keeps silent does so to everybody, and
+hardly anybody may have been told no: who refuses, resets or closes may do so to one side only.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from analysis.detectable import Precision
 from analysis.groups import Bools, sums
 from analysis.holm import bonferroni
 from analysis.model import Check, Finding, Part, State
-from analysis.rated import is_few
+from analysis.rated import few_words, is_few
 from analysis.rates import Rate
 from analysis.server_paths import Path
+from analysis.split import Bound, bound, counted, of_sessions, shares
 from analysis.synchrony import Synchrony
 from analysis.view import LEAST_CHUNKS, View
 
@@ -52,8 +54,8 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
     best = min(ways, key=lambda way: (way.p_value, way.name))
     p_value = bonferroni(best.p_value, len(ways))
     parts = {way.name: _part(way, view.settings.alpha / len(ways)) for way in ways}
-    clean = cleanest(view)
-    checks = _checks(view, clean, synchronous, instance, silent)
+    clean, refused = cleanest(view), told_no(view)
+    checks = _checks(view, clean, refused, synchronous, instance, silent)
     held = Finding(
         state="undecided",
         effect=best.effect,
@@ -73,6 +75,8 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
             f"A cohort was clean all the time ({clean.name}: {rate_words(clean.rate)}), no moment, age or answer "
             f"{scope} shows more than {points(view.margin)} points."
         )
+        few = [name for names in (refused.few, *(way.few for way in ways)) for name in names]
+        words += few_words(list(dict.fromkeys(few)))
         return replace(held, state="ruled_out", evidence=words)
     asked, probed = not view.cells.unasked.any(), len(view.tables.probes) > 0
     return replace(
@@ -135,6 +139,16 @@ def cleanest(view: View) -> Clean | None:
     return best if best is not None and best.high < view.margin else None
 
 
+def told_no(view: View) -> Bound:
+    """Parts of the run in which more attempts than the margin may have been told no: refused, reset, closed.
+
+    A cohort that is clean clears the server of silence, and not of what it, or something at its side, says to others.
+    """
+    cells = view.cells.where(~view.flagged)
+    ended = of_sessions(view, ["failed"], less=["auth", "format"])
+    return bound([*shares(view, cells, counted(cells, cells.said_no)), *ended], view.margin)
+
+
 def _part(way: Path, alpha: float) -> Part:
     if way.p_value <= alpha:
         return Part(state="confirmed", effect=way.effect, n=way.n, p_value=way.p_value, evidence=way.evidence)
@@ -143,7 +157,12 @@ def _part(way: Path, alpha: float) -> Part:
 
 
 def _checks(
-    view: View, clean: Clean | None, synchronous: Path | None, instance: Path | None, silent: frozenset[str]
+    view: View,
+    clean: Clean | None,
+    refused: Bound,
+    synchronous: Path | None,
+    instance: Path | None,
+    silent: frozenset[str],
 ) -> tuple[Check, ...]:
     """What ruling the server out rests on."""
     long_enough = len(view.clock.minutes) >= 2 * LEAST_CHUNKS
@@ -156,6 +175,13 @@ def _checks(
             name="a clean cohort",
             ok=clean is not None,
             detail=f"{clean.name} was clean." if clean else "No cohort is surely below the margin all the time.",
+        ),
+        Check(
+            name="hardly anybody told no",
+            ok=not refused.beyond,
+            detail=f"Refused, reset or closed: {refused.words(view.margin)}"
+            if refused.beyond
+            else f"Refused, reset or closed were less than {points(view.margin)} % everywhere.",
         ),
         Check(
             name="groups to compare",
@@ -184,7 +210,7 @@ def _checks(
 
 def _why_open(view: View, ways: list[Path], checks: tuple[Check, ...]) -> str:
     short = too_short(view, view.clock.chunks)
-    said = [way.evidence for way in ways if way.effect is not None and (way.effect.estimate or 0.0) > 0]
+    said = [way.evidence for way in ways if way.need or (way.effect is not None and (way.effect.estimate or 0.0) > 0)]
     failed = [check.detail for check in checks if check.ok is not True]
     return " ".join([*([short[0]] if short else []), *said[:2], *failed]) or "The limits reach across the margin."
 
@@ -206,6 +232,8 @@ def _needs(ways: list[Path], checks: tuple[Check, ...], *, asked: bool, probed: 
         needs.append(f"A run of at least {2 * LEAST_CHUNKS} minutes.")
     if "groups to compare" in failed:
         needs.append("A second host, so that failures at the same moment can be seen.")
+    if "hardly anybody told no" in failed:
+        needs.append("The server's log, or its proxy's: who refused, reset or closed, and why there?")
     if failed & {"hosts meet all instances", "instances compared"}:
         needs.append("Connections without session affinity, so that every client of a host meets every instance.")
     needs += [way.need for way in ways if way.need]

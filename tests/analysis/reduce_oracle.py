@@ -150,6 +150,9 @@ def counted(rows: list[Row]) -> dict[str, int]:
     return {"n": len(rows), "bad": sum(is_bad(row) for row in rows)}
 
 
+WHO = {"user": "subject", "scenario": "scenario"}
+
+
 def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, int]]:
     """What fails nine times in ten and was tried `least` times, where half of its likes or more do not."""
     table = {}
@@ -169,24 +172,25 @@ def always(chosen: list[Row], *, least: int) -> dict[tuple[Any, ...], dict[str, 
 
     for platform in {row["platform"] for row in chosen}:
         mine = [row for row in plain(chosen) if row["platform"] == platform]
-        users = {row["subject"] for row in mine} - {None}
         exchanges = [row for row in mine if row["kind"] == "exchange"]
         parts = {"": mine, "connects": [row for row in mine if row["kind"] == "connect"], "exchanges": exchanges}
         parts |= {
             name: [r for r in exchanges if r["operation"] == name] for name in {r["operation"] for r in exchanges}
         }
-        named: set[tuple[str, str]] = set()
-        for part, rows in parts.items():
-            by_user = {name: [row for row in rows if row["subject"] == name] for name in users}
-            groups = {name: its for name, its in by_user.items() if its}
-            for name in failing(groups):
-                if not alone(groups[name]) or any(
-                    (name, wider) in named
-                    for wider in (("",) if part in ("connects", "exchanges") else ("", "exchanges"))
-                ):
-                    continue
-                named.add((name, part))
-                table[platform, "user", name, part, -1] = counted(groups[name])
+        for what, column in WHO.items():
+            named: set[tuple[str, str]] = set()
+            users = {row.get(column) for row in mine} - {None}
+            for part, rows in parts.items():
+                by_user = {name: [row for row in rows if row.get(column) == name] for name in users}
+                groups = {name: its for name, its in by_user.items() if its}
+                for name in failing(groups):
+                    if not alone(groups[name]) or any(
+                        (name, wider) in named
+                        for wider in (("",) if part in ("connects", "exchanges") else ("", "exchanges"))
+                    ):
+                        continue
+                    named.add((name, part))
+                    table[platform, what, name, part, -1] = counted(groups[name])
         for operation in {row["operation"] for row in mine}:
             asked = [row for row in mine if row["operation"] == operation and size_of(row) is not None]
             sizes = {size_of(row) for row in asked}
@@ -202,7 +206,9 @@ def is_of(row: Row, named: dict[tuple[Any, ...], dict[str, int]]) -> bool:
     size = size_of(row)
     own = (row["operation"],) if row["kind"] == "exchange" else ()
     is_users = any(
-        (row["platform"], "user", row.get("subject"), part, -1) in named for part in ("", f"{row['kind']}s", *own)
+        (row["platform"], what, row.get(column), part, -1) in named
+        for what, column in WHO.items()
+        for part in ("", f"{row['kind']}s", *own)
     )
     return is_users or any(
         size is not None and (platform, name) == (row["platform"], row["operation"]) and size >= least
@@ -319,6 +325,7 @@ def cells(chosen: list[Row], always: dict[tuple[Any, ...], dict[str, int]]) -> d
         count["unasked"] += ran_out and measured(row.get("checked_s")) is None and is_upgraded
         count["late"] += ran_out and is_late
         count["unanswered"] += is_unanswered(row)
+        count["said_no"] += why in ("explicit", "residual") and row["outcome"] != "timeout"
         count["auth_fresh"] += why == "auth" and left_s is not None and left_s > 60
         count["any_lag_bad"] += bad and (no_lag or late_s(row) >= 0.1)
         count["lag_null"] += no_lag
@@ -348,8 +355,12 @@ def instances(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         if row.get("server_instance") is not None:
             arm = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
             key = (row["host"], row["platform"], second(row) // 60, *arm, row["server_instance"])
-            bad = explanation(row) in ("explicit", "residual")
-            table[*key, row["kind"], row["operation"]].update(n=1, bad=int(bad))
+            why = explanation(row)
+            exact = {name: why == name for name in ("auth", "format", "explicit")}
+            bad = why in ("explicit", "residual")
+            left_s = token_left_s(row)
+            exact["auth_fresh"] = exact["auth"] and left_s is not None and left_s > 60
+            table[*key, row["kind"], row["operation"]].update(n=1, bad=bad, unanswered=is_unanswered(row), **exact)
     return {key: dict(count) for key, count in table.items()}
 
 

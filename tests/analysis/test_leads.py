@@ -159,6 +159,14 @@ def test_what_of_a_users_attempts_always_fails_is_said():
     ]
 
 
+def test_a_scenario_that_always_fails_is_named_as_one():
+    rows = [("Linux", "scenario", "burst", "exchanges", -1, 12, 12), ("Linux", "user", "anna", "", -1, 10, 10)]
+    assert always(*rows) == [
+        "The attempts of a user always fail: anna (10 of 10).",
+        "The exchanges of a scenario always fail: burst (12 of 12).",
+    ]
+
+
 def test_a_few_users_are_named_and_the_others_counted():
     rows = [("Linux", "user", f"u{n}", "", -1, 10, 10) for n in range(MOST_MOMENTS + 2)]
     (words,) = always(*rows)

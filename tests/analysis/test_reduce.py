@@ -41,7 +41,7 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
         "run_id": st.sampled_from(["run-1", "run-2"]),
         "worker": st.sampled_from(["w1", "w2", "w3"]),
         "subject": st.sampled_from(["anna", "bert", "cleo"]),
-        "scenario": st.sampled_from(["steady", "steady", "steady", "auth_probe"]),
+        "scenario": st.sampled_from(["steady", "steady", "burst", "auth_probe"]),
         "phase": st.sampled_from(["tcp", "welcome", "exchange", "hold"]),
         "token_kind": st.sampled_from([None, "forged", "expired"]),
         "kind": st.sampled_from(["connect", "connect", "exchange", "exchange", "hold", "close", "probe"]),
@@ -122,13 +122,14 @@ def without_zeros(table: Mapping[tuple[Any, ...], Mapping[str, int]]) -> dict[tu
 
 CELL_COUNTS = [
     *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
-    *("checked", "unasked", "late", "unanswered", "good", "good_lagged", "retries", "rescued"),
+    *("checked", "unasked", "late", "unanswered", "said_no", "good", "good_lagged", "retries", "rescued"),
     *("n_always", "bad_always"),
 ]
 DEALT_COUNTS = ["m", "n", "nn", *(f"{sum_of}_{name}" for name in VARIANTS for sum_of in ("x", "nx", "xx"))]
 
 
 CUT_COUNTS = ["n", "connections", "auth", "auth_fresh", "format", "explicit"]
+INSTANCE_COUNTS = ["n", "bad", "auth", "auth_fresh", "format", "explicit", "unanswered"]
 SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit", "format", "failed"]
 
 
@@ -147,7 +148,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert as_dict(tables.dealt, DEALT_COUNTS) == without_zeros(oracle.dealt(waits))
     assert as_dict(tables.factors, ["n", "bad", "connections"]) == without_zeros(oracle.factors(waits))
     assert as_dict(tables.slots, ["n", "bad", "residual"]) == without_zeros(oracle.slots(waits))
-    assert as_dict(tables.instances, ["n", "bad"]) == without_zeros(oracle.instances(waits))
+    assert as_dict(tables.instances, INSTANCE_COUNTS) == without_zeros(oracle.instances(waits))
     assert as_dict(tables.subjects, ["n", "explicit"]) == without_zeros(oracle.subjects(usable))
     assert as_dict(tables.cut, CUT_COUNTS) == without_zeros(oracle.cut(usable, end_s))
     assert as_dict(tables.holds, ["n"]) == without_zeros(oracle.holds(usable))
@@ -372,6 +373,24 @@ def test_a_user_may_fail_always_in_one_kind_or_one_operation_only():
     assert always_of(*fine, *half) == [("Windows", "user", "anna", "exchanges", -1, 12, 12)]
     one = [*half[:10], *tried(10, 10, operation="chat", **mine), *tried(10, 0, operation="ping", **mine)]
     assert always_of(*fine, *one) == [("Windows", "user", "anna", "chat", -1, 10, 10)]
+
+
+def test_a_scenario_may_fail_always_as_a_user_may():
+    burst = {"scenario": "burst", "kind": "exchange"}
+    fine = [*tried(10, 0), *tried(10, 0, kind="exchange", operation="chat")]
+    assert always_of(*fine, *tried(10, 0, scenario="burst"), *tried(10, 10, operation="chat", **burst)) == [
+        ("Windows", "scenario", "burst", "exchanges", -1, 10, 10)
+    ]
+    assert always_of(*fine, *tried(10, 8, operation="chat", **burst)) == []
+    # The only scenario is no condition.
+    assert always_of(*tried(10, 10, operation="chat", **burst)) == []
+
+
+def test_attempts_of_a_scenario_that_always_fails_are_counted_in_their_cells():
+    fine, struck = tried(12, 0), tried(12, 12, scenario="burst")
+    rows = [row | {"seq": seq} for seq, row in enumerate([*fine, *struck])]
+    cells = tables_of(*rows, LATE | {"seq": len(rows)}).cells
+    assert cells[["n_always", "bad_always"]].sum().to_dict() == {"n_always": 12, "bad_always": 12}
 
 
 def test_a_user_who_came_during_an_outage_is_not_one_that_always_fails():

@@ -137,7 +137,10 @@ def test_a_type_with_too_few_attempts_is_named_and_not_called_the_worst_of_those
     finding = intermittent(view(rare))
     assert finding.state == "ruled_out"
     assert "agent_request requests:" not in finding.evidence
-    assert "Too few attempts to say it of Linux, agent_request requests and Windows" in finding.evidence
+    named = (
+        "Linux, agent_request requests, Windows, agent_request requests, agent_request exchanges of a and 1 other part"
+    )
+    assert f"Too few attempts to say it of {named} of the run alone." in finding.evidence
 
 
 def test_a_fault_of_connects_is_not_diluted_by_exchanges():
@@ -158,3 +161,57 @@ def test_what_always_fails_for_a_user_or_a_size_is_not_intermittent():
     assert intermittent(view(now_and_then)).state == "confirmed"
     always = with_cells(now_and_then, n_always=struck, bad_always=struck)
     assert intermittent(view(always)).state == "ruled_out"
+
+
+def share_of(tables, mask, share, seed=1):
+    """Some of the attempts of the mask's rows."""
+    return np.where(mask, np.random.default_rng(seed).binomial(tables.cells["n"], share), 0)
+
+
+RULED_OUT_AS_A_RATE = [("auth", auth), ("format", format_), ("any_lag_bad", client_loop), ("bad", intermittent)]
+
+
+def a_rare_client(column, share):
+    """Of the connects of a client that few sessions have, a share fails so; nothing else fails."""
+    tables = sketched(5, base_risk=0.0, attempts_a_minute=600.0)
+    rare = tables.cells["client"] == "websockets-asyncio"
+    tables = with_cells(tables, n=np.where(rare, (tables.cells["n"] + 9) // 10, tables.cells["n"]))
+    tables = with_cells(tables, connections=tables.cells["n"], n_clean=tables.cells["n"], good=tables.cells["n"])
+    hit = share_of(tables, rare & (tables.cells["kind"] == "connect"), share)
+    residual = hit if column in ("bad", "any_lag_bad") else 0 * hit
+    return with_cells(tables, **{"residual": residual, "bad": hit, "timeouts": residual, column: hit})
+
+
+@pytest.mark.parametrize("column, claim", RULED_OUT_AS_A_RATE)
+def test_what_strikes_one_rare_client_is_not_ruled_out_for_being_diluted(column, claim):
+    assert claim(view(a_rare_client(column, 0.0))).state == "ruled_out"
+    finding = claim(view(a_rare_client(column, 0.015)))
+    assert finding.state == ("confirmed" if claim is intermittent else "undecided")
+    if claim is not intermittent:
+        assert "Not surely below 0.5 %: connects of websockets-asyncio" in finding.evidence
+        assert finding.needs
+
+
+@pytest.mark.parametrize("column, claim", [("auth", auth), ("format", format_), ("bad", intermittent)])
+def test_one_instance_of_many_that_fails_so_is_seen(column, claim):
+    tables = sketched(2, base_risk=0.0, attempts_a_minute=300.0)
+    frame = tables.instances
+    assert claim(view(tables)).state == "ruled_out"
+    few = (frame["kind"] == "connect") & (frame["minute"] % 10 == 0) & (frame["server_instance"] == "a")
+    new = frame.assign(server_instance=frame["server_instance"].where(~few, "instance-9"))
+    hit = np.where(few, np.random.default_rng(1).binomial(new["n"], 0.04), 0)
+    finding = claim(view(replace(tables, instances=new.assign(**{column: hit}))))
+    assert finding.state == "undecided"
+    assert "connects of instance-9" in finding.evidence
+
+
+def test_sessions_that_are_ended_while_they_are_held_keep_intermittent_open():
+    tables = sketched(1, base_risk=0.0, attempts_a_minute=300.0)
+    keys = ["run_id", "host", "platform", "site", "minute", "client", "event_loop", "delay_us"]
+    held = tables.cells.drop_duplicates(keys)[keys].assign(
+        n=10, **dict.fromkeys(("auth", "auth_fresh", "explicit", "format", "failed"), 0)
+    )
+    assert intermittent(view(replace(tables, sessions=held))).state == "ruled_out"
+    finding = intermittent(view(replace(tables, sessions=held.assign(failed=(held["minute"] % 3 == 0) * 1))))
+    assert finding.state == "undecided"
+    assert "Not surely below 0.5 %: sessions (" in finding.evidence

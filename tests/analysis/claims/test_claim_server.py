@@ -486,3 +486,42 @@ def test_sessions_that_are_mute_from_a_moment_on_are_named():
         in finding.evidence
     )
     assert "mute" not in server(mute(kept_silent(sketched(1)), 2, 10)).evidence
+
+
+def told_no(tables, column="said_no", share=0.05, **only):
+    """A share of the attempts of some is refused or reset; nobody waits in vain."""
+    inside = np.ones(len(tables.cells), dtype=bool)
+    for name, value in only.items():
+        inside &= (tables.cells[name] == value).to_numpy()
+    hit = np.where(inside, np.random.default_rng(1).binomial(tables.cells["n"], share), 0)
+    return with_cells(tables, **{"residual": hit, "bad": hit, "timeouts": 0 * hit, column: hit})
+
+
+@pytest.mark.parametrize("only", [{"platform": "Windows"}, {"client": "websockets-asyncio"}, {"delay_us": 320_000}])
+def test_a_clean_cohort_clears_the_server_of_silence_and_not_of_refusals(only):
+    tables = sketched(1, base_risk=0.0, attempts_a_minute=300.0)
+    silent = server(told_no(tables, "timeouts", **only))
+    assert silent.state == "ruled_out"
+    refused = server(told_no(tables, **only))
+    assert refused.state == "undecided"
+    assert "Refused, reset or closed: Not surely below" in refused.evidence
+    assert "who refused, reset or closed" in refused.needs
+    assert {check.name: check.ok for check in refused.checks}["hardly anybody told no"] is False
+
+
+def test_a_few_refusals_everywhere_leave_the_server_ruled_out():
+    tables = sketched(1, base_risk=0.0, attempts_a_minute=300.0)
+    assert server(told_no(tables, share=0.001)).state == "ruled_out"
+
+
+def test_one_instance_of_many_that_answers_with_errors_is_not_ruled_out():
+    tables = sketched(2, base_risk=0.0, attempts_a_minute=300.0)
+    frame = tables.instances
+    few = (frame["operation"] == "chat") & (frame["minute"] % 10 == 0) & (frame["server_instance"] == "a")
+    new = frame.assign(server_instance=frame["server_instance"].where(~few, "instance-9"))
+    hit = np.where(few, np.random.default_rng(1).binomial(new["n"], 0.04), 0)
+    assert server(replace(tables, instances=new)).state == "ruled_out"
+    for columns in (("explicit", "bad"), ("bad",), ("auth_fresh", "auth")):
+        finding = server(replace(tables, instances=new.assign(**dict.fromkeys(columns, hit))))
+        assert finding.state != "ruled_out", columns
+        assert "instance-9" in finding.evidence
