@@ -212,38 +212,3 @@ def by_instance(
                 for instance, n, *events in by.itertuples()
             ]
     return found
-
-
-def of_sessions(view: View, counts: Sequence[str], *, less: Sequence[str] = ()) -> list[Share]:
-    """The rates at which held sessions ended so (`Tables.sessions`), of all and by client, delay and host.
-
-    Args:
-        view: The tables.
-        counts: Columns that are the events.
-        less: Columns that are among them and are not meant.
-    """
-    frame = view.tables.sessions
-    frame = frame[view.host_codes(frame) >= 0]
-    if frame.empty:
-        return []
-    events = frame[list(counts)].sum(axis=1) - frame[list(less)].sum(axis=1)
-    keyed = frame.assign(
-        events=events,
-        client=frame["client"].astype(str) + "/" + frame["event_loop"].astype(str),
-        delay=[f"{delay / 1000:g} ms added" for delay in frame["delay_us"]],
-        where=frame["platform"].astype(str) + " " + frame["host"].astype(str),
-    )
-    total, n = int(events.sum()), int(frame["n"].sum())
-    # There is nothing that they are a part of; half the margin is what a run of some length can bound.
-    found = [Share(name="sessions", rate=Rate(events=total, n=n, design_effect=1.0), usual=view.margin / 2)]
-    for word, column in (("of", "client"), ("with", "delay"), ("of", "where")):
-        by = keyed.groupby(column)[["n", "events"]].sum()
-        found += [
-            Share(
-                name=f"sessions {word} {name}",
-                rate=Rate(events=int(one["events"]), n=int(one["n"]), design_effect=1.0),
-                usual=total / max(1, n),
-            )
-            for name, one in (by.iterrows() if len(by) > 1 else ())
-        ]
-    return found

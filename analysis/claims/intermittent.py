@@ -17,7 +17,7 @@ from analysis.model import Finding
 from analysis.needs import about
 from analysis.rated import few_words, is_few, rated
 from analysis.rates import Rate, attempts_to_bound
-from analysis.split import bound, by_instance, of_sessions, shares
+from analysis.split import bound, by_instance, shares
 from analysis.view import Cells, View
 
 # "Always": nine of ten, since a retry inside the server or a lucky race lets one through.
@@ -59,7 +59,7 @@ def intermittent(view: View) -> Finding:
         beside = {view.operations[o] for o in np.unique(cells.operation[always | (cells.n_always > 0)])}
         split = shares(view, sometimes, lambda mask: _rate(view, sometimes.where(mask)))
         split += by_instance(view, ["bad", "auth", "format"], but=beside)
-        parts = bound([*split, *of_sessions(view, ["failed"])], view.margin)
+        parts = bound(split, view.margin)
         words = (
             f"No cohort's rate of such failures reaches {points(view.margin)} %. "
             f"At most so in {highest}: {rate_words(coarse[highest])}."

@@ -23,7 +23,7 @@ from analysis.model import Check, Finding, Part, State
 from analysis.rated import few_words, is_few
 from analysis.rates import Rate
 from analysis.server_paths import Path
-from analysis.split import Bound, bound, counted, of_sessions, shares
+from analysis.split import Bound, bound, counted, shares
 from analysis.synchrony import Synchrony
 from analysis.view import LEAST_CHUNKS, View
 
@@ -145,8 +145,7 @@ def told_no(view: View) -> Bound:
     A cohort that is clean clears the server of silence, and not of what it, or something at its side, says to others.
     """
     cells = view.cells.where(~view.flagged)
-    ended = of_sessions(view, ["failed"], less=["auth", "format"])
-    return bound([*shares(view, cells, counted(cells, cells.said_no)), *ended], view.margin)
+    return bound(shares(view, cells, counted(cells, cells.said_no)), view.margin)
 
 
 def _part(way: Path, alpha: float) -> Part:

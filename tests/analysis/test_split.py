@@ -2,13 +2,9 @@
 
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
-import pytest
-
 from analysis.model import Finding, Settings
 from analysis.rates import Rate
-from analysis.split import Share, bound, by_instance, counted, of_sessions, shares
+from analysis.split import Share, bound, by_instance, counted, shares
 from analysis.view import view_of
 from tests.analysis.tables_by_hand import sketched, with_cells
 
@@ -133,20 +129,3 @@ def test_an_instances_events_are_the_sum_of_its_columns():
         by_kind = [one for one in by_instance(view, counts) if one.name.split()[0] in ("connects", "exchanges")]
         assert sum(one.rate.events for one in by_kind) == total
     assert by_instance(view, ["auth"])[0].rate.events == 0
-
-
-@pytest.mark.parametrize("less, events", [((), 30), (("auth",), 20)])
-def test_sessions_are_told_apart_by_client_delay_and_host(less, events):
-    tables = sketched(1)
-    cells = tables.cells.drop_duplicates(["host", "client", "delay_us"])
-    kept = cells[["run_id", "host", "platform", "site", "minute", "client", "event_loop", "delay_us"]]
-    ended = dict.fromkeys(("auth", "auth_fresh", "explicit", "format"), 0)
-    sessions = kept.assign(n=100, **ended, failed=np.where(np.arange(len(kept)) < 3, 10, 0))
-    sessions["auth"] = np.where(np.arange(len(kept)) < 1, 10, 0)
-    view = view_of(replace(tables, sessions=pd.DataFrame(sessions)), Settings())
-    found = {one.name: one for one in of_sessions(view, ["failed"], less=less)}
-    assert found["sessions"].rate.events == events
-    assert found["sessions with 320 ms added"].rate.n * 3 == found["sessions"].rate.n
-    assert sum(one.rate.events for name, one in found.items() if "ms added" in name) == events
-    assert sum(name.startswith("sessions of Linux ") for name in found) == 3
-    assert not of_sessions(view_of(tables, Settings()), ["failed"])
