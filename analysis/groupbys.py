@@ -381,7 +381,9 @@ def dealt(sample: ibis.Table, one_in: int) -> ibis.Table:
         x = single[name]
         sums |= {f"x_{name}": x.sum(), f"nx_{name}": (single.n * x).sum(), f"xx_{name}": (x * x).sum()}
     whole = {name: value * one_in for name, value in sums.items()}
-    return single.group_by(*SIDE_KEYS, "kind").agg(**whole)
+    return single.group_by(*(name for name in SIDE_KEYS if name != "server_instance"), "kind", "server_instance").agg(
+        **whole
+    )
 
 
 def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any], Any]]) -> ibis.Table:
@@ -592,10 +594,10 @@ def holds(held: ibis.Table, *, minutes: Mapping[str, int]) -> ibis.Table:
 
 
 def reached(held: ibis.Table) -> ibis.Table:
-    """Of each arm the sessions that the peer did not end, by how old they became, and by how silent (`of`)."""
+    """Of each platform and arm the sessions that the peer did not end, by their age, and by their silence (`of`)."""
     spared = held.filter(~held.by_peer)
     silence = spared.idle_bin.isnull().ifelse(ibis.null("int64"), spared.silence_bin)
-    arm = [spared[name] for name in ("client", "event_loop", "delay_us")]
+    arm = [spared[name] for name in ("platform", "client", "event_loop", "delay_us")]
 
     def by(of: str, value: Any) -> ibis.Table:
         keyed = spared.select(*arm, of=ibis.literal(of), bin=_step(value, HOLD_STEPS)).filter(_.bin.notnull())

@@ -287,7 +287,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             "host platform chunk_minute by_peer died parity duration_bin idle_bin silence_bin end_s cause close_code "
             "client event_loop delay_us n"
         ),
-        reached=_empty("client event_loop delay_us of bin n"),
+        reached=_empty("platform client event_loop delay_us of bin n"),
         sessions=_empty(
             "run_id host platform site minute client event_loop delay_us n auth auth_fresh explicit format failed"
         ),

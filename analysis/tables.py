@@ -64,8 +64,8 @@ class Tables:
             [epoch second], cause, close_code, client, event_loop and delay_us, else null, and their minutes and bins
             coarser, and chunk_minute null at parity 0): `n`. Sessions that the run's end cut off are among them
             (by_peer and died false).
-        reached: per (client, event_loop, delay_us, of [age, silence], bin [as of `holds`, coarse]): `n` sessions that
-            the peer did not end.
+        reached: per (platform, client, event_loop, delay_us, of [age, silence], bin [as of `holds`, coarse]): `n`
+            sessions that the peer did not end.
         sessions: per (run_id, host, platform, site, minute, client, event_loop, delay_us): `n` sessions, and of
             these ended by refused credentials (`auth`, `auth_fresh`), by the server's own error or close (`explicit`),
             by a broken frame (`format`), or at all before their time (`failed`).

@@ -409,7 +409,7 @@ def reached(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     for row in sessions_of(rows):
         if is_by_peer(row, answered):
             continue
-        arm = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
+        arm = (row["platform"], row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
         age, idle, silence = hold_bins(row)
         table[*arm, "age", coarse(age)].update(n=1)
         if idle is not None:

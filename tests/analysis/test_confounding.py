@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 
 from analysis.model import Decision, Settings
 from analysis.reduce import reduce
@@ -70,7 +71,7 @@ def test_an_interaction_may_be_the_python_version_where_each_platform_has_its_ow
     own = np.where(texts(rows, "platform") == "Windows", "3.8", "3.14")
     decision = decided(with_column(rows, "python", own))
     assert decision.claims["platform_x_latency"].state == "undecided"
-    assert "same Python" in failed(decision, "platform_x_latency")
+    assert "same Python versions" in failed(decision, "platform_x_latency")
 
 
 def test_another_mix_of_messages_is_no_platform_and_no_client() -> None:
@@ -153,3 +154,33 @@ def test_a_job_that_starts_with_the_minute_is_not_the_platform_that_is_always_la
     decision = decided(rows_of(busy, hosts=4))
     assert "same times within the minute" in failed(decision, "platform")
     assert decision.claims["platform"].state != "confirmed"
+
+
+@pytest.mark.parametrize("what", ["scenarios", "users", "frames before the welcome", "idle times"])
+def test_what_only_one_clients_sessions_are_is_not_the_client(what: str) -> None:
+    def uneven(s: Sessions) -> None:
+        is_one = s.client == 1
+        often = s.rng.random(len(is_one)) < np.where(is_one, 0.8, 0.1)
+        if what == "scenarios":
+            s.scenario = np.where(often, 1, 0)
+        elif what == "users":
+            s.subject = np.where(often, 1_000_000 + s.subject % 2, s.subject)
+        elif what == "frames before the welcome":
+            s.preface = np.where(often, 2, 0)
+        else:
+            s.idle_s = np.broadcast_to(np.where(often, 40.0, 5.0)[:, None], s.idle_s.shape).copy()
+        s.strike_exchanges(0.06 * np.broadcast_to(often[:, None], s.idle_s.shape), "silent")
+
+    decision = decided(rows_of(uneven, hosts=4))
+    assert f"same {what}" in failed(decision, "client")
+    assert decision.claims["client"].state != "confirmed"
+
+
+def test_users_that_a_balancer_ties_to_an_instance_are_not_that_instance() -> None:
+    def tied(s: Sessions) -> None:
+        s.instance = s.subject % 3
+        s.strike(0.3 * (s.subject % 12 == 0), "silent")
+
+    decision = decided(rows_of(tied, hosts=4, subjects=40))
+    assert decision.claims["server"].state != "confirmed"
+    assert "users" in decision.claims["server"].evidence

@@ -215,7 +215,7 @@ def test_a_rate_is_never_surer_than_its_connections_are():
     frame = view.tables.dealt
     tenfold = {name: 10 * frame[name] for name in frame if name.startswith(("nn", "nx_", "xx_"))}
     tenfold |= {"m": frame["m"] / 10}
-    view = replace(view, tables=replace(view.tables, dealt=frame.assign(**tenfold)), _dealt={})
+    view = replace(view, tables=replace(view.tables, dealt=frame.assign(**tenfold)), _known={})
     cells = view.cells
     shared = view.shared_fate(cells, "everything")
     assert shared > 5
