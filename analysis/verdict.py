@@ -11,7 +11,7 @@ from analysis.claims.client import client
 from analysis.claims.client_loop import client_loop
 from analysis.claims.format import flagged_by_format, format_, silent_operations
 from analysis.claims.intermittent import intermittent
-from analysis.claims.latency import latency
+from analysis.claims.latency import latency, shape
 from analysis.claims.platform import platform
 from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.claims.server import server
@@ -108,7 +108,10 @@ def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
         ),
         "client": (client(view), lambda part: client(part, parted=False), [*operations, *by_delay(view)]),
     }
-    return {name: undiluted(view, claim, whole, looks) for name, (whole, claim, looks) in asked.items()}
+    found = {name: undiluted(view, claim, whole, looks) for name, (whole, claim, looks) in asked.items()}
+    by_delay_words = shape(view)
+    latent = found["latency"]
+    return {**found, "latency": replace(latent, evidence=f"{latent.evidence} {by_delay_words}".strip())}
 
 
 def _nothing(view: View) -> Decision:

@@ -6,16 +6,19 @@ of the network is no exposure: a timeout's duration is its budget.
 
 from __future__ import annotations
 
+from itertools import combinations
+from typing import Final
+
 import numpy as np
 
 from analysis import factors
 from analysis.ceiling import below_ceiling
 from analysis.checks import arms_interleaved, budgets_alike, delay_arrived
 from analysis.comparison import Comparison, Condition, Rule, compare
-from analysis.mantel_haenszel import risk_difference
+from analysis.mantel_haenszel import Contrast, risk_difference
 from analysis.model import Finding
 from analysis.rates import Rate
-from analysis.view import View
+from analysis.view import Cells, View
 from analysis.within_hosts import over_connections
 
 RULE = Rule(
@@ -24,6 +27,9 @@ RULE = Rule(
     confirmed="A longer round trip raises the risk on every platform; least so {name}: {effect}.",
     ruled_out="A longer round trip changes no platform's risk by more than the margin; most so {name}: {effect}.",
 )
+
+# Of "not monotone".
+LEVEL: Final = 0.05
 
 
 def latency(view: View) -> Finding:
@@ -40,17 +46,7 @@ def latency(view: View) -> Finding:
             continue
         low, high = int(arms[0]), int(arms[-1])
         ends = mine.where((mine.delay == low) | (mine.delay == high))
-        stratum, _ = view.strata(ends)
-        chunk = view.clock.chunk(ends.minute)
-        contrast = risk_difference(
-            stratum,
-            chunk,
-            ends.delay == high,
-            ends.n_clean,
-            ends.unexplained,
-            chunks=view.clock.chunks,
-            design_effect=view.attempts_a_connection,
-        )
+        contrast = _contrast(view, mine, low, high)
         hosts = np.unique(ends.host)
         kept = contrast.overlap if contrast else None
         conditions.append(arms_interleaved(kept, ends, ends.delay == high, arms="delay arms", where=name))
@@ -59,9 +55,8 @@ def latency(view: View) -> Finding:
         top = mine.where(mine.delay == high)
         exposed.append(view.rate(top, top.unexplained, top.n_clean, about=view.variant))
         if contrast is not None:
-            label = f"{view.delays_us[high] / 1000:g} ms against {view.delays_us[low] / 1000:g} ms added on {name}"
-            dealt = over_connections(view, contrast, ends, ends.delay == high, strata=("host", "client", "kind"))
-            comparisons.append(Comparison(name=label, estimate=dealt.estimate, informed=contrast.informed))
+            label = f"{_ms(view, high)} against {_ms(view, low)} added on {name}"
+            comparisons.append(Comparison(name=label, estimate=contrast.estimate, informed=contrast.informed))
     conditions += [budgets_alike(view, "delay_us", "delay arms"), *factors.of_delays(view)]
     without = [name for name in view.platforms if not any(c.name.endswith(f" on {name}") for c in comparisons)]
     return compare(
@@ -73,3 +68,55 @@ def latency(view: View) -> Finding:
         incomplete=", ".join(without),
         nothing_to_compare="Delay arms (for example --delay-ms 0,80,160,320), drawn for each connection.",
     )
+
+
+def shape(view: View) -> str:
+    """How the risk goes with the delay on each platform that has three or more delays, in words; else nothing.
+
+    Each delay beside the lowest one; monotone, or not if a delay is surely worse than a longer one (95 %, shared by the
+    pairs that are looked at).
+    """
+    said = []
+    for p, name in enumerate(view.platforms):
+        mine = view.compared.where(view.compared.platform == p)
+        low, *higher = np.unique(mine.delay).tolist() or [0]
+        rises = {delay: _contrast(view, mine, low, delay) for delay in higher}
+        seen = {delay: contrast.estimate for delay, contrast in rises.items() if contrast is not None}
+        if len(seen) < 2:
+            continue
+        values = [0.0, *(estimate.value for estimate in seen.values())]
+        word = "monotone" if values == sorted(values) else "in no order that is sure"
+        pairs = list(combinations([low, *seen], 2))
+        worse = [pair for pair in pairs if _is_worse(view, mine, *pair, level=LEVEL / len(pairs))]
+        if worse:
+            word = f"not monotone: {_ms(view, worse[0][0])} is worse than {_ms(view, worse[0][1])}"
+        listed = ", ".join(f"{_ms(view, delay)} {100 * estimate.value:+.2f}" for delay, estimate in seen.items())
+        said.append(f"{name} {listed} points ({word})")
+    return f"Beside the lowest delay: {'; '.join(said)}." if said else ""
+
+
+def _is_worse(view: View, cells: Cells, shorter: int, longer: int, *, level: float) -> bool:
+    """Whether a delay is surely worse than a longer one."""
+    contrast = _contrast(view, cells, longer, shorter)
+    return contrast is not None and contrast.estimate.p_above(0.0) <= level
+
+
+def _contrast(view: View, cells: Cells, low: int, high: int) -> Contrast | None:
+    """One delay against another, within host, time, client and kind; connections are what they are dealt to."""
+    ends = cells.where((cells.delay == low) | (cells.delay == high))
+    contrast = risk_difference(
+        view.strata(ends)[0],
+        view.clock.chunk(ends.minute),
+        ends.delay == high,
+        ends.n_clean,
+        ends.unexplained,
+        chunks=view.clock.chunks,
+        design_effect=view.attempts_a_connection,
+    )
+    if contrast is None:
+        return None
+    return over_connections(view, contrast, ends, ends.delay == high, strata=("host", "client", "kind"))
+
+
+def _ms(view: View, delay: int) -> str:
+    return f"{view.delays_us[delay] / 1000:g} ms"

@@ -78,10 +78,13 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
         few = [name for names in (refused.few, *(way.few for way in ways)) for name in names]
         words += few_words(list(dict.fromkeys(few)))
         return replace(held, state="ruled_out", evidence=words)
-    asked, probed = not view.cells.unasked.any(), len(view.tables.probes) > 0
-    return replace(
-        held, evidence=_why_open(view, open_ways, checks), needs=_needs(open_ways, checks, asked=asked, probed=probed)
-    )
+    there = {
+        "ping": not view.cells.unasked.any(),
+        "probes": len(view.tables.probes) > 0,
+        "instances": int(view.tables.instances["n"].sum()) > 0,
+    }
+    needs = _needs(open_ways, checks, there=frozenset(name for name, is_there in there.items() if is_there))
+    return replace(held, evidence=_why_open(view, open_ways, checks), needs=needs)
 
 
 def _bounded(ways: Sequence[Path]) -> str:
@@ -214,17 +217,17 @@ def _why_open(view: View, ways: list[Path], checks: tuple[Check, ...]) -> str:
     return " ".join([*([short[0]] if short else []), *said[:2], *failed]) or "The limits reach across the margin."
 
 
-def _needs(ways: list[Path], checks: tuple[Check, ...], *, asked: bool, probed: bool) -> str:
+def _needs(ways: list[Path], checks: tuple[Check, ...], *, there: frozenset[str]) -> str:
     """What would settle it, without what is there already.
 
     Args:
         ways: Paths that could not be bounded.
         checks: What ruling the server out rests on.
-        asked: The peer of every silent wait that could be asked was sent a ping.
-        probed: There were control probes.
+        there: What the run had already: "ping" (the peer of every silent wait that could be asked was sent one),
+            "probes" (controls), "instances" (named by the server).
     """
     needs = []
-    if not asked:
+    if "ping" not in there:
         needs.append("A ping after each silent timeout (--peer-check-s above 0): it tells a server that keeps silent.")
     failed = {check.name for check in checks if check.ok is not True}
     if "long enough" in failed:
@@ -239,10 +242,10 @@ def _needs(ways: list[Path], checks: tuple[Check, ...], *, asked: bool, probed: 
     if "every type answered" in failed:
         needs.append("The server's log of the unanswered messages.")
     if "a clean cohort" in failed:
-        wanted = [] if probed else ["control probes (tcp, health) from every site"]
-        wanted += ["an instance named in the upgrade's response (X-Server-Instance)", "or the server's log"]
-        listed = f"{', '.join(wanted)}: a constant fault looks the same from all clients."
-        needs.append(listed[0].upper() + listed[1:])
+        wanted = [] if "probes" in there else ["control probes (tcp, health) from every site"]
+        wanted += [] if "instances" in there else ["an instance named in the upgrade's response (X-Server-Instance)"]
+        listed = ", or ".join([*wanted, "the server's log"])
+        needs.append(f"{listed[0].upper()}{listed[1:]}: a constant fault looks the same from all clients.")
     if not needs:
         unbounded = f": {joined_words([way.name for way in ways])} could not be bounded" if ways else ""
         needs.append(f"More attempts{unbounded}.")

@@ -1,7 +1,10 @@
-from analysis.claims.latency import latency
+import numpy as np
+
+from analysis.claims.latency import latency, shape
 from analysis.model import Settings
+from analysis.verdict import decide
 from analysis.view import view_of
-from tests.analysis.tables_by_hand import sketched
+from tests.analysis.tables_by_hand import sketched, with_cells
 
 
 def found(tables):
@@ -26,3 +29,37 @@ def test_without_delay_arms_there_is_nothing_to_compare():
     assert finding.state == "undecided"
     assert "--delay-ms" in finding.needs
     assert finding.effect is None
+
+
+def struck_at(*delays_us, share=0.5, arms=(0, 80_000, 160_000, 320_000)):
+    """The tables with a share of all attempts silent at some delays."""
+
+    def bad(cells):
+        return np.where(cells["delay_us"].isin(delays_us), np.rint(share * cells["n"]), 0).astype(int)
+
+    columns = {name: bad for name in ("bad", "residual", "timeouts")}
+    return with_cells(sketched(3, base_risk=0.0, delays_us=arms), **columns)
+
+
+def test_a_delay_that_is_worse_than_a_longer_one_is_said_not_to_be_monotone():
+    words = shape(view_of(struck_at(80_000), Settings()))
+    assert "Windows 80 ms +" in words
+    assert "(not monotone: 80 ms is worse than 160 ms)" in words
+    assert words in decide(struck_at(80_000), Settings()).claims["latency"].evidence
+
+
+def test_a_risk_that_rises_with_the_delay_is_monotone():
+    words = shape(view_of(struck_at(320_000), Settings()))
+    assert words.startswith("Beside the lowest delay: ")
+    assert "(monotone)" in words
+    assert "not monotone" not in words
+
+
+def test_where_no_order_is_sure_none_is_said():
+    words = shape(view_of(sketched(4, base_risk=0.01), Settings()))
+    assert "not monotone" not in words
+
+
+def test_two_delays_have_no_shape():
+    assert shape(view_of(struck_at(300_000, arms=(0, 300_000)), Settings())) == ""
+    assert shape(view_of(sketched(2, delays_us=(0,)), Settings())) == ""

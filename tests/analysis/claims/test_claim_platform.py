@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 
 from analysis.claims.platform import platform
 from analysis.model import Settings
 from analysis.view import view_of
-from tests.analysis.tables_by_hand import sketched
+from tests.analysis.tables_by_hand import sketched, with_cells
 
 
 def found(tables):
@@ -35,3 +36,14 @@ def test_one_platform_is_none_to_compare():
     finding = found(sketched(2, platforms=("Linux",)))
     assert finding.state == "undecided"
     assert "one platform only" in finding.evidence
+
+
+def test_a_platform_that_hangs_on_one_host_asks_for_a_look_at_it_and_not_for_fifty_more():
+    def bad(cells):
+        return np.where(cells["host"] == "Windows-1", np.rint(0.3 * cells["n"]), 0).astype(int)
+
+    tables = with_cells(sketched(3, base_risk=0.0, hosts=4), **{name: bad for name in ("bad", "residual", "timeouts")})
+    finding = found(tables)
+    assert finding.state == "undecided"
+    assert "Without the host Windows-1" in finding.evidence
+    assert finding.needs == "A look at what is particular to Windows-1, or a run without it."

@@ -323,9 +323,14 @@ def test_a_clean_cohort_all_the_time_rules_the_server_out():
 
 
 def test_a_constant_fault_that_hits_everybody_alike_cannot_be_told():
-    finding = server(sketched(5, base_risk=0.03))
+    tables = sketched(5, base_risk=0.03)
+    finding = server(tables)
     assert finding.state == "undecided"
-    assert "X-Server-Instance" in finding.needs
+    # It is named already.
+    assert "X-Server-Instance" not in finding.needs
+    assert "he server's log" in finding.needs
+    nameless = replace(tables, instances=tables.instances.iloc[:0])
+    assert "X-Server-Instance" in server(nameless).needs
 
 
 def probes(tables, bad=0):
