@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import ibis
-from ibis import _
+from ibis import _, selectors
 
 from analysis.explain import (
     ABNORMAL_CLOSURE,
@@ -89,6 +89,8 @@ OF_THE_TARGET: Final = (NUMBER_OF["explicit"], NUMBER_OF["residual"])
 WORKER_KEYS: Final = ("run_id", "worker", "host", "platform", "site")
 PLACE_KEYS: Final = ("run_id", "host", "platform", "site")
 ARM_KEYS: Final = ("client", "event_loop", "delay_us", "mitigation", "kind", "operation")
+# Before the names of the columns that hold levels of factors.
+LEVEL: Final = "level_"
 # What may be compared: platforms, clients, delays, instances, each on its hosts.
 SIDE_KEYS: Final = ("host", "platform", "client", "event_loop", "delay_us", "server_instance")
 CELL_KEYS: Final = (
@@ -394,7 +396,7 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
     Args:
         marked: As marked.
         one_in: How many connections there are to one that is taken; 1 = all.
-        levels: Of each factor by name, what is compared (`factors.FACTORS`); `level_...` in what is returned.
+        levels: Of each factor by name, what is compared (`factors.FACTORS`); returned with `LEVEL` before the name.
     """
     rows = _drawn(marked.filter(_is_plain(marked)), one_in)
     names = (
@@ -412,7 +414,7 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
         "is_bad",
         "bytes_out",
     )
-    levelled = {f"level_{name}": level(rows).cast("string") for name, level in levels.items()}
+    levelled = {f"{LEVEL}{name}": level(rows).cast("string") for name, level in levels.items()}
     return rows.select(*SIDE_KEYS, *names, **levelled)
 
 
@@ -423,21 +425,27 @@ def _drawn(rows: ibis.Table, one_in: int) -> ibis.Table:
     return rows.filter((_.connection % 2**31 * 1_103_515_245 + 12_345) // 65_536 % one_in == 0)
 
 
-def factor(sample: ibis.Table, name: str, *, is_drawn: bool) -> ibis.Table:
-    """Attempts and failures by one thing that may differ between sides that are compared (`factors.FACTORS`).
+def factors(sample: ibis.Table, *, drawn: Sequence[str]) -> ibis.Table:
+    """Attempts and failures by each thing that may differ between sides that are compared (`factors.FACTORS`).
+
+    In one query: on a short run it is the planning of queries that takes time.
 
     Args:
-        sample: As sampled.
-        name: Of the factor; its null = not recorded.
-        is_drawn: Count its connections, too.
+        sample: As sampled; a level of null = not recorded.
+        drawn: Factors whose connections are counted, too.
     """
-    keyed = sample.mutate(level=sample[f"level_{name}"], factor=ibis.literal(name))
-    known = keyed.filter(keyed.level.notnull())
+    long = sample.pivot_longer(
+        selectors.startswith(LEVEL),
+        names_to="factor",
+        values_to="level",
+        names_transform=lambda name: name.removeprefix(LEVEL),
+    )
+    known = long.filter(long.level.notnull())
     of_one = ibis.struct({name: known[name] for name in ("run_id", "worker", "connection")})
     return known.group_by(*SIDE_KEYS, "factor", "level").agg(
         n=known.count(),
         bad=_count(known.explanation.isin(OF_THE_TARGET)),
-        connections=of_one.nunique() if is_drawn else ibis.literal(0, "int64"),
+        connections=known.factor.isin(list(drawn)).ifelse(of_one, None).nunique(),
     )
 
 

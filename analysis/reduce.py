@@ -347,9 +347,7 @@ def _factors(sample: ibis.Table, cells: pd.DataFrame, instances: pd.DataFrame) -
     sides = (cells["platform"], clients, cells["delay_us"], instances["server_instance"])
     if all(side.nunique() < 2 for side in sides):
         return _empty(" ".join((*SIDE_KEYS, "factor level n bad connections")))
-    return pd.concat(
-        [_frame(groupbys.factor(sample, one.name, is_drawn=one.is_drawn)) for one in FACTORS], ignore_index=True
-    )
+    return _frame(groupbys.factors(sample, drawn=[factor.name for factor in FACTORS if factor.is_drawn]))
 
 
 def _credential_checks(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
