@@ -28,6 +28,7 @@ from analysis.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, Cells
 ALIKE_LEAST: Final = 1 / 5
 # Cohorts with fewer attempts than this say nothing of being spared.
 LEAST_COHORT: Final = 200
+LEAST_SESSIONS: Final = 20
 # Clients that fail alike within a factor of two, and many of them: see `alike`.
 SAME_LEAST: Final = 1 / 2
 STICKY: Final = 0.8
@@ -97,10 +98,12 @@ def explicit(view: View) -> Path:
     held = view.tables.sessions
     if held["explicit"].any():
         rates["sessions"] = Rate(events=int(held["explicit"].sum()), n=int(held["n"].sum()), design_effect=1.0)
-    judged = rated(rates, view.margin, n=int(cells.n.sum()), may_be_few=operations)
-    rate, p_value = rates[judged.worst], judged.p_value
+    below = rated(rates, view.margin, n=int(cells.n.sum()), may_be_few=operations).all_below
     # A proxy of one site, or a client that provokes them, brings such answers to some only.
-    spared = _spared(view, cells, cells.explicit)
+    spared, spared_end = _spared(view, cells, cells.explicit), spared_of_ends(view)
+    of_all = {name: rate for name, rate in rates.items() if not (name == "sessions" and spared_end)}
+    judged = rated(of_all, view.margin, n=int(cells.n.sum()), may_be_few=operations)
+    rate, p_value = rates[judged.worst], judged.p_value
     words = f"The server itself refused or broke {rate_words(rate)} of the {judged.worst}"
     if not spared:
         words += ", alike for all who asked."
@@ -108,12 +111,14 @@ def explicit(view: View) -> Path:
         ordinal = _ordinal(view)
         p_value = max(p_value, ordinal[0])
         words += f", but {spared}" + (f"; {ordinal[1]}." if ordinal[1] else ".")
+    if spared_end:
+        words += f" It ended {rate_words(rates['sessions'])} of the sessions held, but {spared_end}."
     words += quota_words(view)
     path = Path(
         name="explicit answers",
         effect=rate_effect(rate),
         p_value=p_value,
-        below=judged.all_below,
+        below=below,
         n=rate.n,
         evidence=words,
     )
@@ -186,13 +191,43 @@ def spared_of_answers(view: View) -> str:
     return _spared(view, cells, cells.explicit)
 
 
-def _spared(view: View, cells: Cells, failed: Ints) -> str:
+def spared_of_ends(view: View) -> str:
+    """Who was nearly spared sessions that the server itself ended while they were held, in words; empty: nobody."""
+    frame = view.tables.sessions
+    host = view.host_codes(frame)
+    frame, host = frame[host >= 0], host[host >= 0]
+    site_of = {str(name): code for code, name in enumerate(view.sites)}
+    where = Places(
+        host=host,
+        platform=view.platform_of[host],
+        client=view.client_codes(frame),
+        delay=view.delay_codes(frame),
+        site=np.array([site_of.get(str(name), -1) for name in frame["site"]], dtype=np.int64),
+        n=counts_of(frame, "n"),
+    )
+    return _spared(view, where, counts_of(frame, "explicit"), least=LEAST_SESSIONS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where something was tried, each (rows,): codes of the view, and how often; as in `Cells`."""
+
+    host: Ints
+    platform: Ints
+    client: Ints
+    delay: Ints
+    site: Ints
+    n: Ints
+
+
+def _spared(view: View, cells: Cells | Places, failed: Ints, *, least: int = LEAST_COHORT) -> str:
     """Who was nearly spared such failures, in words; empty if they met everybody alike.
 
     Args:
         view: Names.
         cells: Where attempts were made.
         failed: (rows,) of them the failures.
+        least: So many attempts say something of who was spared.
     """
     hit = sums(cells.host, failed, len(view.hosts)) > 0
     if not hit.any():
@@ -208,7 +243,7 @@ def _spared(view: View, cells: Cells, failed: Ints) -> str:
     for what, (group, names) in cohorts.items():
         known = group >= 0
         n, x = sums(group[known], cells.n[known], len(names)), sums(group[known], failed[known], len(names))
-        used = n >= LEAST_COHORT
+        used = n >= least
         if used.sum() < 2:
             continue
         rate = x[used] / n[used]

@@ -2,8 +2,9 @@
 
 Connects that fail at 300 ms vanish among forty exchanges a connect; a message type that is asked for now and then
 vanishes among the others. So a claim that the whole run rules out must be ruled out in each operation, arm and host
-that has enough attempts to say it, and with all failures in it as well as without those that something explains. And
-a claim that one part shows beyond the margin is confirmed, at its share of the claim's error rate.
+that has enough attempts to say it, and with all failures in it as well as without those that something explains. A
+part that could not have told no effect at all from the margin has too few; it is named, unless its own estimate lies
+beyond the margin. And a claim that one part shows beyond the margin is confirmed, at its share of the error rate.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from analysis.comparison import effect_words, joined_words
+from analysis.detectable import smallest_difference
 from analysis.model import Finding, Part, State
 from analysis.needs import about
 from analysis.rated import MOST_NAMED, are_few, few_words
@@ -22,6 +24,8 @@ from analysis.view import View, narrowed, with_everything
 
 Claim = Callable[[View], Finding]
 
+# Of an interval of 95 %.
+LEVEL: Final = 0.05
 # The whole run keeps most of a claim's error rate; its parts share the rest.
 WHOLE_SHARE: Final = 0.8
 
@@ -48,7 +52,7 @@ class Seen:
     Attributes:
         look: Which.
         finding: What is said there.
-        few: Too few attempts to bound anything, whatever they show.
+        few: Too few attempts to bound anything.
     """
 
     look: Look
@@ -165,7 +169,29 @@ def _seen(look: Look, claim: Claim) -> Seen:
     cells = look.view.compared
     n = float(cells.n_clean.sum())
     trials = n / look.view.shared_fate(cells, look.view.variant)
-    return Seen(look=look, finding=claim(look.view), few=are_few(trials, look.view.margin))
+    finding, margin = claim(look.view), look.view.margin
+    few = are_few(trials, margin) or (not _is_suspicious(look, finding) and not _could_tell(finding, margin))
+    return Seen(look=look, finding=finding, few=few)
+
+
+def _is_suspicious(look: Look, finding: Finding) -> bool:
+    """Whether the estimate itself, for all that it may be off, lies beyond the margin.
+
+    Of parts that are not what the claim speaks of, which are many, it must differ from none besides (95 %).
+    """
+    effect = finding.effect
+    if effect is None or abs(effect.estimate or 0.0) <= look.view.margin:
+        return False
+    is_told = effect.low is not None and effect.high is not None and (effect.low > 0 or effect.high < 0)
+    return look.confirms or is_told
+
+
+def _could_tell(finding: Finding, margin: float) -> bool:
+    """Whether an effect as large as the margin would have been told from none (80 % power)."""
+    precision = finding.precision
+    if precision is None or precision.unknown or not precision.estimates:
+        return False
+    return all(smallest_difference(one, level=LEVEL, directed=False) <= margin for one in precision.estimates)
 
 
 def _part(one: Seen, margin: float) -> Part:

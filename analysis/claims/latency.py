@@ -58,7 +58,8 @@ def latency(view: View) -> Finding:
             label = f"{_ms(view, high)} against {_ms(view, low)} added on {name}"
             comparisons.append(Comparison(name=label, estimate=contrast.estimate, informed=contrast.informed))
     conditions += [budgets_alike(view, "delay_us", "delay arms"), *factors.of_delays(view)]
-    without = [name for name in view.platforms if not any(c.name.endswith(f" on {name}") for c in comparisons)]
+    there = [view.platforms[p] for p in np.unique(cells.platform).tolist()]
+    without = [name for name in there if not any(c.name.endswith(f" on {name}") for c in comparisons)]
     return compare(
         view,
         comparisons,

@@ -18,7 +18,7 @@ from analysis.source import open_rows
 from analysis.verdict import decide
 from analysis.view import view_of
 from analysis.worlds import World
-from tests.analysis.tables_by_hand import sketched, with_cells
+from tests.analysis.tables_by_hand import sketched, with_cells, with_sessions
 
 SHORT = {
     "minutes": 2,
@@ -530,3 +530,13 @@ def test_one_instance_of_many_that_answers_with_errors_is_not_ruled_out():
         finding = server(replace(tables, instances=new.assign(**dict.fromkeys(columns, hit))))
         assert finding.state != "ruled_out", columns
         assert "instance-9" in finding.evidence
+
+
+@pytest.mark.parametrize("everybody", [True, False])
+def test_sessions_that_the_server_ends_are_its_own_only_where_nobody_is_spared(everybody):
+    died = {"Windows": 200, "Linux": 200 if everybody else 0}
+    tables = with_sessions(sketched(5, base_risk=0.0, minutes=60), died=died, cause="server_error")
+    tables = replace(tables, sessions=tables.sessions.assign(explicit=tables.sessions["failed"]))
+    finding = server(tables)
+    assert finding.state == ("confirmed" if everybody else "undecided")
+    assert everybody or "but the platform Linux was nearly spared" in finding.evidence
