@@ -121,6 +121,7 @@ def explicit(view: View) -> Path:
         below=below,
         n=rate.n,
         evidence=words,
+        need="What ends sessions there and not elsewhere: the server's log at these ends." if spared_end else "",
     )
     split = [*shares(view, cells, counted(cells, cells.explicit)), *by_instance(view, ["explicit"])]
     return _bounded(path, bound(split, view.margin), view.margin)

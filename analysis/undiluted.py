@@ -170,7 +170,9 @@ def _seen(look: Look, claim: Claim) -> Seen:
     n = float(cells.n_clean.sum())
     trials = n / look.view.shared_fate(cells, look.view.variant)
     finding, margin = claim(look.view), look.view.margin
-    few = are_few(trials, margin) or (not _is_suspicious(look, finding) and not _could_tell(finding, margin))
+    few = finding.state != "ruled_out" and (
+        are_few(trials, margin) or not (_is_suspicious(look, finding) or _could_tell(finding, margin))
+    )
     return Seen(look=look, finding=finding, few=few)
 
 

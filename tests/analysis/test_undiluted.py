@@ -1,10 +1,13 @@
 """A claim that was looked at in every part of the run: what the parts make of what the whole says."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from analysis.detectable import Precision
+from analysis.estimate import Estimate, Spread
 from analysis.model import Check, Effect, Finding, Settings
 from analysis.undiluted import (
     MOST_NAMED,
@@ -35,7 +38,15 @@ def effect(low, high, **given):
 
 INSIDE = Finding(state="ruled_out", effect=effect(-0.001, 0.001), p_value=1.0, evidence="Inside.", n=9)
 BEYOND = Finding(state="confirmed", effect=effect(0.02, 0.04), p_value=1e-6, evidence="Beyond.", n=3)
-ACROSS = Finding(state="undecided", effect=effect(-0.01, 0.02), p_value=0.4, needs="More.", n=5)
+ACROSS = Finding(state="undecided", effect=effect(-0.01, 0.03), p_value=0.4, needs="More.", n=5)
+VAGUE = Finding(state="undecided", effect=effect(-0.01, 0.018), p_value=0.4, needs="More.", n=5)
+
+
+def precise(finding, se):
+    """The finding, of a comparison with this standard error."""
+    spread = Spread(se, math.inf)
+    known = Precision(of="It", estimates=(Estimate(value=0.0, spreads=(spread,), n=9),))
+    return replace(finding, precision=known)
 
 
 def seen_by(said, *, whole=INSIDE, everything=INSIDE, looks=None, of=VIEW):
@@ -64,11 +75,30 @@ def test_what_is_inside_the_margin_in_every_part_stays_ruled_out_and_the_parts_a
     }
 
 
+def test_a_part_that_could_not_have_told_the_margin_from_nothing_is_named_and_holds_nothing_open():
+    for vague in (VAGUE, precise(VAGUE, 0.004), Finding(state="undecided", evidence="Nothing to compare.")):
+        found = seen_by({"chat": vague})
+        assert found.state == "ruled_out"
+        assert found.evidence == "Inside. Too few attempts to say it of chat exchanges alone."
+    # (1.96 + 0.84) standard errors are a margin of 0.5 points.
+    assert seen_by({"chat": precise(VAGUE, 0.0017)}).state == "undecided"
+
+
+def test_one_host_of_many_must_differ_from_nothing_besides():
+    looks = [Look(name="host h1", view=VIEW, confirms=False)]
+
+    def with_host(finding):
+        return undiluted(VIEW, lambda part: INSIDE if part.everything else finding, INSIDE, looks)
+
+    assert with_host(ACROSS).state == "ruled_out"
+    assert with_host(replace(ACROSS, effect=effect(0.001, 0.02))).state == "undecided"
+
+
 def test_a_part_across_the_margin_holds_it_open_and_is_named_with_its_effect():
     found = seen_by({"chat": ACROSS})
     assert found.state == "undecided"
     assert found.evidence == (
-        "Inside the margin as a whole, but across it in chat exchanges (+0.50 points (95 % interval -1.00 to +2.00))."
+        "Inside the margin as a whole, but across it in chat exchanges (+1.00 points (95 % interval -1.00 to +3.00))."
     )
     assert found.needs == "In chat exchanges: more."
     assert not found.ceiling
@@ -147,7 +177,7 @@ def test_what_holds_only_without_the_explained_failures_is_not_ruled_out():
     found = seen_by({}, everything=replace(ACROSS, needs=""))
     assert found.state == "undecided"
     assert found.evidence.startswith("Within the margin only without the failures that something explains; with all of")
-    assert "+0.50 points" in found.evidence
+    assert "+1.00 points" in found.evidence
     assert found.needs == "The server's log: who is spared the failures that the server explains?"
     assert seen_by({}, everything=ACROSS).needs == "More."
 
