@@ -46,13 +46,16 @@ class DesignError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """What else differs between the suspect platform and the others: each a pair (suspect, others).
+    """What else differs between the suspect platform and the others, or between asyncio's sessions and the others.
+
+    Each is a pair (suspect, others), or (asyncio, others) where `Design.sides_by` says so.
 
     Attributes:
         burst_share: Share of the sessions that run the scenario "burst" in place of "session".
         tenant_share: Share of the sessions whose user belongs to the second tenant.
         large_share: Share of the exchanges with a message of `sessions.LARGE_BYTES`.
         rare_share: Share of the exchanges of the rarest type; the other types share the rest.
+        preface_share: Share of the sessions in which a frame comes before the welcome.
         session_factor: How many times as long as `Design.session_s` sessions are planned.
         pace_factor: How many times as long as `Design.pace_s` a session waits between its exchanges.
         weight: Sessions a host gets, relative to other hosts.
@@ -66,6 +69,7 @@ class Sides:
     tenant_share: Pair = (0.0, 0.0)
     large_share: Pair = (0.0, 0.0)
     rare_share: Pair = (OPERATION_SHARES[-1], OPERATION_SHARES[-1])
+    preface_share: Pair = (0.0, 0.0)
     session_factor: Pair = (1.0, 1.0)
     pace_factor: Pair = (1.0, 1.0)
     weight: Pair = (1.0, 1.0)
@@ -121,10 +125,12 @@ class Design:
         pace_s: Mean seconds from one exchange of a session to the next, where `session_s` is given.
         users: Users of a run whose sessions last it; the pace follows from `rows` then. None: it is `pace_s`.
         arrivals: "even" over the run; "ramp": ever more sessions; "waves": three times more and fewer.
-        balancing: Instances are "dealt" to connections, or the "address" of a host decides.
+        balancing: Instances are "dealt" to connections, or the "address" of a host decides, or the "user" does.
         names_instances: Whether the server says which instance it is.
         budget_spread: Budgets are drawn this share below and above what they are; 0: all are equal.
-        sides: What else differs between the platforms.
+        sides: What else differs between the sides.
+        sides_by: What the sides are: the "platform" of a session's host, or its "client" (asyncio and the others, on
+            the same hosts).
     """
 
     rows: int = 50_000
@@ -158,10 +164,11 @@ class Design:
     pace_s: float = 5.0
     users: int | None = None
     arrivals: Literal["even", "ramp", "waves"] = "even"
-    balancing: Literal["dealt", "address"] = "dealt"
+    balancing: Literal["dealt", "address", "user"] = "dealt"
     names_instances: bool = True
     budget_spread: float = 0.0
     sides: Sides = Sides()
+    sides_by: Literal["platform", "client"] = "platform"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -207,6 +214,8 @@ class Design:
             raise DesignError(f"pace_s = {self.pace_s} is no pace: 0.05 s or more from one exchange to the next")
         if not 0.0 <= self.budget_spread < 1.0:
             raise DesignError(f"budget_spread = {self.budget_spread} is out of range: 0 to 1")
+        if self.sides_by == "client" and self.sides.weight != (1.0, 1.0):
+            raise DesignError(f"weight = {self.sides.weight} is of hosts, and sides_by = 'client' of their sessions")
         if self.users is not None:
             _at_least("users", self.users, 1)
             if not self.is_held:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from analysis.design import CLIENTS, OPERATIONS, SELECTOR, Design, Sides
-from analysis.mechanisms import Blocked, Breaks, Fails, Limit, Mechanism, Mutes, Slow
+from analysis.mechanisms import Blocked, Breaks, Dies, Fails, Limit, Mechanism, Mutes, Slow
 from analysis.worlds import World
 
 MARGIN: Final = 0.005
@@ -24,7 +24,7 @@ _Rng = np.random.Generator
 
 @dataclass(frozen=True, kw_only=True)
 class Confounder:
-    """Something other than the platform that differs between the sides, or that disturbs a control.
+    """Something that differs between the sides beside what makes them sides, or that disturbs a control.
 
     Attributes:
         name: What it is, in a few words.
@@ -111,20 +111,74 @@ def draw_case(seed: int) -> Case:
 
     Mechanisms: none in 15 of 100 cases, one in 40, two in 30, three in 15. Confounders: none in 35, one in 35, two
     in 20, three in 10. A third of the mechanisms strikes by what a confounder deals unequally, if there is one.
+
+    Then, so that what a seed drew before is drawn still: users led by a balancer in 15 of 100 cases, half of them with
+    a fault of an instance or an account; confounders of clients in place of those of platforms in 25, half of which are
+    struck by what they deal; frames before the welcome in 10, two thirds of which fail by them; and in 30 an end that
+    sessions come to while they are held.
     """
     rng = np.random.default_rng([20_261_129, seed])
     given = _draw_design(rng)
     confounders = _draw_confounders(rng, given, int(rng.choice(MOST + 1, p=(0.35, 0.35, 0.2, 0.1))))
     count = int(rng.choice(MOST + 1, p=(0.15, 0.4, 0.3, 0.15)))
     mechanisms = {f"m{n}": _draw_mechanism(rng, n, given, confounders) for n in range(1, count + 1)}
+    base_risk = float(rng.choice((0.0001, 0.001, 0.003, 0.02), p=(0.3, 0.5, 0.1, 0.1)))
+    confounders, more = _draw_more(np.random.default_rng([20_261_130, seed]), given, confounders, count)
+    mechanisms.update({f"m{m.number}": m for m in more})
     return Case(
         seed=seed,
         given=given,
         sides=_mixed_alike(mechanisms.values()),
-        base_risk=float(rng.choice((0.0001, 0.001, 0.003, 0.02), p=(0.3, 0.5, 0.1, 0.1))),
+        base_risk=base_risk,
         mechanisms=mechanisms,
         confounders={f"c{n}": confounder for n, confounder in enumerate(confounders, start=1)},
     )
+
+
+def _draw_more(
+    rng: _Rng, given: dict[str, Any], confounders: list[Confounder], count: int
+) -> tuple[list[Confounder], list[Mechanism]]:
+    """What `draw_case` says is drawn last: the confounders as they are then, and mechanisms beside `count` others."""
+    more: list[Mechanism] = []
+    if rng.random() < 0.15:
+        given["balancing"] = "user"
+        if rng.random() < 0.5:
+            more.append(_finished(rng, count + 1, _one(rng, _BY_USER), given))
+    if rng.random() < 0.25 and given["clients"] in (CLIENTS, (*CLIENTS, SELECTOR)):
+        of_clients = _draw_confounders(rng, given, int(rng.choice((1, 2), p=(0.7, 0.3))), by_client=True)
+        confounders = [c for c in confounders if not c.sides] + of_clients
+        rules = [rule for c in of_clients if (rule := _by_confounder(c)) is not None]
+        if rules and rng.random() < 0.5:
+            more.append(_finished(rng, count + len(more) + 1, rules[0], given))
+    if rng.random() < 0.1:
+        share = _one(rng, ((1.0, 0.0), (0.75, 0.25), (0.3, 0.3)))
+        prefaced = Confounder(name=f"frames before the welcome in {_percent(share)}", sides={"preface_share": share})
+        confounders = [
+            *confounders,
+            _of_client(prefaced) if any("sides_by" in c.design for c in confounders) else prefaced,
+        ]
+        if rng.random() < 0.67:
+            more.append(_finished(rng, count + len(more) + 1, _by_preface, given))
+    if rng.random() < 0.3:
+        more.append(_draw_end(rng, count + len(more) + 1, given))
+    return confounders, more
+
+
+def _draw_end(rng: _Rng, number: int, given: Mapping[str, Any]) -> Mechanism:
+    """Half are limits that only a platform, a client or a site meets, half deaths: of all, a platform or a client."""
+    fault = _one(rng, ("reset", "server_closed"), (0.7, 0.3))
+    whose: dict[str, dict[str, Any]] = {
+        "all": {},
+        "suspect": {"suspect_only": True},
+        "client": {"client": str(rng.choice([name for name in given["clients"] if name in CLIENTS] or CLIENTS[2:]))},
+        "site": {"at_site": True},
+    }
+    if rng.random() < 0.5:
+        of_whom = whose[_one(rng, ("suspect", "client", "site"))]
+        at_s = float(rng.choice((15.0, 30.0, 60.0, 100.0, 300.0)))
+        return Limit(number=number, at_s=at_s, of=_one(rng, ("age", "idle")), fault=fault, **of_whom)
+    of_whom = whose[_one(rng, ("all", "suspect", "client"))]
+    return Dies(number=number, session_share=round(_log(rng, 0.005, 0.3), 4), fault=fault, **of_whom)
 
 
 def _draw_design(rng: _Rng) -> dict[str, Any]:
@@ -172,8 +226,11 @@ def _draw_clients(rng: _Rng) -> tuple[str, ...]:
     return sets[int(rng.choice(4, p=(0.49, 0.17, 0.17, 0.17)))]
 
 
-def _draw_confounders(rng: _Rng, given: Mapping[str, Any], count: int) -> list[Confounder]:
-    """Different ones, each as likely as the others; half of the mixes apart altogether, half in part."""
+def _draw_confounders(rng: _Rng, given: Mapping[str, Any], count: int, *, by_client: bool = False) -> list[Confounder]:
+    """Different ones, each as likely as the others; half of the mixes apart altogether, half in part.
+
+    `by_client`: those that can differ between asyncio's sessions and the others of the same hosts.
+    """
     apart = bool(rng.random() < 0.5)
     share = (1.0, 0.0) if apart else (0.75, 0.25)
     way = "apart" if apart else "in part"
@@ -195,7 +252,15 @@ def _draw_confounders(rng: _Rng, given: Mapping[str, Any], count: int) -> list[C
         kinds.append(Confounder(name="sessions of other lengths", sides={"session_factor": (3.0, 1.0)}))
     if "users" not in given:
         kinds.append(Confounder(name="suspect waits longer between requests", sides={"pace_factor": (2.5, 1.0)}))
+    if by_client:
+        kinds = [_of_client(kind) for kind in kinds if kind.sides and "weight" not in kind.sides]
     return [kinds[int(index)] for index in rng.choice(len(kinds), size=count, replace=False)]
+
+
+def _of_client(confounder: Confounder) -> Confounder:
+    """The same between clients."""
+    name = confounder.name.replace("suspect", "asyncio")
+    return replace(confounder, name=f"{name}, by client", design={"sides_by": "client"})
 
 
 def _draw_mechanism(rng: _Rng, number: int, given: Mapping[str, Any], confounders: Collection[Confounder]) -> Mechanism:
@@ -240,6 +305,11 @@ def _by_confounder(confounder: Confounder) -> Callable[[_Rng], dict[str, Any]] |
     return None
 
 
+def _by_preface(rng: _Rng) -> dict[str, Any]:
+    """What strikes the exchanges of sessions in which a frame came before the welcome."""
+    return {"prefaced_only": True, "kind": "exchange", "fault": _one(rng, ("silent", "unanswered", "server_error"))}
+
+
 _QUIET: Final = ("silent", "held_up", "late")
 _OF_SERVER: Final = ("silent", "unanswered", "server_error", "server_closed", "reset")
 # One refusal, close or reset of each kind that a client can meet.
@@ -279,6 +349,13 @@ _FAILS: Final[tuple[Callable[[_Rng], dict[str, Any]], ...]] = (
     lambda rng: {"fault": "subprotocol", "client": str(rng.choice(CLIENTS)), "origin": "client"},
 )  # fmt: skip
 
+# What a balancer that goes by the user may confuse.
+_BY_USER: Final[tuple[Callable[[_Rng], dict[str, Any]], ...]] = (
+    lambda rng: {"at_instance": True, "fault": _one(rng, _OF_SERVER)},
+    lambda rng: {"one_account_in": int(rng.choice((10, 20, 40))), "fault": "silent", "origin": "account",
+                 "dose": float(rng.choice((0.1, 0.3, 1.0)))},
+)  # fmt: skip
+
 
 def _finished(rng: _Rng, number: int, rule: Callable[[_Rng], dict[str, Any]], given: Mapping[str, Any]) -> Fails:
     """What a rule draws, with a dose, and now and then one condition more: a kind in a quarter, an arm in a tenth."""
@@ -307,9 +384,15 @@ def _mixed_alike(mechanisms: Collection[Mechanism]) -> dict[str, Any]:
         mixed["tenant_share"] = (0.3, 0.3)
     if any(m.burst_only for m in fails):
         mixed["burst_share"] = (0.3, 0.3)
+    if any(m.prefaced_only for m in fails):
+        mixed["preface_share"] = (0.3, 0.3)
     if any(m.large_only for m in fails):
         mixed["large_share"] = (0.1, 0.1)
     return mixed
+
+
+def _percent(share: tuple[float, float]) -> str:
+    return " and ".join(f"{part:.0%}" for part in share)
 
 
 def _log(rng: _Rng, low: float, high: float) -> float:

@@ -65,6 +65,7 @@ class Fails:
         kind: Connects, exchanges, or both as far as the fault can strike them.
         operation: Exchanges of one type (`design.OPERATIONS`).
         large_only, burst_only, tenant_only: Large messages; the scenario "burst"; users of the second tenant.
+        prefaced_only: In sessions in which a frame came before the welcome.
         one_account_in: One account of so many.
         at_instance, at_site, at_host: At the first instance, site, host.
         session_share: On so many of the connections, for the whole life of each: a bad path.
@@ -86,6 +87,7 @@ class Fails:
     large_only: bool = False
     burst_only: bool = False
     tenant_only: bool = False
+    prefaced_only: bool = False
     one_account_in: int | None = None
     at_instance: bool = False
     at_site: bool = False
@@ -173,6 +175,7 @@ class Fails:
             ("size", self.large_only),
             ("scenario", self.burst_only),
             ("tenant", self.tenant_only),
+            ("preface", self.prefaced_only),
             ("account", self.one_account_in is not None),
             ("instance", self.at_instance),
             ("site", self.at_site),
@@ -199,6 +202,7 @@ class Fails:
         how = [
             ("of large messages", self.large_only),
             ("in scenario burst", self.burst_only),
+            ("after frames before the welcome", self.prefaced_only),
             (f"in the {self.arms} arm" if self.arms != "rising" else "with the delay", self.arms != "all"),
             (f"on {self.session_share or 0:.0%} of the connections", self.session_share is not None),
             (f"in moments of {self.moments_s or 0:g} s", self.moments_s is not None),
@@ -221,6 +225,8 @@ class Fails:
             meets &= sessions.scenario == SCENARIOS.index("burst")
         if self.tenant_only:
             meets &= sessions.subject % 2 == 1
+        if self.prefaced_only:
+            meets &= sessions.preface > 0
         if self.one_account_in is not None:
             meets &= sessions.subject % self.one_account_in == 0
         if self.at_instance:
@@ -252,7 +258,10 @@ class Fails:
     def _is_of_sessions(self) -> bool:
         """Whether it takes a session to meet it: probes have no arm, type, user, instance or client."""
         conditions = (self.client, self.operation, self.one_account_in)
-        switches = (self.own_loop, self.large_only, self.burst_only, self.tenant_only, self.at_instance, self.at_host)
+        switches = (
+            self.own_loop, self.large_only, self.burst_only, self.tenant_only, self.prefaced_only, self.at_instance,
+            self.at_host,
+        )  # fmt: skip
         special = self.suspect_only or self.arms != "all" or self.kind != "any" or self.grows != "no"
         return special or any(switches) or any(condition is not None for condition in conditions)
 
@@ -321,19 +330,30 @@ class Breaks:
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """The peer ends sessions that are too old, or in which nothing was said for too long.
+    """Sessions are ended that are too old, or in which nothing was said for too long.
+
+    The server does so to everybody; to a platform, a client or a site alone somebody else does: a middlebox, a timer.
 
     Attributes:
         number: See `Fails`.
         at_s: The age, or the silence, that is too much.
         of: Which of the two.
         fault: How the session ends.
+        suspect_only, client, at_site: Whose sessions: the suspect platform's, a library's, those of the first site.
     """
 
     number: int = 0
     at_s: float
     of: Literal["age", "idle"] = "age"
     fault: str = "reset"
+    suspect_only: bool = False
+    client: str | None = None
+    at_site: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it spares somebody."""
+        return self.suspect_only or self.client is not None or self.at_site
 
     @property
     def dose(self) -> float:
@@ -342,6 +362,10 @@ class Limit:
 
     def cuts_s(self, sessions: Sessions) -> Floats:
         """(n,) the age at which each session is cut, as it was planned; infinite where it is not."""
+        meets = _whose(sessions, suspect_only=self.suspect_only, client=self.client, at_site=self.at_site)
+        return np.where(meets, self._too_much_s(sessions), np.inf)
+
+    def _too_much_s(self, sessions: Sessions) -> Floats:
         open_s = sessions.hold_s - READY_S
         if self.of == "age":
             return np.where(open_s > self.at_s, self.at_s, np.inf)
@@ -365,11 +389,65 @@ class Limit:
     @property
     def name(self) -> str:
         """What runs of a kind are counted by."""
-        return f"{self.of} limit"
+        return f"{self.of} limit{_of_whom(self.suspect_only, self.client and 'a client', self.at_site)}"
 
     def title(self) -> str:
         """What is too much, in a line."""
-        return f"sessions end ({self.fault}) at {self.at_s:.0f} s of {'age' if self.of == 'age' else 'silence'}"
+        what = "age" if self.of == "age" else "silence"
+        whose = _of_whom(self.suspect_only, self.client, self.at_site)
+        return f"sessions{whose} end ({self.fault}) at {self.at_s:.0f} s of {what}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dies:
+    """Sessions end before their time while they are held, each at an age of its own, with nothing asked of them.
+
+    Attributes:
+        number: See `Fails`.
+        session_share: Of how many of the sessions.
+        fault: How the session ends.
+        suspect_only, client: Whose sessions: the suspect platform's, a library's.
+    """
+
+    number: int = 0
+    session_share: float
+    fault: str = "reset"
+    suspect_only: bool = False
+    client: str | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it spares somebody."""
+        return self.suspect_only or self.client is not None
+
+    @property
+    def dose(self) -> float:
+        """Of the sessions: no attempt fails by it."""
+        return self.session_share
+
+    def strike(self, sessions: Sessions) -> None:
+        """End them."""
+        rng, count = sessions.rng, len(sessions.at_s)
+        meets = _whose(sessions, suspect_only=self.suspect_only, client=self.client)
+        struck = (rng.random(count) < self.session_share) & meets
+        last_s = np.minimum(sessions.hold_s, sessions.design.duration_s - sessions.at_s) - READY_S
+        # Not in the first second: what ends there failed at its start.
+        age_s = READY_S + rng.random(count) * np.maximum(last_s - READY_S, 0.0)
+        sessions.end_holds(np.where(struck, age_s, np.inf), self.fault)
+
+    def probe_risk(self, scene: Scene, at_s: Floats, host: Ints, probe: Ints) -> Floats:
+        """No probe is held."""
+        return np.zeros(len(host))
+
+    @property
+    def name(self) -> str:
+        """What runs of a kind are counted by."""
+        return f"dying sessions{_of_whom(self.suspect_only, self.client and 'a client')}"
+
+    def title(self) -> str:
+        """Whose sessions die, in a line."""
+        whose = _of_whom(self.suspect_only, self.client)
+        return f"{self.session_share:.2%} of the sessions{whose} die while they are held ({self.fault})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -504,7 +582,7 @@ class Slow:
         return f"{self.dose:.2%} of the replies come after the budget, fewer where it is longer"
 
 
-Mechanism = Fails | Breaks | Limit | Mutes | Blocked | Slow
+Mechanism = Fails | Breaks | Limit | Dies | Mutes | Blocked | Slow
 
 
 def long_session_s(design: Design) -> float:
@@ -512,6 +590,21 @@ def long_session_s(design: Design) -> float:
     if design.session_s is None:
         return design.hold_s[1]
     return design.duration_s if isinstance(design.session_s, str) else 2 * design.session_s
+
+
+def _whose(sessions: Sessions, *, suspect_only: bool, client: str | None, at_site: bool = False) -> Bools:
+    """(n,) the sessions of the suspect platform, of a library, of the first site, as far as these are asked for."""
+    meets = sessions.is_suspect | (not suspect_only)
+    if client is not None:
+        meets &= sessions.client == CLIENTS.index(client)
+    return np.asarray(meets & ((sessions.scene.host_site[sessions.host] == 0) | (not at_site)))
+
+
+def _of_whom(suspect_only: bool, client: str | None, at_site: bool = False) -> str:
+    """Whose sessions, as it follows on a noun; nothing where they are everybody's."""
+    whose = ("the suspect" if suspect_only else None, client, "the first site" if at_site else None)
+    named = " and ".join(name for name in whose if name)
+    return f" of {named}" if named else ""
 
 
 def _times(risk: float, struck: Bools) -> Floats:

@@ -25,7 +25,6 @@ from analysis.design import (
     Design,
     Floats,
     Ints,
-    Pair,
     arm_of,
     arms_on,
 )
@@ -128,9 +127,10 @@ class Scene:
     recent: tuple[Ints, Floats]
     host_instance: Ints
 
-    def of_side(self, pair: Pair, host: Ints) -> Floats:
-        """The value of a pair (suspect, others) for each host named."""
-        return np.where(self.host_platform[host] == 0, *pair)
+    def is_first(self, host: Ints, client: Ints) -> Bools:
+        """Whether sessions are of the first of the two sides."""
+        by_client = self.design.sides_by == "client"
+        return np.asarray(client == ASYNCIO_CLIENT if by_client else self.host_platform[host] == 0)
 
 
 @dataclass
@@ -184,6 +184,11 @@ class Sessions:
     def is_suspect(self) -> Bools:
         """(n,) whether a connection is on the first platform."""
         return np.asarray(self.scene.host_platform[self.host] == 0)
+
+    @property
+    def is_first(self) -> Bools:
+        """(n,) whether a connection is of the first of the two sides."""
+        return self.scene.is_first(self.host, self.client)
 
     @property
     def delay_s(self) -> Floats:
@@ -317,13 +322,18 @@ def draw_sessions(scene: Scene, rng: np.random.Generator, *, first: int, count: 
     in_blocks = (at_s // BLOCK_S).astype(np.int64) % delays
     delay = in_blocks if design.arms == "blocks" else rng.integers(0, delays, count)
     host = _draw_hosts(design, at_s, rng)
-    exchange_at_s, hold_s = _plan(scene, at_s, host, rng)
-    client, off_default = _draw_clients(design, scene.host_platform[host], rng)
+    platform = scene.host_platform[host]
+    if design.sides_by == "client":
+        client, off_default = _draw_clients(design, platform, rng)
+        exchange_at_s, hold_s = _plan(design, at_s, scene.is_first(host, client), rng)
+    else:  # In this order, so that a seed gives the run that it always gave.
+        exchange_at_s, hold_s = _plan(design, at_s, platform == 0, rng)
+        client, off_default = _draw_clients(design, platform, rng)
     shape = exchange_at_s.shape
     dealt: dict[str, Any] = {
         "mitigation": rng.integers(0, len(design.mitigations), count),
         "instance": _instances(scene, host, rng),
-        "subject": _draw_subjects(design, at_s, scene.host_platform[host], rng),
+        "subject": _draw_subjects(design, at_s, platform, rng),
         "token_age_s": rng.random(count) * 0.8 * design.token_ttl_s,
         "operation": rng.choice(len(OPERATIONS), size=shape, p=OPERATION_SHARES),
     }
@@ -339,17 +349,17 @@ def draw_sessions(scene: Scene, rng: np.random.Generator, *, first: int, count: 
         hold_s=hold_s,
         exchange_at_s=exchange_at_s,
         **dealt,
-        **_unharmed(scene, host, shape, rng),
+        **_unharmed(design, scene.is_first(host, client), shape, rng),
         idle_s=_gaps(at_s, exchange_at_s),
     )
     _mix(sessions)
     return sessions
 
 
-def _unharmed(scene: Scene, host: Ints, shape: tuple[int, int], rng: np.random.Generator) -> dict[str, Any]:
-    """What sessions carry before anything happens to them."""
-    count, sides = len(host), scene.design.sides
-    mean_lag_s = scene.of_side(sides.lag_s, host)
+def _unharmed(design: Design, is_first: Bools, shape: tuple[int, int], rng: np.random.Generator) -> dict[str, Any]:
+    """What sessions of the first side and of the other carry before anything happens to them."""
+    count, sides = len(is_first), design.sides
+    mean_lag_s = np.where(is_first, *sides.lag_s)
     return {
         "connect_fault": np.zeros(count, dtype=np.int64),
         "exchange_fault": np.zeros(shape, dtype=np.int64),
@@ -360,31 +370,40 @@ def _unharmed(scene: Scene, host: Ints, shape: tuple[int, int], rng: np.random.G
         "exchange_lag_s": rng.exponential(mean_lag_s[:, None], shape),
         "started_up": np.ones(count, dtype=np.bool_),
         "scenario": np.zeros(count, dtype=np.int64),
-        "budget_factor": scene.of_side(sides.budget_factor, host),
+        "budget_factor": np.where(is_first, *sides.budget_factor),
         "sent_bytes": np.full(shape, USUAL_BYTES),
     }
 
 
 def _mix(sessions: Sessions) -> None:
     """Deal what sides may differ in: scenarios, tenants, sizes, types, budgets. Nothing is drawn where they do not."""
-    sides, rng, scene = sessions.design.sides, sessions.rng, sessions.scene
+    sides, rng, is_first = sessions.design.sides, sessions.rng, sessions.is_first
     count, shape = sessions.at_s.shape, sessions.exchange_at_s.shape
     if any(sides.burst_share):
-        sessions.scenario = (rng.random(count) < scene.of_side(sides.burst_share, sessions.host)).astype(np.int64)
+        sessions.scenario = (rng.random(count) < np.where(is_first, *sides.burst_share)).astype(np.int64)
     if any(sides.tenant_share):
         # Even numbers are the first tenant's users, odd ones the second's.
-        second = rng.random(count) < scene.of_side(sides.tenant_share, sessions.host)
+        second = rng.random(count) < np.where(is_first, *sides.tenant_share)
         sessions.subject = sessions.subject * 2 + second
     if any(sides.large_share):
-        large = rng.random(shape) < scene.of_side(sides.large_share, sessions.host)[:, None]
+        large = rng.random(shape) < np.where(is_first, *sides.large_share)[:, None]
         sessions.sent_bytes = np.where(large, LARGE_BYTES, USUAL_BYTES)
     if sides.rare_share != (OPERATION_SHARES[-1],) * 2:
-        rare = rng.random(shape) < scene.of_side(sides.rare_share, sessions.host)[:, None]
+        rare = rng.random(shape) < np.where(is_first, *sides.rare_share)[:, None]
         usual = rng.random(shape) < OPERATION_SHARES[0] / sum(OPERATION_SHARES[:2])
         sessions.operation = np.where(rare, len(OPERATIONS) - 1, np.where(usual, 0, 1))
     if sessions.design.budget_spread:
         spread = sessions.design.budget_spread
         sessions.budget_factor = sessions.budget_factor * rng.uniform(1 - spread, 1 + spread, count)
+    if any(sides.preface_share):
+        sessions.preface = (rng.random(count) < np.where(is_first, *sides.preface_share)).astype(np.int64)
+    if sessions.design.balancing == "user":
+        sessions.instance = _of_user(sessions.subject, sessions.design.instances)
+
+
+def _of_user(subject: Ints, instances: int) -> Ints:
+    """The instance that each user is led to: by a hash, so that neighbours and tenants are spread over all."""
+    return np.asarray((subject + 1) * 2_654_435_761 % 2**32 // 2**16 % instances)
 
 
 def _arrival(share: Floats, design: Design) -> Floats:
@@ -402,19 +421,19 @@ def _arrival(share: Floats, design: Design) -> Floats:
     return share * design.duration_s
 
 
-def _plan(scene: Scene, at_s: Floats, host: Ints, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _plan(design: Design, at_s: Floats, is_first: Bools, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """When each session's exchanges are due, (n, most), and how long it is meant to last from its start."""
-    design, count = scene.design, len(at_s)
+    count = len(at_s)
     if design.session_s is None:
         hold_s = rng.uniform(*design.hold_s, count)
         share = (np.arange(EXCHANGES) + rng.random((count, EXCHANGES))) / EXCHANGES
         # The session is ready a second after its start, at the latest in what goes well.
         return at_s[:, None] + READY_S + share * (hold_s[:, None] - READY_S), hold_s
-    pace_s = design.usual_pace_s * scene.of_side(design.sides.pace_factor, host)
+    pace_s = design.usual_pace_s * np.where(is_first, *design.sides.pace_factor)
     if isinstance(design.session_s, str):
         open_s = np.maximum(design.duration_s - at_s, 0.0) + 2 * CONNECT_BUDGET_S
     else:
-        open_s = rng.exponential(1.0, count) * design.session_s * scene.of_side(design.sides.session_factor, host)
+        open_s = rng.exponential(1.0, count) * design.session_s * np.where(is_first, *design.sides.session_factor)
     # Beyond the run's end nothing is asked for. A gap is half the pace at least, so that twice as many suffice.
     seen_s = np.clip(np.minimum(open_s, design.duration_s - at_s), 0.0, None)
     most = int(np.max(seen_s / pace_s, initial=0.0) * 2) + 1
@@ -521,7 +540,8 @@ def reconnected(sessions: Sessions) -> Sessions:
 def _again(sessions: Sessions, chosen: Bools, at_s: Floats, *, delay: Ints, retry: int) -> Sessions:
     """Another connection for each of the sessions chosen, of the same user on the same machine."""
     scene, rng, host = sessions.scene, sessions.rng, sessions.host[chosen]
-    exchange_at_s, hold_s = _plan(scene, at_s, host, rng)
+    is_first = sessions.is_first[chosen]
+    exchange_at_s, hold_s = _plan(scene.design, at_s, is_first, rng)
     instance = _instances(scene, host, rng)
     shape = exchange_at_s.shape
     again = Sessions(
@@ -540,9 +560,13 @@ def _again(sessions: Sessions, chosen: Bools, at_s: Floats, *, delay: Ints, retr
         token_age_s=sessions.token_age_s[chosen],
         exchange_at_s=exchange_at_s,
         operation=_prefix(sessions.operation[chosen], shape[1]),
-        **_unharmed(scene, host, shape, rng),
+        **_unharmed(scene.design, is_first, shape, rng),
         idle_s=_gaps(at_s, exchange_at_s),
     )
+    if scene.design.balancing == "user":
+        again.instance = sessions.instance[chosen]
+    if any(scene.design.sides.preface_share):
+        again.preface = sessions.preface[chosen]
     again.scenario, again.budget_factor = sessions.scenario[chosen], sessions.budget_factor[chosen]
     again.sent_bytes = _prefix(sessions.sent_bytes[chosen], shape[1])
     return again

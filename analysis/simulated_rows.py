@@ -318,6 +318,7 @@ def _columns(
     design, session, fault = scene.design, rows["session"], rows["fault"]
     count = len(session)
     host = facts.host[session]
+    is_first = scene.is_first(host, facts.client[session])
     at_us = started_us + np.round(rows["at_s"] * 1e6).astype(np.int64)
     zero = np.zeros(count, dtype=np.int64)
     ok = fault == 0
@@ -337,7 +338,7 @@ def _columns(
         "platform": _Named(scene.host_platform[host], design.platforms),
         "platform_detail": _Named(scene.host_platform[host], tuple(f"{p}, simulated" for p in design.platforms)),
         "event_loop": _Named(facts.loop[session], LOOPS),
-        "python": _Named(*_pythons(scene.host_platform[host], design.sides.python)),
+        "python": _Named(*_pythons(is_first, design.sides.python)),
         "host": _Named(host, _names("host-{:03d}", design.host_count)),
         "site": _Named(scene.host_site[host], ("site-a", "site-b")),
         "server_instance": _Named(facts.instance[session], _names("instance-{}", design.instances)),
@@ -361,7 +362,7 @@ def _columns(
         "close_code": _lookup(fault, [f.close_code for f in _FAULTS], aborted=-1),
         "loop_lag_s": lag_s,
         "loop_blocked_s": np.where(lag_s > BLOCKED_FROM_S, lag_s, 0.0),
-        "cpu": scene.of_side(design.sides.cpu, host),
+        "cpu": np.where(is_first, *design.sides.cpu),
         "open_connections": (
             np.full(count, USUAL_OPEN)
             if facts.opened is None
@@ -380,10 +381,10 @@ def _columns(
     return {**named, **numbers, **times, **_checks(fault, own["rtt_s"], probe)}
 
 
-def _pythons(platform: Ints, versions: tuple[str, str]) -> tuple[Ints, tuple[str, ...]]:
+def _pythons(is_first: Bools, versions: tuple[str, str]) -> tuple[Ints, tuple[str, ...]]:
     """Numbers into the versions' names, each of which is there once."""
     names = tuple(dict.fromkeys(versions))
-    return np.where(platform == 0, names.index(versions[0]), names.index(versions[1])), names
+    return np.where(is_first, names.index(versions[0]), names.index(versions[1])), names
 
 
 def _checks(fault: Ints, rtt_s: Floats, probe: Bools) -> dict[str, _Column]:

@@ -23,7 +23,7 @@ from typing import Final, Literal
 import numpy as np
 
 from analysis.design import ASYNCIO_CLIENT, CLIENTS, OPERATIONS, Design, Floats, Pair, arms_on
-from analysis.mechanisms import RESTART_S, Blocked, Breaks, Fails, Limit, Mechanism, Mutes, Slow
+from analysis.mechanisms import RESTART_S, Blocked, Breaks, Dies, Fails, Limit, Mechanism, Mutes, Slow
 from analysis.model import CLAIMS, State
 from analysis.sessions import FAULTS, Scene, Sessions, draw_sessions
 
@@ -41,6 +41,8 @@ RATIO_APART: Final = 3.0
 # A limit that so many sessions meet is there for everybody to see.
 CUT_SHARE: Final = 0.05
 CUT_SESSIONS: Final = 50
+# Where fewer sessions than these are to be expected to die, a run may well not show it.
+FEW_DEATHS: Final = 12.0
 ALWAYS: Final = 0.9
 
 _ITEMS: Final = ("connect", *OPERATIONS)
@@ -79,7 +81,7 @@ def truth_of(
         "latency": world.compared("latency", told=_tells_latency(scene.design)),
         "platform": world.compared("platform", told=not apart),
         "platform_x_latency": world.compared("platform_x_latency", told=not apart and _tells_latency(scene.design)),
-        "client": world.compared("client", told=_tells_clients(scene.design)),
+        "client": world.compared("client", told=_tells_clients(scene.design) and not clients_are_apart(scene.design)),
         "client_loop": world.client_loop(),
         "server": world.server(),
         "auth": world.auth(),
@@ -89,15 +91,27 @@ def truth_of(
 
 
 def sides_are_apart(design: Design) -> bool:
-    """Whether something other than the platform differs so much between the sides that nobody can tell them apart."""
-    sides = design.sides
-    shares = (sides.burst_share, sides.tenant_share, sides.large_share)
-    ratios: tuple[Pair, ...] = (sides.weight, sides.session_factor, sides.pace_factor)
+    """Whether something other than the platform differs so much between platforms that nobody can tell them apart."""
     return (
         min(np.bincount(design.host_platforms)) < 2
         or design.sites == "tied"
         or design.periods == "apart"
-        or any(abs(a - b) >= APART for a, b in shares)
+        or (design.sides_by == "platform" and _share_nothing(design))
+    )
+
+
+def clients_are_apart(design: Design) -> bool:
+    """The same of clients: of asyncio and the others."""
+    return design.sides_by == "client" and _share_nothing(design)
+
+
+def _share_nothing(design: Design) -> bool:
+    """Whether the two sides, whatever they are, are nearly nowhere alike in something that is dealt to them."""
+    sides = design.sides
+    shares = (sides.burst_share, sides.tenant_share, sides.large_share, sides.preface_share)
+    ratios: tuple[Pair, ...] = (sides.weight, sides.session_factor, sides.pace_factor)
+    return (
+        any(abs(a - b) >= APART for a, b in shares)
         or (design.session_s is not None and any(max(a, b) / min(a, b) >= RATIO_APART for a, b in ratios))
         or abs(sides.lag_s[0] - sides.lag_s[1]) >= LAG_APART_S
         or abs(sides.cpu[0] - sides.cpu[1]) >= CPU_APART
@@ -127,9 +141,15 @@ class _World:
     def compared(self, claim: str, *, told: bool) -> Code:
         """The code of a claim that compares groups; `told`: whether the design can tell them apart."""
         if claim in ("platform", "platform_x_latency") and any(
-            isinstance(m, Blocked) and m.suspect_only for m in self.mechanisms
+            isinstance(m, Blocked | Limit) and m.suspect_only for m in self.mechanisms
         ):
             return "-"
+        if claim == "client" and any(isinstance(m, Limit) and m.client is not None for m in self.mechanisms):
+            return "-"
+        of_attempts = self._of_attempts(claim, told=told)
+        return _first([of_attempts, *self._of_deaths(claim)], "Y", "Y?", "-", "?", "n")
+
+    def _of_attempts(self, claim: str, *, told: bool) -> Code:
         seen, wide = (self._contrast(claim, self.mechanisms, exposed=e) for e in (False, True))
         if seen > self.margin + 1e-9:
             enough = any(
@@ -139,6 +159,24 @@ class _World:
         if wide > self.margin + 1e-9:
             return "-"
         return "n" if told or self._nearly_nothing() else "?"
+
+    def _of_deaths(self, claim: str) -> list[Code]:
+        """What sessions that die while they are held make of a claim: they are failures, and nobody says whose."""
+        dying = [m for m in self.mechanisms if isinstance(m, Dies)]
+        if claim == "platform":
+            dying = [m for m in dying if m.suspect_only]
+        elif claim == "client":
+            dying = [m for m in dying if m.client is not None and _tells_clients(self.design)]
+        elif claim != "intermittent":
+            return []
+        return [self._death(m) for m in dying if m.dose > self.margin]
+
+    def _death(self, m: Dies) -> Code:
+        """Whether so many die that a run shows it."""
+        hosts = self.design.host_platforms
+        share = np.mean([m.client in (None, name) for name in self.design.clients])
+        share *= hosts.count(0) / len(hosts) if m.suspect_only else 1.0
+        return "Y?" if self.design.connections * float(share) * m.dose >= FEW_DEATHS else "-"
 
     def intermittent(self) -> Code:
         """Whether attempts of equal conditions now and then fail."""
@@ -155,7 +193,7 @@ class _World:
                 codes.append("-")
         # Several that are inside the margin may be beyond it together.
         codes.append("-" if self._together() > self.margin else "n")
-        return _first(codes, "Y", "-", "n")
+        return _first([*codes, *self._of_deaths("intermittent")], "Y", "Y?", "-", "n")
 
     def _together(self) -> float:
         """The risk of the group that all mechanisms together strike most, with what goes wrong anywhere."""
@@ -180,15 +218,28 @@ class _World:
             elif isinstance(m, Breaks):
                 codes.append(self._break_of_server(m))
             elif isinstance(m, Limit):
-                cut = np.isfinite(m.cuts_s(self.sample))
-                many = cut.mean() > CUT_SHARE and cut.mean() * self.design.connections > CUT_SESSIONS
-                codes.append("Y" if many else "-")
+                codes.append(self._limit_of_server(m))
+            elif isinstance(m, Dies) and m.dose > self.margin:
+                # To one platform or client alone no server does that, unless it says so.
+                of_some: Code = "?" if m.fault in _SILENT else "-"
+                codes.append(of_some if m.is_partial else self._death(m))
             elif isinstance(m, Mutes):
                 by_server: Code = "Y" if m.dose > self.margin else "-"
                 codes.append(by_server if m.by == "server" else "n" if m.suspect_only else "?")
             elif isinstance(m, Slow):
                 codes.append("-")
         return _first(codes, "Y", "Y?", "-", "?", "n")
+
+    def _limit_of_server(self, m: Limit) -> Code:
+        cut = np.isfinite(m.cuts_s(self.sample))
+        if m.is_partial:
+            # Where nobody is spared that could be, nobody can know.
+            sides = (self.sample.is_suspect, self.sample.client, self.scene.host_site[self.sample.host])
+            asked = (m.suspect_only, m.client is not None, m.at_site)
+            told = any(len(np.unique(side)) > 1 for side, is_asked in zip(sides, asked, strict=True) if is_asked)
+            return "n" if told else "-"
+        many = cut.mean() > CUT_SHARE and cut.mean() * self.design.connections > CUT_SESSIONS
+        return "Y" if many else "-"
 
     def auth(self) -> Code:
         """Whether tokens are refused."""
@@ -290,25 +341,38 @@ class _World:
             float(m.arm_weights(self.design).max()) > 0.0
             and (not m.tenant_only or any(sides.tenant_share))
             and (not m.burst_only or any(sides.burst_share))
+            and (not m.prefaced_only or any(sides.preface_share))
             and (not m.large_only or any(sides.large_share))
             and (not m.at_instance or self._is_instance_met())
         )
 
     def _is_instance_met(self) -> bool:
+        if self.design.balancing == "user":
+            return bool((self.sample.instance == 0).any())
         return self.design.balancing == "dealt" or bool((self.scene.host_instance == 0).any())
+
+    def _of_instance(self) -> float:
+        """The share of the sessions that are led to the first instance, where nobody chooses it by a host."""
+        if self.design.balancing == "user":
+            return float((self.sample.instance == 0).mean())
+        return 1.0 / self.design.instances
 
     def _latent(self, m: Fails) -> float:
         """The mean share of the dose, over what nobody deals or sees, in the side that has more of it."""
         share = self._grown(m) * self._is_met(m)
         sides = self.design.sides
         of_sessions = 1.0
-        for holds, pair in ((m.tenant_only, sides.tenant_share), (m.burst_only, sides.burst_share)):
+        for holds, pair in (
+            (m.tenant_only, sides.tenant_share),
+            (m.burst_only, sides.burst_share),
+            (m.prefaced_only, sides.preface_share),
+        ):
             of_sessions *= self._of_side(m, pair) if holds else 1.0
         of_sessions *= 1.0 if m.one_account_in is None else 1.0 / m.one_account_in
         of_sessions *= 1.0 if m.session_share is None else m.session_share
         # Where an address decides, the hosts that are led to it are a group like any other.
-        dealt = m.at_instance and self.design.balancing == "dealt"
-        of_sessions *= 1.0 / self.design.instances if dealt else 1.0
+        dealt = m.at_instance and self.design.balancing != "address"
+        of_sessions *= self._of_instance() if dealt else 1.0
         share *= of_sessions * (self._of_side(m, sides.large_share) if m.large_only else 1.0)
         if m.fault in _ENDS and of_sessions < 1.0 and m.strikes_exchanges:
             # Sessions that end by it have fewer attempts than others.
@@ -316,6 +380,10 @@ class _World:
         return share
 
     def _of_side(self, m: Fails, pair: Pair) -> float:
+        if self.design.sides_by == "client":
+            if m.client is None and not m.own_loop:
+                return max(pair)
+            return pair[0] if m.own_loop or m.client == CLIENTS[ASYNCIO_CLIENT] else pair[1]
         return pair[0] if m.suspect_only or m.at_host else max(pair)
 
     def _grown(self, m: Fails) -> float:
@@ -377,15 +445,16 @@ class _World:
 
     def _of_server(self, m: Fails) -> Code:
         if m.origin == "account":
-            return "-"
+            # An account that is silent is not the server's, and whichever instance it is led to is not either.
+            return "?" if m.fault in _SILENT else "-"
         if m.origin == "network":
             return self._of_line(m)
         if m.origin != "server":
             return "n"
         if not self._is_met(m):
             return "n"
-        named = m.at_instance and self.design.names_instances and self.design.balancing == "dealt"
-        size = self._seen(m) * (self.design.instances if named else 1)
+        named = m.at_instance and self.design.names_instances and self.design.balancing != "address"
+        size = self._seen(m) / (self._of_instance() if named else 1.0)
         if m.fault in _AUTH or (m.dose >= ALWAYS and (m.operation or m.large_only)):
             return "-"
         if size <= self.margin:
@@ -394,7 +463,8 @@ class _World:
             return "-"
         says_so = m.fault not in _SILENT or m.moments_s is not None or named
         tied = m.tenant_only and abs(np.subtract(*self.design.sides.tenant_share)) >= APART
-        hashed = m.at_instance and self.design.balancing == "address"
+        # What follows an address or a user may be theirs.
+        hashed = m.at_instance and self.design.balancing != "dealt"
         return "Y" if says_so and not tied and not hashed else "Y?"
 
     def _of_line(self, m: Fails) -> Code:

@@ -177,6 +177,69 @@ def test_every_side_has_its_own_share_of_what_differs():
     }
 
 
+def test_the_sides_may_be_asyncio_and_the_other_clients_of_the_same_hosts():
+    sides = Sides(
+        burst_share=(0.8, 0.2),
+        tenant_share=(1.0, 0.0),
+        large_share=(0.3, 0.1),
+        rare_share=(0.4, 0.1),
+        preface_share=(0.9, 0.1),
+        session_factor=(2.0, 1.0),
+        pace_factor=(1.0, 3.0),
+        lag_s=(0.02, 0.002),
+        cpu=(0.7, 0.2),
+        budget_factor=(1.0, 1.5),
+        python=("3.13.1", "3.11.9"),
+    )
+    frame = drawn(session_s=60.0, sides=sides, sides_by="client", rows=30_000)
+    frame = frame[frame["kind"] != "probe"]
+    frame["side"] = np.where(frame["client"] == "websockets-asyncio", "asyncio", "other")
+    connects, exchanges = of_kind(frame, "connect"), of_kind(frame, "exchange")
+
+    def shares(rows: pd.DataFrame, values: pd.Series) -> dict[str, float]:
+        means = values.groupby([rows["platform"], rows["side"]], observed=True).mean().unstack("side")
+        assert means.loc[SUSPECT].to_dict() == pytest.approx(means.loc[OTHER].to_dict(), abs=0.15, rel=0.3)
+        return means.mean().to_dict()
+
+    def about(asyncio: float, other: float) -> Any:
+        return pytest.approx({"asyncio": asyncio, "other": other}, abs=0.06)
+
+    assert shares(connects, connects["scenario"] == "burst") == about(0.8, 0.2)
+    odd = connects["subject"].astype(str).str[-1].astype(int) % 2 == 1
+    assert shares(connects, odd) == about(1.0, 0.0)
+    assert shares(connects, connects["preface_frames"] > 0) == about(0.9, 0.1)
+    assert shares(exchanges, exchanges["bytes_out"] == LARGE_BYTES) == about(0.3, 0.1)
+    assert shares(exchanges, exchanges["operation"] == "agent_request") == about(0.4, 0.1)
+    assert shares(exchanges, exchanges["budget_s"]) == about(5.0, 7.5)
+    assert shares(exchanges, exchanges["loop_lag_s"]) == about(0.02, 0.002)
+    assert shares(frame, frame["cpu"]) == about(0.7, 0.2)
+    idle = shares(exchanges, exchanges["idle_s"])
+    assert idle["other"] / idle["asyncio"] == pytest.approx(3.0, rel=0.25)
+    holds = of_kind(frame, "hold").query("outcome == 'ok'")
+    lasted = shares(holds, holds["duration_s"])
+    assert lasted["asyncio"] / lasted["other"] == pytest.approx(2.0, rel=0.25)
+    assert frame.groupby("side")["python"].unique().map(list).to_dict() == {"asyncio": ["3.13.1"], "other": ["3.11.9"]}
+
+
+def test_a_user_is_always_led_to_the_same_instance_when_the_balancer_goes_by_the_user():
+    tenants = Sides(tenant_share=(0.5, 0.5))
+    connects = of_kind(drawn("W7", balancing="user", session_s="run", users=200, sides=tenants, rows=30_000), "connect")
+    assert len(connects) > 250
+    by_user = connects.dropna(subset="server_instance").groupby("subject", observed=True)["server_instance"]
+    assert by_user.nunique().eq(1).all()
+    assert by_user.first().value_counts().min() > 0.1 * len(by_user)
+    second = by_user.first().index.astype(str).str[-1].astype(int) % 2 == 1
+    assert by_user.first()[second].nunique() == by_user.first()[~second].nunique() == 4
+
+
+def test_frames_that_come_before_the_welcome_come_again_when_their_user_does():
+    prefaced = Sides(preface_share=(0.5, 0.5))
+    connects = of_kind(drawn("W7", session_s="run", users=40, sides=prefaced), "connect").query("outcome == 'ok'")
+    by_place = connects.groupby("host", observed=True)["preface_frames"].mean()
+    assert len(connects) > 60
+    assert by_place.mean() == pytest.approx(0.5, abs=0.25)
+
+
 def test_budgets_may_be_drawn_a_little_above_and_below_what_they_are():
     budget_s = of_kind(drawn(budget_spread=0.01), "exchange")["budget_s"]
     assert budget_s.between(4.95, 5.05).all()
@@ -209,6 +272,7 @@ def test_sessions_know_how_many_are_open_beside_them():
         ({"budget_spread": 1.0}, "budget_spread"),
         ({"users": 4}, "give session_s = 'run'"),
         ({"session_s": "run", "rows": 3_000_000}, "too many for sessions that last the run"),
+        ({"sides": Sides(weight=(3.0, 1.0)), "sides_by": "client"}, "weight = .* is of hosts"),
     ],
 )
 def test_sessions_and_hosts_that_cannot_be_drawn_are_refused(wrong: dict[str, Any], said: str):
