@@ -172,12 +172,14 @@ class _World:
             return []
         return [self._death(m) for m in dying if m.dose > self.margin]
 
-    def _death(self, m: Dies) -> Code:
-        """Whether so many die that a run shows it."""
+    def _death(self, m: Dies, *, says_so: bool = False) -> Code:
+        """Whether so many die that a run shows it; `says_so`: and that whoever ends them says so."""
         hosts = self.design.host_platforms
         share = np.mean([m.client in (None, name) for name in self.design.clients])
         share *= hosts.count(0) / len(hosts) if m.suspect_only else 1.0
-        return "Y?" if self.design.connections * float(share) * m.dose >= FEW_DEATHS else "-"
+        if self.design.connections * float(share) * m.dose < FEW_DEATHS:
+            return "-"
+        return "Y" if says_so else "Y?"
 
     def intermittent(self) -> Code:
         """Whether attempts of equal conditions now and then fail."""
@@ -223,7 +225,7 @@ class _World:
             elif isinstance(m, Dies) and m.dose > self.margin:
                 # To one platform or client alone no server does that, unless it says so.
                 of_some: Code = "?" if m.fault in _SILENT else "-"
-                codes.append(of_some if m.is_partial else self._death(m))
+                codes.append(of_some if m.is_partial else self._death(m, says_so=m.fault not in _SILENT))
             elif isinstance(m, Mutes):
                 by_server: Code = "Y" if m.dose > self.margin else "-"
                 codes.append(by_server if m.by == "server" else "n" if m.suspect_only else "?")

@@ -94,9 +94,12 @@ def test_sessions_that_die_are_failures_of_whom_they_belong_to() -> None:
     assert of_suspect == {"intermittent": "Y?", "platform": "Y?", "server": "?"}
     of_client = codes(Dies(session_share=0.05, client=CLIENTS[2]), clients=(*CLIENTS, SELECTOR), **held)
     assert of_client == {"intermittent": "Y?", "client": "Y?", "server": "?"}
-    said = codes(Dies(session_share=0.05, suspect_only=True, fault="server_closed"), **held)
-    assert "server" in said
-    assert said["server"] == "-"
+    assert codes(Dies(session_share=0.05, suspect_only=True, fault="server_closed"), **held)["server"] == "-"
+
+
+def test_a_server_that_says_that_it_ends_everybodys_sessions_is_told_by_it() -> None:
+    said = codes(Dies(session_share=0.05, fault="server_closed"), session_s=120.0)
+    assert said == {"intermittent": "Y?", "server": "Y"}
 
 
 def test_deaths_inside_the_margin_are_nothing_and_a_few_are_not_scored() -> None:
