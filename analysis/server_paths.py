@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,7 +29,6 @@ from analysis.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, Cells
 ALIKE_LEAST: Final = 1 / 5
 # Cohorts with fewer attempts than this say nothing of being spared.
 LEAST_COHORT: Final = 200
-LEAST_SESSIONS: Final = 20
 # Clients that fail alike within a factor of two, and many of them: see `alike`.
 SAME_LEAST: Final = 1 / 2
 STICKY: Final = 0.8
@@ -206,7 +206,16 @@ def spared_of_ends(view: View) -> str:
         site=np.array([site_of.get(str(name), -1) for name in frame["site"]], dtype=np.int64),
         n=counts_of(frame, "n"),
     )
-    return _spared(view, where, counts_of(frame, "explicit"), least=LEAST_SESSIONS)
+    ended = counts_of(frame, "explicit")
+    if not ended.any():
+        return ""
+    for what, names, n, x in _cohorts(view, where, ended):
+        is_spared = _are_spared(n, x)
+        if is_spared.any():
+            return f"the {what} {names[int(np.argmax(is_spared))]} was nearly spared"
+        if len(names) > 1 and (x > 0).sum() < 2:
+            return f"only the {what} {names[int(np.argmax(x))]} met it"
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,37 +230,42 @@ class Places:
     n: Ints
 
 
-def _spared(view: View, cells: Cells | Places, failed: Ints, *, least: int = LEAST_COHORT) -> str:
+def _spared(view: View, cells: Cells, failed: Ints) -> str:
     """Who was nearly spared such failures, in words; empty if they met everybody alike.
 
     Args:
         view: Names.
         cells: Where attempts were made.
         failed: (rows,) of them the failures.
-        least: So many attempts say something of who was spared.
     """
     hit = sums(cells.host, failed, len(view.hosts)) > 0
     if not hit.any():
         return ""
     if len(view.hosts) > 1 and hit.sum() < 2:
         return "only one host saw it"
-    cohorts: dict[str, tuple[Ints, tuple[str, ...]]] = {
-        "platform": (cells.platform, view.platforms),
-        "client": (cells.client, view.clients),
-        "delay": (cells.delay, tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)),
-        "site": (cells.site, view.sites),
-    }
-    for what, (group, names) in cohorts.items():
-        known = group >= 0
-        n, x = sums(group[known], cells.n[known], len(names)), sums(group[known], failed[known], len(names))
-        used = n >= least
+    for what, names, n, x in _cohorts(view, cells, failed):
+        used = n >= LEAST_COHORT
         if used.sum() < 2:
             continue
         rate = x[used] / n[used]
         if rate.min() <= ALIKE_LEAST * rate.max():
-            least = np.array(names)[used][int(np.argmin(rate))]
-            return f"the {what} {least} was nearly spared"
+            return f"the {what} {np.array(names)[used][int(np.argmin(rate))]} was nearly spared"
     return ""
+
+
+def _cohorts(view: View, places: Cells | Places, failed: Ints) -> Iterator[tuple[str, tuple[str, ...], Floats, Floats]]:
+    """By platform, client, delay and site: names of those that tried, how often each did, and how often it failed."""
+    delays = tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)
+    for what, group, names in (
+        ("platform", places.platform, view.platforms),
+        ("client", places.client, view.clients),
+        ("delay", places.delay, delays),
+        ("site", places.site, view.sites),
+    ):
+        known = group >= 0
+        n, x = (sums(group[known], counts[known], len(names)) for counts in (places.n, failed))
+        tried = n > 0
+        yield what, tuple(np.array(names, dtype=object)[tried].tolist()), n[tried], x[tried]
 
 
 def _ordinal(view: View) -> tuple[float, str]:
@@ -517,14 +531,20 @@ def _met_by(view: View, limit: Limit, holds: Holds) -> str:
     known, however few of the others reached it.
     """
     for what, (names, reached, hit) in _meetings(view, limit, holds).items():
-        low, high = np.array([clopper_pearson(float(x), float(n)) for x, n in zip(hit, reached, strict=True)]).T
-        is_spared = high < MET_LEAST * low.max()
+        is_spared = _are_spared(reached, hit)
         met = (hit > 0) & ~is_spared
         if is_spared.any() or met.sum() < min(2, len(names)):
             who = joined_words([name for name, is_met in zip(names, met.tolist(), strict=True) if is_met])
             count, others = (f"{int(hit[one].sum())} of {int(reached[one].sum())}" for one in (met, ~met))
             return f"only sessions of {what} {who} met it ({count}; {others} of all others)"
     return ""
+
+
+def _are_spared(n: Floats, x: Floats) -> Bools:
+    """(cohorts,) which of them surely met it less than half as often as another."""
+    low, high = np.array([clopper_pearson(float(met), float(tried)) for met, tried in zip(x, n, strict=True)]).T
+    result: Bools = high < MET_LEAST * low.max()
+    return result
 
 
 def _meetings(view: View, limit: Limit, holds: Holds) -> dict[str, tuple[tuple[str, ...], Floats, Floats]]:

@@ -135,7 +135,12 @@ def cleanest(view: View) -> Clean | None:
         for operation in np.unique(mine.operation).tolist():
             one = mine.where(mine.operation == operation)
             rates.append(view.rate(one, one.residual + one.explicit + one.auth_fresh, one.n))
-        bounded = [rates[0], *(rate for rate in rates[1:] if not is_few(rate, view.margin, level))]
+        # A few attempts of an operation say nothing, unless too many of them fail already.
+        bounded = [
+            rate
+            for rate in rates
+            if rate is rates[0] or not is_few(rate, view.margin, level) or (rate.estimate or 0.0) > view.margin
+        ]
         highest = max(rate.interval(level)[1] for rate in bounded)
         found.append(Clean(name=name, rate=rates[0], high=highest))
     best = min(found, key=lambda one: (one.high, one.name), default=None)
