@@ -3,7 +3,7 @@ import json
 import pytest
 
 from analysis import calibrate
-from analysis.calibrate import Score, jobs, part_states, report, truth_of
+from analysis.calibrate import Score, jobs, outcomes, part_states, report, truth_of
 from analysis.model import CLAIMS, Settings
 from analysis.verdict import decide
 from tests.analysis.tables_by_hand import sketched
@@ -68,3 +68,19 @@ def test_a_small_calibration_errs_nowhere_and_sees_the_gross(capsys, tmp_path):
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(rows) == 8
     assert all(set(row["states"]) == set(CLAIMS) for row in rows)
+
+
+EXAMPLES = (
+    *("whole_run_instances", "slow_connects", "rare_type", "errors_for_one_side", "tenants", "unequal_hosts"),
+    *("address_hashing", "one_reset", "one_account", "budgets_alike", "firewalled_probes"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_claim_is_wrong_in_a_world_that_broke_the_verdict(name):
+    (job,) = jobs([name], seeds=2, given={}, settings=Settings(), first_seed=1)
+    score = Score()
+    for one in outcomes(job):
+        score.add(name, one.seed, one.states, truth_of(name, {}, Settings()))
+    assert score.mistakes == []
