@@ -255,7 +255,9 @@ def _contrast(view: View, added: list[Side], taken: list[Side]) -> Obstacle | No
         above += (high - estimate if sign > 0 else estimate - low) ** 2
     low, high = value - math.sqrt(below), value + math.sqrt(above)
     is_beyond = low > view.margin or high < -view.margin
-    few = any(is_few(rate, view.margin) for _, rate in rates)
+    # Too few sessions say nothing, unless they differ beyond the margin already, and surely differ at all.
+    is_told = abs(value) > view.margin and (low > 0 or high < 0)
+    few = any(is_few(rate, view.margin) for _, rate in rates) and not is_told
     if not is_beyond and (few or (high < view.margin and low > -view.margin)):
         return None
     effect = Effect(name="risk difference", estimate=value, low=low, high=high)

@@ -240,6 +240,18 @@ def by_delay(view: View) -> list[Look]:
     ]
 
 
+def by_client(view: View) -> list[Look]:
+    """Each library on its family of loops by itself, of claims that are not about clients; none where there is one."""
+    cells = view.cells
+    families = np.unique(cells.family)
+    if len(families) < 2:
+        return []
+    return [
+        Look(name=f"attempts of {view.families[f]}", view=narrowed(view, cells.family == f), confirms=False)
+        for f in families.tolist()
+    ]
+
+
 def by_host(view: View) -> list[Look]:
     """Each host by itself, which is no platform; none where there is one only."""
     cells = view.cells
