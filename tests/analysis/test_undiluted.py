@@ -14,6 +14,7 @@ from analysis.undiluted import (
     WHOLE_SHARE,
     Look,
     by_arm,
+    by_client,
     by_delay,
     by_host,
     by_operation,
@@ -243,16 +244,17 @@ def attempts(looks):
     return sum(int(look.view.cells.n.sum()) for look in looks)
 
 
-def test_operations_delays_and_hosts_take_the_run_apart():
+def test_operations_delays_clients_and_hosts_take_the_run_apart():
     whole = int(VIEW.cells.n.sum())
-    for looks in (by_operation(VIEW), by_delay(VIEW), by_host(VIEW)):
+    for looks in (by_operation(VIEW), by_delay(VIEW), by_client(VIEW), by_host(VIEW)):
         assert attempts(looks) == whole
     assert [look.name for look in by_operation(VIEW)] == ["chat exchanges", "connects", "ping exchanges"]
     assert [look.name for look in by_delay(VIEW)][1] == "attempts with 160 ms added"
     hosts = by_host(VIEW)
     assert len(hosts) == 6
     assert hosts[0].name == "host Linux-0 (Linux)"
-    assert not any(look.confirms for look in hosts)
+    assert not any(look.confirms for look in (*hosts, *by_client(VIEW)))
+    assert [look.name for look in by_client(VIEW)] == [f"attempts of {name}" for name in VIEW.families]
     assert all(look.confirms for look in (*by_operation(VIEW), *by_delay(VIEW), *by_arm(VIEW)))
 
 
@@ -272,8 +274,8 @@ def test_each_higher_delay_is_beside_the_lowest():
 
 
 def test_what_there_is_one_of_is_no_part():
-    one = view(operations=("connect",), delays_us=(0,), platforms=("Linux",), hosts=1)
-    assert by_operation(one) == by_arm(one) == by_delay(one) == by_host(one) == []
+    one = view(operations=("connect",), delays_us=(0,), platforms=("Linux",), hosts=1, clients=("websocket-client",))
+    assert by_operation(one) == by_arm(one) == by_delay(one) == by_client(one) == by_host(one) == []
     two = view(delays_us=(0, 160_000))
     assert by_arm(two) == []
     assert len(by_delay(two)) == 2
