@@ -57,6 +57,7 @@ class Factor:
         need: What to do about it.
         of: Comparisons whose sides it may differ between without being their effect.
         is_needed: Unknown is not good enough.
+        is_seen: The target can tell by it whom it serves.
         is_drawn: Drawn for each connection from levels that may be many: their connections are counted.
     """
 
@@ -66,6 +67,7 @@ class Factor:
     need: str
     of: frozenset[Sides] = ALL_SIDES
     is_needed: bool = False
+    is_seen: bool = True
     is_drawn: bool = False
 
 
@@ -95,6 +97,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
         words="Python versions",
         need="the same Python and library versions everywhere",
         is_needed=True,
+        is_seen=False,
     ),
     Factor(
         name="age_s",
@@ -109,6 +112,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
         words="numbers of open connections",
         need="the same number of users a worker everywhere",
         of=NOT_OF_DEALT,
+        is_seen=False,
     ),
     Factor(
         name="token_age_s",
@@ -149,6 +153,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
         words="loads of the machines",
         need="machines that are equally loaded",
         of=OF_PLATFORMS,
+        is_seen=False,
     ),
     Factor(
         name="loop_lag_s",
@@ -156,6 +161,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
         words="delays of the event loops",
         need="fewer users a worker where the loops are late",
         of=OF_PLATFORMS,
+        is_seen=False,
     ),
 )
 
@@ -214,6 +220,12 @@ def of_instances(view: View) -> tuple[Condition, ...]:
         for name in np.unique(instance[known])
     ]
     return view.once(("factors", "instances"), lambda: _conditions(view, "instances", pairs))
+
+
+def seen_to_differ(conditions: Sequence[Condition]) -> bool:
+    """Whether the sides differ in something by which the target may serve the one and not the other."""
+    seen = {f"same {factor.words}" for factor in FACTORS if factor.is_seen}
+    return any(condition.check.name in seen and condition.check.ok is False for condition in conditions)
 
 
 def _client_pairs(view: View, arms: Sequence[str]) -> list[Pair]:

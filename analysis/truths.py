@@ -420,12 +420,15 @@ class _World:
     def _attempts(self, m: Mechanism) -> float:
         """About how many attempts meet what is dealt and seen of a mechanism's conditions, on its smaller side."""
         exchanges = float(self.sample.planned.sum())
+        smaller = min(np.bincount(self.design.host_platforms)) / self.design.host_count
+        if isinstance(m, Mutes):
+            # The sessions are what is struck, and of each a half of its exchanges.
+            return 2 * float(self.design.connections) * float(smaller)
         if not isinstance(m, Fails):
             return exchanges / 2
         mix = (1 - max(self.design.sides.rare_share)) / 2, min(self.design.sides.rare_share)
         of_type = 1.0 if m.operation is None else mix[m.operation == OPERATIONS[-1]]
         attempts = exchanges * of_type if m.strikes_exchanges else float(self.design.connections)
-        smaller = min(np.bincount(self.design.host_platforms)) / self.design.host_count
         share = (m.arm_weights(self.design) > 0.5).mean() if m.arms != "all" else 1.0
         share *= np.mean([self._is_client(m, name) for name in self.design.clients])
         share *= 1 / self.design.host_count if m.at_host else smaller * (0.5 if m.at_site else 1.0)

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from analysis import moments
+from analysis import factors, moments
 from analysis import server_paths as paths
 from analysis.comparison import joined_words, points, rate_words, too_short
 from analysis.detectable import Precision
@@ -107,18 +107,23 @@ def cleanest(view: View) -> Clean | None:
     """
     cells = view.compared
     cohorts: dict[str, Bools] = {}
+    # Whom the target can tell from the others it may serve otherwise: they clear it for themselves only.
+    platforms = range(len(view.platforms))
+    are_alike = not factors.seen_to_differ(factors.of_platforms(view, platforms))
     for p, name in enumerate(view.platforms):
         cohorts[name] = cells.platform == p
         if len(view.delays_us) > 1:
             cohorts[f"{name} without added delay"] = (cells.platform == p) & (cells.delay == 0)
-    if len(view.delays_us) > 1:
+    if len(view.delays_us) > 1 and not factors.seen_to_differ(factors.of_delays(view)):
         for d, delay in enumerate(view.delays_us):
             cohorts[f"{delay / 1000:g} ms added"] = cells.delay == d
     if len(view.clients) > 1:
-        for c, name in enumerate(view.clients):
-            cohorts[name] = cells.client == c
-        for c, name in enumerate(view.families):
-            cohorts.setdefault(name, cells.family == c)
+        for names, codes in ((view.clients, cells.client), (view.families, cells.family)):
+            for c, name in enumerate(names):
+                if name not in cohorts and not factors.seen_to_differ(factors.of_clients(view, (name,))):
+                    cohorts[name] = codes == c
+    if not are_alike:
+        cohorts = {name: mask for name, mask in cohorts.items() if np.isin(platforms, cells.platform[mask]).all()}
     # A balancer may deal addresses to instances: hosts that are clean say nothing of the instances that other hosts
     # meet, unless these are named.
     if int(view.tables.instances["n"].sum()) == 0:

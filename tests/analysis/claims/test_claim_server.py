@@ -540,3 +540,11 @@ def test_sessions_that_the_server_ends_are_its_own_only_where_nobody_is_spared(e
     finding = server(tables)
     assert finding.state == ("confirmed" if everybody else "undecided")
     assert everybody or "but the platform Linux was nearly spared" in finding.evidence
+
+
+@pytest.mark.parametrize("factor, clears", [("scenario", False), ("cpu", True)])
+def test_a_clean_side_that_the_target_can_tell_from_the_other_clears_it_for_itself_only(factor, clears):
+    tables = sketched(5, suspect="platform", effect=0.03, base_risk=0.0005, minutes=120)
+    mine = tables.factors.assign(factor=factor, level=tables.factors["platform"])
+    finding = server(replace(tables, factors=pd.concat([tables.factors, mine], ignore_index=True)))
+    assert finding.state == ("ruled_out" if clears else "undecided")
