@@ -203,15 +203,3 @@ def test_one_instance_of_many_that_fails_so_is_seen(column, claim):
     finding = claim(view(replace(tables, instances=new.assign(**{column: hit}))))
     assert finding.state == "undecided"
     assert "connects of instance-9" in finding.evidence
-
-
-def test_sessions_that_are_ended_while_they_are_held_keep_intermittent_open():
-    tables = sketched(1, base_risk=0.0, attempts_a_minute=300.0)
-    keys = ["run_id", "host", "platform", "site", "minute", "client", "event_loop", "delay_us"]
-    held = tables.cells.drop_duplicates(keys)[keys].assign(
-        n=10, **dict.fromkeys(("auth", "auth_fresh", "explicit", "format", "failed"), 0)
-    )
-    assert intermittent(view(replace(tables, sessions=held))).state == "ruled_out"
-    finding = intermittent(view(replace(tables, sessions=held.assign(failed=(held["minute"] % 3 == 0) * 1))))
-    assert finding.state == "undecided"
-    assert "Not surely below 0.5 %: sessions (" in finding.evidence
