@@ -156,7 +156,7 @@ def test_a_job_that_starts_with_the_minute_is_not_the_platform_that_is_always_la
     assert decision.claims["platform"].state != "confirmed"
 
 
-@pytest.mark.parametrize("what", ["scenarios", "users", "frames before the welcome", "idle times"])
+@pytest.mark.parametrize("what", ["scenarios", "users", "frames before the welcome", "sizes of requests"])
 def test_what_only_one_clients_sessions_are_is_not_the_client(what: str) -> None:
     def uneven(s: Sessions) -> None:
         is_one = s.client == 1
@@ -168,8 +168,8 @@ def test_what_only_one_clients_sessions_are_is_not_the_client(what: str) -> None
         elif what == "frames before the welcome":
             s.preface = np.where(often, 2, 0)
         else:
-            s.idle_s = np.broadcast_to(np.where(often, 40.0, 5.0)[:, None], s.idle_s.shape).copy()
-        s.strike_exchanges(0.06 * np.broadcast_to(often[:, None], s.idle_s.shape), "silent")
+            s.sent_bytes = np.broadcast_to(np.where(often, 60_000, 100)[:, None], s.sent_bytes.shape).copy()
+        s.strike_exchanges(0.06 * np.broadcast_to(often[:, None], s.sent_bytes.shape), "silent")
 
     decision = decided(rows_of(uneven, hosts=4))
     assert f"same {what}" in failed(decision, "client")
