@@ -30,9 +30,8 @@ from analysis.sessions import FAULTS, Scene, Sessions, draw_sessions
 Code = Literal["Y", "n", "?", "Y?", "-"]
 Judgement = Literal["right", "wrong", "unearned", "open", "not scored"]
 
-# Where fewer failures than these are to be expected of it, a mechanism may well not show: a count of so many is
-# 2.8 standard errors from none (95 %, 80 % power).
-FEW_FAILURES: Final = 8.0
+# Where fewer failures than these are to be expected of it, a mechanism may well not show at all.
+FEW_FAILURES: Final = 6.0
 # Sides that share less than a twentieth share nothing; and these ratios and lags leave next to no overlap.
 APART: Final = 0.95
 BUDGETS_ALIKE: Final = 0.05
