@@ -31,6 +31,8 @@ DISTINCT_ROWS: Final = 4_000_000
 # A user, or a size of request, that fails so often always fails; fewer attempts than this may be bad luck.
 ALWAYS_RATIO: Final = 0.9
 ALWAYS_LEAST: Final = 10
+# A user who came so often and never succeeded may be one who always fails, or had bad luck: nobody can know.
+NEVER_LEAST: Final = 2
 MOST_ALWAYS: Final = 100
 # Who may always fail, and the column that names them.
 WHO: Final = {"user": "subject", "scenario": "scenario"}
@@ -146,6 +148,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         subjects=_frame(groupbys.subjects(marked)),
         cut=cut,
         always=always,
+        never_ok=_never_ok(sample, census),
         factors=_factors(sample, cells, instances),
         dealt=_frame(groupbys.dealt(sample, _one_in(census))),
         holds=_frame(groupbys.holds(held, minutes=minutes_of_parts)),
@@ -330,6 +333,27 @@ def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
     n, bad = frame["n"].to_numpy(dtype=float), frame["bad"].to_numpy(dtype=float)
     is_always = (n >= ALWAYS_LEAST) & (bad >= ALWAYS_RATIO * n)
     return frame[is_always] if 0 < is_always.sum() <= of / 2 else frame[:0]
+
+
+def _never_ok(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+    """Attempts of users who failed each time at a kind, or an operation, too seldom to be said to always fail."""
+    if not census["is_wait"].any():
+        return _empty("platform kind users n")
+    users = _frame(groupbys.by_subject(sample, WHO["user"]))
+    keys = ["platform", "kind", "subject"]
+    of_kind = users.groupby(keys)[["n", "bad", "expected"]].transform("sum")
+    never = users[_is_never(users) | _is_never(of_kind)]
+    of_kinds = never.groupby(["platform", "kind"], as_index=False).agg(users=("subject", "nunique"), n=("n", "sum"))
+    of_all = users.groupby(["platform", "kind"], as_index=False).agg(all_users=("subject", "nunique"))
+    # Where most users never succeed, it is not they who fail.
+    found = of_kinds.merge(of_all).query("users <= all_users / 2").drop(columns="all_users")
+    return found.assign(n=found["n"] * _one_in(census))
+
+
+def _is_never(counted: pd.DataFrame) -> pd.Series[bool]:
+    """Whether all attempts failed, of two to nine; not those of an outage: whoever came then failed with everybody."""
+    is_seldom = counted["n"].between(NEVER_LEAST, ALWAYS_LEAST - 1)
+    return is_seldom & (counted["bad"] == counted["n"]) & (counted["expected"] <= counted["n"] / 2 + 1e-9)
 
 
 def _with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:

@@ -281,6 +281,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
             "token_expired n connections auth auth_fresh format explicit"
         ),
         always=_empty("platform what subject part size n bad"),
+        never_ok=_empty("platform kind users n"),
         factors=_pythons(cells),
         dealt=_dealt(cells),
         holds=_empty(

@@ -49,6 +49,9 @@ class Tables:
             [user, scenario, size], subject [the user, or the scenario; empty for a size], part [empty is all, connects,
             exchanges, or the operation of an exchange, the widest of them; of a size: the operation], size [binary
             logarithm, a whole number, of the bytes of a request from which on; else -1]): `n`, `bad`.
+        never_ok: users who failed each time at a kind, or at one operation of it, twice to nine times, while most
+            others did not, first tries without mitigation, of about a million attempts (times how many there are to
+            one of these): (platform, kind): `users`, `n` attempts of theirs.
         factors: per (host, platform, client, event_loop, delay_us, server_instance [null = unknown], factor
             [`factors.FACTORS`], level): `n`, `bad` (explicit + residual), where a factor is drawn for each connection
             also `connections` (distinct; else 0); first tries without mitigation, of about a million attempts; empty
@@ -101,6 +104,7 @@ class Tables:
     subjects: pd.DataFrame
     cut: pd.DataFrame
     always: pd.DataFrame
+    never_ok: pd.DataFrame
     factors: pd.DataFrame
     dealt: pd.DataFrame
     holds: pd.DataFrame

@@ -33,7 +33,8 @@ def intermittent(view: View) -> Finding:
     always = always_fails(cells, connect=view.kinds.index("connect") if "connect" in view.kinds else -1)
     sometimes = cells.where(~always)
     coarse = {name: _rate(view, sometimes.where(mask)) for name, mask in _cohorts(view, sometimes, fine=False).items()}
-    rates = {name: _rate(view, sometimes.where(mask)) for name, mask in _cohorts(view, sometimes, fine=True).items()}
+    fine = _cohorts(view, sometimes, fine=True)
+    rates = {name: _rate(view, sometimes.where(mask)) for name, mask in fine.items()}
     if not rates:
         return Finding(
             state="undecided",
@@ -49,6 +50,9 @@ def intermittent(view: View) -> Finding:
     shown = {**bounded.finding.parts, worst: judged.finding.parts[worst]}
     base = replace(judged.finding, parts=shown)
     if judged.p_value <= view.settings.alpha:
+        without = {name: _without_never_ok(view, sometimes.where(fine[name]), rate) for name, rate in rates.items()}
+        if rated(without, view.margin, n=n).p_value > view.settings.alpha:
+            return _always_or_by_chance(base, view, worst, rates[worst])
         return replace(
             base, state="confirmed", evidence=f"Under the same conditions ({worst}) {rate_words(rates[worst])} fail."
         )
@@ -89,6 +93,29 @@ def _needs(cohort: str, rate: Rate, margin: float) -> str:
 def _rate(view: View, cohort: Cells) -> Rate:
     """Failures that are not those of a user, a scenario, or a size of request, that always fails."""
     return view.rate(cohort, cohort.bad - cohort.bad_always, cohort.n - cohort.n_always)
+
+
+def _without_never_ok(view: View, cohort: Cells, rate: Rate) -> Rate:
+    """The rate of a cohort of one platform and kind, without as many failures as users who never succeeded had there.
+
+    Nobody knows how many of them are the cohort's: at most all.
+    """
+    if not len(cohort):
+        return rate
+    frame = view.tables.never_ok
+    theirs = frame[frame["platform"] == view.platforms[cohort.platform[0]]]
+    of_never = min(rate.events, int(theirs.loc[theirs["kind"] == view.kinds[cohort.kind[0]], "n"].sum()))
+    return replace(rate, events=rate.events - of_never, n=rate.n - of_never)
+
+
+def _always_or_by_chance(finding: Finding, view: View, cohort: str, rate: Rate) -> Finding:
+    """Undecided, since those who failed may be users who always do."""
+    users = int(view.tables.never_ok["users"].sum())
+    words = (
+        f"In {cohort} {rate_words(rate)} fail, but {users} user{'s' if users > 1 else ''} failed each time, and came "
+        "less than ten times: they may fail always."
+    )
+    return replace(finding, evidence=words, needs="A longer run, or fewer users: ten attempts of each, of each kind.")
 
 
 def _cohorts(view: View, cells: Cells, *, fine: bool) -> dict[str, Bools]:

@@ -10,6 +10,7 @@ from analysis.model import Settings
 
 # What the seed's run looked like to the verdict that was wrong.
 FOUND = {
+    68: "accounts that always fail, and come less than ten times each",
     212: "an idle limit of one platform, with a close code: alike for all who asked",
     373: "the same of one site, whose others held next to no session",
     443: "one client's sessions closed for its silence: a clean cohort cleared the server",
@@ -21,7 +22,7 @@ FOUND = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", [(212, 373, 443), (449, 518, 1011, 1236)])
+@pytest.mark.parametrize("seeds", [(68, 212, 373, 443), (449, 518, 1011, 1236)])
 def test_what_hostile_runs_found_is_wrong_no_more(seeds: tuple[int, ...]) -> None:
     for result in decided([draw_case(seed) for seed in seeds], Settings()):
         assert not result.error, result.error

@@ -375,6 +375,31 @@ def test_a_user_may_fail_always_in_one_kind_or_one_operation_only():
     assert always_of(*fine, *one) == [("Windows", "user", "anna", "chat", -1, 10, 10)]
 
 
+def never_ok_of(*rows: oracle.Row) -> dict[tuple[str, str], tuple[int, int]]:
+    """Users who never succeeded and their attempts, by platform and kind; the rows are numbered here."""
+    table = tables_of(*(row | {"seq": seq} for seq, row in enumerate(rows)), LATE | {"seq": len(rows)}).never_ok
+    return {(row.platform, row.kind): (row.users, row.n) for row in table.itertuples()}
+
+
+def test_a_user_who_failed_each_time_of_two_to_nine_never_succeeded():
+    others = [row for name in ("bert", "cleo", "dora") for row in tried(30, 0, subject=name)]
+    assert never_ok_of(*tried(2, 2, subject="anna"), *others) == {("Windows", "connect"): (1, 2)}
+    assert never_ok_of(*tried(9, 9, subject="anna"), *others) == {("Windows", "connect"): (1, 9)}
+    # Once may be bad luck, ten times is always, and one success is a success.
+    for n, bad in ((1, 1), (10, 10), (9, 8)):
+        assert never_ok_of(*tried(n, bad, subject="anna"), *others) == {}
+    # Where most users never succeed it is not they who fail, and whoever came in an outage failed with everybody.
+    assert never_ok_of(*tried(2, 2, subject="anna"), *tried(2, 2, subject="emil"), *others[:30]) == {}
+    assert never_ok_of(*tried(2, 2, subject="anna"), *tried(3, 2, subject="bert")) == {}
+
+
+def test_a_user_may_never_succeed_at_one_operation_only():
+    others = [row for name in ("bert", "cleo") for row in tried(30, 0, subject=name, kind="exchange", operation="chat")]
+    mine = {"subject": "anna", "kind": "exchange"}
+    rows = [*tried(3, 3, operation="chat", **mine), *tried(20, 0, operation="ping", **mine), *others]
+    assert never_ok_of(*rows) == {("Windows", "exchange"): (1, 3)}
+
+
 def test_a_scenario_may_fail_always_as_a_user_may():
     burst = {"scenario": "burst", "kind": "exchange"}
     fine = [*tried(10, 0), *tried(10, 0, kind="exchange", operation="chat")]

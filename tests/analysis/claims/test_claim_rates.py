@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.claims.auth import auth
@@ -161,6 +162,22 @@ def test_what_always_fails_for_a_user_or_a_size_is_not_intermittent():
     assert intermittent(view(now_and_then)).state == "confirmed"
     always = with_cells(now_and_then, n_always=struck, bad_always=struck)
     assert intermittent(view(always)).state == "ruled_out"
+
+
+def test_failures_that_may_all_be_those_of_users_who_never_succeed_confirm_nothing():
+    tables = sketched(1, base_risk=0.0, attempts_a_minute=600.0)
+    struck = np.where(tables.cells["platform"] == "Windows", tables.cells["n"] // 10, 0)
+    tables = with_cells(tables, bad=struck, residual=struck, timeouts=struck)
+
+    def never_ok(platform, n):
+        of_kinds = [(platform, kind, 3, n) for kind in ("connect", "exchange")]
+        return intermittent(view(replace(tables, never_ok=pd.DataFrame(of_kinds, columns=tables.never_ok.columns))))
+
+    assert never_ok("Windows", 10).state == "confirmed"
+    assert never_ok("Linux", int(struck.sum())).state == "confirmed"
+    finding = never_ok("Windows", int(struck.sum()))
+    assert finding.state == "undecided"
+    assert "6 users failed each time, and came less than ten times: they may fail always." in finding.evidence
 
 
 def share_of(tables, mask, share, seed=1):
