@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from analysis.dataset import Dataset
     from analysis.pipeline import Analysis
-    from analysis.server_log import LogTable
-    from analysis.source import Engine
+    from analysis.report.server_log import LogTable
+    from analysis.runs.dataset import Dataset
+    from analysis.runs.engine import Engine
 
 USAGE: Final = 2
 VOID: Final = 3
 # Subcommands that live in modules of their own: `module.main(arguments) -> exit status`.
 _SUBCOMMANDS: Final = {
-    "simulate": "analysis.simulate",
-    "calibrate": "analysis.calibrate",
-    "plan": "analysis.plan",
+    "simulate": "analysis.simulation.simulate",
+    "calibrate": "analysis.calibration.calibrate",
+    "plan": "analysis.planning.power",
 }
 
 
@@ -89,12 +89,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _analyse(options: argparse.Namespace) -> int:
-    from analysis import junit, summary, verdict_json
-    from analysis.dataset import DatasetError
     from analysis.pipeline import analyse
-    from analysis.report import report_html
+    from analysis.report import junit, summary
+    from analysis.report.html import report_html
+    from analysis.runs.dataset import DatasetError
+    from analysis.runs.engine import EngineError
     from analysis.settings import SettingsError, settings_for
-    from analysis.source import EngineError
+    from analysis.verdict import document as verdict_json
 
     log_lines = _server_log(options.server_log)
     runs = _runs_among(options.runs)
@@ -138,8 +139,8 @@ def _server_log(path: Path | None) -> list[bytes] | None:
 
 
 def _log_table(lines: list[bytes], analysis: Analysis, engine: Engine) -> LogTable:
-    from analysis.dataset import attempts_table
-    from analysis.server_log import beside, parse
+    from analysis.report.server_log import beside, parse
+    from analysis.runs.dataset import attempts_table
 
     return beside(parse(lines), attempts_table(analysis.dataset, engine=engine))
 

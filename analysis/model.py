@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from analysis.detectable import Detectable, Precision
+from analysis.stats.detectable import Detectable, Precision
 
 State = Literal["confirmed", "ruled_out", "undecided"]
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis import failures, verdict_json
-from analysis.accounting import audit_rows, audit_run, audit_times
-from analysis.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
-from analysis.generator import Generator, assess
 from analysis.model import Decision, Finding, Hypothesis, Settings
-from analysis.overview import Overview, describe
-from analysis.slo import Levels, Slo, judge, judged_attempts
+from analysis.reduction import failures
+from analysis.reduction.overview import Overview, describe
+from analysis.runs.accounting import audit_rows, audit_run, audit_times
+from analysis.runs.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
+from analysis.verdict import document as verdict_json
+from analysis.verdict.generator_health import Generator, assess
+from analysis.verdict.service_levels import Levels, Slo, judge, judged_attempts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.source import Engine
-    from analysis.tables import Tables
+    from analysis.reduction.tables import Tables
+    from analysis.runs.engine import Engine
 
 
 # "3 rows are missing", up to the colon or the bracket behind which each speaker explains it.
@@ -57,7 +58,7 @@ def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engi
         DatasetError: What was named is no run.
         EngineError: The engine cannot be had here.
     """
-    from analysis.source import EngineError
+    from analysis.runs.engine import EngineError
 
     dataset = open_runs(folders)
     try:
@@ -73,8 +74,8 @@ def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engi
 
 
 def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: Engine) -> Analysis:
-    from analysis.reduce import reduce, run_end
-    from analysis.verdict import decide
+    from analysis.reduction.reduce import reduce, run_end
+    from analysis.verdict.decide import decide
 
     attempts = attempts_table(dataset, engine=engine)
     overview = describe(attempts)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from analysis.model import Settings
-from analysis.slo import Levels
+from analysis.verdict.service_levels import Levels
 
 
 class SettingsError(Exception):

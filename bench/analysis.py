@@ -21,15 +21,15 @@ from typing import Any
 import psutil
 import pyarrow.parquet as parquet
 
-from analysis.simulate import simulate_run
+from analysis.simulation.simulate import simulate_run
 
 MILLION = 1_000_000
 # What pandas takes for a row of the 20 columns that it needs, most of them strings, while it groups them.
 PANDAS_BYTES_PER_ROW = 700
 
 OURS = """
-from analysis.reduce import reduce
-from analysis.source import open_attempts
+from analysis.reduction.reduce import reduce
+from analysis.runs.engine import open_attempts
 result = len(reduce(open_attempts(files)).cells)
 """
 THEIRS = """

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.comparison import points, rate_words
-from analysis.groups import sums
+from analysis.comparison.rated import few_words, rated
+from analysis.comparison.rule import points, rate_words
+from analysis.comparison.split import bound, by_instance, counted, shares
+from analysis.comparison.view import View
 from analysis.model import Finding
-from analysis.needs import about
-from analysis.rated import few_words, rated
-from analysis.rates import Rate
-from analysis.split import bound, by_instance, counted, shares
-from analysis.view import View
+from analysis.stats.groups import sums
+from analysis.stats.needs import about
+from analysis.stats.rates import Rate
 
 
 def auth(view: View) -> Finding:

@@ -13,14 +13,15 @@ from itertools import combinations
 
 import numpy as np
 
-from analysis import checks, factors
-from analysis.ceiling import below_ceiling
-from analysis.comparison import DESCRIBED, Comparison, Condition, Rule, compare, effect_words, part_of
-from analysis.groups import Bools, combined
+from analysis.comparison import conditions as checks
+from analysis.comparison import factors
+from analysis.comparison.ceiling import below_ceiling
+from analysis.comparison.rule import DESCRIBED, Comparison, Condition, Rule, compare, effect_words, part_of
+from analysis.comparison.view import Cells, View
+from analysis.comparison.within_hosts import HostEffect, effects_by_host, over_hosts
 from analysis.model import Check, Finding, Part
-from analysis.rates import Rate
-from analysis.view import Cells, View
-from analysis.within_hosts import HostEffect, effects_by_host, over_hosts
+from analysis.stats.groups import Bools, combined
+from analysis.stats.rates import Rate
 
 RULE = Rule(
     joined="any",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis.checks import loops_measured
-from analysis.comparison import points, rate_words
-from analysis.detectable import Precision
+from analysis.comparison.conditions import loops_measured
+from analysis.comparison.rated import few_words, rated
+from analysis.comparison.rule import points, rate_words
+from analysis.comparison.split import bound, counted, shares
+from analysis.comparison.view import View
 from analysis.model import Finding
-from analysis.rated import few_words, rated
-from analysis.rates import Rate
-from analysis.split import bound, counted, shares
-from analysis.view import View
+from analysis.stats.detectable import Precision
+from analysis.stats.rates import Rate
 
 
 def client_loop(view: View) -> Finding:

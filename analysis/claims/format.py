@@ -11,16 +11,16 @@ from typing import Final
 
 import numpy as np
 
-from analysis.comparison import effect_words, points, rate_words
-from analysis.detectable import Precision
-from analysis.groups import Bools, Floats, combined, sums
-from analysis.holm import bonferroni
-from analysis.mantel_haenszel import risk_difference
+from analysis.comparison.rated import few_words, rated
+from analysis.comparison.rule import effect_words, points, rate_words
+from analysis.comparison.split import bound, by_instance, counted, shares
+from analysis.comparison.view import View
 from analysis.model import Effect, Finding, Part
-from analysis.rated import few_words, rated
-from analysis.rates import Rate
-from analysis.split import bound, by_instance, counted, shares
-from analysis.view import View
+from analysis.stats.detectable import Precision
+from analysis.stats.groups import Bools, Floats, combined, sums
+from analysis.stats.holm import bonferroni
+from analysis.stats.mantel_haenszel import risk_difference
+from analysis.stats.rates import Rate
 
 SILENT_OVERALL: Final = 0.9
 SILENT_AT_LEAST: Final = 0.5

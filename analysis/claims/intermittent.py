@@ -11,14 +11,14 @@ from typing import Final
 
 import numpy as np
 
-from analysis.comparison import points, rate_words
-from analysis.groups import Bools, Ints, combined, sums
+from analysis.comparison.rated import few_words, is_few, rated
+from analysis.comparison.rule import points, rate_words
+from analysis.comparison.split import bound, by_instance, shares
+from analysis.comparison.view import Cells, View
 from analysis.model import Finding
-from analysis.needs import about
-from analysis.rated import few_words, is_few, rated
-from analysis.rates import Rate, attempts_to_bound
-from analysis.split import bound, by_instance, shares
-from analysis.view import Cells, View
+from analysis.stats.groups import Bools, Ints, combined, sums
+from analysis.stats.needs import about
+from analysis.stats.rates import Rate, attempts_to_bound
 
 # "Always": nine of ten, since a retry inside the server or a lucky race lets one through.
 ALWAYS: Final = 0.9

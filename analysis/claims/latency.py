@@ -11,15 +11,15 @@ from typing import Final
 
 import numpy as np
 
-from analysis import factors
-from analysis.ceiling import below_ceiling
-from analysis.checks import arms_interleaved, budgets_alike, delay_arrived
-from analysis.comparison import Comparison, Condition, Rule, compare
-from analysis.mantel_haenszel import Contrast, risk_difference
+from analysis.comparison import factors
+from analysis.comparison.ceiling import below_ceiling
+from analysis.comparison.conditions import arms_interleaved, budgets_alike, delay_arrived
+from analysis.comparison.rule import Comparison, Condition, Rule, compare
+from analysis.comparison.view import Cells, View
+from analysis.comparison.within_hosts import over_connections
 from analysis.model import Finding
-from analysis.rates import Rate
-from analysis.view import Cells, View
-from analysis.within_hosts import over_connections
+from analysis.stats.mantel_haenszel import Contrast, risk_difference
+from analysis.stats.rates import Rate
 
 RULE = Rule(
     joined="all",

@@ -13,18 +13,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis import checks, factors
-from analysis.ceiling import below_ceiling
-from analysis.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
-from analysis.comparison import Comparison, Rule, compare
-from analysis.estimate import Estimate, Spread, widest
-from analysis.groups import Bools, Floats
-from analysis.mantel_haenszel import Arms, Contrast, pooled_odds_ratio, risk_difference
+from analysis.claims.platform_parts import with_parts
+from analysis.comparison import conditions as checks
+from analysis.comparison import factors
+from analysis.comparison.ceiling import below_ceiling
+from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
+from analysis.comparison.rule import Comparison, Rule, compare
+from analysis.comparison.view import Cells, View
+from analysis.comparison.within_hosts import HostEffect, difference, host_effect, independent_se, over_connections
 from analysis.model import Finding
-from analysis.platform_parts import with_parts
-from analysis.synchrony import Synchrony
-from analysis.view import Cells, View
-from analysis.within_hosts import HostEffect, difference, host_effect, independent_se, over_connections
+from analysis.stats.estimate import Estimate, Spread, widest
+from analysis.stats.groups import Bools, Floats
+from analysis.stats.mantel_haenszel import Arms, Contrast, pooled_odds_ratio, risk_difference
+from analysis.stats.synchrony import Synchrony
 
 RULE = Rule(
     joined="any",

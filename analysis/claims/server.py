@@ -13,19 +13,20 @@ from typing import Final
 
 import numpy as np
 
-from analysis import factors, moments
-from analysis import server_paths as paths
-from analysis.comparison import joined_words, points, rate_words, too_short
-from analysis.detectable import Precision
-from analysis.groups import Bools, sums
-from analysis.holm import bonferroni
+from analysis.claims import server_moments as moments
+from analysis.claims import server_paths as paths
+from analysis.claims.server_paths import Path
+from analysis.comparison import factors
+from analysis.comparison.rated import few_words, is_few
+from analysis.comparison.rule import joined_words, points, rate_words, too_short
+from analysis.comparison.split import Bound, bound, counted, shares
+from analysis.comparison.view import LEAST_CHUNKS, View
 from analysis.model import Check, Finding, Part, State
-from analysis.rated import few_words, is_few
-from analysis.rates import Rate
-from analysis.server_paths import Path
-from analysis.split import Bound, bound, counted, shares
-from analysis.synchrony import Synchrony
-from analysis.view import LEAST_CHUNKS, View
+from analysis.stats.detectable import Precision
+from analysis.stats.groups import Bools, sums
+from analysis.stats.holm import bonferroni
+from analysis.stats.rates import Rate
+from analysis.stats.synchrony import Synchrony
 
 PRESENT: Final = 0.8
 

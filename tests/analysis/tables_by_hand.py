@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.sketch import Sketch, sketched_tables, tables_of
-from analysis.tables import Tables
+from analysis.planning.sketch import Sketch, sketched_tables, tables_of
+from analysis.reduction.tables import Tables
 
 
 @functools.cache

@@ -9,8 +9,9 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from analysis import cli, report
-from analysis.verdict_json import SCHEMA_FILE
+from analysis import cli
+from analysis.report import html as report
+from analysis.verdict.document import SCHEMA_FILE
 from tests.analysis.run_folders import START_S, attempts, health, manifest, write_run
 
 FILES = {"verdict.json", "report.html", "summary.md", "junit.xml"}
@@ -149,7 +150,7 @@ def test_simulation_that_cannot_be_drawn_is_wrong_usage(
 def test_fault_of_a_subcommand_does_not_pass_for_a_breach(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.simulate.simulate_run", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("analysis.simulation.simulate.simulate_run", lambda *_, **__: 1 / 0)
     assert cli.main(["simulate", "--out", str(tmp_path / "run")]) == 3
     assert "ZeroDivisionError" in capsys.readouterr().err
 

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 import pytest
 
 from analysis.model import Decision, Settings
-from analysis.reduce import reduce
-from analysis.sessions import Sessions
-from analysis.simulate import STARTED_AT, chunks
-from analysis.source import open_rows
-from analysis.verdict import decide
-from analysis.worlds import World
+from analysis.reduction.reduce import reduce
+from analysis.runs.engine import open_rows
+from analysis.simulation.sessions import Sessions
+from analysis.simulation.simulate import STARTED_AT, chunks
+from analysis.simulation.worlds import World
+from analysis.verdict.decide import decide
 
 Strike = Callable[[Sessions], None]
 

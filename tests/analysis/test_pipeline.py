@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.generator import Generator
 from analysis.model import CLAIMS, Settings
 from analysis.pipeline import Analysis, analyse, said_once, void_reasons, withhold
-from analysis.slo import Levels
+from analysis.verdict.generator_health import Generator
+from analysis.verdict.service_levels import Levels
 from tests.analysis.run_folders import attempts, corrupt, health, manifest, write_attempts, write_run, written_now
 from tests.analysis.verdicts import decision
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from analysis.cli import parser
-from analysis.generator import BUSY_RUN_S, LAGGED_SHARE, LATE_SECONDS, UNMEASURED_SHARE
-from analysis.slo import FEWEST_PARTS, Levels, fewest_attempts
+from analysis.verdict.generator_health import BUSY_RUN_S, LAGGED_SHARE, LATE_SECONDS, UNMEASURED_SHARE
+from analysis.verdict.service_levels import FEWEST_PARTS, Levels, fewest_attempts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "service-levels.md").read_text(encoding="utf-8")
 

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.model import Settings
 from analysis.settings import SettingsError, settings_for
-from analysis.slo import Levels
+from analysis.verdict.service_levels import Levels
 
 
 def run(folder: Path, **settings: Any) -> Path:

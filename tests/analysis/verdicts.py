@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from analysis import verdict_json
-from analysis.failures import Failure
-from analysis.generator import Generator
 from analysis.model import CLAIMS, Check, Decision, Effect, Finding, Hypothesis, Part, Settings
-from analysis.slo import Slo, SloCheck
+from analysis.reduction.failures import Failure
+from analysis.verdict import document as verdict_json
+from analysis.verdict.generator_health import Generator
+from analysis.verdict.service_levels import Slo, SloCheck
 
 MET = SloCheck(
     name="success_ratio", value=0.97, low=0.965, high=0.974, limit=0.95, state="met", n=900, why="Most succeeded."

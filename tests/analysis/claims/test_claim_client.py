@@ -1,8 +1,8 @@
 import pytest
 
 from analysis.claims.client import client, client_arms
+from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.view import view_of
 from tests.analysis.tables_by_hand import only, sketched
 
 THREE = ("websocket-client", "websockets-gevent", "websockets-asyncio")

@@ -1,9 +1,9 @@
 import numpy as np
 
 from analysis.claims.latency import latency, shape
+from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.verdict import decide
-from analysis.view import view_of
+from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import sketched, with_cells
 
 

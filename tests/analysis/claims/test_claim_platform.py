@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from analysis.claims.platform import platform
+from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.view import view_of
 from tests.analysis.tables_by_hand import sketched, with_cells
 
 

@@ -1,6 +1,6 @@
 from analysis.claims.platform_x_latency import platform_x_latency
+from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.view import view_of
 from tests.analysis.tables_by_hand import sketched
 
 

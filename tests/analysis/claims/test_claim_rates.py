@@ -10,9 +10,9 @@ from analysis.claims.auth import auth
 from analysis.claims.client_loop import client_loop
 from analysis.claims.format import flagged_by_format, format_
 from analysis.claims.intermittent import intermittent
+from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.verdict import decide
-from analysis.view import view_of
+from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import sketched, with_cells
 
 SHORT = {"minutes": 2, "hosts": 1, "platforms": ("Linux",), "clients": ("websocket-client",), "delays_us": (0,)}

@@ -7,17 +7,17 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from analysis import strikes
+from analysis.claims.server_paths import ordinal_word, quota_words
+from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.reduce import reduce
-from analysis.server_paths import ordinal_word, quota_words
-from analysis.sessions import is_within
-from analysis.simulate import chunks
-from analysis.sketch import FIRST_MINUTE
-from analysis.source import open_rows
-from analysis.verdict import decide
-from analysis.view import view_of
-from analysis.worlds import World
+from analysis.planning.sketch import FIRST_MINUTE
+from analysis.reduction.reduce import reduce
+from analysis.runs.engine import open_rows
+from analysis.simulation import strikes
+from analysis.simulation.sessions import is_within
+from analysis.simulation.simulate import chunks
+from analysis.simulation.worlds import World
+from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import sketched, with_cells, with_sessions
 
 SHORT = {

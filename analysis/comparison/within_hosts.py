@@ -1,0 +1,130 @@
+"""Two sides of one host against each other, host by host; then the hosts as the sample.
+
+What is particular to a host cancels, so that hosts of all platforms make one sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from analysis.comparison.dealt import difference_spread, within
+from analysis.comparison.rule import Comparison
+from analysis.comparison.view import Cells, View
+from analysis.stats.estimate import Estimate, Spread, widest, with_spread
+from analysis.stats.groups import Bools, Floats, combined
+from analysis.stats.host_stage import one_sample, over_chunks, weighted_mean
+from analysis.stats.mantel_haenszel import Contrast, risk_difference
+from analysis.stats.needs import Side
+
+# Hosts whose variances differ by more than this are weighted by what they know.
+UNEVEN: Final = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostEffect:
+    """One host's own difference of risks.
+
+    Attributes:
+        value: The difference.
+        variance: As attempts, or the connections that they ran on, would give it by themselves.
+        scores: (chunks,) what each chunk adds to the error.
+        informed: Chunks in which both sides were seen.
+        n: Attempts of both sides.
+    """
+
+    value: float
+    variance: float
+    scores: Floats
+    informed: int
+    n: int
+
+
+def host_effect(contrast: Contrast) -> HostEffect:
+    """A contrast on one host as that host's effect."""
+    return HostEffect(
+        value=contrast.estimate.value,
+        variance=independent_se(contrast) ** 2,
+        scores=contrast.scores,
+        informed=contrast.informed,
+        n=contrast.n,
+    )
+
+
+def independent_se(contrast: Contrast) -> float:
+    """The larger error of attempts and of connections, each as if they shared nothing else."""
+    return max(spread.se for spread in contrast.estimate.spreads[1:])
+
+
+def difference(one: HostEffect, two: HostEffect) -> HostEffect:
+    """How much more the one effect is than the other, on the same host."""
+    return HostEffect(
+        value=one.value - two.value,
+        variance=one.variance + two.variance,
+        scores=one.scores - two.scores,
+        informed=min(one.informed, two.informed),
+        n=one.n + two.n,
+    )
+
+
+def effects_by_host(view: View, cells: Cells, exposed: Bools) -> dict[int, HostEffect]:
+    """The risk of the exposed against the others, within time, delay and operation, of every host that ran both."""
+    found = {}
+    for host in np.unique(cells.host).tolist():
+        mine = cells.where(cells.host == host)
+        stratum, _ = combined(view.clock.bin(mine.minute, view.unit), mine.delay, mine.operation)
+        contrast = risk_difference(
+            stratum,
+            view.clock.chunk(mine.minute),
+            exposed[cells.host == host],
+            mine.n_clean,
+            mine.unexplained,
+            chunks=view.clock.chunks,
+            design_effect=view.attempts_a_connection,
+        )
+        if contrast is not None:
+            found[host] = host_effect(over_connections(view, contrast, mine, exposed[cells.host == host]))
+    return found
+
+
+def over_connections(
+    view: View, contrast: Contrast, cells: Cells, exposed: Bools, *, strata: Sequence[str] = ("delay", "kind")
+) -> Contrast:
+    """The contrast with one more spread, whose sample are connections; exposed are whole arms (host, client, delay).
+
+    Args:
+        view: The prepared tables.
+        contrast: Of the two sides.
+        cells: Of both sides.
+        exposed: (cells,) whose risk is asked about.
+        strata: What the sides are compared within.
+    """
+    inside = view.dealt.where(within(view.dealt, cells))
+    spread = difference_spread(inside, within(inside, cells.where(exposed)), strata)
+    return replace(contrast, estimate=with_spread(contrast.estimate, spread))
+
+
+def over_hosts(name: str, own: Mapping[int, HostEffect]) -> Comparison | None:
+    """The mean of the hosts' effects, hosts as the sample; the widest of host, chunk and attempt spreads counts.
+
+    None with fewer than two hosts.
+    """
+    effects = list(own.values())
+    if len(effects) < 2:
+        return None
+    values = np.array([one.value for one in effects])
+    variances = np.array([one.variance for one in effects])
+    n = sum(one.n for one in effects)
+    uneven = variances.max() > UNEVEN * variances.min()
+    hosts = weighted_mean(values, variances, n=n) if uneven else one_sample(values, n=n)
+    assert hosts is not None
+    informed = min(one.informed for one in effects)
+    chunks = over_chunks(hosts.value, np.mean([one.scores for one in effects], axis=0), informed)
+    floor = math.sqrt(float(variances.sum())) / len(effects)
+    attempts = Estimate(value=hosts.value, spreads=(Spread(floor, math.inf),))
+    sides = (Side(name="", hosts=len(effects), variance=hosts.spreads[0].se ** 2 * len(effects)),)
+    return Comparison(name=name, estimate=widest(hosts, chunks, attempts), informed=informed, sides=sides)

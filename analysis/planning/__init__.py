@@ -1,0 +1,1 @@
+"""How many hosts and hours an effect needs, before the run."""

@@ -1,0 +1,258 @@
+"""The report's own group-bys: small tables for service levels, generator health and figures.
+
+These describe, they decide no claim (`reduce.py` makes the tables that claims are decided on). Each is
+one scan over few columns and adds up over files and runs; none grows with the number of attempts.
+Durations and round trips are counted in logarithmic bins, so that quantiles need no rows in memory.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from attempts.schema import CAUSES, KINDS
+
+if TYPE_CHECKING:
+    import ibis
+
+# 40 bins a decade are 5.9 % wide: below what a latency picture can show, 320 bins from 1 us to 100 s.
+DURATION_BINS_PER_DECADE: Final = 40
+RTT_BINS_PER_DECADE: Final = 20
+# The least lag that the analysis calls a blocked loop (attempts.md, claim client_loop).
+BLOCKED_LAG_S: Final = 0.1
+# CPU use of one core beyond which a single-threaded event loop queues (Locust warns at the same).
+BUSY_CPU: Final = 0.9
+# The run is looked at in ten parts where a trend is asked for.
+PARTS: Final = 10
+_FLAGS: Final = (
+    "judged",
+    "lag_null",
+    "lagged",
+    "starved",
+    "cpu_null",
+    "busy",
+    "seq_null",
+    "unusable",
+    "asked_refusal",
+    "auth_probe",
+)
+_SLOT_WIDTHS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+_MOST_SLOTS: Final = 180  # more bars than that cannot be told apart in a figure
+_PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """Small tables over all rows of the runs named.
+
+    Attributes:
+        workers: One row a (run_id, worker, host, platform): `rows`, `seq_null`, `seq_max`, `seq_sum`,
+            `malformed` (rows that break the contract, among them all that the claims leave out), `judged`
+            (connect and exchange, not aborted) and of these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag,
+            or the sum of lags, >= budget/4), `cpu_null`, `busy` (cpu > 0.9); `good` and `good_lagged` (the same
+            of good ones); `lag_max_s`, `cpu_max`; `late_s` (sum of started - scheduled).
+        timeline: (run_id, platform, host, client, kind, phase, outcome, cause, slot, auth_probe): `n`, `longest_s`.
+            `slot` is epoch seconds, `slot_s` apart. A refusal that the auth probe asked for has outcome `ok`: it is
+            the pass.
+        durations: (platform, client, kind, part, outcome, bin): `n` for connect and exchange; `part` is
+            the tenth of the run (0-9), `bin` the logarithmic bin of `duration_s`.
+        rtt: (platform, kind, bin): `n`, `timeouts` of connect and exchange by the round trip known before.
+        phases: (platform, client): `n` and the median and 95th percentile of each phase of good connects.
+        failures: The commonest failures of sessions, and how many attempts ended (`failures.read`).
+        slot_s: Width of a slot.
+        start, end: Epoch seconds of the first and the last scheduled attempt; None without rows.
+    """
+
+    workers: pd.DataFrame
+    timeline: pd.DataFrame
+    durations: pd.DataFrame
+    rtt: pd.DataFrame
+    phases: pd.DataFrame
+    failures: pd.DataFrame
+    slot_s: int
+    start: int | None
+    end: int | None
+
+
+def describe(attempts: ibis.Table) -> Overview:
+    """Scan the attempts (some aggregations) and return the small tables."""
+    from analysis.reduction import failures
+    from analysis.reduction.explain import contract_columns
+    from analysis.reduction.reduce import Names
+
+    with Names(attempts.get_backend()) as names:
+        attempts = names.view(contract_columns(attempts))
+        start, end = _span(attempts)
+        slot_s = slot_width_s(0 if start is None or end is None else end - start)
+        fine = _by_worker_and_slot(attempts, slot_s=slot_s)
+        return Overview(
+            workers=_workers(fine),
+            timeline=_timeline(fine),
+            durations=_durations(attempts, start=start or 0, end=end or 0),
+            rtt=_rtt(attempts),
+            phases=_phases(attempts),
+            failures=failures.read(attempts),
+            slot_s=slot_s,
+            start=start,
+            end=end,
+        )
+
+
+def slot_width_s(length_s: float) -> int:
+    """The narrowest round slot that cuts `length_s` into at most 180 slots."""
+    return next((width for width in _SLOT_WIDTHS_S if length_s <= width * _MOST_SLOTS), _SLOT_WIDTHS_S[-1])
+
+
+def bin_middle_s(bins: pd.Series[int], per_decade: int) -> pd.Series[float]:
+    """Geometric middle of logarithmic bins of microseconds, in seconds."""
+    return 10.0 ** ((bins.astype(float) + 0.5) / per_decade) / 1e6
+
+
+def _span(attempts: ibis.Table) -> tuple[int | None, int | None]:
+    """Epoch seconds of the first and the last scheduled attempt."""
+    t = attempts
+    row = t.aggregate(first=t.scheduled_us.min(), last=t.scheduled_us.max()).to_pandas().iloc[0]
+    if pd.isna(row["first"]):
+        return None, None
+    return int(row["first"]) // 1_000_000, int(row["last"]) // 1_000_000
+
+
+def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
+    """The one scan behind `workers` and `timeline`; `flags` is a bit for each of `_FLAGS`."""
+    import ibis
+
+    from analysis.reduction.explain import AUTH_PROBE_SCENARIO, is_usable
+
+    t = attempts
+    conditions = {
+        "judged": t.kind.isin(["connect", "exchange"]) & (t.outcome != "aborted"),
+        "lag_null": t.loop_lag_s.isnull(),
+        "lagged": t.loop_lag_s >= BLOCKED_LAG_S,
+        "starved": ibis.greatest(t.loop_lag_s, t.loop_blocked_s) >= t.budget_s / 4,
+        "cpu_null": t.cpu.isnull(),
+        "busy": t.cpu > BUSY_CPU,
+        "seq_null": t.seq.isnull(),
+        # The rule by which `reduce.py` leaves rows out of the claims: a row that is left out must be missed here.
+        "unusable": ~is_usable(t),
+        "asked_refusal": (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect") & (t.cause == "auth_rejected"),
+        "auth_probe": t.scenario == AUTH_PROBE_SCENARIO,
+    }
+    # A key of bits, not a sum each: one number a row is a third of the work of nine.
+    bits = [conditions[name].fill_null(False).ifelse(1 << index, 0) for index, name in enumerate(_FLAGS)]
+    frame: pd.DataFrame = (
+        t.group_by(
+            t.run_id,
+            t.worker,
+            t.client,
+            t.kind,
+            t.phase,
+            t.outcome,
+            t.cause,
+            flags=functools.reduce(operator.add, bits).cast("int64"),
+            slot=_seconds(t) // slot_s * slot_s,
+        )
+        .aggregate(
+            host=t.host.arbitrary(),
+            platform=t.platform.arbitrary(),
+            n=t.count(),
+            longest_s=t.duration_s.max(),
+            late_s=((t.started_us - t.scheduled_us) / 1e6).sum(),
+            seq_max=t.seq.max(),
+            seq_sum=t.seq.sum().cast("float64"),
+            lag_max_s=t.loop_lag_s.max(),
+            cpu_max=t.cpu.max(),
+        )
+        .to_pandas()
+    )
+    flags = frame.pop("flags").to_numpy()
+    return frame.assign(**{name: (flags >> index & 1).astype(bool) for index, name in enumerate(_FLAGS)})
+
+
+def _workers(fine: pd.DataFrame) -> pd.DataFrame:
+    is_bad = fine["outcome"].isin(["timeout", "failed"])
+    foreign = fine["unusable"] | ~fine["kind"].isin(sorted(KINDS)) | (is_bad & ~fine["cause"].isin(sorted(CAUSES)))
+    n, judged = fine["n"], fine["judged"]
+    counts = {
+        "rows": n,
+        "malformed": n.where(foreign, 0),
+        "seq_null": n.where(fine["seq_null"], 0),
+        "judged": n.where(judged, 0),
+        "good": n.where(judged & (fine["outcome"] == "ok"), 0),
+        "good_lagged": n.where(judged & (fine["outcome"] == "ok") & fine["lagged"], 0),
+    } | {name: n.where(judged & fine[name], 0) for name in ("lag_null", "lagged", "starved", "cpu_null", "busy")}
+    groups = fine.assign(**counts).groupby(["run_id", "worker", "host", "platform"], dropna=False)
+    sums, largest = groups[[*counts, "seq_sum", "late_s"]].sum(), groups[["seq_max", "lag_max_s", "cpu_max"]].max()
+    return pd.concat([sums, largest], axis=1).reset_index()
+
+
+def _timeline(fine: pd.DataFrame) -> pd.DataFrame:
+    keys = ["run_id", "platform", "host", "client", "kind", "phase", "outcome", "cause", "slot", "auth_probe"]
+    rows = fine.dropna(subset=["outcome", "kind", "slot"])
+    asked = rows["asked_refusal"]
+    rows = rows.assign(
+        outcome=rows["outcome"].mask(asked, "ok"), cause=rows["cause"].mask(asked), slot=rows["slot"].astype("int64")
+    )
+    groups = _labelled(rows).groupby(keys, dropna=False)
+    return pd.concat([groups["n"].sum(), groups["longest_s"].max()], axis=1).reset_index()
+
+
+def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Names that are null have a label: such rows are counted, and drawn."""
+    names = [name for name in ("platform", "host", "client") if name in frame.columns]
+    return frame.fillna(dict.fromkeys(names, "unknown"))
+
+
+def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
+    a = attempts
+    t = a.filter(a.kind.isin(["connect", "exchange"]), a.outcome != "aborted", a.duration_s.notnull())
+    part_s = max(1.0, (end - start + 1) / PARTS)
+    frame: pd.DataFrame = (
+        t.group_by(
+            t.platform,
+            t.client,
+            t.kind,
+            t.outcome,
+            part=((_seconds(t) - start) / part_s).floor().cast("int64"),
+            bin=_log_bin(t.duration_s, DURATION_BINS_PER_DECADE),
+        )
+        .aggregate(n=t.count())
+        .to_pandas()
+    )
+    return _labelled(frame)
+
+
+def _rtt(attempts: ibis.Table) -> pd.DataFrame:
+    a = attempts
+    t = a.filter(a.kind.isin(["connect", "exchange"]), a.outcome != "aborted", a.rtt_s > 0)
+    frame: pd.DataFrame = (
+        t.group_by(t.platform, t.kind, bin=_log_bin(t.rtt_s, RTT_BINS_PER_DECADE))
+        .aggregate(n=t.count(), timeouts=(t.outcome == "timeout").cast("int64").sum())
+        .to_pandas()
+    )
+    return _labelled(frame)
+
+
+def _phases(attempts: ibis.Table) -> pd.DataFrame:
+    t = attempts.filter(attempts.kind == "connect", attempts.outcome == "ok")
+    both = {phase: t[f"{phase}_s"].approx_quantile([0.5, 0.95]) for phase in _PHASES}  # of one sketch
+    grouped = t.group_by("platform", "client").aggregate(n=t.count(), **both)
+    quantiles = {f"{phase}_{name}_s": grouped[phase][at] for phase in _PHASES for at, name in enumerate(("p50", "p95"))}
+    frame: pd.DataFrame = grouped.select("platform", "client", "n", **quantiles).to_pandas()
+    return _labelled(frame)
+
+
+def _seconds(attempts: ibis.Table) -> ibis.expr.types.IntegerColumn:
+    """Epoch second in which an attempt was to start."""
+    return attempts.scheduled_us // 1_000_000
+
+
+def _log_bin(seconds: ibis.expr.types.FloatingColumn, per_decade: int) -> ibis.expr.types.IntegerColumn:
+    """Logarithmic bin of a duration; everything under a microsecond is in bin 0."""
+    import ibis
+
+    microseconds = ibis.greatest(seconds * 1e6, ibis.literal(1.0))
+    return (microseconds.log10() * per_decade).floor().cast("int64")

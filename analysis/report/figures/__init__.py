@@ -1,0 +1,39 @@
+"""Every figure of the report, the notebook and the live page: a small table in, a Plotly figure out.
+
+A figure decides nothing and reads no file. Where there is nothing to draw it says what is missing.
+Ratios are shown in percent, durations in seconds or milliseconds, times of day in UTC.
+"""
+
+from analysis.report.figures.attempts import (
+    generator_vitals,
+    latency_distribution,
+    outcomes_over_time,
+    phase_waterfall,
+    timeouts_by_rtt,
+    where_connects_ended,
+)
+from analysis.report.figures.claims import (
+    cause_shares,
+    claims_on_one_scale,
+    host_estimates,
+    latency_overlap,
+    peer_checks,
+    risk_by_delay,
+    risk_by_instance,
+)
+
+__all__ = [
+    "cause_shares",
+    "claims_on_one_scale",
+    "generator_vitals",
+    "host_estimates",
+    "latency_distribution",
+    "latency_overlap",
+    "outcomes_over_time",
+    "peer_checks",
+    "phase_waterfall",
+    "risk_by_delay",
+    "risk_by_instance",
+    "timeouts_by_rtt",
+    "where_connects_ended",
+]

@@ -1,0 +1,115 @@
+"""`summary.md`: the verdict on half a page, for a CI job's summary. The verdict comes first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from analysis.reduction.failures import answer
+from analysis.report.wording import (
+    STATEMENTS,
+    effect_text,
+    lower_first,
+    points,
+    sentences,
+    state_word,
+)
+from analysis.verdict.service_levels import Slo, SloCheck
+
+_SLO_MARKS: Final = {"met": "✅ met", "breached": "❌ breached", "void": "⚠️ void"}
+_CLAIM_MARKS: Final = {"confirmed": "● confirmed", "ruled_out": "○ ruled out", "undecided": "◌ undecided"}
+_MOST_NOTES: Final = 12
+_MARKUP: Final = re.compile(r"[|<>\[\]`*]")
+_MOST_FAILURES: Final = 10
+
+
+def screen(verdict: Mapping[str, Any], slo: Slo, report: Path) -> str:
+    """The sentences for a terminal, and where the report is."""
+    return "\n".join((*sentences(verdict, slo), f"Report: {report}"))
+
+
+def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
+    """The verdict as Markdown (GitHub's flavour)."""
+    lines = [
+        f"# {_SLO_MARKS[slo.state]}: {', '.join(verdict['runs'])}",
+        "",
+        *(line for sentence in sentences(verdict, slo) for line in (_cell(sentence), "")),
+        "| service level | observed | 95 % interval | limit | state |",
+        "|---|---|---|---|---|",
+        *(_check_row(check) for check in slo.checks),
+        "",
+        f"Margin {points(verdict['margin'])} points, error rate {verdict['alpha']:g}; "
+        f"hosts: {_hosts(verdict['hosts'])}; generator {verdict['generator']['state']}.",
+        "",
+        "| claim | state | effect (95 % interval) | evidence, or what it needs |",
+        "|---|---|---|---|",
+    ]
+    for name, claim in verdict["claims"].items():
+        text = f"needs {lower_first(claim['needs'])}" if claim["state"] == "undecided" else claim["evidence"]
+        lines.append(
+            f"| {_cell(STATEMENTS[name])} | {_CLAIM_MARKS[claim['state']]} | {effect_text(claim['effect'])} "
+            f"| {_cell(text)} |"
+        )
+    hypothesis = verdict["hypothesis"]
+    lines.append(
+        f"| **hypothesis**: {STATEMENTS['hypothesis']} | **{state_word(hypothesis['state'])}** | – "
+        f"| {_cell('; '.join(hypothesis['because']))} |"
+    )
+    if verdict["failures"]:
+        lines += ["", "| what the target said | count | share | first | last |", "|---|---|---|---|---|"]
+        lines += [_failure_row(one) for one in verdict["failures"][:_MOST_FAILURES]]
+    notes = verdict["data_quality"]
+    if notes:
+        lines += ["", "**Data quality**", "", *(f"- {note}" for note in notes[:_MOST_NOTES])]
+        if len(notes) > _MOST_NOTES:
+            lines.append(f"- and {len(notes) - _MOST_NOTES} more, in the report.")
+    return "\n".join(lines) + "\n"
+
+
+def check_number(check: SloCheck, value: float | None) -> str:
+    """A service level's number in its own unit."""
+    if value is None:
+        return "–"
+    if check.name == "timeouts":
+        return f"{value:,.0f}"
+    if check.name == "max_duration_s":
+        return f"{value:.2f} s"
+    if check.name == "stability":
+        return f"{100 * value:+.2f} points"
+    if check.name == "stability_latency":
+        return f"{100 * value:+.0f} %"
+    return f"{100 * value:.2f} %"
+
+
+def interval_text(check: SloCheck) -> str:
+    """A service level's interval; a bound that does not exist is left open."""
+    if check.low is None and check.high is None:
+        return "–"
+    high = "unbounded" if check.high is None else check_number(check, check.high)
+    return f"{check_number(check, check.low)} to {high}"
+
+
+def _check_row(check: SloCheck) -> str:
+    state = _SLO_MARKS[check.state] + (f": {lower_first(check.why)}" if check.is_beyond else "")
+    return (
+        f"| {check.name} | {check_number(check, check.value)} | {interval_text(check)} "
+        f"| {check_number(check, check.limit)} | {_cell(state)} |"
+    )
+
+
+def _failure_row(failure: Mapping[str, Any]) -> str:
+    return (
+        f"| {_cell(answer(failure))} | {failure['count']:,} | {100 * failure['share']:.3g} % of {failure['kind']} "
+        f"| {failure['first_at']} | {failure['last_at']} |"
+    )
+
+
+def _hosts(hosts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {platform}" for platform, count in hosts.items()) or "none"
+
+
+def _cell(text: str) -> str:
+    """One line as Markdown shows it: a bar would end a cell, and what a target says is neither markup nor a link."""
+    return _MARKUP.sub(r"\\\g<0>", text.replace("\n", " "))

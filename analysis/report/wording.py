@@ -1,0 +1,191 @@
+"""What the verdict says to people, in sentences: the same on the screen, in the summary and in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from analysis.reduction import failures
+from analysis.verdict.service_levels import Slo
+
+# What each claim says of the attempts that time out, as a statement that can be true or false.
+STATEMENTS: Final[Mapping[str, str]] = {
+    "intermittent": "under the same conditions some attempts fail and some do not",
+    "latency": "network latency raises the risk",
+    "platform": "the client's platform raises the risk",
+    "platform_x_latency": "latency raises the risk more on one platform than on another",
+    "client": "the client library or event loop raises the risk",
+    "client_loop": "the client's own event loop was blocked",
+    "server": "it comes from the server's side",
+    "auth": "tokens are refused",
+    "format": "messages are misread, or unanswered by type",
+    "hypothesis": "the timeouts come from the client's platform under network latency, "
+    "and not from the server, the tokens or the format",
+}
+TITLES: Final[Mapping[str, str]] = {
+    "intermittent": "Intermittent",
+    "latency": "Latency",
+    "platform": "Platform",
+    "platform_x_latency": "Platform x latency",
+    "client": "Client library or loop",
+    "client_loop": "Client loop blocked",
+    "server": "Server",
+    "auth": "Authentication",
+    "format": "Format",
+}
+_STATES: Final[Mapping[str, str]] = {"confirmed": "confirmed", "ruled_out": "ruled out", "undecided": "undecided"}
+
+
+def state_word(state: str) -> str:
+    """`ruled_out` as people write it."""
+    return _STATES.get(state, state)
+
+
+def points(ratio: float | None, *, sign: bool = False) -> str:
+    """A ratio in percent points with as many digits as matter; null is a dash."""
+    if ratio is None:
+        return "–"
+    return f"{100 * ratio:{'+' if sign else ''}.2f}"
+
+
+def effect_text(effect: Mapping[str, Any]) -> str:
+    """An effect with its interval: "+1.20 points (+0.80 to +1.70)"; a dash if nothing was estimated."""
+    if effect["estimate"] is None:
+        return "–"
+    is_rate = effect["name"] == "rate"
+    text = f"{points(effect['estimate'], sign=not is_rate)} {'%' if is_rate else 'points'}"
+    if effect["low"] is not None or effect["high"] is not None:
+        low, high = points(effect["low"], sign=not is_rate), points(effect["high"], sign=not is_rate)
+        text += f" ({low} to {high})"
+    return text
+
+
+def detectable_text(claim: Mapping[str, Any]) -> str:
+    """What a claim could have found: "0.42 points; confirmed from 0.95"; a dash if it cannot be told."""
+    smallest, confirmable = claim["smallest_detectable"], claim["smallest_confirmable"]
+    if smallest is None:
+        return "–"
+    is_rate = claim["effect"]["name"] == "rate"
+    text = f"{100 * smallest:.2g} {'%' if is_rate else 'points'}"
+    return text if confirmable is None else f"{text}; confirmed from {100 * confirmable:.2g}"
+
+
+# Ways in which a token is broken, as what is accepted where it should not be.
+_BROKEN: Final[Mapping[str, str]] = {
+    "missing": "connects without a token",
+    "expired": "expired tokens",
+    "forged": "forged tokens",
+    "wrong_audience": "tokens for another audience",
+}
+MOST_FAILURES: Final = 3
+_BY_WAYS: Final = ("server", "format")
+
+
+def opening(verdict: Mapping[str, Any]) -> str:
+    """What outranks the service levels: nearly all connects fail one way, or broken tokens are accepted; or nothing."""
+    sentences = [failures.dominant(verdict["failures"])]
+    accepted = [
+        f"{_BROKEN.get(one['kind'], one['kind'] + ' tokens')} are accepted "
+        f"({one['accepted']} of {one['accepted'] + one['refused'] + one['not_checked']})"
+        for one in verdict["credentials"]
+        if one["accepted"]
+    ]
+    if accepted:
+        sentences.append(f"The server accepts what it had to refuse: {', '.join(accepted)}.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
+    """What a reader wants to know first, in this order, without what has nothing to say."""
+    said = (headline(verdict, slo), failed(verdict), found(verdict), undecided(verdict))
+    return [sentence for sentence in said if sentence]
+
+
+def headline(verdict: Mapping[str, Any], slo: Slo) -> str:
+    """First sentence: are the service levels met, and by what numbers; before it, what outranks them (`opening`)."""
+    counts = f"{_count(verdict['attempts'], 'attempt')}, {_count(verdict['timeouts'], 'timeout')}"
+    if slo.state == "void":
+        levels = f"Void, nothing may be concluded: {lower_first(slo.why).rstrip('.')} ({counts})."
+    elif slo.state == "breached":
+        # The worst kind of attempt is the level itself, and stands in both lines.
+        missed = list(dict.fromkeys(check.why for check in slo.checks if check.state == "breached"))
+        levels = f"Service levels breached ({counts}): {lower_first(' '.join(missed[:2]))}"
+    else:
+        levels = f"Service levels met: {counts}, and every level was kept."
+        beyond = [check for check in slo.checks if check.is_beyond]
+        if beyond:
+            levels = f"Service levels met: {counts}; {lower_first(' '.join(check.why for check in beyond))}"
+    return " ".join(sentence for sentence in (opening(verdict), levels) if sentence)
+
+
+def failed(verdict: Mapping[str, Any]) -> str:
+    """What the target said, the commonest first; empty where nothing failed."""
+    listed = verdict["failures"]
+    if not listed:
+        return ""
+    text = f"Failures: {'; '.join(failures.counted(one) for one in listed[:MOST_FAILURES])}"
+    rest = sum(one["count"] for one in listed[MOST_FAILURES:])
+    return f"{text}; and {rest:,} more." if rest else f"{text}."
+
+
+def found(verdict: Mapping[str, Any]) -> str:
+    """Second sentence: what was confirmed, with its effect, and what was ruled out."""
+    claims = verdict["claims"]
+    if verdict["attempts"] and not verdict["failures"]:
+        return "Nothing failed: there is no cause to look for." if verdict["slo"]["state"] != "void" else ""
+    confirmed = [
+        f"{STATEMENTS[name]}{_ways(name, claim)}, {effect_text(claim['effect'])}"
+        for name, claim in claims.items()
+        if claim["state"] == "confirmed"
+    ]
+    ruled_out = [_name(name) for name, claim in claims.items() if claim["state"] == "ruled_out"]
+    text = "Found: " + ("; ".join(confirmed) if confirmed else "no cause is confirmed")
+    text += f"; ruled out within {points(verdict['margin'])} points: {', '.join(ruled_out)}." if ruled_out else "."
+    state = verdict["hypothesis"]["state"]
+    if state != "undecided":
+        text = text[:-1] + f"; the hypothesis (platform under latency) is {state_word(state)}."
+    return " ".join([text, *_not_checked(verdict), *(f"Stands out: {lower_first(lead)}" for lead in verdict["leads"])])
+
+
+def _not_checked(verdict: Mapping[str, Any]) -> list[str]:
+    """A sentence on auth probes that prove nothing: the connect ended before anybody looked at the token."""
+    unchecked = sum(one["not_checked"] for one in verdict["credentials"])
+    asked = sum(one["accepted"] + one["refused"] + one["not_checked"] for one in verdict["credentials"])
+    return [f"Of {_count(asked, 'auth probe')} {unchecked:,} prove nothing: no token was checked."] if unchecked else []
+
+
+def undecided(verdict: Mapping[str, Any]) -> str:
+    """Third sentence: what is undecided, why, and what would settle it; empty where nothing failed."""
+    if verdict["attempts"] and not verdict["failures"]:
+        return ""
+    open_claims = {name: claim for name, claim in verdict["claims"].items() if claim["state"] == "undecided"}
+    if not open_claims:
+        return "Undecided: nothing."
+    # Claims that need the same thing are named together, the most often needed thing first.
+    by_need: dict[str, list[str]] = {}
+    for name, claim in open_claims.items():
+        need = "; ".join(lower_first(sentence) for sentence in claim["needs"].rstrip(".").split(". "))
+        by_need.setdefault(need, []).append(_name(name))
+    ranked = sorted(by_need.items(), key=lambda item: -len(item[1]))
+    shown = "; ".join(f"{', '.join(names)} (needs {need})" for need, names in ranked[:3])
+    rest = [name for _, names in ranked[3:] for name in names]
+    return f"Undecided: {shown}" + (f"; and {', '.join(rest)}." if rest else ".")
+
+
+def _ways(name: str, claim: Mapping[str, Any]) -> str:
+    """In brackets, what showed it: the parts of these claims are ways of telling, those of others are cohorts."""
+    ways = [way for way, part in claim["parts"].items() if part["state"] == "confirmed"]
+    return f" ({', '.join(ways)})" if name in _BY_WAYS and ways else ""
+
+
+def _name(claim: str) -> str:
+    return TITLES[claim].lower()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def lower_first(text: str) -> str:
+    """A sentence as it stands in the middle of another; "HTTP ..." stays."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

@@ -1,0 +1,378 @@
+"""Run folders opened: which files can be read, and what is missing of a run.
+
+Nothing is raised for bad data. What makes the rows incomplete is a *problem* (the verdict is void), what
+is merely unknown is a *note* (the verdict says so). Only a folder that is no run at all, or rows of a
+newer schema, are wrong usage (`DatasetError`): there is nothing of which a verdict could be given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from attempts.locks import is_held, store_lock
+from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
+
+if TYPE_CHECKING:
+    import ibis
+    import pandas as pd
+    import pyarrow as pa
+
+    from analysis.runs.engine import Engine
+
+_ARROW_KINDS: Final[dict[ColumnType, str]] = {
+    "string": "text",
+    "int64": "number",
+    "int32": "number",
+    "double": "number",
+    "bool": "bool",
+    "timestamp": "timestamp",
+}
+
+
+# Without one of these a file says nothing: which run, where, what was tried, when, and how it ended. Other columns
+# may be missing: what they would say was not measured.
+_ESSENTIAL: Final = frozenset(
+    {
+        "run_id",
+        "worker",
+        "connection",
+        "kind",
+        "operation",
+        "client",
+        "delay_s",
+        "platform",
+        "host",
+        "scheduled_at",
+        "duration_s",
+        "budget_s",
+        "outcome",
+    }
+)
+# What is read of the workers' vitals.
+_VITALS: Final = frozenset({"worker", "at", "loop_lag_s", "cpu"})
+
+
+class DatasetError(Exception):
+    """What was named cannot be analysed by this wsoak: one sentence, exit status 2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run folder.
+
+    Attributes:
+        run_id: As `run.json` names it, else the folder's name.
+        attempts: The readable Parquet files of the `attempts` table.
+        rows: Rows in them, by their footers.
+        health: The readable Parquet files of the workers' vitals.
+        truth: The stand-in's ground truth, None where there is none.
+        manifest: `run.json`, None where there is none.
+        is_live: The run has not ended, and its store is at work: more rows will come.
+        columns: Names of the columns in each attempts file.
+    """
+
+    folder: Path
+    run_id: str
+    attempts: tuple[Path, ...]
+    rows: int
+    health: tuple[Path, ...]
+    truth: Path | None
+    manifest: dict[str, Any] | None
+    columns: tuple[frozenset[str], ...]
+    is_live: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """All runs that are analysed together.
+
+    Attributes:
+        problems: Sentences, each of which makes the verdict void: rows are missing.
+        notes: Sentences on what is unknown.
+    """
+
+    runs: tuple[Run, ...]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All readable attempts files."""
+        return tuple(path for run in self.runs for path in run.attempts)
+
+    @property
+    def health_files(self) -> tuple[Path, ...]:
+        """All readable health files."""
+        return tuple(path for run in self.runs for path in run.health)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the attempts table, by the files' footers."""
+        return sum(run.rows for run in self.runs)
+
+
+def open_runs(folders: Sequence[Path]) -> Dataset:
+    """Open run folders; only footers and `run.json` are read.
+
+    Raises:
+        DatasetError: A folder is no run, is named twice, or its rows have a newer schema.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    runs: list[Run] = []
+    for folder in folders:
+        run = _open_run(folder, problems, notes)
+        for other in runs:
+            if other.folder.resolve() == folder.resolve():
+                raise DatasetError(f"{folder} is named twice: name every run once, or its attempts count double.")
+            if other.run_id == run.run_id:
+                raise DatasetError(
+                    f"{other.folder} and {folder} are both run {run.run_id!r}: name one of them, "
+                    "or the same attempts count double."
+                )
+        runs.append(run)
+    return Dataset(runs=tuple(runs), problems=tuple(problems), notes=tuple(notes))
+
+
+def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
+    attempts_folder, manifest_file = folder / "attempts", folder / "run.json"
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is no folder: name a run folder, for example reports/<run_id>.")
+    if not attempts_folder.is_dir() and not manifest_file.exists() and not (folder / "spool").is_dir():
+        raise DatasetError(f"{folder} is no run folder: it has neither attempts/ nor run.json nor spool/.")
+    name = folder.name
+    manifest = _read_manifest(manifest_file, name, problems, notes)
+    run_id = str(manifest.get("run_id") or name) if manifest else name
+    files: list[Path] = []
+    columns: list[frozenset[str]] = []
+    rows = 0
+    for path in sorted(attempts_folder.glob("*.parquet")):
+        opened = _open_attempts_file(path, name, problems, notes)
+        if opened is not None:
+            files.append(path)
+            columns.append(opened[0])
+            rows += opened[1]
+    if not files:
+        problems.append(f"{name}: no attempts were stored (attempts/ holds no readable Parquet file).")
+    elif rows == 0:
+        problems.append(f"{name}: the attempts table has no rows.")
+    # A run that was killed says for ever that it is going on.
+    is_live = manifest is not None and manifest.get("ended") == "running" and is_held(store_lock(folder))
+    _check_spool(folder, name, problems, notes, is_live=is_live)
+    health = _health_files(folder / "health", name, notes)
+    if not health:
+        notes.append(f"{name}: no health/ rows: the load generators' vitals are known only from the attempts.")
+    truth = folder / "truth.parquet"
+    return Run(
+        folder=folder,
+        run_id=run_id,
+        attempts=tuple(files),
+        rows=rows,
+        health=health,
+        truth=truth if truth.is_file() else None,
+        manifest=manifest,
+        columns=tuple(columns),
+        is_live=is_live,
+    )
+
+
+def _read_manifest(path: Path, name: str, problems: list[str], notes: list[str]) -> dict[str, Any] | None:
+    if not path.exists():
+        notes.append(f"{name}: no run.json: what was planned and whether the accounting balances is unknown.")
+        return None
+    try:
+        manifest = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        problems.append(f"{name}: run.json cannot be read ({error}): whether rows are missing is unknown.")
+        return None
+    if not isinstance(manifest, dict):
+        problems.append(f"{name}: run.json is no JSON object: whether rows are missing is unknown.")
+        return None
+    version = manifest.get("schema_version", 1)
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise DatasetError(_from_the_future(f"{name}/run.json", version))
+    return manifest
+
+
+def _open_attempts_file(
+    path: Path, run: str, problems: list[str], notes: list[str]
+) -> tuple[frozenset[str], int] | None:
+    """Columns and rows of one file; None where it cannot be used (and a problem says why)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    label = f"{run}/attempts/{path.name}"
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        problems.append(f"{label} is truncated or no Parquet file ({reason}): its rows are missing.")
+        return None
+    version = _schema_version(schema)
+    if version is None:
+        notes.append(f"{label} does not say its schema_version: read as version {SCHEMA_VERSION}.")
+    elif version > SCHEMA_VERSION:
+        raise DatasetError(_from_the_future(label, version))
+    wrong = [
+        _mismatch(schema, column.name, column.type)
+        for column in COLUMNS
+        if column.name in _ESSENTIAL or column.name in schema.names
+    ]
+    found = [reason for reason in wrong if reason]
+    if found:
+        problems.append(f"{label} is no attempts table ({'; '.join(found[:3])}): it was left out.")
+        return None
+    known = {column.name for column in COLUMNS}
+    extra = sorted(set(schema.names) - known)
+    if extra:
+        notes.append(f"{label} has columns that are not in the contract; they were not read: {', '.join(extra)}.")
+    missing = sorted(known - set(schema.names))
+    if missing:
+        notes.append(f"{label} lacks columns; they count as not measured: {', '.join(missing)}.")
+    return frozenset(schema.names), rows
+
+
+def without_unreadable(dataset: Dataset) -> Dataset:
+    """The dataset without the files that cannot be read to their ends, though their footers can; each is told.
+
+    Reads every row: for when a scan has failed. Gives the same dataset back where all can be read.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    runs = tuple(_readable_run(run, problems, notes) for run in dataset.runs)
+    if not problems and not notes:
+        return dataset
+    return Dataset(runs=runs, problems=(*dataset.problems, *problems), notes=(*dataset.notes, *notes))
+
+
+def _readable_run(run: Run, problems: list[str], notes: list[str]) -> Run:
+    import pyarrow.parquet as pq
+
+    attempts, health = ({path: _why_unreadable(path) for path in paths} for paths in (run.attempts, run.health))
+    for files, said, lost in ((attempts, problems, "its rows are missing"), (health, notes, "vitals are incomplete")):
+        for path, reason in files.items():
+            if reason:
+                said.append(f"{run.folder.name}/{path.parent.name}/{path.name} is corrupt ({reason}): {lost}.")
+    kept = [(path, names) for path, names in zip(run.attempts, run.columns, strict=True) if not attempts[path]]
+    return replace(
+        run,
+        attempts=tuple(path for path, _ in kept),
+        columns=tuple(names for _, names in kept),
+        rows=sum(pq.read_metadata(path).num_rows for path, _ in kept),
+        health=tuple(path for path, reason in health.items() if not reason),
+    )
+
+
+def _why_unreadable(path: Path) -> str | None:
+    """Why a Parquet file's pages cannot be read; None where they can."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            # A sum over whole rows: every page is read, and none is kept.
+            connection.execute("SELECT bit_xor(hash(row)) FROM read_parquet(?) AS row", [str(path)]).fetchone()
+        except duckdb.Error as error:
+            return str(error).splitlines()[0].replace(f'Failed to read file "{path}": ', "").removesuffix(".")
+    return None
+
+
+def _schema_version(schema: pa.Schema) -> int | None:
+    raw = (schema.metadata or {}).get(b"schema_version")
+    if raw is None:
+        return None
+    try:
+        return int(raw)
+    except ValueError:
+        return None
+
+
+def _from_the_future(label: str, version: int) -> str:
+    return (
+        f"{label} has schema_version {version} and this wsoak reads up to {SCHEMA_VERSION}: "
+        "analyse it with the wsoak that wrote it, or a newer one."
+    )
+
+
+def _mismatch(schema: pa.Schema, name: str, wanted: ColumnType) -> str | None:
+    """Why a column cannot be read as the contract's type; None where it can."""
+    import pyarrow.types as kinds
+
+    index = schema.get_field_index(name)
+    if index < 0:
+        return f"no column {name}"
+    found = schema.field(index).type
+    if kinds.is_dictionary(found):
+        found = found.value_type
+    fits = {
+        "text": kinds.is_string(found) or kinds.is_large_string(found),
+        "number": kinds.is_integer(found) or kinds.is_floating(found),
+        "bool": kinds.is_boolean(found),
+        "timestamp": kinds.is_timestamp(found),
+    }[_ARROW_KINDS[wanted]]
+    return None if fits or kinds.is_null(found) else f"column {name} is {found}, not {wanted}"
+
+
+def _check_spool(folder: Path, name: str, problems: list[str], notes: list[str], *, is_live: bool) -> None:
+    spool = folder / "spool"
+    left = [path for path in spool.rglob("*") if path.is_file() and path.stat().st_size] if spool.is_dir() else []
+    if not left:
+        return
+    if is_live:
+        notes.append(f"{name}: the run goes on; {len(left)} spool segments are not stored yet.")
+        return
+    problems.append(
+        f"{name}: {len(left)} spool segments were never stored: run `python -m attempts.store {folder}` "
+        "and analyse again."
+    )
+
+
+def _health_files(folder: Path, run: str, notes: list[str]) -> tuple[Path, ...]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files = []
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            names = pq.read_schema(path).names
+        except (OSError, pa.ArrowException):
+            names = []
+        if _VITALS.issubset(names):
+            files.append(path)
+        else:
+            notes.append(f"{run}/health/{path.name} holds no vitals that can be read: they are incomplete.")
+    return tuple(files)
+
+
+def attempts_table(dataset: Dataset, *, engine: Engine = "duckdb") -> ibis.Table:
+    """The attempts of all runs as one Ibis table, columns as the files have them (`contract_columns` tidies them).
+
+    An empty dataset gives an empty table (on DuckDB).
+    """
+    from analysis.runs.engine import open_attempts, open_rows
+
+    if dataset.files:
+        table = open_attempts(dataset.files, engine=engine)
+        # What pandas writes by default, nanoseconds with a zone, DuckDB has a type for and Ibis has not.
+        odd = [name for name in ("scheduled_at", "started_at") if name in table.columns]
+        odd = [name for name in odd if not table[name].type().is_timestamp()]
+        return table.mutate(**{name: table[name].cast("timestamp('UTC')") for name in odd}) if odd else table
+    import pyarrow as pa
+
+    return open_rows(pa.table({"run_id": pa.array([], type=pa.string())}))
+
+
+def health_frame(dataset: Dataset) -> pd.DataFrame:
+    """The workers' vitals, one row a worker and second; an empty frame where there are none."""
+    import pandas as pd
+
+    frames = [pd.read_parquet(path, columns=sorted(_VITALS)) for path in dataset.health_files]
+    if not frames:
+        empty = pd.DataFrame(columns=sorted(_VITALS), dtype="float64")
+        return empty.astype({"worker": "str", "at": "datetime64[us, UTC]"})
+    return pd.concat(frames, ignore_index=True).sort_values(["worker", "at"], ignore_index=True)

@@ -1,0 +1,1 @@
+"""The statistics, over plain arrays: nothing here knows of attempts, tables or claims."""

@@ -1,0 +1,144 @@
+"""`verdict.json`: the machine-readable verdict, exactly as the contract has it (`verdict.schema.json`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import orjson
+
+from analysis.model import CLAIMS, Decision, Effect, Finding, Settings
+from analysis.reduction.failures import Failure, as_json
+from analysis.stats.detectable import NO_SIZE
+from analysis.verdict.generator_health import Generator
+from analysis.verdict.service_levels import Slo
+
+SCHEMA_VERSION: Final = 1
+SCHEMA_FILE: Final = Path(__file__).with_name("verdict.schema.json")
+EXIT_STATUS: Final[Mapping[str, int]] = {"met": 0, "breached": 1, "void": 3}
+_NOT_ESTIMATED: Final = Effect(name="not estimated", estimate=None, low=None, high=None)
+
+
+def compose(
+    *,
+    runs: Sequence[str],
+    attempts: int,
+    timeouts: int,
+    hosts: Mapping[str, int],
+    settings: Settings,
+    generator: Generator,
+    slo: Slo,
+    decision: Decision,
+    data_quality: Sequence[str],
+    probes: int = 0,
+    failed_probes: int = 0,
+    failures: Sequence[Failure] = (),
+) -> dict[str, Any]:
+    """The verdict as JSON-ready values.
+
+    Args:
+        runs: Run ids, analysed together.
+        attempts: Attempts of the sessions that ended, and sessions that were still open: what levels are held against.
+        timeouts: Of these, those whose outcome is timeout.
+        hosts: Number of hosts by platform.
+        settings: Margin and error rate.
+        generator: The load generators' health.
+        slo: The service levels.
+        decision: What the statistics say; a claim it does not hold is undecided.
+        data_quality: What was missing or dropped, in sentences.
+        probes: Rows of the control probes, and how many of them failed or timed out:
+        failed_probes: they are in no other number.
+        failures: What the target said, commonest first.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "runs": list(runs),
+        "scope": "these runs",
+        "attempts": attempts,
+        "timeouts": timeouts,
+        "margin": settings.margin,
+        "alpha": settings.alpha,
+        "hosts": dict(sorted(hosts.items())),
+        "generator": {"state": generator.state, "why": generator.why},
+        "slo": {
+            "state": slo.state,
+            "checks": [
+                {
+                    "name": check.name,
+                    "value": _number(check.value),
+                    "low": _number(check.low),
+                    "high": _number(check.high),
+                    "limit": check.limit,
+                    "state": check.state,
+                    "why": check.why,
+                }
+                for check in slo.checks
+            ],
+        },
+        "claims": {name: _claim(decision.claims.get(name, _absent(name))) for name in CLAIMS},
+        "hypothesis": {"state": decision.hypothesis.state, "because": list(decision.hypothesis.because)},
+        "causes": [
+            {"name": cause.name, "share": cause.share, "low": _number(cause.low), "high": _number(cause.high)}
+            for cause in decision.causes
+        ],
+        "data_quality": list(data_quality),
+        "failures": as_json(failures),
+        "credentials": [
+            {"kind": one.kind, "accepted": one.accepted, "refused": one.refused, "not_checked": one.not_checked}
+            for one in decision.credentials
+        ],
+        "leads": list(decision.leads),
+        "probes": {"n": probes, "failed": failed_probes},
+    }
+
+
+def exit_status(state: Literal["met", "breached", "void"]) -> int:
+    """0 met, 1 breached, 3 void (2, wrong usage, never comes with a verdict)."""
+    return EXIT_STATUS[state]
+
+
+def write(path: Path, verdict: Mapping[str, Any]) -> None:
+    """Write `verdict.json` in one step: a reader never sees half of it."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(orjson.dumps(verdict, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    temporary.replace(path)
+
+
+def _claim(finding: Finding) -> dict[str, Any]:
+    found = finding.detectable
+    return {
+        "state": finding.state,
+        "effect": _effect(finding.effect),
+        "n": finding.n,
+        "p_value": _number(finding.p_value),
+        "evidence": finding.evidence,
+        "needs": finding.needs,
+        "smallest_detectable": _number(found.smallest) if found else None,
+        "smallest_confirmable": _number(found.confirmable) if found else None,
+        "detectable_why": found.why if found else NO_SIZE,
+        "parts": {name: {"state": part.state, "effect": _effect(part.effect)} for name, part in finding.parts.items()},
+    }
+
+
+def _effect(effect: Effect | None) -> dict[str, Any]:
+    shown = effect or _NOT_ESTIMATED
+    return {
+        "name": shown.name,
+        "estimate": _number(shown.estimate),
+        "low": _number(shown.low),
+        "high": _number(shown.high),
+        "reversed": shown.reversed,
+    }
+
+
+def _absent(name: str) -> Finding:
+    return Finding(
+        state="undecided", evidence=f"Nothing decided the claim {name}.", needs="an analysis that decides this claim"
+    )
+
+
+def _number(value: float | None) -> float | None:
+    """JSON knows neither NaN nor infinity; a bound that does not exist is null."""
+    return None if value is None or not math.isfinite(value) else float(value)

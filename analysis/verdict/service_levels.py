@@ -1,0 +1,356 @@
+"""Service levels: was the target good enough, apart from the question why it was not.
+
+What `met` means. A service level is a promise about the runs named, and they were counted whole: the
+observed value decides, as for any threshold in a CI job. The interval beside it (clustered: failures come
+in bursts) says how far a repetition may differ; where it reaches across the limit, `why` says so. Two
+exceptions keep a green from being luck:
+
+- *Too few attempts.* A level can be `met` only by a run that could have missed it: success ratio r needs
+  log(0.05) / log(r) attempts (59 for 0.95), else a server just below r passes with more than 5 %
+  probability. Such a check is `void`, unless its whole interval lies beyond the limit (`breached`).
+- *A trend is inferred, not counted*, and its sign is never zero. It is `breached` when its whole 95 %
+  interval lies beyond the limit, `met` otherwise, and `void` when the run has fewer than five parts.
+
+The success ratio is held against each kind of attempt (connects, exchanges, sessions held, closing handshakes), and the
+worst decides. Sessions' attempts are all kinds but `probe`; `aborted` attempts (the run ended first) are left out
+everywhere, but for sessions that were still open: they were held as long as could be asked; a refusal that the auth
+probe asked for counts as ok. Durations leave holds out: a hold is as long as it was planned. The whole is breached if
+a check is, else void if a check is, else met; it is void whenever the generator was impaired or rows are missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from analysis.reduction.failures import KINDS
+from analysis.reduction.overview import DURATION_BINS_PER_DECADE, PARTS, Overview, bin_middle_s
+from analysis.stats.rates import Rate, clustered_rate, worst_design_effect
+
+SloState = Literal["met", "breached", "void"]
+
+FEWEST_PARTS: Final = 5  # three residual degrees of freedom: with fewer, t makes any interval useless
+_CONFIDENCE: Final = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """The service levels, as the seed's success criteria set them.
+
+    Attributes:
+        success_ratio: Least share of attempts that succeed.
+        max_duration_s: No attempt lasts longer.
+        timeouts: At most so many attempts time out.
+        worsening_ratio: Most that the share of bad attempts may rise from the run's start to its end. One
+            point: a fifth of what `success_ratio` allows in all.
+        slowdown_ratio: Most that the typical duration may rise, relative to the start. One half: below it,
+            it moves with the mix of operations.
+    """
+
+    success_ratio: float = 0.95
+    max_duration_s: float = 30.0
+    timeouts: int = 0
+    worsening_ratio: float = 0.01
+    slowdown_ratio: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SloCheck:
+    """One service level held against the runs.
+
+    Attributes:
+        value: As observed; None if nothing was.
+        low, high: 95 % interval for a repetition; None: no bound could be had.
+        n: Attempts it rests on.
+        why: One sentence for people.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    limit: float
+    state: SloState
+    n: int
+    why: str
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the observed value lies beyond the limit and is met all the same: `why` then says why."""
+        return self.state == "met" and self.is_most and self.value is not None and self.value > self.limit
+
+    @property
+    def is_most(self) -> bool:
+        """Whether the limit is the most that the value may be; else it is the least."""
+        return not self.name.startswith("success_ratio")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slo:
+    """All service levels; `why` says what voids or breaches the whole, empty when met."""
+
+    state: SloState
+    checks: tuple[SloCheck, ...]
+    why: str
+
+
+def judge(overview: Overview, levels: Levels, *, void_because: Sequence[str] = ()) -> Slo:
+    """Hold the runs against the service levels.
+
+    Args:
+        overview: The runs' small tables.
+        levels: The limits.
+        void_because: Sentences that make everything void (missing rows, impaired generator).
+    """
+    sessions = judged_attempts(overview)
+    checks = (
+        *_success_ratios(sessions, levels.success_ratio),
+        _max_duration(sessions[sessions["kind"] != "hold"], levels.max_duration_s),
+        _timeouts(sessions, levels.timeouts),
+        _worst_stability(sessions, overview, levels.worsening_ratio),
+        _stability_latency(overview, levels.slowdown_ratio),
+    )
+    if void_because:
+        checks = tuple(replace(check, state="void") for check in checks)
+        return Slo(state="void", checks=checks, why=void_because[0])
+    for state in ("breached", "void"):
+        hit = [check for check in checks if check.state == state]
+        if hit:
+            return Slo(state=hit[0].state, checks=checks, why=" ".join(dict.fromkeys(check.why for check in hit)))
+    return Slo(state="met", checks=checks, why="")
+
+
+def judged_attempts(overview: Overview) -> pd.DataFrame:
+    """The lines of the timeline that levels are held against: attempts of the sessions that ended.
+
+    A session that was still open at the run's end was held until then, which is all that could be asked: `ok`.
+    """
+    timeline = overview.timeline
+    is_held = (timeline["kind"] == "hold") & (timeline["outcome"] == "aborted")
+    kept = timeline.assign(outcome=timeline["outcome"].mask(is_held, "ok"))
+    return kept[(kept["kind"] != "probe") & (kept["outcome"] != "aborted")]
+
+
+def fewest_attempts(success_ratio: float) -> int:
+    """Attempts below which a run without any failure does not show `success_ratio` at 95 %."""
+    if success_ratio <= 0:
+        return 1
+    if success_ratio >= 1:
+        return 1  # a ratio of one is a count of failures: every attempt can miss it
+    return math.ceil(math.log(1 - _CONFIDENCE) / math.log(success_ratio))
+
+
+def _success_ratios(sessions: pd.DataFrame, limit: float) -> tuple[SloCheck, ...]:
+    """The level of each kind of attempt, and in front the worst of them, which decides.
+
+    Pings outnumber connects a hundred to one, and would outvote them. A kind with too few attempts to tell counts
+    with all the others only, unless it is surely beyond the limit.
+    """
+    pooled = _success_ratio(sessions, limit, "success_ratio", "attempts")
+    needed = fewest_attempts(limit)
+    found = []
+    for kind, words in KINDS.items():
+        check = _success_ratio(sessions[sessions["kind"] == kind], limit, f"success_ratio_{kind}", words)
+        if check.n >= needed or check.state == "breached":
+            found.append(check)
+    worst = min((pooled, *found), key=_badness)
+    return (replace(worst, name=pooled.name), *found)
+
+
+def _badness(check: SloCheck) -> tuple[int, float]:
+    """Sorts the worst first: breached, then void, then met; of these the lowest ratio."""
+    return ("breached", "void", "met").index(check.state), 1.0 if check.value is None else check.value
+
+
+def _success_ratio(sessions: pd.DataFrame, limit: float, name: str, words: str) -> SloCheck:
+    n = int(sessions["n"].sum())
+    if n == 0:
+        return _nothing(name, limit)
+    bad = _rate(sessions, sessions["outcome"] != "ok")
+    failed = bad.events
+    value = 1 - failed / n
+    low_bad, high_bad = bad.interval()
+    low, high = 1 - high_bad, 1 - low_bad
+    needed = fewest_attempts(limit)
+    if n < needed and high >= limit:
+        state: SloState = "void"
+        why = f"{n:,} {words} are too few to tell a success ratio of {limit:g}: at least {needed} are needed."
+    elif value >= limit:
+        state = "met"
+        why = f"{n - failed:,} of {n:,} {words} succeeded ({100 * value:.2f} %, limit {100 * limit:.2f} %)"
+        why += "." if low >= limit else f", but a repetition may fall to {100 * low:.2f} %: the margin is narrow."
+    else:
+        state = "breached"
+        why = f"Only {n - failed:,} of {n:,} {words} succeeded ({100 * value:.2f} %, limit {100 * limit:.2f} %)"
+        why += "." if high < limit else f"; a repetition may reach {100 * high:.2f} %."
+    return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
+
+
+def _max_duration(waits: pd.DataFrame, limit_s: float) -> SloCheck:
+    n = int(waits["n"].sum())
+    if n == 0:
+        return _nothing("max_duration_s", limit_s)
+    longest_s = float(waits["longest_s"].max())
+    # A timeout was cut at its budget: how long the answer would have taken has no upper bound.
+    censored = bool((waits["outcome"] == "timeout").any())
+    state: SloState = "met" if longest_s <= limit_s else "breached"
+    why = f"The longest of {n:,} attempts lasted {longest_s:.2f} s (limit {limit_s:g} s)"
+    why += "; timeouts were cut at their budgets." if censored else "."
+    return SloCheck(
+        name="max_duration_s",
+        value=longest_s,
+        low=longest_s,
+        high=None if censored else longest_s,
+        limit=limit_s,
+        state=state,
+        n=n,
+        why=why,
+    )
+
+
+def _timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
+    n = int(sessions["n"].sum())
+    if n == 0:
+        return _nothing("timeouts", float(limit))
+    rate = _rate(sessions, sessions["outcome"] == "timeout")
+    count = rate.events
+    low, high = (bound * n for bound in rate.interval())
+    state: SloState = "met" if count <= limit else "breached"
+    why = f"{count:,} of {n:,} attempts timed out (limit {limit:,})"
+    why += f"; as many attempts again may see up to {math.ceil(high):,}." if state == "met" and high > limit else "."
+    return SloCheck(
+        name="timeouts", value=float(count), low=low, high=high, limit=float(limit), state=state, n=n, why=why
+    )
+
+
+def _worst_stability(sessions: pd.DataFrame, overview: Overview, limit: float) -> SloCheck:
+    """The kind whose trend is worst. Not of all kinds together: their mix changes over a run, with its ramp above all.
+
+    Auth probes go on where sessions connect once: they are left out.
+    """
+    plain = sessions[~sessions["auth_probe"]]
+    of_kinds = [_stability(plain[plain["kind"] == kind], overview, limit, words) for kind, words in KINDS.items()]
+    judged = [check for check in of_kinds if check.state != "void"]
+    if not judged:
+        return _stability(plain, overview, limit, "attempts")
+    return max(judged, key=lambda check: (check.state == "breached", check.low or -1.0))
+
+
+def _stability(sessions: pd.DataFrame, overview: Overview, limit: float, words: str) -> SloCheck:
+    name = "stability"
+    n = int(sessions["n"].sum())
+    if n == 0 or overview.start is None or overview.end is None:
+        return _nothing(name, limit)
+    part_s = max(1.0, (overview.end - overview.start + 1) / PARTS)
+    frame = sessions.assign(
+        part=((sessions["slot"] - overview.start).clip(lower=0) // part_s).astype(int),
+        bad=sessions["n"].where(sessions["outcome"] != "ok", 0),
+    )
+    parts = frame.groupby("part")[["n", "bad"]].sum()
+    if len(parts) < FEWEST_PARTS:
+        return _too_short(name, limit, n)
+    ratio = (parts["bad"] / parts["n"]).to_numpy(dtype=float)
+    trend = _trend(parts.index.to_numpy(dtype=float), ratio, parts["n"].to_numpy(dtype=float))
+    # A straight line through shares may leave the scale; the shares cannot.
+    value, low, high = (min(1.0, max(-1.0, change)) for change in trend)
+    if parts["bad"].sum() == 0:
+        # No failure, no scatter: what the last part could still hide bounds the rise.
+        high = 1 - (1 - _CONFIDENCE) ** (1 / float(parts["n"].iloc[-1]))
+    state: SloState = "breached" if low > limit else "met"
+    why = (
+        f"The share of bad {words} changed by {100 * value:+.2f} points over the run "
+        f"({100 * low:+.2f} to {100 * high:+.2f}; limit {100 * limit:+.2f}{_not_sure(state, value, limit)})."
+    )
+    return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
+
+
+def _stability_latency(overview: Overview, limit: float) -> SloCheck:
+    name = "stability_latency"
+    durations = overview.durations
+    kind = "exchange" if (durations["kind"] == "exchange").any() else "connect"
+    rows = durations[(durations["kind"] == kind) & durations["outcome"].isin(["ok", "timeout"])]
+    n = int(rows["n"].sum())
+    if n == 0:
+        return _nothing(name, limit)
+    parts = _typical_by_part(rows)
+    if len(parts) < FEWEST_PARTS:
+        return _too_short(name, limit, n)
+    x, y, weights = (values.to_numpy(dtype=float) for values in (parts.index.to_series(), parts["log_s"], parts["n"]))
+    value, low, high = (math.expm1(change) for change in _trend(x, y, weights))
+    state: SloState = "breached" if low > limit else "met"
+    why = (
+        f"The typical (geometric mean) {kind} changed its duration by {100 * value:+.0f} % over the run "
+        f"({100 * low:+.0f} to {100 * high:+.0f} %; limit {100 * limit:+.0f} %{_not_sure(state, value, limit)})."
+    )
+    return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
+
+
+def _not_sure(state: SloState, value: float, limit: float) -> str:
+    """Why a trend beyond its limit is met all the same."""
+    return ", and that it is beyond is not sure" if state == "met" and value > limit else ""
+
+
+def _typical_by_part(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean logarithm of the durations in each part; parts of the ramp-up, half empty, are left out.
+
+    A mean of logarithms, not a median: with several delay arms a median lies in the gap between them and
+    jumps. A timeout counts with its budget, so that an outage never looks like an improvement.
+    """
+    log_s = np.log(bin_middle_s(rows["bin"], DURATION_BINS_PER_DECADE))
+    sums = rows.assign(total=log_s * rows["n"]).groupby("part")[["n", "total"]].sum()
+    parts = pd.DataFrame({"log_s": sums["total"] / sums["n"], "n": sums["n"]})
+    full = parts["n"] >= parts["n"].median() / 2
+    return parts[full.cummax()]
+
+
+def _trend(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
+    """Change of y from the first to the last part by weighted least squares, with a t interval."""
+    from scipy.special import stdtrit
+
+    span = float(x.max() - x.min())
+    mean_x, mean_y = np.average(x, weights=weights), np.average(y, weights=weights)
+    spread = float(np.sum(weights * (x - mean_x) ** 2))
+    slope = float(np.sum(weights * (x - mean_x) * (y - mean_y))) / spread
+    residual = y - mean_y - slope * (x - mean_x)
+    freedom = len(x) - 2
+    error = math.sqrt(float(np.sum(weights * residual**2)) / freedom / spread)
+    half = float(stdtrit(freedom, (1 + _CONFIDENCE) / 2)) * error
+    return slope * span, (slope - half) * span, (slope + half) * span
+
+
+def _rate(sessions: pd.DataFrame, hit: pd.Series[bool]) -> Rate:
+    """Share of attempts that `hit` marks, with the design effect of minutes and of host-minutes."""
+    frame = sessions.assign(x=sessions["n"].where(hit, 0), minute=sessions["slot"] // 60)
+    cells = frame.groupby(["host", "minute"], dropna=False)[["n", "x"]].sum().reset_index()
+    n = cells["n"].to_numpy()
+    return clustered_rate(
+        cells["x"].to_numpy(),
+        n,
+        pd.factorize(cells["minute"])[0],
+        np.arange(len(cells)),
+        empty_design_effect=worst_design_effect(float(n.mean())),
+    )
+
+
+def _nothing(name: str, limit: float) -> SloCheck:
+    return SloCheck(
+        name=name, value=None, low=None, high=None, limit=limit, state="void", n=0, why="There is no attempt to judge."
+    )
+
+
+def _too_short(name: str, limit: float, n: int) -> SloCheck:
+    return SloCheck(
+        name=name,
+        value=None,
+        low=None,
+        high=None,
+        limit=limit,
+        state="void",
+        n=n,
+        why=f"The run is too short for a trend: fewer than {FEWEST_PARTS} of its parts have attempts.",
+    )

@@ -1,0 +1,187 @@
+"""Every confounder of the method, made by hand and found by name."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.model import Settings
+from analysis.verdict.decide import decide
+from tests.analysis.tables_by_hand import only, sketched, with_cells
+
+
+def confounded(tables, claim="platform"):
+    finding = decide(tables, Settings()).claims[claim]
+    return finding, {check.name: check.ok for check in finding.checks}
+
+
+def worse_windows(**given):
+    return sketched(3, suspect="platform", effect=0.03, **given)
+
+
+def test_without_a_confounder_every_check_passes_and_the_platform_is_confirmed():
+    finding, checks = confounded(worse_windows())
+    assert finding.state == "confirmed"
+    assert set(checks.values()) == {True}
+
+
+def one_host(tables):
+    return only(tables, lambda frame: (frame["platform"] != "Windows") | (frame["host"] == "Windows-0"))
+
+
+def unknown_rtt(tables):
+    return replace(tables, base_rtt=tables.base_rtt.assign(base_rtt_s=None))
+
+
+def other_minutes(tables):
+    middle = tables.cells["minute"].median()
+    early = tables.cells["minute"] < middle
+    return with_cells(replace(tables, cells=tables.cells[early == (tables.cells["platform"] == "Windows")]))
+
+
+def other_latencies(tables):
+    far = tables.base_rtt["platform"] == "Windows"
+    return replace(tables, base_rtt=tables.base_rtt.assign(base_rtt_s=np.where(far, 3.0, 0.04)))
+
+
+def other_clients(tables):
+    name = np.where(tables.cells["platform"] == "Windows", "asyncio", tables.cells["client"])
+    return with_cells(tables, client=name)
+
+
+def other_network(tables):
+    return replace(tables, sites=tables.sites.assign(site=tables.sites["platform"]))
+
+
+def unknown_network(tables):
+    return replace(tables, sites=tables.sites.assign(site=None))
+
+
+def other_instances(tables):
+    frame = tables.platform_instances
+    return replace(tables, platform_instances=frame.assign(server_instance=frame["platform"] + "-only"))
+
+
+def busy_loops(tables):
+    loops = tables.loops
+    busy = np.where(loops["platform"] == "Windows", loops["good"] // 5, 0)
+    return replace(tables, loops=loops.assign(good_lagged=busy))
+
+
+def unmeasured_loops(tables):
+    return replace(tables, cells=tables.cells.assign(lag_null=tables.cells["n"]))
+
+
+def other_pythons(tables):
+    versions = tables.factors["platform"].map({"Windows": "3.11.9", "Linux": "3.12.1"})
+    return replace(tables, factors=tables.factors.assign(level=versions))
+
+
+def inherited_users(tables):
+    rows = [
+        {"host": host, "platform": platform, "bin": 5_892_000, "ordinal": ordinal, "n": 50, "explicit": 0}
+        for host, platform in tables.base_rtt[["host", "platform"]].itertuples(index=False)
+        for ordinal in ((4, 5, 6) if platform == "Windows" else (1, 2, 3))
+    ]
+    return replace(tables, subjects=pd.DataFrame(rows))
+
+
+def own_bursts(tables):
+    burst = (tables.cells["platform"] == "Windows") & (tables.cells["minute"] % 12 == 0)
+    quiet = {name: np.where(burst, tables.cells["n"], 0) for name in ("bad", "residual", "timeouts")}
+    return with_cells(tables, **quiet)
+
+
+def simulated(tables):
+    return replace(tables, totals=tables.totals.assign(simulated=1000))
+
+
+CONFOUNDERS = {
+    one_host: "hosts on each side",
+    unknown_rtt: "round trips known",
+    other_minutes: "same minutes",
+    other_latencies: "same latencies",
+    other_clients: "same clients",
+    other_network: "same networks",
+    unknown_network: "same networks",
+    other_instances: "same instances",
+    busy_loops: "equal loops",
+    unmeasured_loops: "loops measured",
+    other_pythons: "same Python versions",
+    inherited_users: "order of users",
+    own_bursts: "no bursts of its own",
+    simulated: "platforms are real",
+}
+
+
+@pytest.mark.parametrize("confound", CONFOUNDERS, ids=lambda change: change.__name__)
+def test_a_confounder_is_named_and_leaves_the_platform_undecided(confound):
+    finding, checks = confounded(confound(worse_windows()))
+    assert checks[CONFOUNDERS[confound]] is not True
+    assert finding.state == "undecided"
+    assert finding.needs
+
+
+def test_a_rehearsal_may_use_labels():
+    assert decide(simulated(worse_windows()), Settings(rehearsal=True)).claims["platform"].state == "confirmed"
+
+
+def test_several_networks_of_its_own_are_as_good_as_a_common_one():
+    tables = worse_windows()
+    own = replace(tables, sites=tables.sites.assign(site=tables.sites["host"]))
+    assert confounded(own)[1]["same networks"] is True
+
+
+def test_a_platform_with_one_host_does_not_spoil_the_comparison_of_the_others():
+    tables = sketched(3, suspect="platform", effect=0.03, platforms=("Windows", "Linux", "macOS"))
+    few = only(tables, lambda frame: (frame["platform"] != "macOS") | (frame["host"] == "macOS-0"))
+    finding, _ = confounded(few)
+    assert finding.state == "confirmed"
+    assert next(iter(finding.parts)) == "Windows against Linux"
+    assert not any("macOS" in name for name in finding.parts)
+
+
+def latency_of(change):
+    return confounded(change(sketched(3, suspect="latency", effect=0.05)), "latency")
+
+
+def test_a_delay_that_did_not_arrive_decides_nothing():
+    def lost(tables):
+        return replace(tables, arm_rtt=tables.arm_rtt.assign(rtt_s=0.04))
+
+    finding, checks = latency_of(lost)
+    assert finding.state == "undecided"
+    assert checks["delay arrived (Windows)"] is False
+    assert "delay proxy" in finding.needs
+
+
+def test_unmeasured_round_trips_leave_latency_undecided():
+    finding, checks = latency_of(lambda tables: replace(tables, arm_rtt=tables.arm_rtt.assign(rtt_s=np.nan)))
+    assert finding.state == "undecided"
+    assert checks["delay arrived (Linux)"] is None
+
+
+def test_arms_switched_in_blocks_decide_nothing():
+    def blocks(tables):
+        arm = tables.cells["minute"] // 10 % 3
+        cells = tables.cells[tables.cells["delay_us"] == arm.map({0: 0, 1: 160_000, 2: 320_000})]
+        return with_cells(replace(tables, cells=cells))
+
+    finding, checks = latency_of(blocks)
+    assert finding.state == "undecided"
+    assert checks["arms interleaved (Windows)"] is False
+    assert "interleaved within minutes" in finding.needs
+
+
+def test_packet_loss_of_one_platform_is_its_network():
+    tables = worse_windows()
+    rows = [
+        {"host": h, "platform": p, "site": "north", "slot": 176_760_000 + s, "operation": "tcp", "n": 2, "bad": bad}
+        for h, p in tables.base_rtt[["host", "platform"]].itertuples(index=False)
+        for s in range(360)
+        for bad in [int(p == "Windows" and s % 10 == 0)]
+    ]
+    finding, checks = confounded(replace(tables, probes=pd.DataFrame(rows)))
+    assert checks["same packet loss"] is False
+    assert finding.state == "undecided"

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.comparison.view import Clock, view_of
+from analysis.model import Settings
+from tests.analysis.tables_by_hand import no_attempts, on_every_frame, sketched, with_cells
+
+
+@given(st.sets(st.integers(0, 2000), min_size=1, max_size=300))
+def test_chunks_are_contiguous_and_strata_of_time_lie_within_them(minutes):
+    clock = Clock(minutes=np.array(sorted(minutes)))
+    chunk = clock.chunk(clock.minutes)
+    assert (np.diff(chunk) >= 0).all()
+    assert chunk.min() == 0 and chunk.max() <= clock.chunks - 1
+    if len(minutes) >= 4:
+        assert np.bincount(chunk).min() >= 2
+    for unit in (1, 2, 5, 10):
+        bins = clock.bin(clock.minutes, unit)
+        for one in np.unique(bins):
+            assert len(np.unique(chunk[bins == one])) == 1
+            assert (bins == one).sum() <= unit
+
+
+def test_ninety_seconds_have_two_chunks_and_four_hours_twenty():
+    assert Clock(minutes=np.arange(2)).chunks == 2
+    assert Clock(minutes=np.arange(240)).chunks == 20
+
+
+def test_other_arms_of_mitigation_are_not_pooled():
+    half = sketched(hosts=1, minutes=10).cells
+    arms = with_cells(sketched(hosts=1, minutes=10), mitigation=np.where(np.arange(len(half)) % 2, "none", "retry"))
+    assert view_of(arms, Settings()).cells.n.sum() == half["n"][1::2].sum()
+
+
+def test_a_machine_under_two_labels_is_two_hosts():
+    one = on_every_frame(sketched(hosts=1), lambda frame: frame.assign(host="same") if "host" in frame else frame)
+    assert view_of(one, Settings()).hosts == (("same", "Linux"), ("same", "Windows"))
+
+
+def test_the_unit_of_time_follows_connections_and_not_rows():
+    few = sketched(minutes=40, attempts_a_minute=30.0)
+    assert view_of(few, Settings()).unit > view_of(sketched(attempts_a_minute=400.0), Settings()).unit
+    doubled = with_cells(few, n=lambda c: 2 * c["n"], n_clean=lambda c: 2 * c["n_clean"])
+    assert view_of(doubled, Settings()).unit == view_of(few, Settings()).unit
+
+
+def test_rates_of_a_short_run_take_the_worst_case_and_counts_with_a_cause_do_not():
+    short = view_of(sketched(minutes=2, hosts=1, attempts_a_minute=600.0, base_risk=0.05), Settings())
+    cells = short.cells
+    assert short.rate(cells, cells.bad, cells.n).design_effect == 20.0
+    assert short.census(cells, cells.bad).design_effect == pytest.approx(1.0)
+
+
+def test_hosts_without_attempts_have_no_code():
+    view = view_of(sketched(), Settings())
+    frame = view.tables.sites.assign(host="elsewhere")
+    assert set(view.host_codes(frame)) == {-1}
+    assert len(view.host_codes(frame.iloc[:0])) == 0
+
+
+def test_an_empty_run_has_a_view():
+    view = view_of(no_attempts(), Settings())
+    assert len(view.cells) == 0
+    assert view.attempts_a_connection == 1.0

@@ -1,0 +1,54 @@
+from dataclasses import replace
+from xml.etree import ElementTree
+
+from analysis.model import CLAIMS
+from analysis.report.junit import junit_xml
+from analysis.verdict.service_levels import Slo
+from tests.analysis.verdicts import BREACHED, MET, verdict
+
+SLO = Slo(state="breached", checks=(MET, BREACHED), why=BREACHED.why)
+
+
+def cases(slo: Slo) -> dict[str, ElementTree.Element]:
+    root = ElementTree.fromstring(junit_xml(verdict(slo), slo).partition("\n")[2])
+    return {str(case.get("name")): case for case in root.iter("testcase")}
+
+
+def test_one_case_a_service_level_and_a_claim() -> None:
+    assert set(cases(SLO)) == {"success_ratio", "timeouts", *CLAIMS}
+
+
+def test_breached_fails_met_passes_undecided_is_skipped_with_its_need() -> None:
+    found = cases(SLO)
+    assert found["success_ratio"].find("failure") is None
+    failure = found["timeouts"].find("failure")
+    assert failure is not None and failure.get("message") == "27 of 900 timed out."
+    skipped = found["platform"].find("skipped")
+    assert skipped is not None and skipped.get("message") == "undecided; needs three hosts of each platform."
+    for decided in ("server", "auth"):
+        assert [child.tag for child in found[decided]] == ["system-out"]
+    assert "Everybody failed together." in str(found["server"].findtext("system-out"))
+
+
+def test_void_is_an_error() -> None:
+    slo = Slo(state="void", checks=(replace(MET, state="void"),), why="3 rows are missing.")
+    error = cases(slo)["success_ratio"].find("error")
+    assert error is not None and str(error.get("message")).startswith("3 rows are missing.")
+
+
+def test_totals_count_the_cases() -> None:
+    root = ElementTree.fromstring(junit_xml(verdict(SLO), SLO).partition("\n")[2])
+    suite = root.find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
+        "11",
+        "1",
+        "0",
+        "7",
+    )
+
+
+def test_control_characters_do_not_break_the_document() -> None:
+    slo = Slo(state="breached", checks=(replace(BREACHED, why="bad \x00\x1b[31m <name>"),), why="bad")
+    failure = cases(slo)["timeouts"].find("failure")
+    assert failure is not None and failure.get("message") == "bad [31m <name>"

@@ -1,0 +1,127 @@
+from dataclasses import replace
+
+from analysis.model import CLAIMS, CredentialCheck, Decision, Finding, Hypothesis
+from analysis.report.summary import summary_md
+from analysis.report.wording import (
+    STATEMENTS,
+    TITLES,
+    detectable_text,
+    effect_text,
+    failed,
+    found,
+    headline,
+    lower_first,
+    sentences,
+    undecided,
+)
+from analysis.verdict.service_levels import Slo
+from tests.analysis.verdicts import BREACHED, MET, decision, verdict
+
+BAD = Slo(state="breached", checks=(MET, BREACHED), why=BREACHED.why)
+GOOD = Slo(state="met", checks=(MET,), why="")
+
+
+def test_every_claim_has_a_title_and_a_statement() -> None:
+    assert set(TITLES) == set(CLAIMS)
+    assert set(STATEMENTS) == {*CLAIMS, "hypothesis"}
+
+
+def test_headline_says_what_was_breached_and_how_much_was_seen() -> None:
+    text = headline(verdict(BAD), BAD)
+    assert text == "Service levels breached (1,000 attempts, 27 timeouts): 27 of 900 timed out."
+    assert headline(verdict(GOOD), GOOD).startswith("Service levels met: 1,000 attempts, 27 timeouts")
+
+
+def test_void_headline_concludes_nothing() -> None:
+    slo = Slo(state="void", checks=(), why="3 rows are missing.")
+    assert headline(verdict(slo), slo).startswith("Void, nothing may be concluded: 3 rows are missing (")
+
+
+def test_found_names_effects_and_what_is_ruled_out() -> None:
+    text = found(verdict(BAD))
+    assert "it comes from the server's side (synchrony), +1.20 points (+0.80 to +1.70)" in text
+    assert "ruled out within 0.50 points: authentication" in text
+    assert "the hypothesis (platform under latency) is ruled out" in text
+
+
+def test_nothing_confirmed_is_said() -> None:
+    nothing = Decision(claims={}, hypothesis=Hypothesis(state="undecided"))
+    assert found(verdict(GOOD, decision=nothing)) == "Found: no cause is confirmed."
+
+
+def test_undecided_claims_with_one_need_are_named_together() -> None:
+    text = undecided(verdict(BAD))
+    assert text.count("needs three hosts of each platform") == 1
+    assert "intermittent, latency, platform" in text
+
+
+def test_a_run_in_which_nothing_failed_has_no_cause_to_look_for() -> None:
+    clean = verdict(GOOD, failures=[])
+    assert found(clean) == "Nothing failed: there is no cause to look for."
+    assert failed(clean) == undecided(clean) == ""
+    assert sentences(clean, GOOD) == [headline(clean, GOOD), found(clean)]
+
+
+def test_what_the_target_said_is_told_commonest_first() -> None:
+    assert failed(verdict(BAD)) == (
+        "Failures: 27 x no answer during an exchange (3 % of exchanges); "
+        "3 x HTTP 503 Service Unavailable at the upgrade (5 % of connects)."
+    )
+
+
+def test_broken_tokens_that_are_accepted_come_first() -> None:
+    checks = (
+        CredentialCheck(kind="forged", accepted=40, refused=20, not_checked=2),
+        CredentialCheck(kind="expired", accepted=0, refused=60, not_checked=0),
+    )
+    text = headline(verdict(GOOD, decision=replace(decision(), credentials=checks)), GOOD)
+    assert text.startswith("The server accepts what it had to refuse: forged tokens are accepted (40 of 62). Service")
+
+
+def test_auth_probes_that_nobody_looked_at_prove_nothing() -> None:
+    checks = (CredentialCheck(kind="forged", accepted=0, refused=3, not_checked=148),)
+    text = found(verdict(GOOD, decision=replace(decision(), credentials=checks)))
+    assert "Of 151 auth probes 148 prove nothing: no token was checked." in text
+
+
+def test_a_void_run_does_not_say_that_nothing_failed() -> None:
+    void = Slo(state="void", checks=(), why="3 rows are missing.")
+    assert found(verdict(void, failures=[])) == ""
+
+
+def test_a_level_beyond_its_limit_is_not_met_without_its_reason() -> None:
+    trend = replace(MET, name="stability", value=0.02, low=-0.01, limit=0.01, why="It changed by +2.00 points.")
+    slo = Slo(state="met", checks=(MET, trend), why="")
+    assert "it changed by +2.00 points" in headline(verdict(slo), slo)
+    assert "| ✅ met: it changed by +2.00 points. |" in summary_md(verdict(slo), slo)
+
+
+def test_leads_stand_apart_from_what_is_confirmed() -> None:
+    text = found(verdict(BAD, decision=replace(decision(), leads=("120 sessions ended in the same second.",))))
+    assert text.endswith("Stands out: 120 sessions ended in the same second.")
+
+
+def test_nothing_undecided_is_said() -> None:
+    decided = dict.fromkeys(CLAIMS, Finding(state="ruled_out"))
+    all_decided = Decision(claims=decided, hypothesis=Hypothesis(state="ruled_out"))
+    assert undecided(verdict(GOOD, decision=all_decided)) == "Undecided: nothing."
+
+
+def test_effect_that_was_not_estimated_is_a_dash() -> None:
+    assert effect_text(verdict(BAD)["claims"]["platform"]["effect"]) == "–"
+    assert effect_text(verdict(BAD)["claims"]["auth"]["effect"]) == "0.00 % (0.00 to 0.30)"
+
+
+def test_first_letter_is_lowered_unless_it_is_an_acronym() -> None:
+    assert lower_first("Three hosts") == "three hosts"
+    assert lower_first("HTTP probes") == "HTTP probes"
+    assert lower_first("") == ""
+
+
+def test_what_could_have_been_found_is_said_in_points_or_percent_and_a_dash_where_it_cannot_be():
+    effect = {"name": "risk difference"}
+    claim = {"effect": effect, "smallest_detectable": 0.0123, "smallest_confirmable": 0.0173}
+    assert detectable_text(claim) == "1.2 points; confirmed from 1.7"
+    assert detectable_text(claim | {"smallest_confirmable": None}) == "1.2 points"
+    assert detectable_text(claim | {"effect": {"name": "rate"}}).startswith("1.2 %")
+    assert detectable_text(claim | {"smallest_detectable": None}) == "–"

@@ -1,0 +1,160 @@
+"""The worlds of mechanisms: each is what its title says, and its truth is what a person would say of it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.simulation.design import Sides
+from analysis.simulation.simulate import simulate_rows
+from analysis.simulation.worlds import WORLDS, World, world
+
+WAITS = ["connect", "exchange"]
+# What a person says of each, from what it does; a claim that is not named is not there.
+TRUTHS: dict[str, dict[str, str]] = {
+    "whole_run_instances": {"intermittent": "Y"},
+    "slow_connects": {"intermittent": "Y", "latency": "Y"},
+    "rare_type": {"intermittent": "Y", "server": "Y", "format": "-"},
+    "errors_for_one_side": {"intermittent": "Y", "platform": "Y?", "platform_x_latency": "?", "server": "Y"},
+    "tenants": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y?"},
+    "unequal_hosts": {"intermittent": "Y", "server": "-"},
+    "address_hashing": {"intermittent": "Y", "server": "Y?"},
+    "one_reset": {"intermittent": "-", "server": "?"},
+    "one_account": {"server": "-"},
+    "budgets_alike": {"intermittent": "Y", "platform": "Y"},
+    "firewalled_probes": {"intermittent": "Y", "server": "Y"},
+}
+
+
+def drawn(name: str, **given: Any) -> pd.DataFrame:
+    frame = simulate_rows(name, **{"seed": 4, **given}).to_pandas()
+    return frame.assign(bad=frame["outcome"].isin(["timeout", "failed"]))
+
+
+def waits(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["kind"].isin(WAITS) & (frame["outcome"] != "aborted")]
+
+
+def rates(frame: pd.DataFrame, by: str) -> pd.Series:
+    return frame.groupby(by, observed=True)["bad"].mean()
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_the_truth_that_follows_from_the_mechanisms_is_what_a_person_says(name: str):
+    where = world(name)
+    codes = where.truth(where.design()).codes
+    assert codes is not None
+    assert {claim: code for claim, code in codes.items() if code != "n"} == TRUTHS[name]
+
+
+def test_every_world_of_mechanisms_has_its_truth_told_here():
+    of_mechanisms = {name for name, w in WORLDS.items() if w.is_bare or w.mechanisms(w.design())}
+    assert of_mechanisms == set(TRUTHS)
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_world_is_of_the_size_in_which_verdicts_went_wrong(name: str):
+    assert 5_700 <= world(name).design().rows <= 35_000
+    assert 5_000 <= len(drawn(name)) <= 45_000
+
+
+def test_a_few_sessions_of_the_whole_run_are_bad_in_every_part_of_it():
+    exchanges = drawn("whole_run_instances").query("kind == 'exchange'")
+    by_session = exchanges.groupby(["worker", "connection"], observed=True)["bad"].mean()
+    assert len(by_session) == 120
+    assert 2 <= (by_session > 0.4).sum() <= 20
+    assert by_session[by_session < 0.4].max() < 0.1
+    halves = exchanges.assign(half=exchanges["scheduled_at"] > exchanges["scheduled_at"].median())
+    of_half = halves.groupby("half")["bad"].mean()
+    assert of_half[True] == pytest.approx(of_half[False], rel=0.25)
+
+
+def test_slow_connects_are_those_of_the_highest_delay_among_forty_exchanges_each():
+    frame = waits(drawn("slow_connects"))
+    connects = frame[frame["kind"] == "connect"]
+    assert rates(connects, "delay_s")[0.3] == pytest.approx(0.08, abs=0.05)
+    assert rates(connects, "delay_s")[0.0] < 0.02
+    assert rates(frame[frame["kind"] == "exchange"], "delay_s").max() < 0.005
+    assert (frame["kind"] == "exchange").sum() / len(connects) == pytest.approx(40, rel=0.2)
+
+
+def test_the_rare_type_is_diluted_below_any_margin():
+    frame = waits(drawn("rare_type"))
+    assert rates(frame, "operation")["agent_request"] == pytest.approx(0.1, abs=0.03)
+    assert frame["bad"].mean() < 0.007
+
+
+def test_only_one_side_is_told_1011():
+    frame = drawn("errors_for_one_side")
+    told = frame[frame["close_code"] == 1011]
+    assert len(told) > 50
+    assert told["platform"].eq("Windows").all()
+    assert frame.groupby("platform", observed=True)["host"].nunique().eq(1).all()
+
+
+def test_a_tenant_is_a_sides_own_and_its_shard_is_bad():
+    frame = waits(drawn("tenants"))
+    odd = frame["subject"].astype(str).str[-1].astype(int) % 2 == 1
+    assert (odd == frame["platform"].eq("Windows")).all()
+    assert rates(frame.assign(odd=odd), "odd")[True] == pytest.approx(0.04, abs=0.01)
+
+
+def test_two_laptops_differ_and_six_machines_do_not():
+    spread: dict[str, list[float]] = {"Windows": [], "Linux": []}
+    for seed in range(1, 6):
+        frame = waits(drawn("unequal_hosts", seed=seed, base_risk=0.15, rows=20_000, minute_sd=0.0, site_sd=0.0))
+        for platform, of_platform in frame.groupby("platform", observed=True):
+            by_host = rates(of_platform, "host")
+            assert len(by_host) == {"Windows": 2, "Linux": 6}[platform]
+            spread[platform].append(float(np.log(by_host.max() / by_host.min())))
+    assert max(spread["Windows"]) > 0.6
+    assert np.median(spread["Linux"]) < 0.25
+
+
+def test_some_hosts_are_led_to_the_bad_instance_and_nobody_says_so():
+    frame = waits(drawn("address_hashing"))
+    assert frame["server_instance"].isna().all()
+    by_host = rates(frame, "host")
+    assert 1 <= (by_host > 0.02).sum() < len(by_host)
+    assert by_host[by_host < 0.02].max() < 0.006
+
+
+def test_one_reset_ends_every_session_in_one_moment_and_all_come_back():
+    frame = drawn("one_reset")
+    cut = frame[(frame["kind"] == "hold") & (frame["cause"] == "reset")]
+    ended = cut["scheduled_at"] + pd.to_timedelta(cut["duration_s"], unit="s")
+    assert len(cut) == pytest.approx(120, abs=3)
+    assert (ended.max() - ended.min()).total_seconds() < 0.01
+    assert (frame["kind"] == "connect").sum() == pytest.approx(240, abs=6)
+
+
+def test_one_account_of_forty_never_gets_an_answer_and_the_others_do():
+    by_account = rates(drawn("one_account").query("kind == 'exchange' and outcome != 'aborted'"), "subject")
+    assert len(by_account) == 40
+    assert (by_account == 1.0).sum() == 1
+    assert by_account[by_account < 1.0].max() < 0.02
+
+
+def test_a_firewall_drops_bare_probes_always_and_other_probes_see_the_bursts_only():
+    probes = drawn("firewalled_probes").query("kind == 'probe'")
+    by_kind = rates(probes, "operation")
+    assert by_kind["tcp"] == pytest.approx(0.2, abs=0.04)
+    assert 0.005 < by_kind["health"] < 0.06
+
+
+def test_a_truth_may_depend_on_whom_an_address_leads_to():
+    where = world("address_hashing")
+    codes = set()
+    for seed in range(1, 30):
+        truth = where.truth(where.design(hosts=1, instances=6, seed=seed))
+        assert truth.codes is not None
+        codes.add(truth.codes["server"])
+    assert codes == {"Y?", "n"}
+
+
+def test_a_world_of_nothing_has_nothing_to_confirm():
+    where = World(name="x", title="x", is_bare=True, base_risk=0.0001)
+    truth = where.truth(where.design(sides=Sides(tenant_share=(1.0, 0.0))))
+    assert truth.must_not_confirm == frozenset(truth.codes or ())
+    assert truth.unearned == frozenset()

@@ -1,0 +1,43 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+
+from analysis.model import CLAIMS
+from analysis.stats.holm import CLAIM_WEIGHTS, bonferroni, weighted_holm
+
+PS = st.lists(st.floats(0, 1), min_size=1, max_size=9)
+
+
+def test_holm_published_numbers():
+    adjusted = weighted_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, dict.fromkeys("abcd", 1.0))
+    assert [adjusted[name] for name in "abcd"] == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+# Their function collects all garbage at each call.
+@settings(max_examples=20)
+@given(PS)
+def test_equal_weights_agree_with_statsmodels(values):
+    names = [str(i) for i in range(len(values))]
+    adjusted = weighted_holm(dict(zip(names, values, strict=True)), dict.fromkeys(names, 3.0))
+    assert [adjusted[name] for name in names] == pytest.approx(multipletests(values, method="holm")[1])
+
+
+def test_weights_of_the_claims_are_the_whole_error_rate():
+    assert set(CLAIM_WEIGHTS) == set(CLAIMS)
+    assert sum(CLAIM_WEIGHTS.values()) == pytest.approx(1.0)
+
+
+@given(PS, st.lists(st.floats(0.01, 1), min_size=9, max_size=9))
+def test_an_adjusted_p_value_is_never_below_its_own_nor_above_its_bonferroni(values, weights):
+    names = [str(i) for i in range(len(values))]
+    share = dict(zip(names, weights, strict=False))
+    adjusted = weighted_holm(dict(zip(names, values, strict=True)), share)
+    total = sum(share.values())
+    for name, value in zip(names, values, strict=True):
+        assert value - 1e-12 <= adjusted[name] <= max(min(1.0, value * total / share[name]), max(adjusted.values()))
+
+
+def test_bonferroni_counts_looks():
+    assert bonferroni(0.01, 3) == pytest.approx(0.03)
+    assert bonferroni(0.5, 3) == 1.0

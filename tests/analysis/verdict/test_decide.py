@@ -1,0 +1,391 @@
+"""The invariants that any verdict must keep, whatever the data (method, section 7)."""
+
+import math
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.claims.client import client
+from analysis.claims.latency import latency
+from analysis.claims.platform import platform
+from analysis.claims.platform_x_latency import platform_x_latency
+from analysis.comparison.view import view_of
+from analysis.model import CLAIMS, Finding, Settings
+from analysis.planning.sketch import tables_of
+from analysis.verdict.decide import decide, hypothesis, stepped_down
+from tests.analysis.tables_by_hand import (
+    no_attempts,
+    on_every_frame,
+    one_minute,
+    only,
+    renamed,
+    sketched,
+    states,
+    with_cells,
+)
+
+SUSPECTS = ("none", "latency", "platform", "platform_x_latency", "client")
+SMALL = {"minutes": 20, "hosts": 2}
+HARDNESS = {"undecided": 0, "ruled_out": 1, "confirmed": 1}
+runs = st.builds(
+    lambda suspect, seed, effect: sketched(seed, suspect=suspect, effect=effect, **SMALL),
+    st.sampled_from(SUSPECTS),
+    st.integers(1, 8),
+    st.sampled_from([0.0, 0.03]),
+)
+few = settings(max_examples=6, deadline=None)
+
+
+def read(decision):
+    return {
+        name: (f.state, f.n, None if f.p_value is None else round(f.p_value, 9), f.effect)
+        for name, f in decision.claims.items()
+    }
+
+
+def close(one, two):
+    """Same states, and the same numbers but for the last digits (sums in another order)."""
+    for name, (state, n, p, effect) in one.items():
+        other = two[name]
+        assert (state, n) == (other[0], other[1]), name
+        assert p == pytest.approx(other[2], abs=1e-6)
+        assert (effect is None) == (other[3] is None)
+        if effect is not None and effect.estimate is not None:
+            assert effect.estimate == pytest.approx(other[3].estimate, abs=1e-9)
+            for bound in ("low", "high"):
+                mine, theirs = getattr(effect, bound), getattr(other[3], bound)
+                assert (mine is None) == (theirs is None)
+                if mine is not None:
+                    assert mine == pytest.approx(theirs, abs=1e-9)
+
+
+@pytest.mark.parametrize("suspect", SUSPECTS)
+def test_each_suspect_is_found_and_no_other_one(suspect):
+    decision = decide(sketched(3, suspect=suspect, effect=0.03), Settings())
+    confirmed = {name for name, finding in decision.claims.items() if finding.state == "confirmed"}
+    if suspect == "none":
+        assert confirmed <= {"intermittent"}
+    else:
+        assert suspect in confirmed
+        # A third of the first platform's attempts carry an interaction's effect: that is one of the platform.
+        assert confirmed <= {suspect, "intermittent", *(["platform"] if suspect == "platform_x_latency" else [])}
+
+
+def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecided():
+    for suspect in SUSPECTS:
+        decision = decide(sketched(5, suspect=suspect, effect=0.02), Settings())
+        assert tuple(decision.claims) == CLAIMS
+        for name, finding in decision.claims.items():
+            assert finding.evidence, name
+            assert bool(finding.needs) == (finding.state == "undecided"), (name, finding)
+
+
+@few
+@given(runs, st.integers(0, 1000))
+def test_row_order_and_names_of_hosts_change_nothing(tables, seed):
+    rng = np.random.default_rng(seed)
+    hosts = sorted(set(tables.cells["host"]))
+    names = dict(zip(hosts, [f"h{i}" for i in rng.permutation(len(hosts))], strict=True))
+    shuffled = on_every_frame(
+        renamed(tables, "host", names), lambda frame: frame.sample(frac=1.0, random_state=seed).reset_index(drop=True)
+    )
+    one, two = decide(tables, Settings()), decide(shuffled, Settings())
+    close(read(one), read(two))
+    assert one.hypothesis == two.hypothesis
+
+
+@few
+@given(runs)
+def test_renaming_platforms_changes_no_state(tables):
+    swapped = renamed(tables, "platform", {"Windows": "Aardvark", "Linux": "Zebra"})
+    close(read(decide(tables, Settings())), read(decide(swapped, Settings())))
+
+
+@few
+@given(runs, st.integers(1, 10_000))
+def test_shifting_all_times_changes_nothing(tables, minutes):
+    def later(frame):
+        moved = {
+            name: frame[name] + minutes * factor
+            for name, factor in (("minute", 1), ("slot", 6), ("first_minute", 1), ("last_minute", 1))
+            if name in frame
+        }
+        return frame.assign(**moved)
+
+    close(read(decide(tables, Settings())), read(decide(on_every_frame(tables, later), Settings())))
+
+
+@few
+@given(runs)
+def test_cells_of_two_files_are_added(tables):
+    counts = tables.cells.select_dtypes("number").columns.difference(["minute", "delay_us"])
+    half = tables.cells[counts] // 2
+    first = tables.cells.assign(**{name: half[name] for name in counts})
+    second = tables.cells.assign(**{name: tables.cells[name] - half[name] for name in counts})
+    both = replace(tables, cells=pd.concat([first, second], ignore_index=True))
+    close(read(decide(tables, Settings())), read(decide(both, Settings())))
+
+
+@few
+@given(runs, st.integers(2, 4))
+def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables, times):
+    def again(frame):
+        counts = [
+            name
+            for name in (
+                "n",
+                "bad",
+                "timeouts",
+                "residual",
+                "n_clean",
+                "good",
+                "explicit",
+                "client_loop",
+                "any_lag_bad",
+            )
+            if name in frame
+        ]
+        # The same connections with every attempt written again: sums grow alike, sums of squares by squares.
+        sums = [name for name in frame if name.startswith("x_")]
+        squares = [name for name in frame if name == "nn" or name.startswith(("nx_", "xx_"))]
+        grown = dict.fromkeys([*counts, *sums], times) | dict.fromkeys(squares, times**2)
+        return frame.assign(**{name: frame[name] * by for name, by in grown.items()})
+
+    once, more = decide(tables, Settings()), decide(on_every_frame(tables, again), Settings())
+    for name in ("latency", "platform", "platform_x_latency", "client", "intermittent"):
+        before, after = once.claims[name], more.claims[name]
+        assert HARDNESS[after.state] <= HARDNESS[before.state] or before.state == after.state, name
+        if before.effect is None or before.effect.low is None or tables.cells["bad"].sum() < 20:
+            continue
+        width, width_again = (f.effect.high - f.effect.low for f in (before, after))
+        assert width_again >= 0.98 * width, name
+
+
+@pytest.mark.slow
+def test_permuting_platforms_over_hosts_confirms_nothing():
+    rng = np.random.default_rng(2)
+    confirmed = 0
+    base = sketched(11, hosts=6, minutes=30, host_sd=0.8, base_risk=0.02, suspect="latency", effect=0.02)
+    hosts = sorted(set(base.cells["host"]))
+    for _ in range(40):
+        labels = dict(zip(hosts, rng.permutation(["Windows"] * 6 + ["Linux"] * 6), strict=True))
+        cells = base.cells.assign(platform=base.cells["host"].map(labels))
+        view = view_of(tables_of(cells, rng), Settings())
+        confirmed += "confirmed" in (platform(view, None).state, platform_x_latency(view, None).state)
+    assert confirmed <= 4
+
+
+def dealt_again(cells, column, rng):
+    """The column's labels dealt again over the attempts of each stratum (hypergeometric)."""
+    keys = [k for k in ("host", "platform", "minute", "client", "delay_us", "operation") if k != column]
+    parts = []
+    for _, group in cells.groupby(keys):
+        drawn = rng.multivariate_hypergeometric(group["n"].to_numpy(), int(group["bad"].sum()))
+        parts.append(group.assign(bad=drawn, residual=drawn, timeouts=drawn, good=group["n"] - drawn))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("column", "suspect", "claim"), [("delay_us", "latency", latency), ("client", "client", client)]
+)
+def test_permuting_an_arm_over_connections_confirms_nothing(column, suspect, claim):
+    rng = np.random.default_rng(4)
+    base = sketched(12, minutes=20, hosts=2, suspect=suspect, effect=0.05)
+    assert claim(view_of(base, Settings())).state == "confirmed"
+    confirmed = 0
+    for _ in range(12):
+        cells = dealt_again(base.cells, column, rng)
+        confirmed += claim(view_of(tables_of(cells, rng), Settings())).state == "confirmed"
+    assert confirmed == 0
+
+
+@few
+@given(runs)
+def test_one_host_on_a_side_never_confirms_the_platform(tables):
+    alone = only(tables, lambda frame: (frame["platform"] != "Windows") | (frame["host"] == "Windows-0"))
+    finding = decide(alone, Settings()).claims["platform"]
+    assert finding.state != "confirmed"
+    assert finding.state == "undecided" or finding.ceiling
+
+
+def test_everything_ok_confirms_nothing():
+    fine = with_cells(sketched(1), bad=0, residual=0, timeouts=0, good=lambda c: c["n"])
+    found = states(decide(fine, Settings()))
+    assert "confirmed" not in found.values()
+    assert found["auth"] == found["format"] == "ruled_out"
+
+
+def test_everything_timed_out_confirms_nothing_and_compares_nothing():
+    dead = with_cells(sketched(1), bad=lambda c: c["n"], residual=lambda c: c["n"], timeouts=lambda c: c["n"], good=0)
+    found = states(decide(dead, Settings()))
+    assert {name for name, state in found.items() if state == "confirmed"} <= {"server", "format"}
+    assert found["latency"] == found["platform"] == found["platform_x_latency"] == found["client"] == "undecided"
+
+
+def test_reversed_arms_are_not_confirmed():
+    tables = sketched(3, suspect="latency", effect=0.05)
+    most = tables.cells["delay_us"].max()
+    turned = with_cells(tables, delay_us=lambda c: most - c["delay_us"])
+    before, after = (decide(t, Settings()).claims["latency"] for t in (tables, turned))
+    assert before.state == "confirmed"
+    assert after.state == "undecided"
+    assert after.effect.reversed
+
+
+@few
+@given(runs, st.integers(0, 19))
+def test_an_outage_of_everybody_confirms_no_comparison(tables, minute):
+    down = tables.cells["minute"] == tables.cells["minute"].min() + minute
+    hit = {name: np.where(down, tables.cells["n"], tables.cells[name]) for name in ("bad", "residual", "timeouts")}
+    outage = with_cells(tables, **hit)
+    before, after = states(decide(tables, Settings())), states(decide(outage, Settings()))
+    for name in ("platform", "platform_x_latency", "client", "latency"):
+        assert not (before[name] == "undecided" and after[name] == "confirmed"), name
+
+
+@few
+@given(runs, st.sampled_from(["lag", "rtt", "instance", "site"]))
+def test_what_is_not_measured_only_moves_claims_towards_undecided(tables, what):
+    if what == "lag":
+        poorer = replace(tables, cells=tables.cells.assign(lag_null=tables.cells["n"], any_lag_bad=tables.cells["bad"]))
+    elif what == "rtt":
+        poorer = replace(
+            tables, base_rtt=tables.base_rtt.assign(base_rtt_s=math.nan), arm_rtt=tables.arm_rtt.assign(rtt_s=math.nan)
+        )
+    elif what == "instance":
+        poorer = replace(
+            tables, instances=tables.instances.iloc[:0], platform_instances=tables.platform_instances.iloc[:0]
+        )
+    else:
+        poorer = replace(tables, sites=tables.sites.assign(site=None))
+    before, after = decide(tables, Settings()), decide(poorer, Settings())
+    for name, finding in before.claims.items():
+        moved = after.claims[name]
+        # A condition that fails may uncover nothing: only the no-assumption bound survives it.
+        assert moved.state in (finding.state, "undecided"), (name, finding, moved)
+
+
+def test_a_server_without_named_instances_is_ruled_out_only_by_a_cohort_of_all_hosts():
+    tables = sketched(5, suspect="platform", effect=0.03, base_risk=0.0005, minutes=120)
+    unnamed = replace(tables, **{name: getattr(tables, name).iloc[:0] for name in ("instances", "platform_instances")})
+    assert "of any instance" in decide(tables, Settings()).claims["server"].evidence
+    found = decide(unnamed, Settings()).claims["server"]
+    # The hosts of the clean platform may all meet an instance of their own, if addresses are hashed.
+    assert found.state == "undecided"
+    late = sketched(5, suspect="latency", effect=0.03, base_risk=0.0005, minutes=120)
+    nowhere = {"instances": unnamed.instances, "platform_instances": unnamed.platform_instances}
+    found = decide(replace(late, **nowhere), Settings()).claims["server"]
+    assert found.state == "ruled_out"
+    assert "of all attempts" in found.evidence
+
+
+@few
+@given(runs, st.floats(0.001, 0.02), st.floats(1.1, 4.0))
+def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(tables, margin, factor):
+    narrow = states(decide(tables, Settings(margin=margin)))
+    wide = states(decide(tables, Settings(margin=margin * factor)))
+    # Holm's step joins the claims: compare those that no other claim can carry over the line.
+    for name in CLAIMS:
+        if wide[name] == "confirmed":
+            assert narrow[name] == "confirmed", name
+        if narrow[name] == "ruled_out" and name != "latency":
+            assert wide[name] == "ruled_out", name
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 3])
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_a_short_run_compares_nothing_and_says_how_long_it_must_be(minutes, hosts):
+    tables = one_minute(sketched(2, hosts=hosts, suspect="platform", effect=0.1), minutes)
+    for name in ("latency", "client", "platform", "platform_x_latency"):
+        finding = decide(tables, Settings()).claims[name]
+        assert finding.state == "undecided" or finding.ceiling
+        assert "minutes" in finding.needs or "hosts" in finding.needs.lower()
+
+
+def test_no_attempt_at_all_is_undecided():
+    decision = decide(no_attempts(), Settings())
+    assert set(states(decision).values()) == {"undecided"}
+    assert decision.hypothesis.state == "undecided"
+    assert decision.causes == () == decision.mitigations
+
+
+def test_a_run_shorter_than_its_budgets_says_so():
+    totals = sketched().totals.assign(dropped_tail=209)
+    finding = decide(replace(no_attempts(), totals=totals), Settings()).claims["server"]
+    assert finding.state == "undecided"
+    assert "209 attempts" in finding.evidence
+    assert "longer than its longest budget" in finding.needs
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 40), st.booleans(), st.booleans())
+def test_a_few_rows_of_a_run_raise_nothing(rows, seed, one_platform, one_host):
+    tables = sketched(seed, **SMALL)
+    cells = tables.cells.sample(rows, random_state=seed)
+    if one_platform:
+        cells = cells[cells["platform"] == cells["platform"].iloc[0]]
+    if one_host:
+        cells = cells[cells["host"] == cells["host"].iloc[0]]
+    decision = decide(tables_of(cells.reset_index(drop=True), np.random.default_rng(seed)), Settings())
+    assert set(decision.claims) == set(CLAIMS)
+    compared = ("latency", "platform", "platform_x_latency", "client")
+    assert all(decision.claims[name].state != "confirmed" for name in compared)
+
+
+def claims(**given):
+    found = dict.fromkeys(CLAIMS, Finding(state="undecided"))
+    return {**found, **{name: Finding(state=state) for name, state in given.items()}}
+
+
+def test_the_hypothesis_needs_every_part():
+    every = claims(
+        intermittent="confirmed",
+        platform_x_latency="confirmed",
+        server="ruled_out",
+        auth="ruled_out",
+        format="ruled_out",
+    )
+    assert hypothesis(every).state == "confirmed"
+    for name in ("intermittent", "platform_x_latency", "server", "auth", "format"):
+        assert hypothesis({**every, name: Finding(state="undecided")}).state == "undecided"
+    assert hypothesis({**every, "client_loop": Finding(state="confirmed")}).state == "undecided"
+
+
+@pytest.mark.parametrize(
+    "refuted", [{"intermittent": "ruled_out"}, {"platform_x_latency": "ruled_out"}, {"server": "confirmed"}]
+)
+def test_one_part_refutes_the_hypothesis(refuted):
+    assert hypothesis(claims(**refuted)).state == "ruled_out"
+
+
+def test_an_interaction_beside_server_bursts_is_kept_and_the_hypothesis_is_refuted():
+    both = claims(intermittent="confirmed", platform_x_latency="confirmed", server="confirmed")
+    assert hypothesis(both).state == "ruled_out"
+    assert hypothesis(both).because == ("server is confirmed",)
+
+
+def test_what_is_confirmed_alone_may_not_be_beside_eight_other_claims():
+    lonely = Finding(state="confirmed", p_value=0.03, evidence="It differs.")
+    found = stepped_down({**claims(), "client": lonely}, 0.05)
+    assert found["client"].state == "undecided"
+    assert found["client"].needs
+    strong = replace(lonely, p_value=0.0001)
+    assert stepped_down({**claims(), "client": strong}, 0.05)["client"].state == "confirmed"
+
+
+@pytest.mark.parametrize("suspect", SUSPECTS)
+def test_a_decision_holds_plain_numbers_only(suspect):
+    def plain(value):
+        if isinstance(value, dict):
+            return all(plain(one) for one in value.values())
+        if isinstance(value, list | tuple):
+            return all(plain(one) for one in value)
+        return value is None or type(value) in (str, bool, int) or (type(value) is float and math.isfinite(value))
+
+    assert plain(asdict(decide(sketched(2, suspect=suspect, effect=0.03, **SMALL), Settings())))
+    assert plain(asdict(decide(one_minute(sketched(2, suspect=suspect, effect=0.03)), Settings())))
