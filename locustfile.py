@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from locust import run_single_user
 
-from scenarios.hooks import install
-from scenarios.users import AgentUser, AuthProbeUser, ChurnUser, HoldUser, IdleUser, SteadyUser, StormUser
+from scenarios.control.hooks import install
+from scenarios.load.users import AgentUser, AuthProbeUser, ChurnUser, HoldUser, IdleUser, SteadyUser, StormUser
 
 __all__ = ["AgentUser", "AuthProbeUser", "ChurnUser", "HoldUser", "IdleUser", "SteadyUser", "StormUser"]
 

@@ -15,9 +15,9 @@ from bench import events, faults
 from bench.events import EVENTS, Event, Row
 from bench.faults import FAULTS, Fault, standin
 from scenarios.clients import CLIENTS, Services, why_unavailable
-from scenarios.clients.websockets_asyncio import close_children
+from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clock import Clock
-from scenarios.lag import LagMeter
+from scenarios.machine.lag import LagMeter
 from scenarios.plan import Target
 
 

@@ -31,12 +31,12 @@ from attempts.recorder import Recorder
 from attempts.schema import Attempt, ConnectionFacts, WorkerFacts
 from attempts.spool import FLUSH_S, Spool
 from scenarios.clients import Services, prepare, run_connection
-from scenarios.clients.websockets_asyncio import close_children
+from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clock import Clock
-from scenarios.garbage import settle_collector
+from scenarios.machine.garbage import settle_collector
+from scenarios.machine.vitals import GeventWatch, Vitals
 from scenarios.plan import ConnectionPlan, Setting, Target
-from scenarios.screen import Screen
-from scenarios.vitals import GeventWatch, Vitals
+from scenarios.screens.locust_stats import Screen
 
 # Of the exchanges since the measurement began; a day of them would not fit.
 durations_s: deque[float] = deque(maxlen=200_000)

@@ -19,7 +19,8 @@ from bench.certificates import tls
 from bench.scripted_server import PONG, WELCOME, Peer, ScriptedServer, frame
 from scenarios.clients import Services, run_connection
 from scenarios.plan import Budgets, ConnectionPlan, Setting, Target, Token
-from scenarios.protocol import Echo, Kind, Message, Refusal, Request
+from scenarios.protocols.echo import Echo
+from scenarios.protocols.shape import Kind, Message, Refusal, Request
 
 # Short waits: a silent server costs the test no more than this, or twice or four times it on a slow machine.
 SHORT = Budgets(connect_s=0.4, exchange_s=0.3, sequence_s=0.6, close_s=0.3, peer_check_s=0.3)

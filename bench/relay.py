@@ -19,10 +19,10 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
-from scenarios.delay_error import DelayError
-from scenarios.descriptors import raise_descriptor_limit
-from scenarios.priority import raise_priority
-from scenarios.relay_protocol import connect_request, read_reply
+from scenarios.machine.priority import raise_priority
+from scenarios.machine.process import raise_descriptor_limit
+from scenarios.relay.lateness import DelayError
+from scenarios.relay.protocol import connect_request, read_reply
 
 MESSAGE = b"x" * 64
 PERIOD_S = 1.0

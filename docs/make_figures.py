@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from scenarios.states import TRANSITIONS, State  # noqa: E402 - the folder is not installed
+from scenarios.session.states import TRANSITIONS, State  # noqa: E402 - the folder is not installed
 
 DOCS = ROOT / "docs"
 STYLE = (

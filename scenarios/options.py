@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError, unknown_name
-from scenarios.scripts import MITIGATIONS
+from scenarios.session.scripts import MITIGATIONS
 
 SCENARIOS: Final = ("steady", "hold", "churn", "idle", "agent", "storm", "mute", "auth_probe")
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")

@@ -69,7 +69,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         user: Virtual user, within the worker.
         connection: Number of the connection, within the worker.
-        scenario: Name in `scenarios.scripts.SCENARIOS`.
+        scenario: Name in `scenarios.session.scripts.SCENARIOS`.
         settings: The scenario's settings (see there); unknown keys are refused.
         client, event_loop: The arm, in the record's words; `client` is a key of `clients.CLIENTS`.
         delay_s: Round trip that the relay adds to this connection; 0 = none.
@@ -214,7 +214,7 @@ class Recorder(Protocol):
 
 
 class LagSource(Protocol):
-    """The loop's own share of a wait (`scenarios.lag.LagMeter`)."""
+    """The loop's own share of a wait (`scenarios.machine.lag.LagMeter`)."""
 
     def lag_between(self, start: float, now: float) -> tuple[float | None, float | None]:
         """Largest delay and sum of the long ones in a window of monotonic seconds; None = unknown."""

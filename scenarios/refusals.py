@@ -1,6 +1,6 @@
 """Who said no: what a refusal by status, by close or by error message is in the record's words. Pure.
 
-The general rules, where the target's protocol class has none of its own (`scenarios.protocol.RefusalRules`):
+The general rules, where the target's protocol class has none of its own (`scenarios.protocols.shape.RefusalRules`):
 
     HTTP 401; 403 with a challenge (RFC 9110, section 11.6.1); 407 (a proxy)    auth_rejected
     any other response that is not 101                                          http_status
@@ -23,9 +23,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from scenarios.ledger import End
-from scenarios.protocol import Refusal, TargetProtocol
+from scenarios.protocols.shape import Refusal, TargetProtocol
 from scenarios.redact import plain_urls
+from scenarios.session.ledger import End
 
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403

@@ -70,7 +70,7 @@ class CrashingProtocol(NamedTuple):
 def crashing_protocol(folder: Path) -> CrashingProtocol:
     """A module in `folder` with the staging protocol, whose `read` raises at the 50th message."""
     (folder / "crashing_protocol.py").write_text(
-        "from scenarios.protocol import Staging\n"
+        "from scenarios.protocols.staging import Staging\n"
         "class Crashing(Staging):\n"
         "    messages = 0\n"
         "    def read(self, *given, **named):\n"

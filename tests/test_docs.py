@@ -91,7 +91,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 def test_the_page_of_the_experiment_names_every_request_and_says_which_are_never_answered() -> None:
-    from scenarios.protocol import Staging
+    from scenarios.protocols.staging import Staging
 
     section = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8").partition("\n## What users do\n")[2]
     rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `")]

@@ -60,7 +60,9 @@ def test_every_room_has_sources_so_that_the_rule_can_fail() -> None:
         assert sources(room), room
 
 
-@pytest.mark.parametrize("module", ["locustfile", "scenarios.users", "scenarios.clients.websocket_client"])
+@pytest.mark.parametrize(
+    "module", ["locustfile", "scenarios.load.users", "scenarios.clients.on_gevent.websocket_client"]
+)
 def test_a_worker_loads_no_numpy_pandas_or_pyarrow(module: str) -> None:
     code = f"import locust, sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from scenarios.tokens import Minter, key_from_text
+from scenarios.credentials.jwt import Minter, key_from_text
 from tests.conftest import Soak, wait_for
 
 pytestmark = pytest.mark.slow

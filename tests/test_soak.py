@@ -140,8 +140,8 @@ def test_a_user_that_crashes_makes_the_run_void(start_soak: Callable[..., Soak],
     crashing = tmp_path / "locustfile.py"
     crashing.write_text(
         "from locust import events\n"
-        "from scenarios.hooks import install\n"
-        "from scenarios.users import USER_CLASSES, SteadyUser\n"
+        "from scenarios.control.hooks import install\n"
+        "from scenarios.load.users import USER_CLASSES, SteadyUser\n"
         "install()\n"
         "class Crashing(SteadyUser):\n"
         "    scenario = 'steady'\n"
@@ -169,8 +169,8 @@ def test_a_listener_that_crashes_makes_the_run_void(start_soak: Callable[..., So
     crashing = tmp_path / "locustfile.py"
     crashing.write_text(
         "from locust import events\n"
-        "from scenarios.hooks import install\n"
-        "from scenarios.users import AgentUser, ChurnUser, IdleUser, SteadyUser\n"
+        "from scenarios.control.hooks import install\n"
+        "from scenarios.load.users import AgentUser, ChurnUser, IdleUser, SteadyUser\n"
         "install()\n"
         "@events.spawning_complete.add_listener\n"
         "def listener(**_):\n"

@@ -15,11 +15,11 @@ import jsonschema
 import pytest
 import yaml
 
-from scenarios.allow import ALLOWED_HOSTS_VARIABLE
-from scenarios.fingerprint import SALT_VARIABLE
+from scenarios.control.target import ALLOWED_HOSTS_VARIABLE
+from scenarios.credentials.endpoint import AUTHORIZATION_VARIABLE
+from scenarios.credentials.jwt import KEY_VARIABLE
+from scenarios.machine.fingerprint import SALT_VARIABLE
 from scenarios.options import OPTIONS
-from scenarios.token_endpoint import AUTHORIZATION_VARIABLE
-from scenarios.tokens import KEY_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

@@ -141,7 +141,7 @@ def by_operation(view: View, cells: Cells, events: Ints) -> dict[str, Rate]:
 def unanswered(view: View) -> Path | None:
     """Requests that the server had and did not answer: it answered the ping behind them. None: nobody was asked.
 
-    TCP keeps the order, so that neither the way nor this client is to blame (`scenarios.peer_check`). They are
+    TCP keeps the order, so that neither the way nor this client is to blame (`scenarios.session.peer_check`). They are
     counted, by kind of attempt, as the server's own words are. Where some are spared (`spared_of_silence`)
     this path stays open.
     """

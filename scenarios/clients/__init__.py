@@ -52,10 +52,10 @@ class Arm(NamedTuple):
     module: str
 
 
-_ASYNCIO: Final = "scenarios.clients.websockets_asyncio"
+_ASYNCIO: Final = "scenarios.clients.on_asyncio.parent"
 CLIENTS: Final = {
-    "websocket-client": Arm("websocket-client", None, "scenarios.clients.websocket_client"),
-    "websockets-gevent": Arm("websockets-gevent", None, "scenarios.clients.websockets_gevent"),
+    "websocket-client": Arm("websocket-client", None, "scenarios.clients.on_gevent.websocket_client"),
+    "websockets-gevent": Arm("websockets-gevent", None, "scenarios.clients.on_gevent.websockets"),
     # The loop that `asyncio.run` takes on this platform.
     "websockets-asyncio": Arm(
         "websockets-asyncio", "asyncio-proactor" if sys.platform == "win32" else "asyncio-selector", _ASYNCIO

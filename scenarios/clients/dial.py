@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 
 from scenarios import refusals
 from scenarios.clients.tls import end_of_tls_error
-from scenarios.ledger import End
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
-from scenarios.protocol import TargetProtocol
+from scenarios.protocols.shape import TargetProtocol
+from scenarios.session.ledger import End
 
 # "Closed without a close frame": never on the wire (RFC 6455, section 7.1.5).
 ABNORMAL_CLOSURE: Final = 1006

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cryptography import x509
 
-from scenarios.ledger import End
+from scenarios.session.ledger import End
 
 # A TLS record holds at most 16 KiB (RFC 8446, section 5.1).
 _RECORD_BYTES: Final = 16_384

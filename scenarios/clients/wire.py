@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from scenarios.clients.dial import UpgradeRequest
-from scenarios.ledger import End
 from scenarios.plan import Target
+from scenarios.session.ledger import End
 
 # Opcodes of RFC 6455, section 5.2.
 CONTINUATION: Final = 0x0

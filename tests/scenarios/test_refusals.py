@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from attempts.schema import CAUSES
 from scenarios import refusals
-from scenarios.ledger import End
-from scenarios.protocol import Echo, Refusal
+from scenarios.protocols.echo import Echo
+from scenarios.protocols.shape import Refusal
 from scenarios.refusals import EXPIRY_LEEWAY_S, end_of_close, end_of_error, end_of_proxy_status, end_of_status
+from scenarios.session.ledger import End
 
 
 class OwnRules(Echo):

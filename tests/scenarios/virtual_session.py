@@ -9,11 +9,12 @@ from typing import Any
 from attempts import schema
 from attempts.schema import Attempt
 from scenarios.clock import Clock
-from scenarios.ledger import End, Ledger
 from scenarios.plan import ConnectionPlan, OpenConnections, Setting, Tally
-from scenarios.protocol import Staging, TargetProtocol
-from scenarios.session import Session
-from scenarios.states import State
+from scenarios.protocols.shape import TargetProtocol
+from scenarios.protocols.staging import Staging
+from scenarios.session.ledger import End, Ledger
+from scenarios.session.session import Session
+from scenarios.session.states import State
 
 EPOCH_US = 1_764_000_000_000_000
 TEXT, CLOSE, PING = 0x1, 0x8, 0x9

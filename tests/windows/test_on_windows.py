@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scenarios.arms import MAX_IMBALANCE
+from scenarios.experiment.arms import MAX_IMBALANCE
 from windows.check import UNIT_TESTS_DEADLINE_S, soak_both_platforms
 from windows.evidence import connects_by_cell, imbalance, read_rows
 from windows.fleet import FleetRun

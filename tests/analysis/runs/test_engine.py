@@ -14,7 +14,7 @@ import pytest
 from analysis.runs.engine import EngineError, open_attempts, open_rows
 from analysis.simulation.simulate import simulate_rows
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 SAME_ON_BOTH = """
 import sys

@@ -13,7 +13,7 @@ from bench.events import CHURN, LONG
 from bench.scripted_server import PONG, Peer
 from scenarios.clients import Services
 from scenarios.clock import Clock
-from scenarios.lag import LagMeter
+from scenarios.machine.lag import LagMeter
 from scenarios.plan import ConnectionPlan, Target
 
 

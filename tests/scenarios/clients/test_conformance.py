@@ -9,7 +9,7 @@ import pytest
 from attempts.schema import Attempt
 from bench.events import EVENTS, Event, met, ran_out_too_early
 from scenarios.clients import CLIENTS, why_unavailable
-from scenarios.clients.websockets_asyncio import close_children
+from scenarios.clients.on_asyncio.parent import close_children
 from tests.scenarios.clients.rows import Rows
 
 

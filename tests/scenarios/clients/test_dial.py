@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.clients import dial
-from scenarios.ledger import End
 from scenarios.plan import ConnectionPlan, Target, Token
-from scenarios.protocol import Echo, Staging
-from scenarios.relay_protocol import RelayError
+from scenarios.protocols.echo import Echo
+from scenarios.protocols.staging import Staging
+from scenarios.relay.protocol import RelayError
+from scenarios.session.ledger import End
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,11 @@ import pytest
 from bench.events import SHORT
 from bench.scripted_server import PATIENCE_S, Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
-from scenarios.clients.asyncio_child import loop_factory
-from scenarios.clients.asyncio_driver import AsyncioConnection
-from scenarios.clients.websockets_asyncio import close_children
+from scenarios.clients.on_asyncio.child import loop_factory
+from scenarios.clients.on_asyncio.driver import AsyncioConnection
+from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Target, Token
-from scenarios.relay_protocol import connected_reply, failed_reply, read_request
+from scenarios.relay.protocol import connected_reply, failed_reply, read_request
 from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
 
 NAMES = [name for name in CLIENTS if why_unavailable(name) is None and name != "websockets-asyncio"]

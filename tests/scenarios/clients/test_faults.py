@@ -10,7 +10,7 @@ import pytest
 from bench.conformance import Kept
 from bench.faults import FAULTS, Fault, standin
 from scenarios.clients import CLIENTS, why_unavailable
-from scenarios.clients.websockets_asyncio import close_children
+from scenarios.clients.on_asyncio.parent import close_children
 
 
 @pytest.fixture(scope="module")

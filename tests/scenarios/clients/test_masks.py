@@ -13,8 +13,8 @@ from bench.scripted_server import Peer, frame
 from scenarios.clients import masks
 from scenarios.clients.dial import UpgradeRequest
 from scenarios.clients.masks import masking_key
-from scenarios.clients.websocket_client import WebSocketClientWire
-from scenarios.clients.websockets_gevent import WebsocketsWire
+from scenarios.clients.on_gevent.websocket_client import WebSocketClientWire
+from scenarios.clients.on_gevent.websockets import WebsocketsWire
 from scenarios.clients.wire import TEXT, Wire
 from scenarios.plan import Target
 
@@ -64,7 +64,7 @@ def test_the_asyncio_client_takes_the_same_keys() -> None:
         [
             sys.executable,
             "-c",
-            "import scenarios.clients.asyncio_child, websockets.frames as f;print(f.secrets.token_bytes.__module__)",
+            "import scenarios.clients.on_asyncio.child, websockets.frames as f;print(f.secrets.token_bytes.__module__)",
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ import pytest
 from attempts.schema import Attempt
 from bench.scripted_server import PONG, Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
-from scenarios.clients.websockets_asyncio import close_children
+from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.plan import Budgets
 from tests.scenarios.clients.rows import Rows, plan_of, target_of
 

@@ -9,7 +9,7 @@ import pytest
 
 from bench.scripted_server import Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
-from scenarios.clients.websockets_asyncio import close_children
+from scenarios.clients.on_asyncio.parent import close_children
 from tests.scenarios.clients.rows import Rows, plan_of, target_of
 
 SILENCE_S = 0.3

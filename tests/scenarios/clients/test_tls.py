@@ -9,8 +9,8 @@ import pytest
 from bench.certificates import tls
 from bench.scripted_server import Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
+from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clients.tls import Tls, tls_context
-from scenarios.clients.websockets_asyncio import close_children
 from tests.scenarios.clients.rows import Rows, plan_of, target_of
 
 HERE = [name for name in CLIENTS if why_unavailable(name) is None]

@@ -1,0 +1,1 @@
+"""Clients that run on gevent, in the process of Locust itself."""

@@ -1,0 +1,175 @@
+"""One TCP (or TLS) connection on gevent: bytes in and out, waiting only with `Patience`.
+
+The socket is the standard library's, non-blocking, whether or not the process is monkey-patched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket as sockets
+from typing import Any, Final
+
+import gevent.monkey
+
+from scenarios.clients.on_gevent.waiter import READ, WRITE, Patience
+from scenarios.clients.tls import Tls
+
+# Takes hundreds of replies at once, and a whole TLS record.
+_READ_BYTES: Final = 65_536
+
+_CONNECTING: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
+
+# Locust's import replaces the class by gevent's, which brings timeouts and watchers of its own.
+_Socket: Final[type[sockets.socket]] = gevent.monkey.get_original("socket", "socket")
+
+
+class EndOfStream(Exception):
+    """The peer has closed its side."""
+
+
+class Stream:
+    """Connects, sends and reads. Raises OSError for what the network does, `EndOfStream` for its end.
+
+    Methods that wait return None or False when they were woken or `until` has come: nothing is lost
+    then, and they are called again.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._socket: sockets.socket | None = None
+        self._readable: Any = None
+        self._either: Any = None
+        self._unsent = b""
+        self._tls: Tls | None = None
+
+    def connect(self, family: int, address: Any) -> bool:
+        """Begin to connect; True = it is connected already, else ask `is_connected`."""
+        self.close()
+        self._unsent = b""
+        sock = self._socket = _Socket(family, sockets.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+        code = sock.connect_ex(address)
+        if code and code not in _CONNECTING:
+            raise OSError(code, os.strerror(code))
+        self._readable = self._patience.watcher(sock.fileno(), READ)
+        return not code
+
+    def is_connected(self, until: float) -> bool:
+        """Wait for the connection."""
+        assert self._socket is not None
+        watcher = self._patience.watcher(self._socket.fileno(), WRITE)
+        try:
+            if not self._patience.wait(watcher, until):
+                return False
+        finally:
+            watcher.close()
+        code = self._socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+        return True
+
+    def has_answer(self) -> bool:
+        """Whether the peer's answer (to the connect: the connection) is there, without waiting."""
+        if self._socket is None:
+            return False
+        try:
+            self._socket.getpeername()
+            self._socket.recv(1, sockets.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            return error.errno != errno.ENOTCONN
+        return True
+
+    def has_connected(self) -> bool:
+        """Whether the connect has an outcome, without waiting."""
+        assert self._socket is not None
+        if self._socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR):
+            return True
+        try:
+            self._socket.getpeername()
+        except OSError:
+            return False
+        return True
+
+    def start_tls(self, ca_file: str | None, server_name: str) -> None:
+        """Everything from now on is TLS; then call `handshake` until it is done."""
+        self._tls = Tls(ca_file, server_name)
+
+    def handshake(self, received: bytes) -> bool:
+        """Go on with the TLS handshake; True = done."""
+        assert self._tls is not None
+        try:
+            return self._tls.handshake(received)
+        finally:
+            self._write(self._tls.outgoing())
+
+    @property
+    def is_asked_for_certificate(self) -> bool:
+        """Whether the server asked for a client certificate in the TLS handshake; it has got none."""
+        return self._tls is not None and self._tls.is_asked_for_certificate
+
+    def send(self, data: bytes) -> None:
+        """Send, or keep what the socket does not take until a later `read` or `send`."""
+        self._write(data if self._tls is None else self._tls.encrypt(data))
+
+    def read(self, until: float) -> bytes | None:
+        """Wait for bytes of the peer's, as they come from the network (TLS: not yet decrypted)."""
+        if self._unsent:
+            if self._either is None and self._socket is not None:
+                self._either = self._patience.watcher(self._socket.fileno(), READ | WRITE)
+            if not self._patience.wait(self._either, until):
+                return None
+            self._write(b"")
+        elif not self._patience.wait(self._readable, until):
+            return None
+        return self.read_now()
+
+    def read_now(self) -> bytes | None:
+        """What is there; None = nothing."""
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return None
+        if not data:
+            raise EndOfStream
+        return data
+
+    def plain(self, received: bytes) -> bytes:
+        """What the peer sent, decrypted; may be empty."""
+        if self._tls is None:
+            return received
+        data, ended = self._tls.decrypt(received)
+        if ended and not data:
+            raise EndOfStream
+        return data
+
+    def close(self) -> None:
+        """Free the socket. Never waits, never raises."""
+        for watcher in (self._readable, self._either):
+            if watcher is not None:
+                watcher.close()
+        self._readable = self._either = None
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            with contextlib.suppress(OSError):  # never connected, or gone already
+                sock.shutdown(sockets.SHUT_RDWR)
+            sock.close()
+
+    def _write(self, data: bytes) -> None:
+        assert self._socket is not None
+        if self._unsent:
+            data = self._unsent + data
+            self._unsent = b""
+        if not data:
+            return
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._unsent = data[sent:]

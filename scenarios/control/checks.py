@@ -1,0 +1,174 @@
+"""What is refused before the first connection: targets, faults and plans that cannot be, machines too small."""
+
+from __future__ import annotations
+
+import math
+import os
+import ssl
+from collections.abc import Iterable
+
+import gevent.subprocess as subprocess
+
+from scenarios.clients import CLIENTS, why_unavailable
+from scenarios.clients.tls import tls_context
+from scenarios.control.child_process import module_command
+from scenarios.control.live_run import standin_arguments
+from scenarios.control.target import TargetUrl, check_allowed, parse_target
+from scenarios.credentials.credentials import credentials_for
+from scenarios.credentials.standin_secret import standin_secret
+from scenarios.errors import ConfigError, unknown_name
+from scenarios.load.generator import arm_plan, script_settings_of
+from scenarios.machine.fingerprint import gevent_loop_name
+from scenarios.machine.preflight import Demand, machine_limits, require
+from scenarios.options import DEFAULTS, Settings
+from scenarios.protocols.load import load_protocol, operations_of
+from scenarios.protocols.shape import TargetProtocol
+from scenarios.session.scripts import UNROUTED, script_settings
+from scenarios.session.steps import PROTOCOL_PING
+
+
+def check_target(host: str, settings: Settings, *, is_standin: bool) -> None:
+    """Refuse a target that nobody allowed, and stand-in options for another target.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    target = parse_target(host)
+    if is_standin:
+        return
+    for option, value in (("--fault", settings.fault), ("--standin-quirks", settings.standin_quirks)):
+        if value:
+            raise ConfigError(f"{option} belongs to the embedded stand-in: leave it out, or leave out --host.")
+    check_allowed(target, os.environ)
+
+
+def check_faults(settings: Settings) -> None:
+    """Let the stand-in itself judge its options: it alone knows them.
+
+    Raises:
+        ConfigError: With its sentence.
+    """
+    if not (settings.fault or settings.standin_quirks or settings.standin_instances != DEFAULTS["standin_instances"]):
+        return  # nothing to judge, and the judge takes a second to come
+    result = subprocess.run(
+        module_command("standin", "--check", *standin_arguments(settings)), capture_output=True, text=True
+    )
+    if result.returncode != 0:
+        lines = (result.stderr.strip() or result.stdout.strip() or "the stand-in refused its faults").splitlines()
+        raise ConfigError(lines[-1])
+
+
+def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool) -> None:
+    """Refuse a plan whose protocol, scenarios, requests, arms, credentials or number of users cannot be.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    protocol = load_protocol(settings.protocol)
+    if "agent" in settings.scenario and "start_agent" not in protocol.sequences:
+        raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
+    if "mute" in settings.scenario and UNROUTED not in (operations_of(protocol) or ()):
+        raise ConfigError(
+            f"--scenario mute needs a request that the server cannot route, {UNROUTED}, and "
+            f"--protocol {settings.protocol} names none in its operations."
+        )
+    check_operations(settings.operations, protocol)
+    if settings.use_proxy and settings.needs_relay:
+        raise ConfigError("--use-proxy and --delay-ms do not go together: the relay connects to the target itself.")
+    script_settings(script_settings_of(settings))
+    arm_plan(settings)
+    check_certificates(settings.ca_file)
+    key_file: str | None = None
+    if is_standin and settings.jwt_algorithm == "HS256":
+        _, file = standin_secret(os.environ, key_file=settings.jwt_key_file)
+        key_file = str(file) if file else None
+    pool = credentials_for(settings, key_file).pool
+    check_seats(pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+
+
+def check_operations(operations: Iterable[str], protocol: TargetProtocol) -> None:
+    """Refuse a request that the protocol does not have: its reply could not be told from none.
+
+    Raises:
+        ConfigError: In one sentence, with the requests that there are.
+    """
+    known = operations_of(protocol)
+    if known is None:
+        return
+    for operation in operations:
+        if operation not in known and operation != PROTOCOL_PING:
+            raise unknown_name("--operations", operation, {*known, PROTOCOL_PING})
+
+
+def check_certificates(ca_file: str) -> None:
+    """Refuse certificates that cannot be read: every connection would fail, and none for the target's sake.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    if not ca_file:
+        return
+    try:
+        tls_context(ca_file)
+    except ssl.SSLError:
+        raise ConfigError(
+            f"--ca-file {ca_file!r} holds no certificate in PEM that can be read: name a file of them, or leave it out "
+            "to trust the system's."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"--ca-file {ca_file!r} cannot be read ({os.strerror(error.errno or 0)}): name a file of certificates in "
+            "PEM, or leave it out to trust the system's."
+        ) from None
+
+
+def check_seats(subjects: int, connections_per_subject: int, *, users: int, workers: int) -> None:
+    """Refuse users that would only wait for a subject that is free: fewer connections than were asked for.
+
+    Raises:
+        ConfigError: Says how many subjects it takes.
+    """
+    by_worker = math.ceil(users / workers)
+    seats = subjects // workers * connections_per_subject
+    if by_worker > seats:
+        needed = math.ceil(by_worker / connections_per_subject) * workers
+        of_each = f" on each of {workers} workers, which share the subjects," if workers > 1 else ""
+        raise ConfigError(
+            f"{users:,} users hold up to {by_worker:,} connections at once{of_each} and {subjects:,} subjects with "
+            f"--connections-per-subject {connections_per_subject} allow {seats:,}: use --subjects {needed} or more "
+            "(from a file: as many tokens), raise --connections-per-subject, or run fewer users."
+        )
+
+
+def check_clients(settings: Settings) -> None:
+    """Refuse clients that this load generator does not have.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    for client in settings.client:
+        sentence = why_unavailable(client)
+        if sentence is not None:
+            raise ConfigError(f"--client {sentence}")
+
+
+def check_machine(settings: Settings, users: int, target: TargetUrl) -> None:
+    """Refuse more users than this machine can hold, before they fail in ways that look like the target's.
+
+    The soft limit on open files is raised to the hard one on the way.
+
+    Raises:
+        ConfigError: Names the limit and how to raise it.
+    """
+    loops = {CLIENTS[client].event_loop or gevent_loop_name() for client in settings.client}
+    require(
+        Demand(
+            connections=users,
+            by_loop=dict.fromkeys(loops, users),
+            starts_per_s=settings.arrival_rate,
+            is_tls=target.scheme == "wss",
+            is_loopback=target.host in ("127.0.0.1", "::1", "localhost"),
+            through_relay=settings.needs_relay,
+        ),
+        machine_limits(),
+    )

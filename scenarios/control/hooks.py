@@ -1,0 +1,101 @@
+"""Where wsoak meets Locust's event bus. What happens on each event is in `soak.py`.
+
+Locust's bus swallows a listener's exception and its exit code knows nothing of lost workers, so what a
+listener here cannot do is said aloud and decides the exit status.
+"""
+
+from __future__ import annotations
+
+from locust import events, runners
+from locust.env import Environment
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, Final
+
+import gevent
+
+from scenarios.control.live_run import EXIT_VOID
+from scenarios.control.soak import Soak
+from scenarios.errors import ConfigError, HarnessError
+from scenarios.options import OPTIONS
+from scenarios.screens.web import add_to_ui
+
+EXIT_USAGE: Final = 2
+# Heartbeats that may be missed before Locust calls a worker lost (its default, 3, ends a day's soak for
+# a pause of 4 s, and calls that success).
+HEARTBEAT_LIVENESS: Final = 30
+
+
+def add_arguments(parser: Any) -> None:
+    """Add wsoak's options to Locust's parser. Pure: Locust calls it again for every page of the UI.
+
+    All values are taken as text, so that every refusal is `settings_from`'s sentence in every mode.
+    """
+    for option in OPTIONS:
+        kind: dict[str, Any] = {"action": "store_true"} if option.default is False else {"type": str}
+        default = option.default if option.default is False else str(option.default).lower()
+        parser.add_argument(
+            option.flag,
+            default=str(option.default) if isinstance(option.default, str) else default,
+            help=option.help,
+            env_var=f"SOAK_{option.name.upper()}",
+            include_in_web_ui=option.ui,
+            **kind,
+        )
+
+
+def install() -> None:
+    """Listen to Locust's events. Called once, by the locustfile."""
+    soaks: dict[int, Soak] = {}
+
+    def soak_of(environment: Environment) -> Soak:
+        return soaks[id(environment)]
+
+    def on_init(environment: Environment, web_ui: Any = None, **_: Any) -> None:
+        # A wide blip of all workers must not end a day's soak, green at that (Locust's default is 3 s).
+        runners.HEARTBEAT_LIVENESS = HEARTBEAT_LIVENESS
+        soak = soaks[id(environment)] = Soak(environment)
+        try:
+            soak.prepare()
+        except (ConfigError, HarnessError) as refusal:
+            print(f"wsoak: {refusal}", file=sys.stderr, flush=True)
+            raise SystemExit(EXIT_USAGE) from None
+        except Exception:
+            # Locust's own exit status for this, 1, means "breached": a fault of wsoak must not pass for a finding.
+            traceback.print_exc()
+            raise SystemExit(EXIT_VOID) from None
+        if web_ui is not None:
+            reports = Path(soak.settings().reports_dir)
+            add_to_ui(web_ui.app, reports=reports, check=soak.check_form, status=soak.status)
+            web_ui.template_args["extended_csv_files"] = [{"href": "wsoak/", "title": "wsoak: runs, verdicts, reports"}]
+        # Locust arms its --run-time timer next, on a loop whose clock has not moved during the checks.
+        gevent.get_hub().loop.update_now()
+
+    def on_test_start(environment: Environment, **_: Any) -> None:
+        soak = soak_of(environment)
+        try:
+            soak.start()
+        except Exception as problem:
+            # Whatever it was, no user may connect now, and the exit status must say so.
+            kind = EXIT_USAGE if isinstance(problem, ConfigError) else EXIT_VOID
+            print(f"wsoak: {problem}", file=sys.stderr, flush=True)
+            if not isinstance(problem, ConfigError | HarnessError):
+                traceback.print_exc()
+            soak.refuse(str(problem), kind)
+
+    def on_user_error(user_instance: Any, exception: BaseException, **_: Any) -> None:
+        # It says "user", and gives the user's task set.
+        user = getattr(user_instance, "user", user_instance)
+        soak_of(user.environment).user_error(exception)
+
+    events.init_command_line_parser.add_listener(lambda parser, **_: add_arguments(parser))
+    events.init.add_listener(on_init)
+    events.test_start.add_listener(on_test_start)
+    events.test_stopping.add_listener(lambda environment, **_: soak_of(environment).stopping())
+    events.test_stop.add_listener(lambda environment, **_: soak_of(environment).stop())
+    events.quitting.add_listener(lambda environment, **_: soak_of(environment).quitting())
+    # The very last event: the verdict is what is left on the screen below Locust's tables.
+    events.quit.add_listener(lambda **_: print("".join(s.last_words() for s in soaks.values()), end="", flush=True))
+    events.user_error.add_listener(on_user_error)

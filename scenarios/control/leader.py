@@ -1,0 +1,258 @@
+"""Leading a run: its folder and the processes beside the users, watching it, and its end.
+
+What a local process or a master does for a run, and a worker does not.
+"""
+
+from __future__ import annotations
+
+from locust import log as locust_log
+from locust.env import Environment
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import gevent
+import msgspec
+
+from scenarios.clock import Clock
+from scenarios.control.fleet import Fleet
+from scenarios.control.live_run import EXIT_MET, EXIT_VOID, LiveRun, create, start_standin, utc_now
+from scenarios.control.shapes import DEFAULT_RUN_TIME_S, storm_at_s
+from scenarios.control.target import parse_target
+from scenarios.credentials.standin_secret import standin_secret
+from scenarios.errors import ConfigError, HarnessError
+from scenarios.load.generator import Generator, arm_plan
+from scenarios.machine.fingerprint import library_versions
+from scenarios.options import Settings
+from scenarios.plan import Target
+from scenarios.redact import plain_urls
+from scenarios.run_file import TargetFacts
+from scenarios.run_order import GeneratorReport, RunOrder
+from scenarios.screens.progress import EVERY_S, progress_line
+from scenarios.screens.stats_trim import trim
+
+
+class Leader:
+    """The runs that this process leads, one after the other.
+
+    Args:
+        environment: Locust's.
+        fleet: The workers; None = this process makes the load itself.
+        end_early: Stops the users, and in a headless process Locust.
+
+    Attributes:
+        run: From its start until it is analysed.
+        status: One sentence for the page of runs.
+        last_words: What the last run's analysis said.
+    """
+
+    def __init__(self, environment: Environment, fleet: Fleet | None, *, end_early: Callable[[], None]) -> None:
+        self.run: LiveRun | None = None
+        self.status = "No run has been started yet."
+        self.last_words = ""
+        self._environment = environment
+        self._fleet = fleet
+        self._end_early = end_early
+        self._worst_status = EXIT_MET
+        self._run_time_s: float | None = None
+        self._watcher: gevent.Greenlet[..., None] | None = None
+        self._finishing: gevent.Greenlet[..., None] | None = None
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether the last run is still being stored and analysed."""
+        return self._finishing is not None
+
+    @property
+    def _is_headless(self) -> bool:
+        return bool(self._environment.parsed_options.headless)
+
+    def begin(
+        self,
+        settings: Settings,
+        *,
+        is_standin: bool,
+        run_time_s: float | None,
+        users: int,
+        generator: Callable[[], Generator | None],
+    ) -> RunOrder:
+        """Make the run's folder, start what it needs, and say what its load generators must know.
+
+        Raises:
+            ConfigError: If the folder is there already, or the stand-in refuses a fault.
+            HarnessError: If a process does not start.
+        """
+        # Until the end says better: a run that nobody ended properly must not be green.
+        self._environment.process_exit_code = EXIT_VOID
+        if settings.shape == "ramp-soak-storm":
+            run_time_s = run_time_s or DEFAULT_RUN_TIME_S
+        self._run_time_s = run_time_s
+        url = parse_target(self._environment.host or "")
+        run = create(
+            settings,
+            target=TargetFacts(
+                url=plain_urls(url.url),
+                standin=is_standin,
+                faults=list(settings.fault) if is_standin else [],
+                seed=settings.seed if is_standin else None,
+            ),
+            command=[Path(sys.argv[0]).name, *map(plain_urls, sys.argv[1:])],
+            run_time_s=run_time_s,
+            plan=arm_plan(settings).as_json(),
+            versions=library_versions(),
+            now=utc_now(),
+        )
+        self.run = run
+        jwt_key_file: str | None = None
+        ca_file = settings.ca_file or None
+        try:
+            if is_standin:
+                is_shared = settings.jwt_algorithm == "HS256"
+                secret, file = standin_secret(os.environ, key_file=settings.jwt_key_file if is_shared else "")
+                if is_shared:
+                    jwt_key_file = str(file.resolve()) if file else None
+                run.standin = start_standin(
+                    settings, port=url.port, folder=run.folder, secret=secret, run_time_s=run_time_s
+                )
+                ca_file = run.standin.ready.get("ca_file") or ca_file
+            run.start_store()
+        except (ConfigError, HarnessError):
+            run.abandon()
+            raise
+        started_at = Clock.now().wall_us
+        storm_s = settings.storm_at_s
+        if not storm_s and settings.shape == "ramp-soak-storm":
+            storm_s = storm_at_s(run_time_s or DEFAULT_RUN_TIME_S)
+        workers = 1
+        if self._fleet is not None:
+            self._fleet.begin(run)
+            workers = max(1, self._fleet.expected)
+        self.status = f"Run {run.run_id} is going on."
+        self._watcher = gevent.spawn(self._watch, run, generator)
+        return RunOrder(
+            run_id=run.run_id,
+            target=Target(
+                scheme=url.scheme,
+                host=url.host,
+                port=url.port,
+                path=url.path,
+                protocol=settings.protocol,
+                ca_file=ca_file,
+            ),
+            jwt_key_file=jwt_key_file,
+            started_at=started_at,
+            workers=workers,
+            users=users,
+            storm_at=started_at + round(storm_s * 1e6) if storm_s else None,
+        )
+
+    def refuse(self, sentence: str, status: int) -> None:
+        """The run cannot start: nobody connects, and the exit status says why."""
+        run, self.run = self.run, None
+        if self._watcher is not None:
+            self._watcher.kill()
+        if run is not None:
+            run.abandon()
+        self.status = f"The run was refused: {sentence}"
+        self._worst_status = max(self._worst_status, status)
+        self._environment.process_exit_code = self._worst_status
+        gevent.spawn(self._end_early)
+
+    def finish(self, report: GeneratorReport | None, *, is_quitting: bool) -> None:
+        """The users have stopped: gather all rows, store, analyse.
+
+        Headless this returns when it is done; in the UI at once, as the stop button's answer must not wait.
+        """
+        if self.run is None:
+            return
+        if self._watcher is not None:
+            self._watcher.kill()
+        reports = self._fleet.collect() if self._fleet is not None else ([report] if report else [])
+        self._finishing = gevent.spawn(self._finish, self.run, reports, is_quitting=is_quitting)
+        if self._is_headless:
+            self._finishing.join()
+
+    def join(self) -> None:
+        """Wait until the last run is stored and analysed."""
+        if self._finishing is not None:
+            self._finishing.join()
+
+    def _watch(self, run: LiveRun, find_generator: Callable[[], Generator | None]) -> None:
+        """Every second: has a part of the run died?
+
+        A run that can no longer be recorded ends at once. A lost worker or asyncio child does not end it: what is
+        left goes on, and a worker's rows may still be brought from its disk; but the run is void until then.
+        """
+        started = said = time.perf_counter()
+        is_alive = True
+        while is_alive:
+            gevent.sleep(1.0)
+            is_alive = run.watch()
+            trim(self._environment.stats)
+            if self._fleet is not None:
+                self._fleet.watch()
+                is_alive = is_alive and not self._fleet.is_broken
+            generator = find_generator()
+            if generator is None:
+                continue
+            for sentence in generator.problems:
+                run.problem(sentence)
+            is_alive = is_alive and not generator.must_end
+            now = time.perf_counter()
+            if self._is_headless and now - said >= EVERY_S:
+                self._say_progress(now - started, generator, since=said, now=now)
+                said = now
+        gevent.spawn(self._end_early)
+
+    def _say_progress(self, elapsed_s: float, generator: Generator, *, since: float, now: float) -> None:
+        lag_s, _ = generator.services.lag.lag_between(since, now)
+        line = progress_line(
+            elapsed_s=elapsed_s,
+            run_time_s=self._run_time_s,
+            users=self._environment.runner.user_count,
+            tally=generator.services.tally,
+            lag_s=lag_s,
+        )
+        print(line, file=sys.stderr, flush=True)
+
+    def _finish(self, run: LiveRun, reports: list[GeneratorReport], *, is_quitting: bool) -> None:
+        self.status = f"Run {run.run_id} is being stored and analysed."
+        workers = [
+            msgspec.structs.replace(worker, clock_offset_s=report.clock_offset_s)
+            for report in reports
+            for worker in report.workers
+        ]
+        for report in reports:
+            for sentence in report.problems:
+                run.problem(sentence)
+        if self._fleet is not None:
+            workers += self._fleet.lost_workers()
+        if locust_log.unhandled_greenlet_exception:
+            run.problem("Something raised inside Locust (see its log): nothing is sure after that.")
+        try:
+            status = run.finish(
+                ended=self._how_ended(run, is_quitting=is_quitting),
+                workers=workers,
+                tallies=[report.tally for report in reports],
+                now=utc_now(),
+            )
+        except Exception as error:
+            run.problem(f"The end of the run failed ({type(error).__name__}: {error}); the rows are in {run.folder}.")
+            status = EXIT_VOID
+        self.last_words = run.last_words
+        self._worst_status = max(self._worst_status, status)
+        self._environment.process_exit_code = self._worst_status
+        self.status = f"Run {run.run_id} ended with exit status {status}."
+        self.run = self._finishing = None
+
+    def _how_ended(self, run: LiveRun, *, is_quitting: bool) -> str:
+        if run.file.problems:
+            return "crash"
+        if run.planned_end is not None and utc_now() >= run.planned_end - timedelta(seconds=1):
+            return "run_time"
+        # A master's users have stopped before it says that it is quitting; nothing else ends it headless.
+        return "signal" if is_quitting or self._is_headless else "stopped"

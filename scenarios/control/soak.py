@@ -1,0 +1,312 @@
+"""One Locust process's part in wsoak: what happens when a run starts, goes on, and stops.
+
+Which process does what:
+
+    local     leads the run and makes its load
+    master    leads the run: folder, stand-in, store, analysis; waits for its workers' rows
+    worker    makes load; ships its rows to the master before it says that it is done
+"""
+
+from __future__ import annotations
+
+from locust import User, runners
+from locust import log as locust_log
+from locust.env import Environment
+
+import inspect
+import math
+import secrets
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import gevent
+import msgspec
+
+from scenarios.control.checks import (
+    check_certificates,
+    check_clients,
+    check_faults,
+    check_machine,
+    check_plan,
+    check_target,
+)
+from scenarios.control.child_process import Child
+from scenarios.control.fleet import Courier, Fleet
+from scenarios.control.leader import Leader
+from scenarios.control.proxy import proxy_for
+from scenarios.control.relay_child import start_relay, stop_relay
+from scenarios.control.shapes import RampSoakStorm
+from scenarios.control.target import parse_target
+from scenarios.errors import ConfigError
+from scenarios.load.generator import Generator
+from scenarios.load.users import USER_CLASSES, SoakUser
+from scenarios.machine.garbage import settle_collector
+from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, settings_from
+from scenarios.redact import redacted
+from scenarios.run_order import RunOrder, order_from_text
+from scenarios.screens.locust_stats import Screen
+
+# Under this name the controller's words travel among the options that Locust forwards to workers.
+ORDER_OPTION: Final = "soak_order"
+_ENDED: Final = (runners.STATE_INIT, runners.STATE_STOPPING, runners.STATE_STOPPED, runners.STATE_CLEANUP)
+
+
+class Soak:
+    """One Locust process's part in wsoak, over as many runs as its UI starts.
+
+    Attributes:
+        leader: Of the runs; None on workers.
+        generator: This process's load, while a run goes on; None on the master.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.leader: Leader | None = None
+        self.generator: Generator | None = None
+        self._standin_url: str | None = None
+        self._is_quitting = False
+        self._courier: Courier | None = None
+        self._relay: Child | None = None
+        self._relay_watch: gevent.Greenlet[..., None] | None = None
+        self._screen = Screen(environment)
+        self._own: dict[str, Any] = {}  # a worker's own options, before the controller's come over them
+        self._checked: tuple[Settings, str | None, int] | None = None
+
+    def settings(self, overlay: Mapping[str, Any] | None = None) -> Settings:
+        """The options as they are now, with a web form's values over them.
+
+        Raises:
+            ConfigError: For the first one that is wrong.
+        """
+        return settings_from({**vars(self.environment.parsed_options), **(overlay or {})})
+
+    # -- before any run ------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Refuse what cannot run before anything is connected, and name the target.
+
+        Raises:
+            ConfigError: For a wrong option or a target that is not allowed.
+        """
+        runner = self.environment.runner
+        if isinstance(runner, runners.WorkerRunner):
+            own = vars(self.environment.parsed_options)
+            self._own = {name: own[name] for name in OF_THE_MACHINE}
+            self._own |= {name: own[name] for name in MAY_DIFFER if own[name] != DEFAULTS[name]}
+            self._courier = Courier(runner)
+            return
+        settings = self.settings()
+        if not self.environment.host:
+            self._standin_url = self.environment.host = free_standin_url(tls=settings.standin_tls)
+        self.check(settings, self.environment.host, self._users())
+        if settings.shape == "ramp-soak-storm":
+            self.environment.shape_class = RampSoakStorm()
+            self.environment.shape_class.runner = runner
+        fleet = Fleet(runner) if isinstance(runner, runners.MasterRunner) else None
+        self.leader = Leader(self.environment, fleet, end_early=self._end_early)
+        self.choose_users(settings)
+
+    def check(self, settings: Settings, host: str | None, users: int) -> None:
+        """All that can be refused without connecting.
+
+        Raises:
+            ConfigError: In one sentence.
+        """
+        if users < 1:
+            raise ConfigError(f"--users is {users}, but a soak takes 1 or more.")
+        is_standin = host == self._standin_url
+        check_target(host or "", settings, is_standin=is_standin)
+        if is_standin:
+            check_faults(settings)
+        check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
+        if isinstance(self.environment.runner, runners.LocalRunner):
+            check_clients(settings)
+            check_machine(settings, users, parse_target(host or ""))
+        self._checked = (settings, host, users)
+
+    def check_form(self, form: Mapping[str, str]) -> None:
+        """The same for the web UI's start form.
+
+        Raises:
+            ConfigError: In one sentence.
+        """
+        if self.leader is not None and self.leader.is_finishing:
+            raise ConfigError("The last run is still being stored and analysed: start again in a moment.")
+        if isinstance(self.environment.runner, runners.MasterRunner) and not self.environment.runner.worker_count:
+            raise ConfigError("No worker is connected: start some with locust --worker first.")
+        values = {k: v for k, v in form.items() if k in DEFAULTS}
+        users = form.get("user_count") or form.get("num_users") or "1"
+        self.check(
+            self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
+        )
+
+    def choose_users(self, settings: Settings) -> None:
+        """Make --scenario's weights the user classes' weights."""
+        chosen: list[type[User]] = []
+        for name, user_class in USER_CLASSES.items():
+            user_class.weight = settings.scenario.get(name, 0)
+            if user_class.weight:
+                chosen.append(user_class)
+        self.environment.user_classes = chosen
+
+    def _workers(self) -> int:
+        """How many processes will share the load."""
+        runner = self.environment.runner
+        if not isinstance(runner, runners.MasterRunner):
+            return 1
+        expected = getattr(self.environment.parsed_options, "expect_workers", None) or 1
+        return max(1, int(runner.worker_count or expected))
+
+    def _users(self) -> int:
+        options = self.environment.parsed_options
+        users = getattr(options, "num_users", None)
+        return 1 if users is None else int(users)
+
+    # -- a run ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Locust's test_start: the run begins before the first user does."""
+        if self.leader is not None:
+            settings = self.settings()
+            plan = (settings, self.environment.host, self._users())
+            # The command line and the form were checked. Seconds of checking here would be the run's own: Locust
+            # counts its --run-time already.
+            if plan != self._checked:
+                self.check(*plan)
+            order = self.leader.begin(
+                settings,
+                is_standin=self.environment.host == self._standin_url,
+                run_time_s=self._run_time_s(),
+                users=self._users(),
+                generator=lambda: self.generator,
+            )
+            vars(self.environment.parsed_options)[ORDER_OPTION] = order.as_text()
+        else:
+            settings = self.settings(self._own)
+            order = order_from_text(vars(self.environment.parsed_options)[ORDER_OPTION])
+        self.choose_users(settings)
+        if isinstance(self.environment.runner, runners.MasterRunner):
+            return
+        target = order.target
+        if self.leader is None:
+            check_clients(settings)
+            check_machine(settings, math.ceil(order.users / order.workers), parse_target(target.url))
+            if settings.ca_file:  # its own, where this machine has it elsewhere
+                check_certificates(settings.ca_file)
+                target = msgspec.structs.replace(target, ca_file=settings.ca_file)
+        if settings.use_proxy:
+            target = msgspec.structs.replace(target, proxy=proxy_for(target))
+        if settings.needs_relay:
+            self._relay = start_relay(settings, target)
+            target = msgspec.structs.replace(target, relay=("127.0.0.1", int(self._relay.ready["port"])))
+        folder = self._spool_folder(order, settings)
+        self.generator = SoakUser.generator = Generator(
+            order,
+            settings,
+            spool_folder=folder,
+            target=target,
+            worker_key=max(0, getattr(self.environment.runner, "worker_index", 0)),
+            on_attempt=self._screen.show,
+        )
+        if self._relay is not None:
+            self._relay_watch = gevent.spawn(_watch_relay, self._relay, self.generator)
+        if self._courier is not None:
+            self._courier.start(self.generator, folder)
+        # Locust inspects its stack when it stops; the first time that reads every module's source, and would
+        # block the loop during the last attempts (3 s were seen).
+        inspect.stack()
+        settle_collector()
+
+    def refuse(self, sentence: str, status: int) -> None:
+        """The run cannot start: nobody connects here, and the exit status says why."""
+        if self.leader is not None:
+            self.leader.refuse(sentence, status)
+        else:
+            self.environment.process_exit_code = status
+            if self._courier is not None:
+                self._courier.broken(sentence)
+
+    def status(self) -> str:
+        """One sentence for the page of runs."""
+        return self.leader.status if self.leader is not None else ""
+
+    def last_words(self) -> str:
+        """What the last run's analysis said."""
+        return self.leader.last_words if self.leader is not None else ""
+
+    def _spool_folder(self, order: RunOrder, settings: Settings) -> Path:
+        root = Path(settings.reports_dir)
+        if self.leader is not None:
+            return root / order.run_id / "spool"
+        # One folder a worker: several on one machine must not ship each other's segments.
+        return root / ".outbox" / order.run_id / secrets.token_hex(4)
+
+    def _run_time_s(self) -> float | None:
+        seconds = getattr(self.environment.parsed_options, "run_time", None)
+        return float(seconds) if seconds else None
+
+    def _end_early(self) -> None:
+        if self.environment.parsed_options.headless:
+            self.environment.runner.quit()
+        else:
+            self.environment.runner.stop()
+
+    def stopping(self) -> None:
+        """Locust's test_stopping: sessions end themselves, so that Locust has nobody to kill."""
+        if self.generator is not None:
+            self.generator.stop()
+
+    def stop(self) -> None:
+        """Locust's test_stop: the users have stopped; every row is on its way to the store."""
+        SoakUser.generator = None
+        generator, self.generator = self.generator, None
+        relay, self._relay = self._relay, None
+        if self._relay_watch is not None:
+            self._relay_watch.kill()
+        if generator is not None and relay is not None:
+            generator.relay, sentences = stop_relay(relay)
+            for sentence in sentences:
+                generator.problem(sentence)
+        if generator is not None and locust_log.unhandled_greenlet_exception:
+            generator.problem("Something raised inside Locust (see its log): nothing is sure after that.")
+        report = generator.finish() if generator is not None else None
+        if self._courier is not None and report is not None:
+            self._courier.finish(report)
+        if self.leader is not None:
+            self._screen.flush()
+            self.leader.finish(report, is_quitting=self._is_quitting)
+
+    def quitting(self) -> None:
+        """Locust's quitting: on a signal it comes before test_stop, so the run is stopped from here."""
+        self._is_quitting = True
+        if self.environment.runner is not None and self.environment.runner.state not in _ENDED:
+            self.environment.runner.stop()
+        if self.leader is not None:
+            self.leader.join()
+        if self._courier is not None:
+            self._courier.join()
+
+    def user_error(self, exception: BaseException) -> None:
+        """An exception in a user is wsoak's fault, never the target's."""
+        sentence = f"A user crashed ({type(exception).__name__}: {redacted(str(exception))})."
+        run = self.leader.run if self.leader is not None else None
+        for part in (self.generator, run):
+            if part is not None:
+                part.problem(sentence)
+
+
+def _watch_relay(relay: Child, generator: Generator) -> None:
+    """Without its relay a generator reaches nobody: hours of that are no soak."""
+    while relay.exit_status is None:
+        gevent.sleep(1.0)
+    generator.problem(f"The relay ended during the run (exit status {relay.exit_status}).")
+
+
+def free_standin_url(*, tls: bool) -> str:
+    """Where the stand-in will listen: a port of the loopback interface that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/ws"

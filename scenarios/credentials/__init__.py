@@ -1,0 +1,1 @@
+"""Whose token a session carries, and where tokens come from."""

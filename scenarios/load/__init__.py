@@ -1,0 +1,1 @@
+"""One load-generating process: its users, and what they share."""

@@ -1,0 +1,254 @@
+"""Control probes beside the sessions: what they suffer is the network's or the server's, not a session's.
+
+    tcp      a bare TCP connect
+    health   GET /health, a connection each (TLS where the target has it)
+    idle     a protocol ping (RFC 6455, section 5.5.2) on a WebSocket that does nothing else
+
+They go straight to the target and never through the relay: they are the control of every arm. Each turn is
+one row of kind `probe`; the `idle` turn that finds no socket (the first, or after a loss) also dials, and has
+the phases' times. A socket that is lost between two pings fails the next turn, in phase hold.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
+import gevent
+
+from attempts.schema import Attempt
+from scenarios import refusals
+from scenarios.clients import Services, dial
+from scenarios.clients.on_gevent.stream import EndOfStream
+from scenarios.clients.on_gevent.websockets import WebsocketsWire
+from scenarios.clients.wire import BROKEN, CLOSE, PING, PONG, close_code
+from scenarios.errors import HarnessError
+from scenarios.experiment.arrivals import Pacing
+from scenarios.plan import ConnectionPlan, Target, Token
+from scenarios.probes.probe import Probe, ProbeFailed, ProbePlan
+from scenarios.protocols.load import load_protocol
+from scenarios.redact import Secret
+from scenarios.session.ledger import End
+
+HEALTH_PATH: Final = "/health"
+_OK: Final = 200
+
+
+class TcpProbe(Probe):
+    """A bare TCP connect."""
+
+    operation = "tcp"
+
+    def turn(self, attempt: Attempt) -> None:
+        """Connect and close."""
+        self.new_connection()
+        try:
+            self.connect(attempt)
+        finally:
+            self.stream.close()
+
+
+class HealthProbe(Probe):
+    """One GET of the health page; anything but 200 fails with its status."""
+
+    operation = "health"
+
+    def turn(self, attempt: Attempt) -> None:
+        """Connect, ask, read the status, close."""
+        self.new_connection()
+        try:
+            self.dial(attempt)
+            attempt.rtt_s = attempt.tcp_s
+            self.phase = "exchange"
+            authority = self.target.url.split("/")[2]
+            request = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+            self.stream.send(request.encode("ascii"))
+            head, _ = self.read_head()
+        finally:
+            self.stream.close()
+        status = dial.proxy_status(head)
+        if status != _OK:
+            raise ProbeFailed(End("http_status", http_status=status or None, closed_by="server"))
+
+
+class IdleProbe(Probe):
+    """A ping on a WebSocket that does nothing else."""
+
+    operation = "idle"
+
+    def __init__(self, target: Target, services: Services, plan: ProbePlan) -> None:
+        super().__init__(target, services, plan)
+        self._wire: WebsocketsWire | None = None
+        self._lost: End | None = None
+        self._rtt_s: float | None = None
+        self._awaited = b""
+        self._is_answered = False
+        self._is_fresh = True  # a library may answer the first ping before its server has looked at the token
+        self._protocol = load_protocol(target.protocol)
+        self._token: Token | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a socket that is not known to be lost."""
+        return self._wire is not None and self._lost is None
+
+    def wait_until(self, moment: float) -> None:
+        """Until the next turn; meanwhile the library answers the server's own pings."""
+        if not self.is_open:
+            super().wait_until(moment)
+            return
+        try:
+            while perf_counter() < moment:
+                received = self.stream.read(moment)
+                if received is not None:
+                    self._receive(received)
+        except ProbeFailed as failure:
+            self._lost = failure.end
+        except EndOfStream:
+            self._lost = dial.LOST
+        except OSError as error:
+            self._lost = dial.end_of_os_error(error)
+        if self._lost is not None:
+            super().wait_until(moment)
+
+    def turn(self, attempt: Attempt) -> None:
+        """Dial if there is no socket, then ping and wait for that ping's pong."""
+        if self._lost is not None:
+            lost, self._lost = self._lost, None
+            self.phase = "hold"
+            self._drop()
+            raise ProbeFailed(lost)
+        try:
+            if self._wire is None:
+                self._open(attempt)
+            else:
+                self._is_fresh = False
+            attempt.rtt_s = self._rtt_s
+            self._ping()
+        except EndOfStream:
+            was_open = self._wire is not None
+            self._drop()
+            if was_open:
+                raise ProbeFailed(dial.LOST) from None
+            raise
+        except BaseException:
+            # A pong that comes late would answer the wrong ping's row: a new socket is cleaner.
+            self._drop()
+            raise
+
+    def _open(self, attempt: Attempt) -> None:
+        number = self.new_connection()
+        self.dial(attempt)
+        self.phase = "upgrade"
+        started = perf_counter()
+        self._token = self.plan.token()
+        self.ledger.secret = Secret(self._token.value if self._token else "")
+        self._is_fresh = True
+        plan = ConnectionPlan(
+            user=self.plan.user,
+            connection=number,
+            scenario="probe",
+            scheduled_at=attempt.scheduled_at,
+            subject=self.plan.subject,
+            seed=number,
+            token=self._token,
+        )
+        request = dial.upgrade_request(plan, self.target, self._protocol)
+        wire = WebsocketsWire(self.target, request)
+        self.stream.send(wire.request())
+        head, rest = self.read_head()
+        plain_head, expected = head.removesuffix(b"\r\n\r\n"), request.expected_subprotocol
+        end = dial.response_end(plain_head, expected, self._protocol) or wire.response(head)
+        if end is not None:
+            raise ProbeFailed(end)
+        self._wire = wire
+        self._rtt_s = attempt.tcp_s
+        attempt.upgrade_s = perf_counter() - started
+        if rest:
+            self._sort(rest)
+
+    def _ping(self) -> None:
+        assert self._wire is not None
+        self.phase = "exchange"
+        self._awaited = os.urandom(4)
+        self._is_answered = False
+        started = perf_counter()
+        self._wire.send(PING, self._awaited)
+        self.stream.send(self._wire.data_to_send())
+        self.ledger.sent(len(self._awaited))
+        while not self._is_answered:
+            self._receive(self.read())
+        self._rtt_s = perf_counter() - started
+
+    def _receive(self, received: bytes) -> None:
+        self._sort(self.stream.plain(received))
+
+    def _sort(self, data: bytes) -> None:
+        assert self._wire is not None
+        for opcode, payload in self._wire.receive(data):
+            self.ledger.received(len(payload))
+            if opcode == PONG:
+                self._is_answered |= payload == self._awaited
+            elif opcode == CLOSE:
+                raise ProbeFailed(self._end_of_close(*close_code(payload)))
+            elif opcode == BROKEN:
+                raise ProbeFailed(End("malformed", closed_by="client", detail=payload.decode()))
+        answer = self._wire.data_to_send()
+        if answer:
+            self.stream.send(answer)
+
+    def _end_of_close(self, code: int | None, reason: str) -> End:
+        expires_at = self._token.expires_at if self._token else None
+        is_expired = refusals.has_expired(expires_at, self.ledger.epoch_s(perf_counter()))
+        return refusals.end_of_close(code, reason, self._protocol, is_fresh=self._is_fresh, is_expired=is_expired)
+
+    def _drop(self) -> None:
+        self.stream.close()
+        self._wire = None
+
+
+class Prober:
+    """Probes a target from `start` to `stop`, each kind in a greenlet of its own.
+
+    Args:
+        target: Where to.
+        services: Of the process; rows go to its recorder and into its tally.
+        plan: How often, how long, as whom.
+        failed: Called with an exception that ended a kind of probe: wsoak is wrong then.
+    """
+
+    def __init__(
+        self, target: Target, services: Services, plan: ProbePlan, *, failed: Callable[[BaseException], None]
+    ) -> None:
+        self._target = target
+        self._services = services
+        self._plan = plan
+        self._failed = failed
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+
+    def start(self) -> None:
+        """Begin to probe."""
+        for turn in (TcpProbe, HealthProbe, IdleProbe):
+            greenlet = gevent.spawn(self._probe, turn)
+            greenlet.link_exception(lambda ended: self._failed(ended.exception or RuntimeError("a probe ended")))
+            self._greenlets.append(greenlet)
+
+    def stop(self) -> None:
+        """End; probes in flight become `aborted` rows before this returns."""
+        gevent.killall(self._greenlets)
+
+    def _probe(self, turn: type[TcpProbe | HealthProbe | IdleProbe]) -> None:
+        probe = turn(self._target, self._services, self._plan)
+        pacing = Pacing(self._plan.every_s, start=perf_counter())
+        try:
+            while True:
+                start = pacing.next_start(perf_counter())
+                probe.wait_until(start.scheduled_at)
+                probe.run(start.scheduled_at, skipped=start.skipped)
+        except HarnessError as error:
+            # It says what it takes, as for a session that has no token: no bug of the probe's.
+            self._services.problem(str(error))
+        finally:
+            probe.close()

@@ -1,0 +1,105 @@
+"""A protocol object by its name on the command line, with the faults of a user's class made sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import traceback
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from scenarios.errors import ConfigError, ProtocolFault, unknown_name
+from scenarios.protocols.echo import Echo
+from scenarios.protocols.shape import Credentials, Message, Refusal, Request, TargetProtocol
+from scenarios.protocols.staging import Staging
+
+PROTOCOLS: Final[dict[str, Callable[[], TargetProtocol]]] = {"staging": Staging, "echo": Echo}
+
+
+def guard(protocol: Any, name: str) -> None:
+    """Make the faults of a user's protocol object sentences: what its methods raise, and what they should not return.
+
+    What is raised may hold what the target sent, a token too: the sentence names the place and not the text.
+    """
+    for method, returned in _RETURNS.items():
+        call = getattr(protocol, method, None)
+        if callable(call):
+            with contextlib.suppress(AttributeError):  # a class with slots keeps its methods as they are
+                setattr(protocol, method, _guarded(call, f"--protocol {name!r}: {method}", returned))
+
+
+def _guarded(call: Callable[..., Any], what: str, returned: tuple[type, ...]) -> Callable[..., Any]:
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            found = call(*args, **kwargs)
+        except Exception as error:
+            raise ProtocolFault(
+                f"{what} raised {type(error).__name__}{_place_of(error)}; "
+                "a protocol class never raises for what the target sends."
+            ) from None
+        if not isinstance(found, returned):
+            words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in returned)
+            raise ProtocolFault(f"{what} returned a {type(found).__name__}, but it must return {words}.")
+        return found
+
+    return guarded
+
+
+def _place_of(error: Exception) -> str:
+    """In which file and line it was raised, as far as its frames say."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return f" ({Path(last[0].filename).name}, line {last[0].lineno})" if last else ""
+
+
+_RETURNS: Final[dict[str, tuple[type, ...]]] = {
+    "read": (Message,),
+    "request": (Request,),
+    "pong": (bytes, type(None)),
+    "credentials": (Credentials,),
+    "refusal_of_close": (Refusal, type(None)),
+    "refusal_of_status": (Refusal, type(None)),
+}
+
+
+@lru_cache(maxsize=8)
+def load_protocol(name: str) -> TargetProtocol:
+    """The one protocol object for `staging`, `echo` or `package.module:Class`.
+
+    Raises:
+        ConfigError: If there is none of that name, or it lacks a part.
+    """
+    if ":" not in name:
+        if name not in PROTOCOLS:
+            raise unknown_name("--protocol", name, [*PROTOCOLS, "package.module:Class"])
+        return PROTOCOLS[name]()
+    module_name, _, class_name = name.partition(":")
+    try:
+        made = getattr(importlib.import_module(module_name), class_name)()
+    except Exception as error:  # of somebody else's module: whatever it raises
+        raise ConfigError(
+            f"--protocol {name!r} cannot be loaded ({type(error).__name__}: {error}): "
+            "name a class without arguments in a module that can be imported from here."
+        ) from error
+    missing = [part for part in _PARTS if not hasattr(made, part)]
+    if missing:
+        raise ConfigError(
+            f"--protocol {name!r} lacks {', '.join(missing)}: "
+            "a protocol class has all that scenarios.protocol.TargetProtocol names."
+        )
+    guard(made, name)
+    protocol: TargetProtocol = made
+    return protocol
+
+
+def operations_of(protocol: TargetProtocol) -> frozenset[str] | None:
+    """The requests that a protocol class names in `operations`; None = any word (a class may have none)."""
+    named: frozenset[str] | None = getattr(protocol, "operations", None)
+    return named
+
+
+_PARTS: Final = (
+    *("welcomes_with_frame", "round_trips", "identified", "sequences"),
+    *("read", "request", "pong", "credentials"),
+)

@@ -1,0 +1,166 @@
+"""The shape of a target's language: what a frame is to a session, and what a protocol class must have.
+
+Everything that is particular to one server is in one small class; another server is another class of the
+same shape, named on the command line (`--protocol package.module:Class`). Reading is tolerant: a frame
+that is not understood is noise, never an error, as long as it is JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final, NamedTuple, Protocol
+
+from scenarios.plan import Token
+
+
+class Kind(IntEnum):
+    """What a frame is to a session."""
+
+    NOISE = 0
+    REPLY = 1
+    PING = 2
+    WELCOME = 3
+    ERROR = 4
+    MALFORMED = 5
+
+
+class Welcome(NamedTuple):
+    """What the server says of itself when the session is ready; None = it does not say."""
+
+    server_connection_id: str | None = None
+    server_instance: str | None = None
+    startup_complete: bool | None = None
+
+
+class Refusal(NamedTuple):
+    """What the server said when it refused.
+
+    Attributes:
+        code: The server's own word for it.
+        is_auth: Whether it refuses the credentials.
+        text: For people, not yet redacted.
+        is_clients: Whether it blames the request itself (JSON-RPC's invalid params, a GraphQL validation error).
+        was_checked: False = the credentials were refused although nobody looked at them: what checks them for the
+            server could not be reached.
+    """
+
+    code: str
+    is_auth: bool
+    text: str
+    is_clients: bool = False
+    was_checked: bool = True
+
+
+class Message(NamedTuple):
+    """One frame, read.
+
+    Attributes:
+        kind: What it is.
+        key: Of a reply: which requests it answers (`Request.reply_key`, or an event's name).
+        id: Of a reply or an error: the request's id, when the server names it. An error without one answers the oldest
+            request in flight; one with an id answers that request only.
+        welcome: Of a welcome.
+        error: Of an error.
+    """
+
+    kind: Kind
+    key: str = ""
+    id: str | None = None
+    welcome: Welcome | None = None
+    error: Refusal | None = None
+
+
+class Request(NamedTuple):
+    """One request, ready to be sent.
+
+    Attributes:
+        payload: The text frame.
+        reply_key: The key of the reply that ends the wait.
+        reply_id: The id that the reply will name, None where replies of this kind name none.
+        events: Keys that must come in this order; the last one ends the wait (then `reply_key` is unused).
+    """
+
+    payload: bytes
+    reply_key: str
+    reply_id: str | None = None
+    events: tuple[str, ...] = ()
+
+
+class Credentials(NamedTuple):
+    """How a token goes into the upgrade request. Its `repr` never shows it.
+
+    Attributes:
+        headers: Extra headers.
+        subprotocols: Offered names, in order.
+        expected_subprotocol: What the server must answer, exactly; None = it must not answer any.
+        query: Appended to the path, without the question mark.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    expected_subprotocol: str | None = None
+    query: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials({len(self.headers)} headers, {len(self.subprotocols)} subprotocols, <redacted>)"
+
+
+class TargetProtocol(Protocol):
+    """The shape of a protocol class. One object serves every connection: it keeps no state.
+
+    A class may also have `refusal_of_close` and `refusal_of_status` (see `RefusalRules`), where its server
+    refuses in ways that the general rules (`scenarios.refusals`) do not know.
+
+    Attributes:
+        welcomes_with_frame: False = the upgrade itself is the welcome.
+        round_trips: Operations that do next to nothing on the server: their durations make `rtt_s`.
+        identified: An operation whose reply names the request's id, to get in step again after a
+            timeout of one that does not; None = there is none.
+        sequences: Operations that are answered by several events.
+    """
+
+    welcomes_with_frame: bool
+    round_trips: frozenset[str]
+    identified: str | None
+    sequences: frozenset[str]
+
+    def read(self, payload: bytes | str) -> Message:
+        """Classify one text frame. Never raises."""
+
+    def request(self, operation: str, *, number: int, size: int = 0) -> Request:
+        """The request of an operation.
+
+        `number` is unique on its connection; `size` asks for that many characters of content.
+        """
+
+    def pong(self) -> bytes | None:
+        """The answer to a server's ping message; None = it wants none."""
+
+    def credentials(self, token: Token | None, *, transport: str) -> Credentials:
+        """Where the token goes; `transport` is subprotocol, header or query."""
+
+
+class RefusalRules(Protocol):
+    """What a protocol class may add, either or both: how its own server refuses.
+
+    Each may return None: the general rule decides. A `Refusal` decides by its `is_auth` whether the credentials were
+    refused, and by `is_clients` whether the request is to blame.
+    """
+
+    def refusal_of_close(self, code: int | None, reason: str) -> Refusal | None:
+        """What a close frame of the server says; code None = it named none. Never raises."""
+
+    def refusal_of_status(self, status: int, headers: Mapping[str, str]) -> Refusal | None:
+        """What a response that is not 101 says; the headers' names are in small letters. Never raises."""
+
+
+MALFORMED: Final = Message(Kind.MALFORMED)
+NOISE: Final = Message(Kind.NOISE)
+
+_CONTENT: Final = "wsoak measures how long this takes. "
+
+
+def content_of(size: int) -> str:
+    """A request's text of so many characters; a short one where no size is asked for."""
+    return (_CONTENT * (size // len(_CONTENT) + 1))[:size] if size else "hello"

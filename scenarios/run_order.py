@@ -1,0 +1,62 @@
+"""What the controller of a run tells its load generators: plain data, small, and without a secret."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scenarios.plan import Target
+from scenarios.run_file import WorkerEntry
+
+
+class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One run, as every load generator of it must know it before its first user starts.
+
+    It travels as text among the options that Locust forwards with its spawn message, so late joiners
+    get it too. The options themselves (`Settings`) travel the same way.
+
+    Attributes:
+        run_id: The run.
+        target: Where connections go.
+        jwt_key_file: Where this machine finds the stand-in's key; None = as the options say.
+        started_at: The start, microseconds since the epoch on the controller's clock.
+        workers: How many processes share the users, the subjects and an open plan's rate.
+        users: How many users there will be on all of them.
+        storm_at: When everybody reconnects, on the same clock; None = never.
+    """
+
+    run_id: str
+    target: Target
+    jwt_key_file: str | None
+    started_at: int
+    workers: int = 1
+    users: int = 1
+    storm_at: int | None = None
+
+    def as_text(self) -> str:
+        """For `parsed_options`."""
+        return msgspec.json.encode(self).decode()
+
+
+def order_from_text(text: str) -> RunOrder:
+    """The reverse of `as_text`.
+
+    Raises:
+        msgspec.DecodeError: If it is something else (another version of wsoak on the controller).
+    """
+    return msgspec.json.decode(text, type=RunOrder)
+
+
+class GeneratorReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load generator says of itself when its users have stopped.
+
+    Attributes:
+        workers: Itself, and each of its child processes: one entry an id in the rows.
+        tally: `plan.Tally` as a mapping, of all of them together.
+        problems: Sentences; any makes the run void.
+        clock_offset_s: Its wall clock minus the controller's; None on one machine.
+    """
+
+    workers: list[WorkerEntry]
+    tally: dict[str, int]
+    problems: list[str] = []
+    clock_offset_s: float | None = None

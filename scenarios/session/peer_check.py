@@ -1,0 +1,126 @@
+"""Asks a silent peer whether it is there: what a timeout alone can never tell.
+
+Theory of operation. When a wait on an upgraded connection runs out in silence, a ping frame goes out on the
+same connection, and the peer is listened to a little longer. TCP keeps what is sent in order (RFC 9293,
+section 3.4), and a WebSocket endpoint answers a ping as soon as it can (RFC 6455, section 5.5.3). So:
+
+- A pong comes, and no answer before it: the peer had the request when it answered the ping, and had not
+  answered it. The way there and back, this client's library and its loop all worked. An answer that only
+  latency had carried past the budget was sent before the ping arrived, and would have come before the pong.
+- The answer comes before the pong: it was on its way when the budget ran out.
+- Neither comes: the way, the whole peer or this client is dead or stuck.
+
+The row of the wait is complete but for these facts (`checked_s`, `pong_s`, `late_s`), and is held back until
+they are known, at most for the budget of the check. The session goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import msgspec
+
+from scenarios.protocols.shape import Kind, Message
+from scenarios.session.ledger import Ledger, Wait
+from scenarios.session.replies import answers
+
+# Opcode of RFC 6455, section 5.2, as it stands in an outbox.
+PING: Final = 0x9
+
+
+class _Check(msgspec.Struct, eq=False):
+    """One ping, and the rows that wait for its pong."""
+
+    payload: bytes
+    sent: float
+    waits: list[Wait]
+
+
+class PeerCheck:
+    """The checks of one session.
+
+    Attributes:
+        deadline: When `tick` is due; infinity = no row is held back.
+
+    Args:
+        ledger: Rows go to its `finished`.
+        outbox: The session's; pings go there.
+        budget_s: How long a pong is waited for; 0 = nobody is asked.
+    """
+
+    def __init__(self, ledger: Ledger, outbox: list[tuple[int, bytes]], *, budget_s: float) -> None:
+        self.deadline = math.inf
+        self._finished = ledger.finished
+        self._outbox = outbox
+        self._budget_s = budget_s
+        self._checks: list[_Check] = []  # oldest first
+        self._number = 0
+
+    def hold(self, waits: list[Wait], now: float) -> None:
+        """Ask about rows that are complete: their waits have run out in silence."""
+        if self._budget_s <= 0.0:
+            self._finished += [wait.attempt for wait in waits]
+            return
+        self._number += 1
+        check = _Check(b"wsoak check %d" % self._number, now, waits)
+        self._checks.append(check)
+        self._outbox.append((PING, check.payload))
+        self.deadline = self._checks[0].sent + self._budget_s
+
+    def pong(self, payload: bytes, now: float) -> bool:
+        """A pong came; False = it is not a check's.
+
+        A peer may answer only the latest of several pings (RFC 6455, section 5.5.3): those before it are
+        answered, too.
+        """
+        for index, check in enumerate(self._checks):
+            if check.payload == payload:
+                for answered in self._checks[: index + 1]:
+                    self._put_out(answered, now, pong_s=now - answered.sent)
+                self._forget(index + 1)
+                return True
+        return False
+
+    def heard(self, message: Message, now: float) -> None:
+        """A reply or error that answers nothing in flight: it may be one that was waited for in vain."""
+        for check in self._checks:
+            for wait in check.waits:
+                if wait.attempt.late_s is None and answers(message, wait):
+                    request = wait.request
+                    wait.event += 1
+                    if request is None or message.kind is Kind.ERROR or wait.event >= len(request.events):
+                        self.late(wait, now)
+                    return
+
+    def late(self, wait: Wait, now: float) -> None:
+        """The answer to a wait that is held back came after all."""
+        wait.attempt.late_s = now - wait.deadline
+
+    def tick(self, now: float) -> None:
+        """The deadline may have come: rows whose pong did not come go out."""
+        due = 0
+        for check in self._checks:
+            if check.sent + self._budget_s > now:
+                break
+            self._put_out(check, now, pong_s=None)
+            due += 1
+        if due:
+            self._forget(due)
+
+    def end(self, now: float) -> None:
+        """The connection is over: rows go out with what is known."""
+        for check in self._checks:
+            self._put_out(check, now, pong_s=None)
+        self._forget(len(self._checks))
+
+    def _put_out(self, check: _Check, now: float, *, pong_s: float | None) -> None:
+        for wait in check.waits:
+            attempt = wait.attempt
+            attempt.checked_s = now - check.sent
+            attempt.pong_s = pong_s
+            self._finished.append(attempt)
+
+    def _forget(self, count: int) -> None:
+        del self._checks[:count]
+        self.deadline = self._checks[0].sent + self._budget_s if self._checks else math.inf

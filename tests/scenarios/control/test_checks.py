@@ -1,0 +1,136 @@
+"""What is refused before the first connection, and by which numbers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.certificates import make_certificate
+from scenarios.control.checks import check_clients, check_faults, check_plan, check_seats, check_target
+from scenarios.credentials.jwt import Minter, key_from_text
+from scenarios.errors import ConfigError
+from scenarios.options import settings_from
+
+SECRET = "a-secret-of-the-tests-with-32-bytes-or-more"
+
+
+@pytest.fixture
+def with_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SOAK_JWT_SECRET", SECRET)
+    monkeypatch.chdir(tmp_path)  # where a stand-in's secret would be made
+
+
+def checked(*, is_standin: bool = False, **options: Any) -> None:
+    check_plan(settings_from(options), users=1, workers=1, is_standin=is_standin)
+
+
+def test_as_many_users_as_the_subjects_may_hold_are_let_through() -> None:
+    check_seats(50, 20, users=1000, workers=1)
+    check_seats(60, 20, users=1200, workers=12)
+
+
+def test_one_user_more_than_that_is_refused_with_the_number_it_takes() -> None:
+    with pytest.raises(ConfigError, match=r"^61 users .* 3 subjects with --connections-per-subject 20 allow 60: .* 4 "):
+        check_seats(3, 20, users=61, workers=1)
+
+
+def test_workers_share_the_subjects() -> None:
+    # 12 workers have 4 subjects each, with 20 connections: 80 of the 100 that each would need.
+    with pytest.raises(ConfigError, match=r"100 connections at once on each of 12 workers.* allow 80: .* 60 or more"):
+        check_seats(50, 20, users=1200, workers=12)
+
+
+def test_the_stand_in_judges_its_faults_and_quirks_itself() -> None:
+    check_faults(settings_from({"fault": "quota:limit=5", "standin_quirks": "first_stall,connect_cost"}))
+    with pytest.raises(ConfigError, match=r"--quirks: there is no quirk 'first_stal' \(did you mean first_stall\?\)"):
+        check_faults(settings_from({"standin_quirks": "first_stal"}))
+
+
+@pytest.mark.parametrize("option", ["fault", "standin_quirks"])
+def test_what_belongs_to_the_stand_in_is_refused_for_another_target(option: str) -> None:
+    with pytest.raises(ConfigError, match="belongs to the embedded stand-in"):
+        check_target("ws://127.0.0.1:9/ws", settings_from({option: "zombie"}), is_standin=False)
+
+
+def test_a_client_that_is_not_there_is_refused_by_name() -> None:
+    check_clients(settings_from({"client": "websocket-client,websockets-selector"}))
+    missing = "websockets-uvloop" if sys.platform == "win32" else "websockets-proactor"
+    with pytest.raises(ConfigError, match=f"--client {missing} needs"):
+        check_clients(settings_from({"client": missing}))
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_request_that_the_protocol_does_not_have_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        checked(operations="ping=3,agent_updat=1")
+    sentence = str(refusal.value)
+    assert sentence.startswith("--operations 'agent_updat' is not known: did you mean 'agent_update'? Use one of ")
+    assert "agent_request" in sentence and "protocol_ping" in sentence and "\n" not in sentence
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_requests_that_are_never_answered_and_pings_of_the_websocket_may_be_asked_for() -> None:
+    checked(operations="agent_request,jsonrpc_request,protocol_ping")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_session_can_be_made_mute_only_by_a_request_that_the_protocol_has() -> None:
+    checked(scenario="mute")
+    with pytest.raises(ConfigError, match="--scenario mute needs .* start_agent_unrouted, .* echo names none"):
+        checked(scenario="mute", protocol="echo")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_protocol_that_names_no_requests_takes_any_word() -> None:
+    checked(operations="whatever", protocol="echo", scenario="steady")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_certificates_that_can_be_read_are_let_through(tmp_path: Path) -> None:
+    make_certificate(tmp_path / "key.pem", tmp_path / "ca.pem")
+    checked(ca_file=tmp_path / "ca.pem")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+@pytest.mark.parametrize("is_standin", [False, True])
+def test_certificates_that_cannot_be_read_are_refused_before_the_first_connection(
+    tmp_path: Path, is_standin: bool
+) -> None:
+    (tmp_path / "prose").write_text("no certificate\n")
+    for file, says in (("missing", "No such file"), ("prose", "no certificate"), (".", "cannot be read")):
+        with pytest.raises(ConfigError, match=f"^--ca-file .*{says}") as refusal:
+            checked(ca_file=tmp_path / file, is_standin=is_standin)
+        assert tmp_path.name in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_secrets_file_is_read_for_the_stand_in_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOAK_JWT_SECRET")
+    with pytest.raises(ConfigError, match="--jwt-key-file .*missing.* cannot be read"):
+        checked(jwt_key_file=tmp_path / "missing", is_standin=True)
+    (tmp_path / "secret").write_text(SECRET)
+    checked(jwt_key_file=tmp_path / "secret", is_standin=True)
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_file_whose_tokens_have_all_expired_is_refused(tmp_path: Path) -> None:
+    minter = Minter(key_from_text("HS256", SECRET, source="the test"), issuer="i", ttl_s=60.0)
+    old, new = (minter.fetch("s", time.time() - ago_s).value for ago_s in (3600.0, 0.0))
+    file = tmp_path / "tokens"
+    file.write_text(old)
+    with pytest.raises(ConfigError, match=f"--token-source: .*{file.name}.* expired") as refusal:
+        checked(token_source=f"file:{file}")
+    assert old not in str(refusal.value)
+    file.write_text(f"{old}\n{new}\n")
+    checked(token_source=f"file:{file}")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:99999/"])
+def test_a_token_source_that_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="--token-source"):
+        checked(token_source=url)
