@@ -16,10 +16,10 @@ from typing import Final
 
 import msgspec
 
-from attempts.frames import NotASegment, read_segment
 from attempts.locks import lock_while_open
-from attempts.shipping import keep_segment_file, segment_file
-from attempts.spool import OPEN_SUFFIX, SegmentName, segments
+from attempts.spool.frames import NotASegment, read_segment
+from attempts.spool.shipping import keep_segment_file, segment_file
+from attempts.spool.spool import OPEN_SUFFIX, SegmentName, segments
 
 EXIT_OK: Final = 0
 EXIT_USAGE: Final = 2

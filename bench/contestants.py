@@ -27,9 +27,9 @@ import psutil
 import websocket
 from gevent.threadpool import ThreadPool
 
-from attempts.recorder import Recorder
 from attempts.schema import Attempt, ConnectionFacts, WorkerFacts
-from attempts.spool import FLUSH_S, Spool
+from attempts.spool.recorder import Recorder
+from attempts.spool.spool import FLUSH_S, Spool
 from scenarios.clients import Services, prepare, run_connection
 from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clock import Clock

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from attempts.recorder import Recorder
 from attempts.schema import Attempt, ConnectionFacts, WorkerFacts
-from attempts.spool import FLUSH_S, Spool
+from attempts.spool.recorder import Recorder
+from attempts.spool.spool import FLUSH_S, Spool
 
 ROUNDS = 5
 CONNECTIONS = 300

@@ -204,7 +204,7 @@ class ConnectionResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorder(Protocol):
-    """Where rows go (`attempts.recorder.Recorder`)."""
+    """Where rows go (`attempts.spool.recorder.Recorder`)."""
 
     def connection(self, facts: ConnectionFacts) -> int:
         """Register what is true of a connection's rows; the number goes into `Attempt.facts`."""

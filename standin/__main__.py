@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from standin.evidence.jsonlines import WriteError
 from standin.faults import describe
-from standin.jsonlines import WriteError
+from standin.identity.secret import SecretError
 from standin.options import OptionError, read_options
-from standin.secret import SecretError
 from standin.serve import Ready, serve, verification_keys
 from standin.server import LostPortError, Server
 

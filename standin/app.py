@@ -10,8 +10,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from uvicorn.protocols.utils import ClientDisconnected
 
-from standin.echo import echo_socket
-from standin.session import run_session
+from standin.session.echo import echo_socket
+from standin.session.session import run_session
 from standin.web import Web
 from standin.world import World
 

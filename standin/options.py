@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from standin.auth import AUDIENCES, ISSUER
 from standin.faults import FaultError, parse_fault, parse_faults
 from standin.faults.bad_instance import BadInstance
+from standin.identity.tokens import AUDIENCES, ISSUER
 from standin.settings import QUIRKS, Settings, Timeline
 
 MAX_INSTANCES = 20

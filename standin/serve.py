@@ -11,18 +11,18 @@ from typing import Any, Final
 
 import uvicorn
 
-from standin import auth
 from standin.app import application
-from standin.certificate import Certificate, certificate
 from standin.clock import Clock
+from standin.evidence.jsonlines import JsonLines
+from standin.evidence.log import Log
+from standin.evidence.truth import Truth
 from standin.faults import canonical
 from standin.front import protocols
-from standin.jsonlines import JsonLines
-from standin.log import Log
+from standin.identity import tokens as auth
+from standin.identity.certificate import Certificate, certificate
+from standin.identity.secret import jwt_secret
 from standin.options import OptionError, Options
-from standin.secret import jwt_secret
 from standin.server import GRACE_S, Server, listening_socket
-from standin.truth import Truth
 from standin.world import World
 
 Ready = dict[str, Any]

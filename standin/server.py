@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import uvicorn
 
+from standin.evidence.jsonlines import JsonLines
 from standin.faults import ServerFault
 from standin.faults.restart import Restart
-from standin.jsonlines import JsonLines
 from standin.world import World
 
 GRACE_S: Final = 1

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from uvicorn.protocols.utils import get_remote_addr
 
-from standin.auth import Headers, Verifier, claimed_subject, find_token, offered_subprotocols
 from standin.clock import Clock
+from standin.evidence.log import Log
+from standin.evidence.truth import Record, Truth
 from standin.faults import ConnectionFault, Facts, Fault, MessageFacts, Moment
 from standin.faults.base import Effect, uniform
-from standin.log import Log
+from standin.identity.tokens import Headers, Verifier, claimed_subject, find_token, offered_subprotocols
 from standin.settings import Settings
-from standin.truth import Record, Truth
 
 KEPT_ACCEPTS = 2000
 """Accept times kept for each user and instance: above any quota worth configuring, and bounded."""

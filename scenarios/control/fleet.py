@@ -1,7 +1,7 @@
 """Master and workers: what they tell each other beside Locust's own messages, and how rows come home.
 
 Locust's messages can get lost, its master forgets workers, and what is queued when a process ends is gone
-(a "quit" leaves half a second). So rows travel as segments with acknowledgements (`attempts.shipping`),
+(a "quit" leaves half a second). So rows travel as segments with acknowledgements (`attempts.spool.shipping`),
 and the master ends a run only when each worker has said that all of its rows have arrived, or when its
 patience is over; a worker that never said so is lost, and the run is void.
 
@@ -29,7 +29,7 @@ import gevent
 import msgspec
 from gevent.threadpool import ThreadPool
 
-from attempts.shipping import (
+from attempts.spool.shipping import (
     Arrived,
     Receiver,
     Sender,

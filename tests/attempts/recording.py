@@ -11,10 +11,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from attempts import schema
-from attempts.frames import Segment, read_segment
-from attempts.recorder import Recorder
 from attempts.schema import Attempt, ConnectionFacts, Health, WorkerFacts
-from attempts.spool import Spool, segments
+from attempts.spool.frames import Segment, read_segment
+from attempts.spool.recorder import Recorder
+from attempts.spool.spool import Spool, segments
 
 EPOCH_US = 1_764_000_000_000_000
 
@@ -74,8 +74,8 @@ def crash(spool: Spool) -> None:
 KILLED_WRITER = """
     import sys
     from pathlib import Path
-    from attempts.recorder import Recorder
-    from attempts.spool import Spool
+    from attempts.spool.recorder import Recorder
+    from attempts.spool.spool import Spool
     from tests.attempts.recording import connection_facts, exchange, worker_facts
 
     spool = Spool(Path(sys.argv[1]), segment_bytes=50_000)

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from attempts.recorder import Recorder
-from attempts.segment_store import Store
-from attempts.spool import Spool
+from attempts.spool.recorder import Recorder
+from attempts.spool.spool import Spool
+from attempts.store.segment_store import Store
 from tests.attempts.recording import connection_facts, exchange, record, worker_facts
 
 ROOT = Path(__file__).parents[2]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from standin.evidence.truth import FIELDS
 from standin.faults import FAULTS
 from standin.options import _parser
-from standin.replies import _HANDLERS
+from standin.session.replies import _HANDLERS
 from standin.settings import QUIRKS
-from standin.truth import FIELDS
 from tests.standin.serving import ROOT
 
 PAGE = (ROOT / "docs" / "standin.md").read_text(encoding="utf-8")

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from standin.auth import Verifier
 from standin.clock import Clock
+from standin.evidence.log import Log
+from standin.evidence.truth import Truth
 from standin.faults import parse_faults
-from standin.log import Log
+from standin.identity.tokens import Verifier
 from standin.settings import Settings
-from standin.truth import Truth
 from standin.world import KEPT_ACCEPTS, Arrival, World
 from tests.standin.serving import token
 

@@ -16,7 +16,7 @@ from scenarios.protocols.echo import Echo
 from scenarios.protocols.load import guard, load_protocol, operations_of
 from scenarios.protocols.shape import Credentials, Kind, Refusal
 from scenarios.protocols.staging import Staging
-from standin.replies import reply
+from standin.session.replies import reply
 from tests.scenarios.virtual_session import EVENTS, PONG, SERVER_PING, SERVICE_INFO, VALIDATION, WELCOME, error
 
 TOKEN = Token("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl")

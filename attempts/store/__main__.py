@@ -1,0 +1,148 @@
+"""From spool segments to Parquet, in a process of its own: `python -m attempts.store reports/<run>`.
+
+Stores what is in the spool and ends; `--follow` goes on as segments arrive, until standard input closes
+or the file `spool/END` appears. It may be killed at any moment and run again any number of times: no row
+is stored twice, and a segment is removed only after its rows were read back from Parquet.
+
+Prints one line of JSON at the end: {"rows_stored", "health_rows", "dropped_bytes", "missing_rows",
+"gaps": [{"worker", "first", "last"}], "outcomes", "workers": {worker: {"rows_stored", "rows_written"}},
+"truth_rows", "notes": [sentences], "problems": [sentences]}. Exit status: 0 everything is there; 2 no run
+folder, or another store is at work in it; 3 rows are missing, or it cannot be told whether they are (see
+`problems`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+
+from attempts.locks import only_process, store_lock
+from attempts.store.parts import StoreError
+from attempts.store.segment_store import Store
+
+EXIT_OK: Final = 0
+EXIT_USAGE: Final = 2
+EXIT_MISSING: Final = 3
+
+END_FILE: Final = "END"
+_POLL_S: Final = 0.2  # how soon the end of the run is noticed
+_NICENESS: Final = 10  # the users beside us are measured to the millisecond: they go first
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m attempts.store", description="Spool segments to Parquet.")
+    parser.add_argument("run", type=Path, help="the run folder, reports/<run_id>")
+    parser.add_argument("--follow", action="store_true", help="go on until stdin closes or spool/END appears")
+    parser.add_argument("--every-s", type=_interval, help="with --follow: store so often (3, growing with the run)")
+    arguments = parser.parse_args(argv)
+    run: Path = arguments.run
+    if not is_run_folder(run):
+        return _usage(
+            f"{run} is no run folder: it has neither spool/ nor attempts/ nor run.json. Name reports/<run_id>."
+        )
+    # One thread each: the cores belong to the users, and what is saved here would be lost in their numbers.
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    (run / "spool").mkdir(exist_ok=True)
+    with only_process(store_lock(run)) as is_mine:
+        if not is_mine:
+            return _usage(f"Another store is at work in {run}: wait until it has ended.")
+        return _store(run, follow=arguments.follow, every_s=arguments.every_s)
+
+
+def is_run_folder(run: Path) -> bool:
+    """Whether something of a run is in this folder."""
+    return run.is_dir() and any((run / name).exists() for name in ("spool", "attempts", "run.json"))
+
+
+def pass_interval_s(elapsed_s: float) -> float:
+    """Seconds until --follow stores again, `elapsed_s` after its start.
+
+    A few seconds at first, then a sixtieth of the run so far, at most two minutes: a view that is never
+    later than that, and under a thousand files in a day.
+    """
+    return min(max(3.0, elapsed_s / 60), 120.0)
+
+
+def _store(run: Path, *, follow: bool, every_s: float | None) -> int:
+    summary: dict[str, object] = {}
+    try:
+        store = Store(run)
+        if follow:
+            _follow(store, every_s=every_s, is_over=_end_of_run(run / "spool" / END_FILE))
+            (run / "spool" / END_FILE).unlink(missing_ok=True)
+        store.store_segments(final=True)
+        summary = store.finish()
+    except (StoreError, OSError) as problem:
+        summary = {"problems": [f"The store stopped: {problem}. Put that right and run it again; no row was removed."]}
+    print(msgspec.json.encode(summary).decode(), flush=True)
+    return EXIT_MISSING if summary["problems"] else EXIT_OK
+
+
+def _follow(store: Store, *, every_s: float | None, is_over: Callable[[float], bool]) -> None:
+    started = time.monotonic()
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    while not is_over(every_s or pass_interval_s(time.monotonic() - started)):
+        store.store_segments(final=False)
+
+
+def _end_of_run(end_file: Path) -> Callable[[float], bool]:
+    """A function that waits up to so many seconds for the end of the run, and says whether it has come."""
+    told = threading.Event()
+
+    def watch_stdin() -> None:
+        # os.read and not sys.stdin: a thread inside a buffered reader would abort the interpreter's exit.
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        told.set()
+
+    # Ctrl-C reaches every process of the terminal: the run then ends in order, and tells us when.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    threading.Thread(target=watch_stdin, daemon=True).start()
+
+    def is_over(seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not end_file.exists():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            if told.wait(min(left, _POLL_S)):
+                return True
+        return True
+
+    return is_over
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
+
+
+def _usage(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

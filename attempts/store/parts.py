@@ -1,0 +1,242 @@
+"""A folder of Parquet files that knows which segments it holds.
+
+Theory of operation. Every file carries in its metadata which rows it holds and from which segments, so
+"is this row stored?" is answered by the very rename that stored it: there is no second file to keep in
+step, and a crash at any moment leaves either the segment or its rows, or both and the knowledge that they
+are the same. Files are written under a temporary name, synced, read back and compared, then renamed.
+
+    part-00007.parquet   as segments came in
+    rows-00000.parquet   several parts joined, when the run is over
+
+A part whose segments a joined file holds is a leftover of a crash, and is removed when the folder is
+opened. While a joined file takes its parts' place (milliseconds, at the end of a run) a reader may see
+rows twice; (worker, seq) tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from attempts.intervals import Intervals
+from attempts.spool.spool import SegmentName, sync_folder
+from attempts.store.tables import METADATA, joined
+
+ROW_GROUP_ROWS: Final = 122_880  # DuckDB's vector of row groups: one thread's share of a scan
+JOINED_ROWS: Final = 500_000  # of one joined file at most: 30 MB on disk, half a GB of memory while it is made
+LARGE_ROWS: Final = 50_000  # a part of so many rows stays as it is: joining a day of them would take minutes
+_LEDGER_KEY: Final = b"wsoak_segments"
+_TEMPORARY: Final = ".tmp"
+
+
+class StoreError(Exception):
+    """Rows cannot be stored: the disk refused, or what was read back is not what was written."""
+
+
+@dataclass
+class Ledger:
+    """What one or several files hold.
+
+    Attributes:
+        segments: By worker, the numbers of its segments.
+        rows: By worker, the `seq` of its rows.
+        rows_written: By worker that ended, how many rows it wrote in all.
+        dropped_bytes: Of those segments, what could not be read.
+        problems: Sentences about rows of those segments that are lost.
+    """
+
+    segments: dict[str, Intervals] = field(default_factory=dict)
+    rows: dict[str, Intervals] = field(default_factory=dict)
+    rows_written: dict[str, int] = field(default_factory=dict)
+    dropped_bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add_segment(self, name: SegmentName) -> None:
+        """Note that the rows of this segment are held."""
+        self.segments.setdefault(name.worker, Intervals()).add(name.number)
+
+    def holds(self, name: SegmentName) -> bool:
+        """Whether the rows of this segment are held."""
+        return name.worker in self.segments and name.number in self.segments[name.worker]
+
+    def holds_all_of(self, other: Ledger) -> bool:
+        """Whether every segment of `other` is held."""
+        return all(
+            worker in self.segments
+            and not any(self.segments[worker].gaps(first=run.first, last=run.last) for run in runs)
+            for worker, runs in other.segments.items()
+        )
+
+    def add(self, other: Ledger) -> None:
+        """Note all that `other` notes."""
+        for mine, others in ((self.segments, other.segments), (self.rows, other.rows)):
+            for worker, runs in others.items():
+                known = mine.setdefault(worker, Intervals())
+                for run in runs:
+                    known.add(run.first, run.last)
+        self.rows_written |= other.rows_written
+        self.dropped_bytes += other.dropped_bytes
+        self.problems += other.problems
+
+    def encoded(self) -> bytes:
+        """As the value of a file's metadata."""
+        sets = {name: {w: list(runs) for w, runs in vars(self)[name].items()} for name in ("segments", "rows")}
+        return msgspec.json.encode(vars(self) | sets)
+
+    @classmethod
+    def decoded(cls, data: bytes) -> Ledger:
+        """From the value of a file's metadata."""
+        entries: dict[str, Any] = msgspec.json.decode(data)
+        for name in ("segments", "rows"):
+            entries[name] = {worker: Intervals(runs) for worker, runs in entries[name].items()}
+        return cls(**entries)
+
+
+class PartFolder:
+    """The Parquet files of one table in one run.
+
+    Attributes:
+        ledger: What all of them hold.
+    """
+
+    def __init__(self, folder: Path, *, schema: pa.Schema, by: tuple[str, ...]) -> None:
+        self.folder = folder
+        self.ledger = Ledger()
+        self._schema = schema
+        self._by = by
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(f"*{_TEMPORARY}"):
+            leftover.unlink()
+        done = [read_ledger(path) for path in self._files("rows")]
+        for ledger in done:
+            self.ledger.add(ledger)
+        for part in self._files("part"):
+            ledger = read_ledger(part)
+            if self.ledger.holds_all_of(ledger):
+                part.unlink()
+            else:
+                self.ledger.add(ledger)
+
+    def add(self, tables: Iterable[pa.Table], ledger: Ledger) -> int:
+        """Store tables as one part; returns its rows. Their segments are held when this returns."""
+        table = joined(tables, schema=self._schema, by=self._by)
+        temporary = self._write(self._next("part"), table, ledger)
+        self._publish(temporary)
+        self.ledger.add(ledger)
+        return int(table.num_rows)
+
+    def join(self) -> None:
+        """Join small parts to few files of a size that analysis likes."""
+        for group in _grouped(list(self._files("part"))):
+            ledger = Ledger()
+            for part in group:
+                ledger.add(read_ledger(part))
+            tables = (pq.read_table(part, use_threads=False) for part in group)
+            table = joined(tables, schema=self._schema, by=self._by)
+            temporary = self._write(self._next("rows"), table, ledger)
+            self._publish(temporary)
+            for part in group:
+                part.unlink()
+        sync_folder(self.folder)
+
+    @property
+    def files(self) -> list[Path]:
+        """All of them."""
+        return [*self._files("rows"), *self._files("part")]
+
+    def _files(self, kind: str) -> Iterator[Path]:
+        yield from sorted(self.folder.glob(f"{kind}-*.parquet"))
+
+    def _next(self, kind: str) -> Path:
+        numbers = [int(path.stem.partition("-")[2]) for path in self._files(kind)]
+        return self.folder / f"{kind}-{max(numbers, default=-1) + 1:05d}.parquet"
+
+    def _write(self, path: Path, table: pa.Table, ledger: Ledger) -> Path:
+        """Write, sync and verify a file under its temporary name."""
+        temporary = path.with_name(path.name + _TEMPORARY)
+        metadata = {**METADATA, _LEDGER_KEY: ledger.encoded()}
+        try:
+            write_parquet(temporary, table, metadata)
+            _verify(temporary, table)
+        except (OSError, pa.ArrowException) as problem:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise StoreError(f"cannot write {path}: {_first_line(problem)}") from problem
+        return temporary
+
+    def _publish(self, temporary: Path) -> None:
+        os.replace(temporary, temporary.with_name(temporary.name.removesuffix(_TEMPORARY)))
+        sync_folder(self.folder)
+
+
+def write_parquet(path: Path, table: pa.Table, metadata: Mapping[bytes, bytes]) -> None:
+    """Write one Parquet file and wait until the disk has it."""
+    pq.write_table(
+        table.replace_schema_metadata(dict(metadata)),
+        path,
+        row_group_size=ROW_GROUP_ROWS,
+        compression="zstd",
+    )
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def read_ledger(path: Path) -> Ledger:
+    """What a file of ours says that it holds.
+
+    Raises:
+        StoreError: It is no Parquet file, or none of ours.
+    """
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (OSError, pa.ArrowException) as problem:
+        raise StoreError(f"{path} cannot be read ({_first_line(problem)}): move it away") from problem
+    if _LEDGER_KEY not in metadata:
+        raise StoreError(f"{path} does not say which segments it holds, so it is not the store's: move it away")
+    return Ledger.decoded(metadata[_LEDGER_KEY])
+
+
+def _verify(path: Path, table: pa.Table) -> None:
+    """Read a file back and compare it with what was to be written, a column at a time."""
+    with pq.ParquetFile(path) as file:
+        if file.metadata.num_rows != table.num_rows:
+            raise StoreError(f"{path} holds {file.metadata.num_rows} rows instead of {table.num_rows}")
+        for name in table.column_names:
+            found = file.read(columns=[name], use_threads=False).column(name)
+            if not _plain(found).equals(_plain(table.column(name))):
+                raise StoreError(f"{path} does not hold column {name} as it was written")
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values instead of a dictionary's numbers: reading gives each row group a dictionary of its own."""
+    return pc.cast(column, pa.string()) if pa.types.is_dictionary(column.type) else column
+
+
+def _grouped(parts: list[Path]) -> Iterator[list[Path]]:
+    """Small parts, in order, that fit in a joined file together."""
+    group: list[Path] = []
+    rows = 0
+    for part in parts:
+        more = pq.read_metadata(part).num_rows
+        if more >= LARGE_ROWS:
+            continue
+        if rows + more > JOINED_ROWS:
+            yield group
+            group, rows = [], 0
+        group.append(part)
+        rows += more
+    if len(group) > 1:
+        yield group
+
+
+def _first_line(problem: Exception) -> str:
+    return (str(problem).splitlines() or [type(problem).__name__])[0].rstrip(".")

@@ -1,0 +1,1 @@
+"""Who may come in: tokens, the secret that signs them, the certificate."""

@@ -1,0 +1,1 @@
+"""One session of the stand-in: its messages, its answers, its socket."""

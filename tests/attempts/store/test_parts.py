@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attempts.intervals import Intervals
+from attempts.spool.spool import SegmentName
+from attempts.store.parts import Ledger, PartFolder, StoreError, read_ledger
+
+SCHEMA = pa.schema([pa.field("at", pa.int64()), pa.field("text", pa.dictionary(pa.int32(), pa.string()))])
+
+sets = st.dictionaries(
+    st.sampled_from(["w0", "w1", "w2"]), st.lists(st.tuples(st.integers(0, 9), st.integers(10, 20))).map(Intervals)
+)
+ledgers = st.builds(
+    Ledger,
+    segments=sets,
+    rows=sets,
+    rows_written=st.dictionaries(st.text(max_size=3), st.integers(0, 2**62)),
+    dropped_bytes=st.integers(0, 2**62),
+    problems=st.lists(st.text(st.characters(exclude_categories=["Cs"]))),
+)
+
+
+def table(*rows: tuple[int, str]) -> pa.Table:
+    return pa.table({"at": [at for at, _ in rows], "text": [text for _, text in rows]}).cast(SCHEMA)
+
+
+def of(*names: SegmentName) -> Ledger:
+    ledger = Ledger()
+    for name in names:
+        ledger.add_segment(name)
+    return ledger
+
+
+def folder(path: Path) -> PartFolder:
+    return PartFolder(path, schema=SCHEMA, by=("at",))
+
+
+@given(ledgers)
+def test_ledger_survives_a_files_metadata(ledger: Ledger) -> None:
+    assert Ledger.decoded(ledger.encoded()) == ledger
+
+
+@given(sets, sets)
+def test_ledger_of_two_holds_all_of_each(one: dict[str, Intervals], other: dict[str, Intervals]) -> None:
+    both = Ledger()
+    both.add(Ledger(segments=one))
+    both.add(Ledger(segments=other))
+    assert both.holds_all_of(Ledger(segments=one))
+    assert both.holds_all_of(Ledger(segments=other))
+    extra = of(SegmentName("w0", 21))
+    assert not both.holds_all_of(extra)
+
+
+def test_parts_are_sorted_within_and_numbered_in_order(tmp_path: Path) -> None:
+    parts = folder(tmp_path)
+    assert parts.add([table((3, "c"), (1, "a")), table((2, "b"))], of(SegmentName("w0", 0))) == 3
+    assert parts.add([], of(SegmentName("w0", 1))) == 0
+    assert [path.name for path in parts.files] == ["part-00000.parquet", "part-00001.parquet"]
+    assert pq.read_table(parts.files[0]).to_pylist() == [
+        {"at": n, "text": t} for n, t in ((1, "a"), (2, "b"), (3, "c"))
+    ]
+    assert folder(tmp_path).ledger == parts.ledger
+
+
+def test_half_written_file_of_a_killed_store_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "part-00000.parquet.tmp").write_bytes(b"half")
+    assert folder(tmp_path).files == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_that_a_joined_file_took_in_are_removed(tmp_path: Path) -> None:
+    parts = folder(tmp_path)
+    for n in range(2):
+        parts.add([table((n, "x"))], of(SegmentName("w0", n)))
+    leftovers = {path: path.read_bytes() for path in parts.files}
+    parts.join()
+    for path, data in leftovers.items():
+        path.write_bytes(data)
+    again = folder(tmp_path)
+    assert [path.name for path in again.files] == ["rows-00000.parquet"]
+    assert again.ledger == parts.ledger
+
+
+def test_parquet_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    pq.write_table(table((1, "a")), tmp_path / "part-00000.parquet")
+    with pytest.raises(StoreError, match="not the store's: move it away"):
+        read_ledger(tmp_path / "part-00000.parquet")
