@@ -28,7 +28,17 @@ from analysis.moments import may_be_a_line, together
 from analysis.server_paths import spared_of_answers, spared_of_silence
 from analysis.synchrony import Synchrony
 from analysis.tables import Tables
-from analysis.undiluted import Claim, Look, by_arm, by_client, by_delay, by_host, by_operation, undiluted
+from analysis.undiluted import (
+    Claim,
+    Look,
+    by_arm,
+    by_client,
+    by_delay,
+    by_host,
+    by_operation,
+    by_operation_and_arm,
+    undiluted,
+)
 from analysis.view import View, view_of, with_flagged, with_spared
 
 # The hypothesis says "and not from": each of these confirmed refutes it.
@@ -94,8 +104,9 @@ def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
         own: Synchrony of the platforms' residual failures; None with one platform.
     """
     operations, arms, clients = by_operation(view), by_arm(view), by_client(view)
+    crossed = by_operation_and_arm(view)
     asked: dict[str, tuple[Finding, Claim, list[Look]]] = {
-        "latency": (latency(view), latency, [*operations, *arms, *clients, *by_host(view)]),
+        "latency": (latency(view), latency, [*operations, *arms, *crossed, *clients, *by_host(view)]),
         "platform": (
             platform(view, own),
             lambda part: platform(part, own, parted=False),
@@ -104,7 +115,7 @@ def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
         "platform_x_latency": (
             platform_x_latency(view, own),
             lambda part: platform_x_latency(part, own, parted=False),
-            [*operations, *arms, *clients],
+            [*operations, *arms, *crossed, *clients],
         ),
         "client": (client(view), lambda part: client(part, parted=False), [*operations, *by_delay(view)]),
     }
