@@ -4,7 +4,8 @@ Connects that fail at 300 ms vanish among forty exchanges a connect; a message t
 vanishes among the others. So a claim that the whole run rules out must be ruled out in each operation, arm and host
 that has enough attempts to say it, and with all failures in it as well as without those that something explains. A
 part that could not have told no effect at all from the margin has too few; it is named, unless its own estimate lies
-beyond the margin. And a claim that one part shows beyond the margin is confirmed, at its share of the error rate.
+beyond the margin, or near it by some failures. And a claim that one part shows beyond the margin is confirmed, at its
+share of the error rate.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ Claim = Callable[[View], Finding]
 LEVEL: Final = 0.05
 # The whole run keeps most of a claim's error rate; its parts share the rest.
 WHOLE_SHARE: Final = 0.8
+# An estimate that so many failures put so near the margin, or beyond it, may well be beyond it.
+SOME_FAILURES: Final = 3
+NEAR: Final = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +42,13 @@ class Look:
         name: In words, as in "in connects".
         view: The run without the rest.
         confirms: What it shows beyond the margin confirms the claim; else it only keeps it from being ruled out.
+        crosses: Two ways to part the run at once, so that what is struck in both is not diluted in each.
     """
 
     name: str
     view: View
     confirms: bool = True
+    crosses: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,13 +176,21 @@ def _seen(look: Look, claim: Claim) -> Seen:
     n = float(cells.n_clean.sum())
     trials = n / look.view.shared_fate(cells, look.view.variant)
     finding, margin = claim(look.view), look.view.margin
-    few = finding.state != "ruled_out" and (
-        are_few(trials, margin) or not (_is_suspicious(look, finding) or _could_tell(finding, margin))
+    known = _is_suspicious(look, finding) or (
+        not are_few(trials, margin) and (_is_beyond_by_estimate(look, finding) or _could_tell(finding, margin))
     )
-    return Seen(look=look, finding=finding, few=few)
+    return Seen(look=look, finding=finding, few=finding.state != "ruled_out" and not known)
 
 
 def _is_suspicious(look: Look, finding: Finding) -> bool:
+    """Whether some failures, however few the attempts are, put the estimate near the margin or beyond it."""
+    if not (look.confirms or look.crosses) or finding.effect is None:
+        return False
+    are_some = int(look.view.compared.unexplained.sum()) >= SOME_FAILURES
+    return are_some and abs(finding.effect.estimate or 0.0) > NEAR * look.view.margin
+
+
+def _is_beyond_by_estimate(look: Look, finding: Finding) -> bool:
     """Whether the estimate itself, for all that it may be off, lies beyond the margin.
 
     Of parts that are not what the claim speaks of, which are many, it must differ from none besides (95 %).
@@ -225,6 +239,26 @@ def by_arm(view: View) -> list[Look]:
             view=narrowed(view, (cells.delay == arms[0]) | (cells.delay == d)),
         )
         for d in arms[1:].tolist()
+    ]
+
+
+def by_operation_and_arm(view: View) -> list[Look]:
+    """Each operation in each arm between the lowest and the highest; none where there is no such arm.
+
+    An operation by itself compares the highest arm with the lowest one, and an arm by itself all operations: what
+    strikes one operation in one arm between them is diluted in both.
+    """
+    cells = view.cells
+    arms = np.unique(cells.delay).tolist()
+    return [
+        Look(
+            name=f"{_plural(view.operations[o])} in the arm of {view.delays_us[d] / 1000:g} ms",
+            view=narrowed(view, (cells.operation == o) & ((cells.delay == arms[0]) | (cells.delay == d))),
+            confirms=False,
+            crosses=True,
+        )
+        for d in arms[1:-1]
+        for o in np.unique(cells.operation[cells.n > 0]).tolist()
     ]
 
 

@@ -19,7 +19,17 @@ from analysis.claims.server_moments import may_be_a_line, together
 from analysis.claims.server_paths import spared_of_answers, spared_of_silence
 from analysis.comparison.cohorts import cohorts_of
 from analysis.comparison.rule import joined_words
-from analysis.comparison.undiluted import Claim, Look, by_arm, by_client, by_delay, by_host, by_operation, undiluted
+from analysis.comparison.undiluted import (
+    Claim,
+    Look,
+    by_arm,
+    by_client,
+    by_delay,
+    by_host,
+    by_operation,
+    by_operation_and_arm,
+    undiluted,
+)
 from analysis.comparison.view import View, view_of, with_flagged, with_spared
 from analysis.model import CLAIMS, CredentialCheck, Decision, Finding, Hypothesis, Settings, State
 from analysis.reduction.tables import Tables
@@ -94,8 +104,9 @@ def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
         own: Synchrony of the platforms' residual failures; None with one platform.
     """
     operations, arms, clients = by_operation(view), by_arm(view), by_client(view)
+    crossed = by_operation_and_arm(view)
     asked: dict[str, tuple[Finding, Claim, list[Look]]] = {
-        "latency": (latency(view), latency, [*operations, *arms, *clients, *by_host(view)]),
+        "latency": (latency(view), latency, [*operations, *arms, *crossed, *clients, *by_host(view)]),
         "platform": (
             platform(view, own),
             lambda part: platform(part, own, parted=False),
@@ -104,7 +115,7 @@ def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
         "platform_x_latency": (
             platform_x_latency(view, own),
             lambda part: platform_x_latency(part, own, parted=False),
-            [*operations, *arms, *clients],
+            [*operations, *arms, *crossed, *clients],
         ),
         "client": (client(view), lambda part: client(part, parted=False), [*operations, *by_delay(view)]),
     }

@@ -15,6 +15,7 @@ from analysis.comparison.undiluted import (
     by_delay,
     by_host,
     by_operation,
+    by_operation_and_arm,
     undiluted,
 )
 from analysis.comparison.view import view_of, with_everything
@@ -40,7 +41,7 @@ def effect(low, high, **given):
 INSIDE = Finding(state="ruled_out", effect=effect(-0.001, 0.001), p_value=1.0, evidence="Inside.", n=9)
 BEYOND = Finding(state="confirmed", effect=effect(0.02, 0.04), p_value=1e-6, evidence="Beyond.", n=3)
 ACROSS = Finding(state="undecided", effect=effect(-0.01, 0.03), p_value=0.4, needs="More.", n=5)
-VAGUE = Finding(state="undecided", effect=effect(-0.01, 0.018), p_value=0.4, needs="More.", n=5)
+VAGUE = Finding(state="undecided", effect=effect(-0.01, 0.016), p_value=0.4, needs="More.", n=5)
 
 
 def precise(finding, se):
@@ -83,6 +84,17 @@ def test_a_part_that_could_not_have_told_the_margin_from_nothing_is_named_and_ho
         assert found.evidence == "Inside. Too few attempts to say it of chat exchanges alone."
     # (1.96 + 0.84) standard errors are a margin of 0.5 points.
     assert seen_by({"chat": precise(VAGUE, 0.0017)}).state == "undecided"
+
+
+def test_a_part_that_a_few_failures_put_near_the_margin_holds_it_open_however_few_its_attempts_are():
+    near = replace(VAGUE, effect=effect(-0.01, 0.0178))
+    assert VIEW.margin * 0.75 < near.effect.estimate < VIEW.margin
+    for failures, state in ((2, "ruled_out"), (3, "undecided")):
+        cells = VIEW.cells
+        bad = np.zeros_like(cells.bad)
+        bad[np.flatnonzero(cells.operation == VIEW.operations.index("chat"))[:failures]] = 1
+        struck = view_of(with_cells(sketched(1), n=20, n_clean=20, bad=bad, residual=bad), Settings())
+        assert seen_by({"chat": near}, of=struck).state == state
 
 
 def test_one_host_of_many_must_differ_from_nothing_besides():
@@ -273,9 +285,19 @@ def test_each_higher_delay_is_beside_the_lowest():
     assert [set(look.view.cells.delay) for look in looks] == [{0, 1}, {0, 2}]
 
 
+def test_each_operation_is_looked_at_in_each_delay_between_the_lowest_and_the_highest():
+    looks = by_operation_and_arm(VIEW)
+    assert [look.name for look in looks] == [
+        f"{name} in the arm of 160 ms" for name in ("chat exchanges", "connects", "ping exchanges")
+    ]
+    for code, look in enumerate(looks):
+        assert (set(look.view.cells.operation), set(look.view.cells.delay)) == ({code}, {0, 1})
+        assert look.crosses and not look.confirms
+
+
 def test_what_there_is_one_of_is_no_part():
     one = view(operations=("connect",), delays_us=(0,), platforms=("Linux",), hosts=1, clients=("websocket-client",))
     assert by_operation(one) == by_arm(one) == by_delay(one) == by_client(one) == by_host(one) == []
     two = view(delays_us=(0, 160_000))
-    assert by_arm(two) == []
+    assert by_arm(two) == by_operation_and_arm(two) == []
     assert len(by_delay(two)) == 2
