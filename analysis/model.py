@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from analysis.stats.detectable import Detectable, Precision
 
 State = Literal["confirmed", "ruled_out", "undecided"]
-
-CLAIMS: Final = (
-    "intermittent",
-    "latency",
-    "platform",
-    "platform_x_latency",
-    "client",
-    "client_loop",
-    "server",
-    "auth",
-    "format",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,3 +152,4 @@ class Decision:
     leads: tuple[str, ...] = ()  # what stands out and decides no claim, in sentences
     credentials: tuple[CredentialCheck, ...] = ()
     spared: str = ""  # who was spared a server that keeps silent while it answers pings (`View.spared`)
+    errors: tuple[str, ...] = ()  # claims that could not be decided because the analysis failed, in sentences

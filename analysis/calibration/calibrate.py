@@ -21,8 +21,9 @@ from typing import Any, Final
 
 from analysis.calibration.batch import reduce_together
 from analysis.calibration.naive import naive_verdict
+from analysis.claims import registry
 from analysis.claims.platform_parts import EQUAL
-from analysis.model import CLAIMS, Decision, Settings, State
+from analysis.model import Decision, Settings, State
 from analysis.simulation.design import ARMS, DesignError
 from analysis.simulation.simulate import clients, simulate_rows
 from analysis.simulation.worlds import WORLDS, Truth, world
@@ -82,9 +83,9 @@ class Score:
         family: Runs with any false confirmation.
     """
 
-    false_confirm: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
-    false_rule_out: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
-    unearned: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in CLAIMS})
+    false_confirm: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in registry.names()})
+    false_rule_out: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in registry.names()})
+    unearned: dict[str, list[int]] = field(default_factory=lambda: {claim: [0, 0] for claim in registry.names()})
     power: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     parts: dict[tuple[str, str, bool], Counter[State]] = field(default_factory=dict)
     family: list[int] = field(default_factory=lambda: [0, 0])
@@ -99,7 +100,7 @@ class Score:
     def add(self, name: str, seed: int, states: Mapping[str, State], truth: Truth) -> None:
         """Count one run."""
         wrong = False
-        for claim in CLAIMS:
+        for claim in registry.names():
             if claim in truth.must_not_confirm:
                 self.false_confirm[claim][1] += 1
                 if states[claim] == "confirmed":
@@ -186,7 +187,7 @@ def report(ours: Score, theirs: Score, *, runs: int) -> str:
         "| claim | confirmed though not there | naive | ruled out though there | naive |",
         "|---|---|---|---|---|",
     ]
-    for claim in CLAIMS:
+    for claim in registry.names():
         cells = [
             _share(counts[claim])
             for counts in (ours.false_confirm, theirs.false_confirm, ours.false_rule_out, theirs.false_rule_out)
@@ -198,7 +199,7 @@ def report(ours: Score, theirs: Score, *, runs: int) -> str:
         "| claim | world | confirmed where it is there | promised | naive |",
         "|---|---|---|---|---|",
     ]
-    for claim, name in sorted(ours.power, key=lambda key: (CLAIMS.index(key[0]), key[1])):
+    for claim, name in sorted(ours.power, key=lambda key: (registry.names().index(key[0]), key[1])):
         promised = f"{PROMISED[claim][1]:.0%}" if claim in PROMISED and PROMISED[claim][0] == name else ""
         found, naive = ours.power[claim, name], theirs.power[claim, name]
         lines.append(f"| {claim} | {name} | {_share(found)} | {promised} | {_share(naive)} |")

@@ -21,7 +21,8 @@ from typing import Final
 import pyarrow as pa
 
 from analysis.calibration.batch import reduce_together
-from analysis.model import CLAIMS, Settings, State
+from analysis.claims import registry
+from analysis.model import Settings, State
 from analysis.simulation.hostile import Case, draw_case
 from analysis.simulation.simulate import chunks
 from analysis.simulation.truths import Code, Judgement, judge
@@ -129,7 +130,12 @@ def decided(cases: Sequence[Case], settings: Settings) -> list[Result]:
             return [result for case in cases for result in decided([case], settings)]
         return [_result(cases[0], {}, settings, error=f"{type(error).__name__}: {error}")]
     return [
-        _result(case, {claim: finding.state for claim, finding in decision.claims.items()}, settings)
+        _result(
+            case,
+            {claim: finding.state for claim, finding in decision.claims.items()},
+            settings,
+            error=" ".join(decision.errors),
+        )
         for case, decision in zip(cases, decisions, strict=True)
     ]
 
@@ -166,7 +172,7 @@ def report(results: Sequence[Result]) -> str:
         "| ruled out where it is not | unearned |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [_claim_line(claim, sound) for claim in CLAIMS]
+    lines += [_claim_line(claim, sound) for claim in registry.names()]
     for what, names in (("mechanism", "mechanisms"), ("confounder", "confounders")):
         lines += ["", f"| {what} | runs | wrong `confirmed` | wrong `ruled_out` |", "|---|---|---|---|"]
         counts: dict[str, Counter[str]] = {}

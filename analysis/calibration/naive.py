@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import stats
 
-from analysis.model import CLAIMS, State
+from analysis.claims import registry
+from analysis.model import State
 from analysis.stats.groups import Bools, Ints
 
 ALPHA: Final = 0.05
@@ -57,7 +58,7 @@ def naive_verdict(rows: pa.Table) -> dict[str, State]:
     found["format"] = "confirmed" if cause.isin(["malformed", "subprotocol"]).any() else "ruled_out"
     if cause.isin(["server_error", "server_closed", "refused"]).any():
         found["server"] = "confirmed"
-    return {claim: found[claim] for claim in CLAIMS}
+    return {claim: found.get(claim, "undecided") for claim in registry.names()}
 
 
 def _chi_square(group: Any, failed: Bools) -> float:

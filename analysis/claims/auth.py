@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
+from analysis.claims.claim import Claim
 from analysis.comparison.rated import few_words, rated
 from analysis.comparison.rule import points, rate_words
 from analysis.comparison.split import bound, by_instance, counted, shares
@@ -72,3 +74,13 @@ def auth(view: View) -> Finding:
     missing = 740 - rates["connects"].n if "connects" in rates else 740
     needs = f"About {about(missing)} more connects." if missing > 0 else "About twice as many connects."
     return replace(base, evidence=reading, needs=needs)
+
+
+CLAIM: Final = Claim(
+    name="auth",
+    title="Authentication",
+    statement="tokens are refused",
+    weight=0.0375,
+    decide=lambda evidence: auth(evidence.view),
+    of_refusals=True,
+)

@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 
+from analysis.claims.claim import Claim, Evidence, Watched
 from analysis.comparison import conditions as checks
 from analysis.comparison import factors
+from analysis.comparison.by_minute import by_minute
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.rule import DESCRIBED, Comparison, Condition, Rule, compare, effect_words, part_of
+from analysis.comparison.undiluted import by_delay, by_operation, undiluted
 from analysis.comparison.view import Cells, View
 from analysis.comparison.within_hosts import HostEffect, effects_by_host, over_hosts
 from analysis.model import Check, Finding, Part
-from analysis.stats.groups import Bools, combined
+from analysis.stats.groups import Bools, Floats, combined
 from analysis.stats.rates import Rate
 
 RULE = Rule(
@@ -219,3 +223,28 @@ def _pair(view: View, cells: Cells, exposed: Bools, names: tuple[str, str]) -> t
     if found is None:
         return None
     return found.name, part_of(found, view.margin, directed=False, evidence=DESCRIBED)
+
+
+def _decide(evidence: Evidence) -> Finding:
+    view = evidence.view
+    looks = [*by_operation(view), *by_delay(view)]
+    return undiluted(view, lambda part: client(part, parted=False), client(view), looks)
+
+
+def _minutes(view: View) -> dict[str, Floats]:
+    """Per client, one difference from the others a minute."""
+    cells = view.compared
+    arms = client_arms(view)
+    if len(arms) < 2:
+        return {}
+    return {arm.name: by_minute(view, cells, arm.exposed, cells.delay) for arm in arms}
+
+
+CLAIM: Final = Claim(
+    name="client",
+    title="Client library or loop",
+    statement="the client library or event loop raises the risk",
+    weight=0.1,
+    decide=_decide,
+    while_live=Watched(minutes=_minutes, joined="any"),
+)

@@ -7,7 +7,9 @@ failing, for an attempt that waits longer sees more of it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
+from analysis.claims.claim import Claim
 from analysis.comparison.conditions import loops_measured
 from analysis.comparison.rated import few_words, rated
 from analysis.comparison.rule import points, rate_words
@@ -59,3 +61,12 @@ def client_loop(view: View) -> Finding:
         "but the lag does not explain them by itself.",
         needs="Fewer users a worker (or more cores), so that no loop is late by 0.1 s; or more attempts on each host.",
     )
+
+
+CLAIM: Final = Claim(
+    name="client_loop",
+    title="Client loop blocked",
+    statement="the client's own event loop was blocked",
+    weight=0.0375,
+    decide=lambda evidence: client_loop(evidence.view),
+)

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from analysis.claims.claim import Claim
 from analysis.comparison.rated import few_words, rated
 from analysis.comparison.rule import effect_words, points, rate_words
 from analysis.comparison.split import bound, by_instance, counted, shares
@@ -196,3 +197,13 @@ def _excess_by_type(view: View) -> dict[str, Effect]:
             high=high if np.isfinite(high) else None,
         )
     return found
+
+
+CLAIM: Final = Claim(
+    name="format",
+    title="Format",
+    statement="messages are misread, or unanswered by type",
+    weight=0.0375,
+    decide=lambda evidence: format_(evidence.view),
+    of_refusals=True,
+)

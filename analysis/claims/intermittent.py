@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from analysis.claims.claim import Claim
 from analysis.comparison.rated import few_words, is_few, rated
 from analysis.comparison.rule import points, rate_words
 from analysis.comparison.split import bound, by_instance, shares
@@ -167,3 +168,12 @@ def _always(cells: Cells, preface: Ints) -> Bools:
     enough = n[exact] >= LEAST_CELL
     result: Bools = (rate[exact] >= ALWAYS) & (enough | (everywhere[alike] >= ALWAYS))
     return result
+
+
+CLAIM: Final = Claim(
+    name="intermittent",
+    title="Intermittent",
+    statement="under the same conditions some attempts fail and some do not",
+    weight=0.0375,
+    decide=lambda evidence: intermittent(evidence.view),
+)

@@ -6,18 +6,23 @@ of the network is no exposure: a timeout's duration is its budget.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Final
 
 import numpy as np
 
+from analysis.claims.claim import Claim, Evidence, Watched
 from analysis.comparison import factors
+from analysis.comparison.by_minute import by_minute
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.conditions import arms_interleaved, budgets_alike, delay_arrived
 from analysis.comparison.rule import Comparison, Condition, Rule, compare
+from analysis.comparison.undiluted import by_arm, by_client, by_host, by_operation, by_operation_and_arm, undiluted
 from analysis.comparison.view import Cells, View
 from analysis.comparison.within_hosts import over_connections
 from analysis.model import Finding
+from analysis.stats.groups import Floats
 from analysis.stats.mantel_haenszel import Contrast, risk_difference
 from analysis.stats.rates import Rate
 
@@ -121,3 +126,33 @@ def _contrast(view: View, cells: Cells, low: int, high: int) -> Contrast | None:
 
 def _ms(view: View, delay: int) -> str:
     return f"{view.delays_us[delay] / 1000:g} ms"
+
+
+def _decide(evidence: Evidence) -> Finding:
+    view = evidence.view
+    looks = [*by_operation(view), *by_arm(view), *by_operation_and_arm(view), *by_client(view), *by_host(view)]
+    found = undiluted(view, latency, latency(view), looks)
+    return replace(found, evidence=f"{found.evidence} {shape(view)}".strip())
+
+
+def _minutes(view: View) -> dict[str, Floats]:
+    """Per platform, one difference of highest and lowest delay a minute."""
+    cells = view.compared
+    groups = {}
+    for p, name in enumerate(view.platforms):
+        mine = cells.where(cells.platform == p)
+        arms = np.unique(mine.delay)
+        if len(arms) > 1:
+            ends = mine.where((mine.delay == arms[0]) | (mine.delay == arms[-1]))
+            groups[name] = by_minute(view, ends, ends.delay == arms[-1], ends.client)
+    return groups
+
+
+CLAIM: Final = Claim(
+    name="latency",
+    title="Latency",
+    statement="network latency raises the risk",
+    weight=0.15,
+    decide=_decide,
+    while_live=Watched(minutes=_minutes, joined="all"),
+)

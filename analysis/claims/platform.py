@@ -11,15 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
+from analysis.claims.claim import Claim, Evidence
 from analysis.claims.platform_parts import with_parts
 from analysis.comparison import conditions as checks
 from analysis.comparison import factors
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
 from analysis.comparison.rule import Comparison, Rule, compare
+from analysis.comparison.undiluted import by_client, by_delay, by_operation, undiluted
 from analysis.comparison.view import View
 from analysis.comparison.within_hosts import effects_by_host
 from analysis.model import Finding
@@ -124,3 +127,19 @@ def _attempts(view: View, sides: Cohorts, estimate: Estimate) -> Estimate:
         p = (events + 1) / (trials + 2)
         variance += p * (1 - p) / (trials + 2)
     return Estimate(value=estimate.value, spreads=(Spread(math.sqrt(variance), math.inf),), n=estimate.n)
+
+
+def _decide(evidence: Evidence) -> Finding:
+    view, apart = evidence.view, evidence.apart
+    looks = [*by_operation(view), *by_delay(view), *by_client(view)]
+    return undiluted(view, lambda part: platform(part, apart, parted=False), platform(view, apart), looks)
+
+
+CLAIM: Final = Claim(
+    name="platform",
+    title="Platform",
+    statement="the client's platform raises the risk",
+    weight=0.2,
+    decide=_decide,
+    while_live="at the end",
+)

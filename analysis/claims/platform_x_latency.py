@@ -10,15 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
+from analysis.claims.claim import Claim, Evidence
 from analysis.claims.platform_parts import with_parts
 from analysis.comparison import conditions as checks
 from analysis.comparison import factors
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
 from analysis.comparison.rule import Comparison, Rule, compare
+from analysis.comparison.undiluted import by_arm, by_client, by_operation, by_operation_and_arm, undiluted
 from analysis.comparison.view import Cells, View
 from analysis.comparison.within_hosts import HostEffect, difference, host_effect, independent_se, over_connections
 from analysis.model import Finding
@@ -185,3 +188,23 @@ def _with_scale(view: View, finding: Finding, sides: Cohorts, seen: dict[int, Co
     both = f"{ratios[0].value:.1f} and {ratios[1].value:.1f}"
     words = f" The odds ratios agree ({both}): latency multiplies a higher base risk."
     return replace(finding, evidence=finding.evidence + words)
+
+
+def _decide(evidence: Evidence) -> Finding:
+    view, apart = evidence.view, evidence.apart
+    looks = [*by_operation(view), *by_arm(view), *by_operation_and_arm(view), *by_client(view)]
+
+    def of_part(part: View) -> Finding:
+        return platform_x_latency(part, apart, parted=False)
+
+    return undiluted(view, of_part, platform_x_latency(view, apart), looks)
+
+
+CLAIM: Final = Claim(
+    name="platform_x_latency",
+    title="Platform x latency",
+    statement="latency raises the risk more on one platform than on another",
+    weight=0.25,
+    decide=_decide,
+    while_live="at the end",
+)

@@ -15,6 +15,7 @@ import numpy as np
 
 from analysis.claims import server_moments as moments
 from analysis.claims import server_paths as paths
+from analysis.claims.claim import Claim
 from analysis.claims.server_paths import Path
 from analysis.comparison import factors
 from analysis.comparison.rated import few_words, is_few
@@ -261,3 +262,14 @@ def _needs(ways: list[Path], checks: tuple[Check, ...], *, there: frozenset[str]
         unbounded = f": {joined_words([way.name for way in ways])} could not be bounded" if ways else ""
         needs.append(f"More attempts{unbounded}.")
     return " ".join(needs)
+
+
+CLAIM: Final = Claim(
+    name="server",
+    title="Server",
+    statement="it comes from the server's side",
+    weight=0.15,
+    decide=lambda evidence: server(evidence.view, evidence.together, evidence.silent),
+    while_live="at the end",
+    of_refusals=True,
+)

@@ -23,7 +23,7 @@ from analysis.model import Finding, Part, State
 from analysis.stats.detectable import smallest_difference
 from analysis.stats.needs import about
 
-Claim = Callable[[View], Finding]
+Judge = Callable[[View], Finding]
 
 # Of an interval of 95 %.
 LEVEL: Final = 0.05
@@ -73,7 +73,7 @@ class Seen:
         return effect.low > margin or effect.high < -margin
 
 
-def undiluted(view: View, claim: Claim, finding: Finding, looks: Sequence[Look]) -> Finding:
+def undiluted(view: View, claim: Judge, finding: Finding, looks: Sequence[Look]) -> Finding:
     """The finding, held against all failures and against each part of the run.
 
     Args:
@@ -171,7 +171,7 @@ def _more(one: Seen) -> str:
     return f"In {one.look.name}: {more} more attempts, with the same plan."
 
 
-def _seen(look: Look, claim: Claim) -> Seen:
+def _seen(look: Look, claim: Judge) -> Seen:
     cells = look.view.compared
     n = float(cells.n_clean.sum())
     trials = n / look.view.shared_fate(cells, look.view.variant)

@@ -19,6 +19,7 @@ from typing import Final, get_args
 import numpy as np
 from scipy import special
 
+from analysis.claims import registry
 from analysis.claims.client import client
 from analysis.claims.latency import latency
 from analysis.claims.platform import platform
@@ -29,7 +30,6 @@ from analysis.comparison.view import View, view_of
 from analysis.model import Finding, Settings
 from analysis.planning.sketch import Sketch, Suspect, sketched_tables
 from analysis.stats.detectable import POWER
-from analysis.stats.holm import CLAIM_WEIGHTS
 from analysis.stats.needs import about
 from analysis.stats.rates import clopper_pearson
 
@@ -67,7 +67,7 @@ class Power:
 
 def level_of(claim: str, settings: Settings) -> float:
     """The claim's own error rate on the whole run; the parts of the run that are looked at have the rest."""
-    return settings.alpha * CLAIM_WEIGHTS[claim] * WHOLE_SHARE
+    return settings.alpha * registry.weights()[claim] * WHOLE_SHARE
 
 
 def power_of(claim: str, sketch: Sketch, settings: Settings, *, runs: int, seed: int) -> Power:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.claims import registry
 from analysis.model import Effect
 from analysis.reduction.failures import answer
 from analysis.report import figures
 from analysis.report.bursts import burst_slots
 from analysis.report.summary import check_number, interval_text
-from analysis.report.wording import STATEMENTS, TITLES, detectable_text, effect_text, points, sentences, state_word
+from analysis.report.wording import detectable_text, effect_text, points, sentences, state_word, statements
 from analysis.runs.ground_truth import faults_done
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ def report_html(analysis: Analysis, *, log: LogTable | None = None) -> str:
         accounting_keys=_ACCOUNTING,
         log=log,
         truth=faults_done(analysis.dataset.runs).to_dict("records"),
-        statements=STATEMENTS,
-        titles=TITLES,
+        statements=statements(),
+        titles=registry.titles(),
         state_word=state_word,
         effect_text=effect_text,
         detectable_text=detectable_text,

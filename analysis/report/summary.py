@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from analysis.reduction.failures import answer
 from analysis.report.wording import (
-    STATEMENTS,
     effect_text,
     lower_first,
     points,
     sentences,
     state_word,
+    statements,
 )
 from analysis.verdict.service_levels import Slo, SloCheck
 
@@ -49,12 +49,12 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
     for name, claim in verdict["claims"].items():
         text = f"needs {lower_first(claim['needs'])}" if claim["state"] == "undecided" else claim["evidence"]
         lines.append(
-            f"| {_cell(STATEMENTS[name])} | {_CLAIM_MARKS[claim['state']]} | {effect_text(claim['effect'])} "
+            f"| {_cell(statements()[name])} | {_CLAIM_MARKS[claim['state']]} | {effect_text(claim['effect'])} "
             f"| {_cell(text)} |"
         )
     hypothesis = verdict["hypothesis"]
     lines.append(
-        f"| **hypothesis**: {STATEMENTS['hypothesis']} | **{state_word(hypothesis['state'])}** | – "
+        f"| **hypothesis**: {statements()['hypothesis']} | **{state_word(hypothesis['state'])}** | – "
         f"| {_cell('; '.join(hypothesis['because']))} |"
     )
     if verdict["failures"]:

@@ -5,35 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from analysis.claims import registry
 from analysis.reduction import failures
 from analysis.verdict.service_levels import Slo
 
-# What each claim says of the attempts that time out, as a statement that can be true or false.
-STATEMENTS: Final[Mapping[str, str]] = {
-    "intermittent": "under the same conditions some attempts fail and some do not",
-    "latency": "network latency raises the risk",
-    "platform": "the client's platform raises the risk",
-    "platform_x_latency": "latency raises the risk more on one platform than on another",
-    "client": "the client library or event loop raises the risk",
-    "client_loop": "the client's own event loop was blocked",
-    "server": "it comes from the server's side",
-    "auth": "tokens are refused",
-    "format": "messages are misread, or unanswered by type",
-    "hypothesis": "the timeouts come from the client's platform under network latency, "
-    "and not from the server, the tokens or the format",
-}
-TITLES: Final[Mapping[str, str]] = {
-    "intermittent": "Intermittent",
-    "latency": "Latency",
-    "platform": "Platform",
-    "platform_x_latency": "Platform x latency",
-    "client": "Client library or loop",
-    "client_loop": "Client loop blocked",
-    "server": "Server",
-    "auth": "Authentication",
-    "format": "Format",
-}
+_HYPOTHESIS: Final = (
+    "the timeouts come from the client's platform under network latency, "
+    "and not from the server, the tokens or the format"
+)
 _STATES: Final[Mapping[str, str]] = {"confirmed": "confirmed", "ruled_out": "ruled out", "undecided": "undecided"}
+
+
+def statements() -> dict[str, str]:
+    """What each claim, and the hypothesis, says of the attempts that fail: a statement that can be true or false."""
+    return {**registry.statements(), "hypothesis": _HYPOTHESIS}
 
 
 def state_word(state: str) -> str:
@@ -134,7 +119,7 @@ def found(verdict: Mapping[str, Any]) -> str:
     if verdict["attempts"] and not verdict["failures"]:
         return "Nothing failed: there is no cause to look for." if verdict["slo"]["state"] != "void" else ""
     confirmed = [
-        f"{STATEMENTS[name]}{_ways(name, claim)}, {effect_text(claim['effect'])}"
+        f"{statements()[name]}{_ways(name, claim)}, {effect_text(claim['effect'])}"
         for name, claim in claims.items()
         if claim["state"] == "confirmed"
     ]
@@ -179,7 +164,7 @@ def _ways(name: str, claim: Mapping[str, Any]) -> str:
 
 
 def _name(claim: str) -> str:
-    return TITLES[claim].lower()
+    return registry.titles()[claim].lower()
 
 
 def _count(number: int, noun: str) -> str:

@@ -22,7 +22,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from analysis.model import CLAIMS, State
+from analysis.claims import registry
+from analysis.model import State
 from analysis.simulation.design import ASYNCIO_CLIENT, CLIENTS, OPERATIONS, Design, Floats, Pair, arms_on
 from analysis.simulation.mechanisms import RESTART_S, Blocked, Breaks, Dies, Fails, Limit, Mechanism, Mutes, Slow
 from analysis.simulation.sessions import FAULTS, Scene, Sessions, draw_sessions
@@ -87,7 +88,7 @@ def truth_of(
         "auth": world.auth(),
         "format": world.format(),
     }
-    return {claim: codes[claim] for claim in CLAIMS}
+    return {claim: codes.get(claim, "-") for claim in registry.names()}
 
 
 def sides_are_apart(design: Design) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from analysis.model import CLAIMS
+from analysis.claims import registry
 from analysis.simulation import strikes
 from analysis.simulation.design import PROBES, SELECTOR, Design, DesignError, Floats, Ints, Sides, arm_of, arms_on
 from analysis.simulation.mechanisms import Breaks, Fails, Mechanism
@@ -131,7 +131,7 @@ class World:
         effects = {"intermittent": 0.0, **self.effects(design)}
         effects["intermittent"] += base
         beyond = {claim for claim, size in effects.items() if size > margin}
-        scored = set(CLAIMS) - set(self.open)
+        scored = set(registry.names()) - set(self.open)
         return Truth(
             effects=MappingProxyType(effects),
             confirm=frozenset(beyond & set(self.aims)),

@@ -1,23 +1,8 @@
-"""Holm's step-down with weights: nine claims, one error rate for all of them."""
+"""Holm's step-down with weights: several claims, one error rate for all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
-
-# The claims with few degrees of freedom get the weight: with 2 to 4 of them an equal share would make
-# an interaction impossible to confirm. The p-values of the four light ones are tiny when they are true.
-CLAIM_WEIGHTS: Final[Mapping[str, float]] = {
-    "platform_x_latency": 0.25,
-    "platform": 0.20,
-    "latency": 0.15,
-    "server": 0.15,
-    "client": 0.10,
-    "intermittent": 0.0375,
-    "client_loop": 0.0375,
-    "auth": 0.0375,
-    "format": 0.0375,
-}
 
 
 def weighted_holm(p_values: Mapping[str, float], weights: Mapping[str, float]) -> dict[str, float]:

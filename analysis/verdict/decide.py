@@ -1,41 +1,23 @@
-"""The verdict: nine claims, one error rate, and the hypothesis that they join to."""
+"""The verdict: claims, one error rate for all of them, and the hypothesis that they join to."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
 
-from analysis.claims.auth import auth
-from analysis.claims.client import client
-from analysis.claims.client_loop import client_loop
-from analysis.claims.format import flagged_by_format, format_, silent_operations
+from analysis.claims import registry
+from analysis.claims.claim import Claim, Evidence
+from analysis.claims.format import flagged_by_format, silent_operations
 from analysis.claims.held import not_ruled_out
-from analysis.claims.intermittent import intermittent
-from analysis.claims.latency import latency, shape
-from analysis.claims.platform import platform
-from analysis.claims.platform_x_latency import platform_x_latency
-from analysis.claims.server import server
 from analysis.claims.server_moments import may_be_a_line, together
 from analysis.claims.server_paths import spared_of_answers, spared_of_silence
 from analysis.comparison.cohorts import cohorts_of
 from analysis.comparison.rule import joined_words
-from analysis.comparison.undiluted import (
-    Claim,
-    Look,
-    by_arm,
-    by_client,
-    by_delay,
-    by_host,
-    by_operation,
-    by_operation_and_arm,
-    undiluted,
-)
 from analysis.comparison.view import View, view_of, with_flagged, with_spared
-from analysis.model import CLAIMS, CredentialCheck, Decision, Finding, Hypothesis, Settings, State
+from analysis.model import CredentialCheck, Decision, Finding, Hypothesis, Settings, State
 from analysis.reduction.tables import Tables
 from analysis.stats.detectable import detectable
-from analysis.stats.holm import CLAIM_WEIGHTS, weighted_holm
-from analysis.stats.synchrony import Synchrony
+from analysis.stats.holm import weighted_holm
 from analysis.verdict.causes import cause_shares
 from analysis.verdict.leads import leads
 from analysis.verdict.live import live_finding
@@ -44,7 +26,7 @@ from analysis.verdict.mitigations import mitigation_effects
 # The hypothesis says "and not from": each of these confirmed refutes it.
 EXCLUDED: Final = ("server", "auth", "format")
 NOTHING_FAILED: Final = "Nothing failed: there is no cause to look for."
-HOLM_NEEDS: Final = "About a third more data: beyond the margin by itself, not beside the other eight claims."
+HOLM_NEEDS: Final = "About a third more data: beyond the margin by itself, not beside the other claims."
 
 
 def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_failed: bool | None = None) -> Decision:
@@ -58,7 +40,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         nothing_failed: Whether nothing at all failed, by all rows; None: as far as the tables show it.
 
     Returns:
-        Decision: all nine claims, whatever the tables hold; nothing is raised for what is missing.
+        Decision: all claims, whatever the tables hold; nothing is raised for what is missing.
     """
     prepared = view_of(tables, settings)
     if len(prepared.cells) == 0:
@@ -69,16 +51,11 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
     silent = frozenset(view.operations[code] for code in silent_operations(prepared))
     bursts = together(view, silent)
     own = together(view, silent, residual_only=True) if len(view.platforms) > 1 else None
-    findings = {
-        "intermittent": intermittent(view),
-        **compared(view, own),
-        "client_loop": client_loop(view),
-        "server": server(view, bursts, silent),
-        "auth": auth(view),
-        "format": format_(view),
-    }
+    evidence = Evidence(view=view, together=bursts, apart=own, silent=silent)
+    errors: list[str] = []
+    findings = {claim.name: _decided(claim, evidence, errors) for claim in registry.CLAIMS}
     if live:
-        findings = {name: live_finding(view, name, finding) for name, finding in findings.items()}
+        findings = {claim.name: live_finding(view, claim, findings[claim.name]) for claim in registry.CLAIMS}
     if nothing_has_failed(view) if nothing_failed is None else nothing_failed:
         findings = {name: _no_need(finding) for name, finding in findings.items()}
     claims = not_ruled_out(view, _joined(stepped_down(findings, settings.alpha)))
@@ -92,37 +69,22 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         leads=leads(view),
         credentials=credential_checks(tables),
         spared=view.spared,
-        data_quality=_data_quality(view, live=live),
+        data_quality=(*_data_quality(view, live=live), *errors),
+        errors=tuple(errors),
     )
 
 
-def compared(view: View, own: Synchrony | None) -> dict[str, Finding]:
-    """The claims that are comparisons, of the whole run and of its parts.
-
-    Args:
-        view: The prepared tables.
-        own: Synchrony of the platforms' residual failures; None with one platform.
-    """
-    operations, arms, clients = by_operation(view), by_arm(view), by_client(view)
-    crossed = by_operation_and_arm(view)
-    asked: dict[str, tuple[Finding, Claim, list[Look]]] = {
-        "latency": (latency(view), latency, [*operations, *arms, *crossed, *clients, *by_host(view)]),
-        "platform": (
-            platform(view, own),
-            lambda part: platform(part, own, parted=False),
-            [*operations, *by_delay(view), *clients],
-        ),
-        "platform_x_latency": (
-            platform_x_latency(view, own),
-            lambda part: platform_x_latency(part, own, parted=False),
-            [*operations, *arms, *crossed, *clients],
-        ),
-        "client": (client(view), lambda part: client(part, parted=False), [*operations, *by_delay(view)]),
-    }
-    found = {name: undiluted(view, claim, whole, looks) for name, (whole, claim, looks) in asked.items()}
-    by_delay_words = shape(view)
-    latent = found["latency"]
-    return {**found, "latency": replace(latent, evidence=f"{latent.evidence} {by_delay_words}".strip())}
+def _decided(claim: Claim, evidence: Evidence, errors: list[str]) -> Finding:
+    """What a claim says; one that falls over is undecided, its error is noted, and the others stand."""
+    try:
+        return claim.decide(evidence)
+    except Exception as error:  # whatever is wrong in one claim must not cost the others
+        errors.append(f"{claim.title} could not be decided: the analysis failed ({type(error).__name__}: {error}).")
+        return Finding(
+            state="undecided",
+            evidence="The analysis failed here; the other claims stand.",
+            needs="A report to wsoak's authors, with the error in data_quality.",
+        )
 
 
 def _nothing(view: View) -> Decision:
@@ -133,9 +95,11 @@ def _nothing(view: View) -> Decision:
     if dropped:
         evidence = f"All {dropped} attempts began so near the run's end that a slow one would have been cut off."
         needs = "A run that is longer than its longest budget, better by 10 minutes."
-    claims = dict.fromkeys(CLAIMS, Finding(state="undecided", evidence=evidence, needs=needs))
+    claims = dict.fromkeys(registry.names(), Finding(state="undecided", evidence=evidence, needs=needs))
+    errors: list[str] = []
     if len(view.whole):
-        said = {"server": server(view, None, frozenset()), "auth": auth(view), "format": format_(view)}
+        refusals = Evidence(view=view)
+        said = {one.name: _decided(one, refusals, errors) for one in registry.CLAIMS if one.of_refusals}
         claims |= {name: finding for name, finding in said.items() if finding.state == "confirmed"}
         claims = stepped_down(claims, view.settings.alpha)
     claims = with_detectable(claims, view.settings)
@@ -143,7 +107,8 @@ def _nothing(view: View) -> Decision:
         claims=claims,
         hypothesis=hypothesis(claims),
         credentials=credential_checks(tables),
-        data_quality=tables.notes,
+        data_quality=(*tables.notes, *errors),
+        errors=tuple(errors),
     )
 
 
@@ -152,13 +117,12 @@ def with_detectable(claims: dict[str, Finding], settings: Settings) -> dict[str,
 
     A decision holds plain numbers only: the precision, whose spreads may be infinite, has served its turn.
     """
+    weights = registry.weights()
     return {
         name: replace(
             finding,
             precision=None,
-            detectable=detectable(
-                finding.precision, level=settings.alpha * CLAIM_WEIGHTS[name], margin=settings.margin
-            ),
+            detectable=detectable(finding.precision, level=settings.alpha * weights[name], margin=settings.margin),
         )
         for name, finding in claims.items()
     }
@@ -195,12 +159,12 @@ def stepped_down(findings: dict[str, Finding], alpha: float) -> dict[str, Findin
         name: finding.p_value if finding.state == "confirmed" and finding.p_value is not None else 1.0
         for name, finding in findings.items()
     }
-    adjusted = weighted_holm(p_values, CLAIM_WEIGHTS)
+    adjusted = weighted_holm(p_values, registry.weights())
     return {
         name: replace(
             finding,
             state="undecided",
-            evidence=f"{finding.evidence} Beside eight other claims that is not enough (p {adjusted[name]:.3f}).",
+            evidence=f"{finding.evidence} Beside the other claims that is not enough (p {adjusted[name]:.3f}).",
             needs=HOLM_NEEDS,
         )
         if finding.state == "confirmed" and adjusted[name] > alpha
@@ -216,7 +180,7 @@ def _joined(claims: dict[str, Finding]) -> dict[str, Finding]:
     if claims["platform_x_latency"].state == "confirmed" and clean and found.state == "undecided":
         words = f"Latency alone does not raise the risk: not so {clean[0]}, and the platforms differ in it."
         claims = {**claims, "latency": replace(found, state="ruled_out", evidence=words, needs="")}
-    return {name: claims[name] for name in CLAIMS}
+    return claims
 
 
 def hypothesis(claims: dict[str, Finding]) -> Hypothesis:

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from analysis.model import CLAIMS, Decision, Effect, Finding, Settings
+from analysis.claims import registry
+from analysis.model import Decision, Effect, Finding, Settings
 from analysis.reduction.failures import Failure, as_json
 from analysis.stats.detectable import NO_SIZE
 from analysis.verdict.generator_health import Generator
@@ -77,7 +78,7 @@ def compose(
                 for check in slo.checks
             ],
         },
-        "claims": {name: _claim(decision.claims.get(name, _absent(name))) for name in CLAIMS},
+        "claims": {name: _claim(decision.claims.get(name, _absent(name))) for name in registry.names()},
         "hypothesis": {"state": decision.hypothesis.state, "because": list(decision.hypothesis.because)},
         "causes": [
             {"name": cause.name, "share": cause.share, "low": _number(cause.low), "high": _number(cause.high)}

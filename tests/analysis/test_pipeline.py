@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.model import CLAIMS, Settings
+from analysis.claims import registry
+from analysis.model import Settings
 from analysis.pipeline import Analysis, analyse, said_once, void_reasons, withhold
 from analysis.verdict.generator_health import Generator
 from analysis.verdict.service_levels import Levels
@@ -23,7 +24,7 @@ def test_healthy_run_is_met_with_every_claim_present(tmp_path: Path) -> None:
     found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health()))
     assert found.slo.state == "met"
     assert found.verdict["generator"]["state"] == "healthy"
-    assert list(found.verdict["claims"]) == list(CLAIMS)
+    assert list(found.verdict["claims"]) == list(registry.names())
     assert not any(claim["state"] == "confirmed" for claim in found.verdict["claims"].values())
     assert (found.verdict["attempts"], found.verdict["timeouts"]) == (2000, 0)
     assert found.verdict["hosts"] == {"Linux": 2, "Windows": 2}

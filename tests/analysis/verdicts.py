@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from analysis.model import CLAIMS, Check, Decision, Effect, Finding, Hypothesis, Part, Settings
+from analysis.claims import registry
+from analysis.model import Check, Decision, Effect, Finding, Hypothesis, Part, Settings
 from analysis.reduction.failures import Failure
 from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import Generator
@@ -48,7 +49,7 @@ def decision() -> Decision:
         needs="Three hosts of each platform.",
         checks=(Check(name="hosts on each side", ok=False, detail="1 Windows"),),
     )
-    claims = dict.fromkeys(CLAIMS, undecided) | {
+    claims = dict.fromkeys(registry.names(), undecided) | {
         "server": Finding(
             state="confirmed",
             effect=effect,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.model import CLAIMS
+from analysis.claims import registry
 from lab.page import told
 from lab.parts import CERTIFICATES
 from lab.rows import BY_NAME, IN_CI, ROWS, Row
@@ -39,7 +39,7 @@ def test_a_row_is_a_control_or_has_one_of_the_same_part(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
 def test_a_row_names_claims_modes_certificates_and_options_that_there_are(row: Row) -> None:
-    assert row.expected.right | row.expected.also <= set(CLAIMS)
+    assert row.expected.right | row.expected.also <= set(registry.names())
     assert row.setup.mode in {"", *MODES}
     assert row.setup.certificate in {"", *CERTIFICATES}
     flags = {word for word in row.load if word.startswith("--")}

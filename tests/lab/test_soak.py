@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.model import CLAIMS
+from analysis.claims import registry
 from lab.rows import BY_NAME
 from lab.soak import LEAK, leaks_in_run, read, seen, shown
 
@@ -27,7 +27,7 @@ def test_a_part_that_does_not_start_is_void_with_the_reason(tmp_path: Path, monk
 
 
 def verdict(**changes: Any) -> dict[str, Any]:
-    claims = {name: {"state": "undecided", "evidence": f"Nothing of {name}."} for name in CLAIMS}
+    claims = {name: {"state": "undecided", "evidence": f"Nothing of {name}."} for name in registry.names()}
     claims["auth"] = {"state": "confirmed", "evidence": "Refused: all."}
     plain = {"claims": claims, "generator": {"state": "healthy", "why": "-"}, "slo": {"state": "breached"}}
     return {**plain, "data_quality": [], **changes}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.claims import registry
 from analysis.model import CauseShare, Effect, Finding
 from analysis.reduction.overview import RTT_BINS_PER_DECADE, bin_middle_s
 from analysis.report.figures.theme import (
@@ -24,11 +25,16 @@ from analysis.report.figures.theme import (
     faded,
     log_axis,
 )
-from analysis.report.wording import TITLES, state_word
+from analysis.report.wording import state_word
 from analysis.stats.rates import clopper_pearson
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+
+def _title(name: str) -> str:
+    """Of a claim; a cause that is no claim keeps its name."""
+    return registry.titles().get(name, name)
 
 
 def claims_on_one_scale(claims: Mapping[str, Finding], *, margin: float) -> go.Figure:
@@ -56,7 +62,7 @@ def claims_on_one_scale(claims: Mapping[str, Finding], *, margin: float) -> go.F
         ]
         figure.add_scatter(
             x=estimates,
-            y=[TITLES.get(name, name) for name, _ in rows],
+            y=[_title(name) for name, _ in rows],
             name=state_word(state),
             mode="markers",
             marker={
@@ -72,10 +78,15 @@ def claims_on_one_scale(claims: Mapping[str, Finding], *, margin: float) -> go.F
         )
     for name in claims.keys() - {name for name, _, _ in drawn}:
         figure.add_annotation(
-            x=0, y=TITLES.get(name, name), text="not estimated", showarrow=False, xanchor="left", font={"size": 11}
+            x=0,
+            y=_title(name),
+            text="not estimated",
+            showarrow=False,
+            xanchor="left",
+            font={"size": 11},
         )
     dress(figure, height=130 + 34 * len(claims))
-    order = [TITLES.get(name, name) for name in claims]
+    order = [_title(name) for name in claims]
     band = f"effect, percent points (95 % interval); shaded: ±{100 * margin:g} points, too small to matter"
     edges = [bound for _, _, effect in drawn if effect for bound in (effect.estimate, effect.low, effect.high)]
     low, high = (100 * pick([_or(edge, 0.0) for edge in edges]) for pick in (min, max))
@@ -287,7 +298,7 @@ def cause_shares(causes: Sequence[CauseShare]) -> go.Figure:
     bounds = [(_or(cause.low, cause.share), _or(cause.high, cause.share)) for cause in causes]
     figure.add_bar(
         x=shares,
-        y=[TITLES.get(cause.name, cause.name) for cause in causes],
+        y=[_title(cause.name) for cause in causes],
         orientation="h",
         marker={"color": [GREY if cause.name == "unexplained" else BLUE for cause in causes], "line": {"width": 0}},
         error_x=error_bars(shares, bounds, GREY),

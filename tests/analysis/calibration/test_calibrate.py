@@ -4,11 +4,12 @@ import pytest
 
 from analysis.calibration import calibrate
 from analysis.calibration.calibrate import Score, jobs, outcomes, part_states, report, truth_of
-from analysis.model import CLAIMS, Settings
+from analysis.claims import registry
+from analysis.model import Settings
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import sketched
 
-UNDECIDED = dict.fromkeys(CLAIMS, "undecided")
+UNDECIDED = dict.fromkeys(registry.names(), "undecided")
 
 
 def test_a_score_counts_what_the_truth_forbids_and_what_it_promises():
@@ -67,7 +68,7 @@ def test_a_small_calibration_errs_nowhere_and_sees_the_gross(capsys, tmp_path):
     assert "| format | W12 | 100.0% (2/2;" in printed
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(rows) == 8
-    assert all(set(row["states"]) == set(CLAIMS) for row in rows)
+    assert all(set(row["states"]) == set(registry.names()) for row in rows)
 
 
 EXAMPLES = (

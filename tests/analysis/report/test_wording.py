@@ -1,10 +1,9 @@
 from dataclasses import replace
 
-from analysis.model import CLAIMS, CredentialCheck, Decision, Finding, Hypothesis
+from analysis.claims import registry
+from analysis.model import CredentialCheck, Decision, Finding, Hypothesis
 from analysis.report.summary import summary_md
 from analysis.report.wording import (
-    STATEMENTS,
-    TITLES,
     detectable_text,
     effect_text,
     failed,
@@ -12,6 +11,7 @@ from analysis.report.wording import (
     headline,
     lower_first,
     sentences,
+    statements,
     undecided,
 )
 from analysis.verdict.service_levels import Slo
@@ -21,9 +21,9 @@ BAD = Slo(state="breached", checks=(MET, BREACHED), why=BREACHED.why)
 GOOD = Slo(state="met", checks=(MET,), why="")
 
 
-def test_every_claim_has_a_title_and_a_statement() -> None:
-    assert set(TITLES) == set(CLAIMS)
-    assert set(STATEMENTS) == {*CLAIMS, "hypothesis"}
+def test_every_claim_and_the_hypothesis_have_a_statement() -> None:
+    assert set(statements()) == {*registry.names(), "hypothesis"}
+    assert all(statements().values())
 
 
 def test_headline_says_what_was_breached_and_how_much_was_seen() -> None:
@@ -102,7 +102,7 @@ def test_leads_stand_apart_from_what_is_confirmed() -> None:
 
 
 def test_nothing_undecided_is_said() -> None:
-    decided = dict.fromkeys(CLAIMS, Finding(state="ruled_out"))
+    decided = dict.fromkeys(registry.names(), Finding(state="ruled_out"))
     all_decided = Decision(claims=decided, hypothesis=Hypothesis(state="ruled_out"))
     assert undecided(verdict(GOOD, decision=all_decided)) == "Undecided: nothing."
 

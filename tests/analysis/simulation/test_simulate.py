@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.model import CLAIMS
+from analysis.claims import registry
 from analysis.simulation import simulate
 from analysis.simulation.design import ARMS, Design, DesignError
 from analysis.simulation.rows import SCHEMA
@@ -66,10 +66,10 @@ def test_every_worker_numbers_its_rows_without_gaps(name: str):
 @pytest.mark.parametrize("name", WORLDS)
 def test_a_worlds_truth_speaks_of_claims_only_and_does_not_contradict_itself(name: str):
     truth = world(name).truth(world(name).design())
-    assert set(truth.effects) <= set(CLAIMS)
+    assert set(truth.effects) <= set(registry.names())
     assert truth.confirm.isdisjoint(truth.must_not_confirm)
     assert truth.confirm <= truth.must_not_rule_out
-    assert set(world(name).aims) <= set(CLAIMS)
+    assert set(world(name).aims) <= set(registry.names())
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
+from analysis.claims import registry
 from analysis.model import Settings
 from analysis.stats.detectable import (
     Precision,
@@ -15,12 +16,11 @@ from analysis.stats.detectable import (
     smallest_seen,
 )
 from analysis.stats.estimate import Estimate, Spread
-from analysis.stats.holm import CLAIM_WEIGHTS
 from analysis.stats.rates import Rate
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import no_attempts, sketched
 
-LEVEL = 0.05 * CLAIM_WEIGHTS["platform"]
+LEVEL = 0.05 * registry.weights()["platform"]
 
 
 def known(*spreads):

@@ -3,8 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from analysis.model import CLAIMS
-from analysis.stats.holm import CLAIM_WEIGHTS, bonferroni, weighted_holm
+from analysis.stats.holm import bonferroni, weighted_holm
 
 PS = st.lists(st.floats(0, 1), min_size=1, max_size=9)
 
@@ -21,11 +20,6 @@ def test_equal_weights_agree_with_statsmodels(values):
     names = [str(i) for i in range(len(values))]
     adjusted = weighted_holm(dict(zip(names, values, strict=True)), dict.fromkeys(names, 3.0))
     assert [adjusted[name] for name in names] == pytest.approx(multipletests(values, method="holm")[1])
-
-
-def test_weights_of_the_claims_are_the_whole_error_rate():
-    assert set(CLAIM_WEIGHTS) == set(CLAIMS)
-    assert sum(CLAIM_WEIGHTS.values()) == pytest.approx(1.0)
 
 
 @given(PS, st.lists(st.floats(0.01, 1), min_size=9, max_size=9))

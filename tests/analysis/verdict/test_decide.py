@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.claims import registry
 from analysis.claims.client import client
 from analysis.claims.latency import latency
 from analysis.claims.platform import platform
 from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.comparison.view import view_of
-from analysis.model import CLAIMS, Finding, Settings
+from analysis.model import Finding, Settings
 from analysis.planning.sketch import tables_of
 from analysis.verdict.decide import decide, hypothesis, stepped_down
 from tests.analysis.tables_by_hand import (
@@ -78,7 +79,7 @@ def test_each_suspect_is_found_and_no_other_one(suspect):
 def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecided():
     for suspect in SUSPECTS:
         decision = decide(sketched(5, suspect=suspect, effect=0.02), Settings())
-        assert tuple(decision.claims) == CLAIMS
+        assert tuple(decision.claims) == registry.names()
         for name, finding in decision.claims.items():
             assert finding.evidence, name
             assert bool(finding.needs) == (finding.state == "undecided"), (name, finding)
@@ -290,7 +291,7 @@ def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(ta
     narrow = states(decide(tables, Settings(margin=margin)))
     wide = states(decide(tables, Settings(margin=margin * factor)))
     # Holm's step joins the claims: compare those that no other claim can carry over the line.
-    for name in CLAIMS:
+    for name in registry.names():
         if wide[name] == "confirmed":
             assert narrow[name] == "confirmed", name
         if narrow[name] == "ruled_out" and name != "latency":
@@ -332,13 +333,13 @@ def test_a_few_rows_of_a_run_raise_nothing(rows, seed, one_platform, one_host):
     if one_host:
         cells = cells[cells["host"] == cells["host"].iloc[0]]
     decision = decide(tables_of(cells.reset_index(drop=True), np.random.default_rng(seed)), Settings())
-    assert set(decision.claims) == set(CLAIMS)
+    assert set(decision.claims) == set(registry.names())
     compared = ("latency", "platform", "platform_x_latency", "client")
     assert all(decision.claims[name].state != "confirmed" for name in compared)
 
 
 def claims(**given):
-    found = dict.fromkeys(CLAIMS, Finding(state="undecided"))
+    found = dict.fromkeys(registry.names(), Finding(state="undecided"))
     return {**found, **{name: Finding(state=state) for name, state in given.items()}}
 
 

@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from analysis.model import CLAIMS, CauseShare, Effect, Finding
+from analysis.claims import registry
+from analysis.model import CauseShare, Effect, Finding
 from analysis.report import figures
 
 MARGIN = 0.005
@@ -36,7 +37,7 @@ def finding(state: str, estimate: float | None) -> Finding:
 
 
 def test_every_claim_is_on_the_scale_and_the_margin_behind_it() -> None:
-    claims = dict.fromkeys(CLAIMS, finding("undecided", None)) | {
+    claims = dict.fromkeys(registry.names(), finding("undecided", None)) | {
         "server": finding("confirmed", 0.03),
         "auth": finding("ruled_out", 0.0),
     }
@@ -45,10 +46,12 @@ def test_every_claim_is_on_the_scale_and_the_margin_behind_it() -> None:
         "confirmed": ["Server"],
         "ruled out": ["Authentication"],
     }
-    assert sum(annotation.text == "not estimated" for annotation in figure.layout.annotations) == len(CLAIMS) - 2
+    assert (
+        sum(annotation.text == "not estimated" for annotation in figure.layout.annotations) == len(registry.names()) - 2
+    )
     assert (figure.layout.shapes[0].x0, figure.layout.shapes[0].x1) == (-0.5, 0.5)
     assert figure.layout.xaxis.range[0] < -0.5 < 3.0 < figure.layout.xaxis.range[1]
-    assert len(figure.layout.yaxis.categoryarray) == len(CLAIMS)
+    assert len(figure.layout.yaxis.categoryarray) == len(registry.names())
 
 
 def test_bound_that_does_not_exist_is_drawn_at_the_estimate() -> None:
