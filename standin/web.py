@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from standin.session.frames import ENVIRONMENT, MAX_MESSAGE_BYTES, iso
+from standin.frames import ENVIRONMENT, MAX_MESSAGE_BYTES, iso
 from standin.world import World
 
 STREAM_GAP_S: Final = 5.0

@@ -12,11 +12,11 @@ import socket
 import ssl
 from typing import Any, Final, NamedTuple
 
-from scenarios import refusals
 from scenarios.clients.tls import end_of_tls_error
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.protocols.shape import TargetProtocol
+from scenarios.session import refusals
 from scenarios.session.ledger import End
 
 # "Closed without a close frame": never on the wire (RFC 6455, section 7.1.5).

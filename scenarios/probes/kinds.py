@@ -19,7 +19,6 @@ from typing import Final
 import gevent
 
 from attempts.schema import Attempt
-from scenarios import refusals
 from scenarios.clients import Services, dial
 from scenarios.clients.on_gevent.stream import EndOfStream
 from scenarios.clients.on_gevent.websockets import WebsocketsWire
@@ -30,6 +29,7 @@ from scenarios.plan import ConnectionPlan, Target, Token
 from scenarios.probes.probe import Probe, ProbeFailed, ProbePlan
 from scenarios.protocols.load import load_protocol
 from scenarios.redact import Secret
+from scenarios.session import refusals
 from scenarios.session.ledger import End
 
 HEALTH_PATH: Final = "/health"

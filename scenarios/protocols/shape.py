@@ -110,7 +110,7 @@ class TargetProtocol(Protocol):
     """The shape of a protocol class. One object serves every connection: it keeps no state.
 
     A class may also have `refusal_of_close` and `refusal_of_status` (see `RefusalRules`), where its server
-    refuses in ways that the general rules (`scenarios.refusals`) do not know.
+    refuses in ways that the general rules (`scenarios.session.refusals`) do not know.
 
     Attributes:
         welcomes_with_frame: False = the upgrade itself is the welcome.

@@ -25,10 +25,10 @@ import random
 from typing import Final
 
 from attempts.schema import Attempt, ConnectionFacts
-from scenarios import refusals
 from scenarios.plan import ConnectionPlan, ConnectionResult
 from scenarios.protocols.shape import Kind, Message, TargetProtocol, Welcome
 from scenarios.redact import Secret, without_tokens
+from scenarios.session import refusals
 from scenarios.session.conversation import CLOSE, TEXT, Conversation, Outbox
 from scenarios.session.ledger import NOTHING, End, Ledger, Wait
 from scenarios.session.peer_check import PeerCheck

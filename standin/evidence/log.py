@@ -8,7 +8,7 @@ from typing import Final
 
 from standin.clock import Clock
 from standin.evidence.jsonlines import JsonLines
-from standin.session.frames import iso
+from standin.frames import iso
 
 _WORD: Final = re.compile(r"(auth|token|secret|pass|jwt|bearer)[\s:=]+(?!-\s)\S+", re.IGNORECASE)
 """The original's filter: the word after one of these is replaced, also in harmless sentences. A dash is no word:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
+from standin import frames
 from standin.faults.base import ConnectionFault, Delay, Effects, Facts, Frames, Moment, setting
-from standin.session import frames
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from standin import frames
 from standin.faults import MessageFacts
 from standin.faults.base import Drop, Unroutable
-from standin.session import frames
 from standin.session.effects import suffer
 from standin.session.replies import Reply, reply
 from standin.session.wire import Wire

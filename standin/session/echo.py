@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from standin.session.frames import iso
+from standin.frames import iso
 
 HEARTBEAT_S: Final = 30.0
 """A heartbeat is sent after each silence of this length."""

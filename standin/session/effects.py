@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from standin import frames
 from standin.faults.base import Delay, Effect, Fail, Frames, Reset, Silence
 from standin.identity.tokens import Refusal
-from standin.session import frames
 from standin.session.wire import Wire
 
 

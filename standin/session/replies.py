@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from standin.session import frames
-from standin.session.frames import Frame
+from standin import frames
+from standin.frames import Frame
 
 AGENT_EVENT_GAP_S: Final = 0.1
 """Between two events of the fallback agent (contract section 6: 100 ms apart, 400 ms in all)."""

@@ -13,10 +13,10 @@ from typing import Final
 
 from starlette.websockets import WebSocket
 
+from standin import frames
 from standin.faults.base import NotStarted, RefuseToken, Subprotocol
 from standin.identity.bypass import asks_for_bypass, bypass_user, skips_startup
 from standin.identity.tokens import Refusal, User, chosen_subprotocol, find_token, malformed
-from standin.session import frames
 from standin.session.conversation import Conversation
 from standin.session.effects import refuse, suffer
 from standin.session.wire import Over, Wire

@@ -16,7 +16,7 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from standin.faults import Fault
-from standin.session.frames import Frame
+from standin.frames import Frame
 from standin.world import Arrival, World, reset
 
 INBOX_LIMIT: Final = 1000

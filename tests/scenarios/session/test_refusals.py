@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attempts.schema import CAUSES
-from scenarios import refusals
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.shape import Refusal
-from scenarios.refusals import EXPIRY_LEEWAY_S, end_of_close, end_of_error, end_of_proxy_status, end_of_status
+from scenarios.session import refusals
 from scenarios.session.ledger import End
+from scenarios.session.refusals import EXPIRY_LEEWAY_S, end_of_close, end_of_error, end_of_proxy_status, end_of_status
 
 
 class OwnRules(Echo):
