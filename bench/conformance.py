@@ -1,7 +1,7 @@
 """One row an event in every client: `python -m bench.conformance` prints the table and exits 1 where it differs.
 
-Rows are everything that a server can do by raw bytes (`bench.events`) and every fault of the stand-in
-(`bench.faults`); columns are the clients that this platform has.
+Rows are everything that a server can do by raw bytes (`tests.scenarios.kit.events`) and every fault of the stand-in
+(`tests.scenarios.kit.faults`); columns are the clients that this platform has.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import sys
 import gevent
 
 from attempts.schema import Attempt, ConnectionFacts
-from bench import events, faults
-from bench.events import EVENTS, Event, Row
-from bench.faults import FAULTS, Fault, standin
 from scenarios.clients import CLIENTS, Services, why_unavailable
 from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clock import Clock
 from scenarios.machine.lag import LagMeter
 from scenarios.plan import Target
+from tests.scenarios.kit import events, faults
+from tests.scenarios.kit.events import EVENTS, Event, Row
+from tests.scenarios.kit.faults import FAULTS, Fault, standin
 
 
 class Kept:

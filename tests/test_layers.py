@@ -1,63 +1,269 @@
-"""The import rules of the rooms, read from the sources themselves."""
+"""The import rules of the rooms, read from the sources themselves: who may import whom, and which libraries."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-OURS = frozenset({"analysis", "attempts", "bench", "lab", "scenarios", "standin", "tests"})
-MAY_IMPORT = {
-    "attempts": frozenset({"attempts"}),
-    "scenarios": frozenset({"scenarios", "attempts"}),
-    "standin": frozenset({"standin"}),
-    "analysis": frozenset({"analysis", "attempts.locks", "attempts.schema"}),
-    "locustfile.py": frozenset({"scenarios", "attempts"}),
+ROOT: Final = Path(__file__).parents[1]
+OURS: Final = frozenset({"analysis", "attempts", "bench", "lab", "scenarios", "standin", "tests", "windows"})
+
+# A room (the longest name that fits a module) and what it imports of ours besides itself. A name stands for all that
+# is in it; CONTRIBUTING.md says what each room holds.
+ROOMS: Final[dict[str, str]] = {
+    "analysis": "analysis",
+    "analysis.cli": "analysis.pipeline analysis.report analysis.runs analysis.settings analysis.verdict",
+    "analysis.settings": "analysis.model analysis.verdict.service_levels",
+    "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.verdict",
+    "analysis.model": "analysis.stats",
+    "analysis.runs": "attempts.locks attempts.schema",
+    "analysis.reduction": "attempts.schema",
+    "analysis.stats": "",
+    "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
+    "analysis.claims": "analysis.comparison analysis.model analysis.reduction analysis.stats",
+    "analysis.verdict": "analysis.claims analysis.comparison analysis.model analysis.reduction analysis.stats",
+    "analysis.report": "analysis.claims analysis.model analysis.pipeline analysis.reduction analysis.runs "
+    "analysis.stats analysis.verdict",
+    "analysis.simulation": "analysis.claims.registry analysis.model analysis.reduction attempts.schema",
+    "analysis.calibration": "analysis.claims analysis.model analysis.reduction analysis.runs analysis.simulation "
+    "analysis.stats analysis.verdict",
+    "analysis.planning": "analysis.claims analysis.comparison analysis.model analysis.reduction analysis.simulation "
+    "analysis.stats",
+    "attempts": "attempts",
+    "attempts.checker": "",
+    "attempts.intervals": "",
+    "attempts.locks": "",
+    "attempts.schema": "attempts.checker",
+    "attempts.accounting": "attempts.intervals",
+    "attempts.spool": "attempts.intervals attempts.locks attempts.schema",
+    "attempts.store": "attempts.accounting attempts.intervals attempts.locks attempts.schema attempts.spool",
+    "attempts.collect": "attempts.locks attempts.spool",
+    "scenarios": "scenarios attempts.schema",
+    "scenarios.errors": "",
+    "scenarios.clock": "",
+    "scenarios.signals": "",
+    "scenarios.redact": "",
+    "scenarios.os_errors": "",
+    "scenarios.plan": "attempts.schema",
+    "scenarios.options": "scenarios.clients scenarios.errors scenarios.session.scripts",
+    "scenarios.run_file": "scenarios.machine",
+    "scenarios.run_order": "scenarios.plan scenarios.run_file",
+    "scenarios.protocol": "scenarios.protocols",
+    "scenarios.protocols": "scenarios.errors scenarios.plan",
+    "scenarios.experiment": "scenarios.errors scenarios.plan",
+    "scenarios.session": "scenarios.clock scenarios.errors scenarios.experiment scenarios.plan scenarios.protocols "
+    "scenarios.redact attempts.schema",
+    "scenarios.credentials": "scenarios.errors scenarios.options scenarios.plan",
+    "scenarios.machine": "scenarios.errors attempts.schema",
+    "scenarios.relay": "scenarios.errors scenarios.machine scenarios.os_errors",
+    "scenarios.clients": "scenarios.clock scenarios.errors scenarios.os_errors scenarios.plan scenarios.protocols "
+    "scenarios.session scenarios.signals attempts.schema",
+    "scenarios.clients.on_gevent": "scenarios.clients scenarios.plan scenarios.protocols scenarios.relay "
+    "scenarios.session",
+    "scenarios.clients.on_asyncio": "scenarios.clients scenarios.clock scenarios.errors scenarios.machine "
+    "scenarios.plan scenarios.protocols scenarios.relay scenarios.session attempts.schema",
+    "scenarios.probes": "scenarios.clients scenarios.errors scenarios.experiment scenarios.plan scenarios.protocols "
+    "scenarios.redact scenarios.session attempts.schema",
+    "scenarios.load": "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "
+    "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.redact scenarios.run_file "
+    "scenarios.run_order scenarios.session attempts.schema attempts.spool",
+    "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
+    "scenarios.control": "scenarios attempts.accounting attempts.schema attempts.spool",
+    "standin": "standin",
+    "standin.clock": "",
+    "standin.frames": "",
+    "standin.faults": "standin.frames",
+    "standin.identity": "",
+    "standin.evidence": "standin.clock standin.faults standin.frames",
+    "standin.settings": "standin.faults",
+    "standin.world": "standin.clock standin.evidence standin.faults standin.identity standin.settings",
+    "standin.session": "standin.faults standin.frames standin.identity standin.world",
+    "locustfile": "scenarios",
+    "windows": "windows",
     # Real parts know nothing of us, and the lab knows a soak as its users do: a command, and the files that it leaves.
-    "tests/kit": frozenset({"tests.kit"}),
-    "lab": frozenset({"lab", "tests.kit"}),
+    "tests.kit": "",
+    "lab": "lab tests.kit",
+    "bench": "bench analysis attempts scenarios tests.scenarios.kit",
 }
-HEAVY = ("numpy", "pandas", "pyarrow")
 
 
-def sources(room: str) -> list[Path]:
-    place = ROOT / room
-    return [place] if place.is_file() else sorted(place.rglob("*.py"))
+class Library(NamedTuple):
+    """Libraries that may be imported in some rooms only, or must not be in some."""
+
+    names: frozenset[str]
+    only_in: tuple[str, ...] = ()
+    not_in: tuple[str, ...] = ()
 
 
-def imported_modules(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+OUTSIDE: Final = frozenset({"asyncio", "gevent", "locust", "os", "select", "selectors", "socket", "ssl", "time"})
+LIBRARIES: Final = (
+    # What decides is a pure function, or an object that is given `now`.
+    Library(
+        OUTSIDE,
+        not_in=(
+            *("scenarios.session", "scenarios.experiment", "scenarios.protocols", "analysis.stats"),
+            *("analysis.comparison", "analysis.claims", "analysis.verdict", "attempts.checker", "attempts.intervals"),
+        ),
+    ),
+    Library(
+        frozenset({"locust"}),
+        only_in=("locustfile", "scenarios.control", "scenarios.load", "scenarios.screens", "bench"),
+    ),
+    Library(frozenset({"gevent"}), not_in=("analysis", "attempts", "standin", "scenarios.relay", "lab")),
+    Library(frozenset({"asyncio"}), not_in=("analysis", "scenarios.clients.on_gevent", "scenarios.load")),
+    Library(
+        frozenset({"numpy", "pandas", "pyarrow", "scipy"}),
+        not_in=("scenarios", "attempts.spool", "attempts.accounting", "standin", "locustfile"),
+    ),
+    Library(frozenset({"ibis", "duckdb", "pyspark"}), only_in=("analysis.runs", "analysis.reduction", "analysis.report.server_log", "bench")),
+    Library(frozenset({"plotly", "jinja2"}), only_in=("analysis.report",)),
+)
+HEAVY: Final = ("numpy", "pandas", "pyarrow")
+
+
+class Import(NamedTuple):
+    """One import: by which module, of what, and in which line."""
+
+    by: str
+    of: str
+    line: int
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the rooms by its dotted name."""
+    files = [ROOT / "locustfile.py", *(ROOT / "tests" / "kit").rglob("*.py")]
+    for package in OURS - {"tests"}:
+        files += (ROOT / package).rglob("*.py")
+    return {named(path): path for path in sorted(files)}
+
+
+def named(path: Path) -> str:
+    """The dotted name of a file."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(name: str, source: str, *, is_package: bool = False) -> Iterator[Import]:
+    """Every import of a module, wherever it stands: in functions, relative ones, and by `import_module`."""
+    package = name.split(".") if is_package else name.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.update({f"{node.module}.{alias.name}" for alias in node.names} | {node.module})
-    return names
+            yield from (Import(name, alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            for alias in node.names:
+                yield Import(name, f"{module}.{alias.name}", node.lineno)
+        elif isinstance(node, ast.Call) and _is_import_call(node.func):
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield Import(name, first.value, node.lineno)
 
 
-def is_within(name: str, allowed: frozenset[str]) -> bool:
-    return any(name == a or name.startswith(a + ".") or a.startswith(name + ".") for a in allowed)
+def _is_import_call(called: ast.expr) -> bool:
+    word = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+    return word in ("import_module", "__import__")
 
 
-@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
-def test_a_room_imports_only_what_the_architecture_allows(room: str) -> None:
-    allowed = MAY_IMPORT[room]
-    wrong = {
-        (path.relative_to(ROOT).as_posix(), name)
-        for path in sources(room)
-        for name in imported_modules(path)
-        if name.split(".")[0] in OURS and not is_within(name, allowed)
-    }
+def room_of(name: str) -> str | None:
+    """The room that a module stands in: the longest name that fits."""
+    fitting = [room for room in ROOMS if is_in(name, (room,))]
+    return max(fitting, key=len, default=None)
+
+
+def is_in(name: str, rooms: tuple[str, ...]) -> bool:
+    """Whether a module is one of these rooms, or stands in one."""
+    return any(name == room or name.startswith(room + ".") for room in rooms)
+
+
+def breaks_a_room(one: Import) -> bool:
+    """Whether a module imports something of ours that its room may not."""
+    room = room_of(one.by)
+    if one.of.split(".")[0] not in OURS or room is None:
+        return False
+    # `from analysis.runs import dataset` names a module, `from analysis.runs.dataset import Run` something in it; of a
+    # package above, `from analysis import cli`, only the module counts.
+    return not is_in(one.of, (room, *ROOMS[room].split()))
+
+
+def breaks_a_library(one: Import) -> bool:
+    """Whether a module imports a library that its room may not."""
+    top = one.of.split(".")[0]
+    return any(
+        top in rule.names and ((rule.only_in and not is_in(one.by, rule.only_in)) or is_in(one.by, rule.not_in))
+        for rule in LIBRARIES
+    )
+
+
+ALL: Final = [
+    one
+    for name, path in modules().items()
+    for one in imports_of(name, path.read_text(encoding="utf-8"), is_package=path.name == "__init__.py")
+]
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_imports_only_what_its_line_allows(room: str) -> None:
+    wrong = [one for one in ALL if room_of(one.by) == room and breaks_a_room(one)]
     assert not wrong
 
 
-def test_every_room_has_sources_so_that_the_rule_can_fail() -> None:
-    for room in MAY_IMPORT:
-        assert sources(room), room
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_has_modules_and_its_line_no_room_that_it_does_not_import(room: str) -> None:
+    mine = [name for name in modules() if room_of(name) == room or is_in(name, (room,))]
+    assert mine
+    used = [one.of for one in ALL if is_in(one.by, (room,))]
+    for allowed in ROOMS[room].split():
+        assert any(is_in(of, (allowed,)) for of in used), f"{room} may import {allowed}, and does not"
+
+
+def test_a_library_is_imported_only_where_its_line_allows() -> None:
+    assert not [one for one in ALL if breaks_a_library(one)]
+
+
+def test_every_module_stands_in_a_room() -> None:
+    assert not [name for name in modules() if room_of(name) is None]
+
+
+def test_no_room_imports_another_that_imports_it_in_turn() -> None:
+    wanted = {room: {room_of(one.of) for one in ALL if room_of(one.by) == room} - {room, None} for room in ROOMS}
+    left = {room: set(of) for room, of in wanted.items()}
+    while free := [room for room, of in left.items() if not of]:
+        for room in free:
+            del left[room]
+        for of in left.values():
+            of -= set(free)
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import analysis.cli", "analysis.cli"),
+        ("def f():\n    from analysis import cli", "analysis.cli"),
+        ("from . import cli", "analysis.stats.cli"),
+        ("from .. import cli", "analysis.cli"),
+        ("from ..report import html", "analysis.report.html"),
+        ("import importlib\nimportlib.import_module('analysis.cli')", "analysis.cli"),
+    ],
+)
+def test_an_import_is_seen_however_it_is_written(source: str, found: str) -> None:
+    seen = list(imports_of("analysis.stats.rates", source))
+    assert found in {one.of for one in seen}
+    assert any(breaks_a_room(one) for one in seen) == (not found.startswith("analysis.stats"))
+
+
+def test_a_library_that_a_room_may_not_import_is_found() -> None:
+    assert breaks_a_library(Import("scenarios.session.ledger", "socket", 1))
+    assert breaks_a_library(Import("analysis.claims.auth", "os.path", 1))
+    assert breaks_a_library(Import("scenarios.machine.lag", "locust", 1))
+    assert not breaks_a_library(Import("scenarios.control.hooks", "locust.event", 1))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +276,9 @@ def test_a_worker_loads_no_numpy_pandas_or_pyarrow(module: str) -> None:
 
 
 def test_locust_comes_first_where_it_is_imported() -> None:
-    for path in [*sources("scenarios"), *sources("locustfile.py")]:
+    for name, path in modules().items():
+        if not is_in(name, ("scenarios", "locustfile")):
+            continue
         body = ast.parse(path.read_text(encoding="utf-8")).body
         imports = [n for n in body if isinstance(n, ast.Import | ast.ImportFrom)]
         roots = [

@@ -9,12 +9,12 @@ import gevent
 
 from attempts import schema
 from attempts.schema import Attempt, ConnectionFacts
-from bench.events import CHURN, LONG
-from bench.scripted_server import PONG, Peer
 from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.machine.lag import LagMeter
 from scenarios.plan import ConnectionPlan, Target
+from tests.scenarios.kit.events import CHURN, LONG
+from tests.scenarios.kit.scripted_server import PONG, Peer
 
 
 class Rows:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from attempts.schema import Attempt
-from bench.events import EVENTS, Event, met, ran_out_too_early
 from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.clients.on_asyncio.parent import close_children
 from tests.scenarios.clients.rows import Rows
+from tests.scenarios.kit.events import EVENTS, Event, met, ran_out_too_early
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,6 @@ from typing import Any
 import gevent
 import pytest
 
-from bench.events import SHORT
-from bench.scripted_server import PATIENCE_S, Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.child import loop_factory
 from scenarios.clients.on_asyncio.driver import AsyncioConnection
@@ -26,6 +24,8 @@ from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Target, Token
 from scenarios.relay.protocol import connected_reply, failed_reply, read_request
 from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
+from tests.scenarios.kit.events import SHORT
+from tests.scenarios.kit.scripted_server import PATIENCE_S, Peer, ScriptedServer
 
 NAMES = [name for name in CLIENTS if why_unavailable(name) is None and name != "websockets-asyncio"]
 

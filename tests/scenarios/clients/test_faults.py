@@ -8,9 +8,9 @@ import gevent
 import pytest
 
 from bench.conformance import Kept
-from bench.faults import FAULTS, Fault, standin
 from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.clients.on_asyncio.parent import close_children
+from tests.scenarios.kit.faults import FAULTS, Fault, standin
 
 
 @pytest.fixture(scope="module")

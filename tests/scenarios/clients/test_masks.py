@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.scripted_server import Peer, frame
 from scenarios.clients import masks
 from scenarios.clients.dial import UpgradeRequest
 from scenarios.clients.masks import masking_key
@@ -17,6 +16,7 @@ from scenarios.clients.on_gevent.websocket_client import WebSocketClientWire
 from scenarios.clients.on_gevent.websockets import WebsocketsWire
 from scenarios.clients.wire import TEXT, Wire
 from scenarios.plan import Target
+from tests.scenarios.kit.scripted_server import Peer, frame
 
 ROOT = Path(__file__).parents[3]
 TARGET = Target(scheme="ws", host="127.0.0.1", port=1)

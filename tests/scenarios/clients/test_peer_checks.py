@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from attempts.schema import Attempt
-from bench.scripted_server import PONG, Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.plan import Budgets
 from tests.scenarios.clients.rows import Rows, plan_of, target_of
+from tests.scenarios.kit.scripted_server import PONG, Peer, ScriptedServer
 
 # The waits that run out are short, the check is as long as a slow machine needs.
 BUDGETS = Budgets(connect_s=20.0, exchange_s=0.3, close_s=5.0, peer_check_s=20.0)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.scripted_server import Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.parent import close_children
 from tests.scenarios.clients.rows import Rows, plan_of, target_of
+from tests.scenarios.kit.scripted_server import Peer, ScriptedServer
 
 SILENCE_S = 0.3
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.certificates import tls
-from bench.scripted_server import Peer, ScriptedServer
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clients.tls import Tls, tls_context
 from tests.scenarios.clients.rows import Rows, plan_of, target_of
+from tests.scenarios.kit.certificates import tls
+from tests.scenarios.kit.scripted_server import Peer, ScriptedServer
 
 HERE = [name for name in CLIENTS if why_unavailable(name) is None]
 

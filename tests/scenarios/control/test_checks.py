@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bench.certificates import make_certificate
 from scenarios.control.checks import check_clients, check_faults, check_plan, check_seats, check_target
 from scenarios.credentials.jwt import Minter, key_from_text
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
+from tests.scenarios.kit.certificates import make_certificate
 
 SECRET = "a-secret-of-the-tests-with-32-bytes-or-more"
 

@@ -22,7 +22,6 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 from attempts.schema import Attempt, ConnectionFacts, check
-from bench.certificates import make_certificate
 from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.credentials.cache import TokenUnavailable
@@ -30,6 +29,7 @@ from scenarios.machine.lag import LagMeter
 from scenarios.plan import Target, Token
 from scenarios.probes.kinds import HealthProbe, IdleProbe, Prober, TcpProbe
 from scenarios.probes.probe import Probe, ProbePlan
+from tests.scenarios.kit.certificates import make_certificate
 
 DEADLINE_S = 30.0
 

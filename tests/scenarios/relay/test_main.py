@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from bench.certificates import make_certificate
 from scenarios.errors import ConfigError
 from scenarios.relay.__main__ import main, parse
 from scenarios.relay.protocol import RelayError, RelayReply, connect_request, read_reply
+from tests.scenarios.kit.certificates import make_certificate
 
 DEADLINE_S = 30.0
 # Less than the clocks' and epoll's steps: a delay may not come out shorter than this.

@@ -6,9 +6,9 @@ import os
 import threading
 
 from attempts.schema import ConnectionFacts
-from bench.scripted_server import PATIENCE_S
 from scenarios.clients.on_asyncio.child import MAX_BATCHES, Outgoing
 from scenarios.plan import ConnectionPlan
+from tests.scenarios.kit.scripted_server import PATIENCE_S
 
 
 def facts() -> ConnectionFacts:

@@ -16,13 +16,13 @@ import gevent
 import pytest
 
 from attempts.schema import Health
-from bench.scripted_server import PATIENCE_S, PONG, Peer, ScriptedServer, frame
 from scenarios.clients import CLIENTS, prepare, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.parent import ChildProcess, close_children
 from scenarios.errors import HarnessError
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult
 from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
 from tests.scenarios.clients.test_gevent_driver import silent, wait_until
+from tests.scenarios.kit.scripted_server import PATIENCE_S, PONG, Peer, ScriptedServer, frame
 
 ROOT = Path(__file__).parents[4]
 NAMES = [

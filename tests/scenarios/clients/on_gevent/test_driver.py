@@ -16,12 +16,12 @@ from typing import Any
 import gevent
 import pytest
 
-from bench.scripted_server import PATIENCE_S, PONG, Peer, ScriptedServer
 from scenarios.clients import client_named, run_connection
 from scenarios.errors import ConfigError
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Target
 from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
 from tests.scenarios.clients.test_dialling import closed_port
+from tests.scenarios.kit.scripted_server import PATIENCE_S, PONG, Peer, ScriptedServer
 
 CLIENTS = ("websocket-client", "websockets-gevent")
 ROOT = Path(__file__).parents[4]
@@ -289,7 +289,7 @@ def test_an_unknown_client_is_refused_with_the_known_ones() -> None:
 def test_it_works_in_a_process_that_locust_has_patched() -> None:
     code = (
         "import locust, time\n"
-        "from bench.scripted_server import ScriptedServer\n"
+        "from tests.scenarios.kit.scripted_server import ScriptedServer\n"
         "from scenarios.clients import run_connection\n"
         "from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of\n"
         "for client in ('websocket-client', 'websockets-gevent'):\n"

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from attempts.schema import Attempt
-from bench.certificates import tls
-from bench.scripted_server import PONG, WELCOME, Peer, ScriptedServer, frame
 from scenarios.clients import Services, run_connection
 from scenarios.plan import Budgets, ConnectionPlan, Setting, Target, Token
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.shape import Kind, Message, Refusal, Request
+from tests.scenarios.kit.certificates import tls
+from tests.scenarios.kit.scripted_server import PONG, WELCOME, Peer, ScriptedServer, frame
 
 # Short waits: a silent server costs the test no more than this, or twice or four times it on a slow machine.
 SHORT = Budgets(connect_s=0.4, exchange_s=0.3, sequence_s=0.6, close_s=0.3, peer_check_s=0.3)
@@ -520,7 +520,7 @@ EVENTS: tuple[Event, ...] = (
             Row("hold", "ok", "hold", closed_by="client"),
             Row("close", "ok", "close", close_code=1000, closed_by="client"),
         ),
-        protocol="bench.events:Rpc",
+        protocol="tests.scenarios.kit.events:Rpc",
     ),
     Event("all is well in TLS", _slowly_but_surely, OK_ROWS, tls="good"),
     *(

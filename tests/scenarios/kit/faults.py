@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 import jwt
 
 from attempts.schema import Attempt
-from bench.events import OK_ROWS, Row
 from scenarios.clients import Services, run_connection
 from scenarios.plan import Budgets, ConnectionPlan, Setting, Target, Token
+from tests.scenarios.kit.events import OK_ROWS, Row
 
 SECRET = "a secret for the bench that is longer than 32 bytes"
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 # The stand-in's welcome takes 0.2 to 0.3 s; a busy machine takes ten times as long.
 BUDGETS = Budgets(connect_s=4.0, exchange_s=2.0, sequence_s=4.0, close_s=4.0, peer_check_s=0.5)
