@@ -119,9 +119,15 @@ LIBRARIES: Final = (
     Library(frozenset({"asyncio"}), not_in=("analysis", "scenarios.clients.on_gevent", "scenarios.load")),
     Library(
         frozenset({"numpy", "pandas", "pyarrow", "scipy"}),
-        not_in=("scenarios", "attempts.spool", "attempts.accounting", "standin", "locustfile"),
+        not_in=(
+            *("scenarios", "standin", "locustfile", "attempts.spool", "attempts.accounting", "attempts.checker"),
+            *("attempts.collect", "attempts.intervals", "attempts.locks", "attempts.schema"),
+        ),
     ),
-    Library(frozenset({"ibis", "duckdb", "pyspark"}), only_in=("analysis.runs", "analysis.reduction", "analysis.report.server_log", "bench")),
+    Library(
+        frozenset({"ibis", "duckdb", "pyspark"}),
+        only_in=("analysis.runs", "analysis.reduction", "analysis.report.server_log", "bench"),
+    ),
     Library(frozenset({"plotly", "jinja2"}), only_in=("analysis.report",)),
 )
 HEAVY: Final = ("numpy", "pandas", "pyarrow")

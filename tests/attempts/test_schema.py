@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -39,13 +36,3 @@ def test_check_and_checked_bytes_agree() -> None:
         schema.check(row)
     with pytest.raises(SchemaError, match="phase = 'nowhere'"):
         schema.checked_bytes(row)
-
-
-def test_workers_never_import_what_only_the_store_needs() -> None:
-    folder = Path(schema.__file__).parent
-    heavy = re.compile(r"^\s*(?:import|from) (?:pyarrow|numpy|pandas)", re.MULTILINE)
-    store_side = re.compile(r"^from attempts(?:\.| import )(parts|tables|audit|truth|segment_store)", re.MULTILINE)
-    found = {path.name for path in folder.glob("*.py") if heavy.search(path.read_text(encoding="utf-8"))}
-    assert found == {"audit.py", "parts.py", "segment_store.py", "store.py", "tables.py", "truth.py"}
-    for path in set(folder.glob("*.py")) - {folder / name for name in found}:
-        assert not store_side.search(path.read_text(encoding="utf-8")), path

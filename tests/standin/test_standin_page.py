@@ -45,7 +45,7 @@ def test_every_option_is_named() -> None:
 
 
 def test_every_way_to_end_is_named() -> None:
-    sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "standin").glob("*.py")))
+    sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "standin").rglob("*.py")))
     ends = set(re.findall(r'(?:end|ending|_cut|close)[(,]\s*"([a-z_]+)"', sources))
     assert {"auth_refused", "client_close", "lifetime_cut", "restart"} <= ends
     assert not {end for end in ends if f"`{end}`" not in section("The ground truth")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -209,9 +210,8 @@ def test_a_protocol_class_that_raises_is_a_sentence_without_what_the_target_sent
     guard(protocol, "my.module:Faulty")
     with pytest.raises(ProtocolFault) as raised:
         protocol.refusal_of_close(4000, "bad eyJhbGciOi.secret")
-    assert "--protocol 'my.module:Faulty': refusal_of_close raised ValueError (test_protocol.py, line" in str(
-        raised.value
-    )
+    place = f"{Path(__file__).name}, line"
+    assert f"--protocol 'my.module:Faulty': refusal_of_close raised ValueError ({place}" in str(raised.value)
     assert "secret" not in str(raised.value)
 
 
