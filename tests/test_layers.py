@@ -233,6 +233,13 @@ def test_a_library_is_imported_only_where_its_line_allows() -> None:
     assert not [one for one in ALL if breaks_a_library(one)]
 
 
+def test_contributing_has_a_line_for_every_room_that_is_a_package() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## To add a")[0]
+    packages = {name for name, path in modules().items() if path.name == "__init__.py"}
+    rooms = {room for room in ROOMS if room in packages} | {f"standin.{name}" for name in ("session", "faults")}
+    assert not {room for room in rooms if f"`{room.split('.')[-1]}/`" not in table and f"`{room}" not in table}
+
+
 def test_every_module_stands_in_a_room() -> None:
     assert not [name for name in modules() if room_of(name) is None]
 
