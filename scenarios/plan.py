@@ -73,7 +73,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
         settings: The scenario's settings (see there); unknown keys are refused.
         client, event_loop: The arm, in the record's words; `client` is a key of `clients.CLIENTS`.
         delay_s: Round trip that the relay adds to this connection; 0 = none.
-        mitigation: One of `scenarios.mitigation.MITIGATIONS`.
+        mitigation: One of `scenarios.session.scripts.MITIGATIONS`.
         retry: 0 = first try.
         subject: The token's `sub`.
         token: None = connect without one.

@@ -118,7 +118,7 @@ def contract_columns(rows: ibis.Table) -> ibis.Table:
             continue
         value = rows[column.name]
         if column.type == "timestamp":
-            # A zone of null is UTC by the contract, and the session's zone is UTC (`source.py`).
+            # A zone of null is UTC by the contract, and the session's zone is UTC (`runs/engine.py`).
             value = value if value.type().timezone else value.cast(wanted)
             chosen[_in_microseconds(column.name)] = micros(value)
         elif value.type() != wanted:

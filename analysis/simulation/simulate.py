@@ -1,7 +1,7 @@
 """Synthetic runs with known effects: contract-exact rows, quickly, in bounded memory at any size.
 
 A run is drawn in chunks of connections that are contiguous in time (`sessions.py`), each chunk becomes one
-table of rows (`simulated_rows.py`) and one file. What goes wrong, and what an analysis may say of it, is the
+table of rows (`rows.py`) and one file. What goes wrong, and what an analysis may say of it, is the
 world's (`worlds.py`).
 
     python -m analysis simulate --world W2 --rows 50000 --hosts 3 --effect 0.02 --seed 1 --out reports/example

@@ -70,7 +70,7 @@ def truth_of(
     """The code of each claim in a run.
 
     Args:
-        scene: Of the run (`simulate.scene_of`): its machines are drawn already.
+        scene: Of the run (`World.scene`): its machines are drawn already.
         mechanisms: What goes wrong, beside what goes wrong anywhere at the scene's base risk.
         margin: Of the verdict.
         confounded: Something that is not in the design makes the sides incomparable.
