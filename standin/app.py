@@ -1,4 +1,4 @@
-"""The Starlette application: every endpoint that a client or a probe uses (contract section 1)."""
+"""The Starlette application: every endpoint that a client or a probe uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROBED = ["GET", "HEAD", "OPTIONS"]
 
 
 async def not_found(websocket: WebSocket) -> None:
-    """A wrong path: 404, where Starlette's own answer is 403, which stands for the firewall (contract section 2)."""
+    """A wrong path: 404, where Starlette's own answer is 403, which stands for the firewall."""
     await websocket.send_denial_response(PlainTextResponse("Not Found", HTTPStatus.NOT_FOUND))
     # uvicorn would take the denial for a handshake that nobody completed, and log an error
     # (https://github.com/Kludex/uvicorn/pull/3138): to it, the client has left.

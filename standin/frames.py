@@ -1,4 +1,4 @@
-"""The frames that the server sends, as dictionaries: contract sections 5, 6 and 14. `wall_s` is epoch seconds."""
+"""The frames that the server sends, as dictionaries. `wall_s` is epoch seconds."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ QUIRKS: Final = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """Waits of the set-up, seconds after the accept unless said otherwise (contract section 14, measured).
+    """Waits of the set-up, seconds after the accept unless said otherwise.
 
     Attributes:
         auth_s: Until the token is checked.

@@ -18,7 +18,7 @@ SOURCES: Final = {
 FILE: Final = re.compile(r"`([\w/]+\.py)`")
 # `scenarios.session.peer_check`, `analysis.model.Settings.margin`, `simulate.scene_of`
 DOTTED: Final = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
-SUFFIXES: Final = frozenset(["py", "md", "json", "html", "xml", "parquet", "log", "jsonl", "conf", "js", "css", "txt", "yml"])
+SUFFIXES: Final = frozenset(["py", "md", "json", "html", "xml", "parquet", "log", "jsonl", "conf", "js", "css", "txt"])
 
 
 def by_stem() -> dict[tuple[str, str], list[Path]]:

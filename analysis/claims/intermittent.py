@@ -151,7 +151,7 @@ def always_fails(cells: Cells, *, connect: int) -> Bools:
 
     A connect that waited in vain has seen no frame before the welcome because it waited in vain: having
     seen none is its outcome, not a condition that it shares with others, so such a connect is judged
-    together with those that have (method, trap T3). `connect` is the code of that kind.
+    together with those that have. `connect` is the code of that kind.
     """
     without = np.zeros_like(cells.preface)
     knows = (cells.kind != connect) | (cells.preface > 0)

@@ -389,7 +389,7 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
         estimate = contrast.estimate if contrast is not None and contrast.overlap >= LEAST_OVERLAP else None
         if contrast is not None and estimate is not None and contrast.informed < LEAST_CHUNKS:
             # The server deals connections to instances, so connections are what was randomised: in a run too
-            # short for chunks they alone give the error (method, trap 14).
+            # short for chunks they alone give the error.
             estimate = Estimate(value=estimate.value, spreads=estimate.spreads[1:], n=estimate.n)
         own = Rate(events=int(bad[exposed].sum()), n=int(n[exposed].sum()), design_effect=view.attempts_a_connection)
         found.append(Instance(name=str(name), estimate=estimate, own=own))

@@ -45,7 +45,7 @@ ESSENTIAL: Final = (
 MAYBE_UNKNOWN: Final = ("subject", "mitigation", "event_loop", "site", "cause", "server_instance")
 
 # A loop late by half the budget explains the failure by itself; one late by a quarter makes the wait an
-# unfair one, whether it failed or not (method, rule 8).
+# unfair one, whether it failed or not.
 LAG_EXPLAINS: Final = 1 / 2
 LAG_SPOILS: Final = 1 / 4
 # Below this a loop is not called late: twice the delay that the recorder itself overlooks (50 ms).
@@ -164,7 +164,7 @@ def explained(rows: ibis.Table) -> ibis.Table:
     had the request and kept silent).
 
     A lag of null is "not measured": it explains nothing, spoils nothing, and is counted. The sum of a loop's
-    delays (`loop_blocked_s`) counts as one delay of that length does (method, section 9).
+    delays (`loop_blocked_s`) counts as one delay of that length does.
     """
     late_s = ibis.greatest(rows.loop_lag_s.fill_null(0.0), rows.loop_blocked_s.fill_null(0.0))
     is_bad = rows.outcome.isin(["timeout", "failed"])

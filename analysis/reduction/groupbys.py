@@ -31,7 +31,7 @@ from analysis.reduction.explain import (
 
 MINUTE_S: Final = 60
 SLOT_S: Final = 10
-# A quota's sliding window, and the bins in which its subjects are compared (method, G4).
+# A quota's sliding window, and the bins in which its subjects are compared.
 WINDOW_S: Final = 300
 HOLD_BIN_S: Final = 0.5
 # (below, width) in these bins, of sessions that were not ended before their time: of them it is only asked whether

@@ -14,7 +14,7 @@ reports as the server's time is partly its own. The rules, with their reasons:
    there are no health rows, in more than a tenth of its attempts. One such sample is a burst; ten in a
    row are a queue.
 
-If the lag of more than 1 % of the attempts was not measured (method, rule 2.6), the state is unknown.
+If the lag of more than 1 % of the attempts was not measured, the state is unknown.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from scenarios.plan import ConnectionResult
 
-# The contract's ReconnectionConfig (staging-contract, section 13).
+# The contract's ReconnectionConfig.
 MAX_ATTEMPTS: Final = 5
 _INITIAL_S: Final = 1.0
 _FACTOR: Final = 2.0
@@ -21,7 +21,7 @@ _SLOW_CAP_S: Final = 120.0
 
 
 # A user whose connect failed at once (refused, say) must not spin: the contract's browser client waits as long between
-# attempts, and backs off to ten times that (staging-contract, section 13).
+# attempts, and backs off to ten times that.
 RECONNECT_PAUSE_S: Final = 1.0
 _REOPENING_CAP_S: Final = 10.0
 # What all users met in the same moment must not bring them back in the same moment.

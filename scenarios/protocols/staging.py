@@ -24,7 +24,7 @@ from scenarios.protocols.shape import (
     content_of,
 )
 
-# A token that nobody could check is refused by the code of a bad one; only the text tells (contract, section 14).
+# A token that nobody could check is refused by the code of a bad one; only the text tells.
 _UNREACHABLE: Final = "unreachable"
 
 

@@ -35,7 +35,7 @@ from scenarios.session.peer_check import PeerCheck
 from scenarios.session.scripts import Context, mitigated, planned_s, script_for, script_settings
 from scenarios.session.states import CONNECTING, DIALLING, TRANSITIONS, Event, State
 
-# The close that follows an error frame comes 100 ms later (staging's contract, section 3); ten times that.
+# The close that follows an error frame comes 100 ms later; ten times that.
 REFUSAL_GRACE_S: Final = 1.0
 # A server without a welcome lets everybody in and looks at the token then: its close comes when it has looked. Staging
 # takes 0.2 s to refuse; one that asks another machine may take ten times as long. Only then a token was accepted.

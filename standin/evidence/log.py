@@ -1,4 +1,4 @@
-"""The server's log: JSON lines in the platform's format, redacted as there (contract section 10 and 14)."""
+"""The server's log: JSON lines in the platform's format, redacted as there."""
 
 from __future__ import annotations
 

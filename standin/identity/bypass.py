@@ -17,7 +17,7 @@ _STARTUP_HEADERS: Final = frozenset({b"x-test-type", b"x-test-environment", b"x-
 def asks_for_bypass(headers: Headers) -> bool:
     """Whether any header's NAME contains test or e2e and its value one of a few words.
 
-    `X-Latest-Build: 17` does (contract section 14), `X-Test-Mode: 0` does not.
+    `X-Latest-Build: 17` does, `X-Test-Mode: 0` does not.
     """
     for name, value in headers:
         lower = name.decode("latin-1").lower()

@@ -126,7 +126,7 @@ class Verifier:
     def check(self, token: str, *, token_type_required: bool = False) -> User | Refusal:
         """The user that a well-formed token speaks for, or why it is refused.
 
-        A missing `aud` is accepted, an unknown one is not (contract section 14).
+        A missing `aud` is accepted, an unknown one is not.
 
         Args:
             token: The compact token, not `malformed`.

@@ -1,4 +1,4 @@
-"""The message loop of an established session, and its JSON heartbeat (contract sections 6, 7 and 14)."""
+"""The message loop of an established session, and its JSON heartbeat."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from standin import frames
 from standin.frames import Frame
 
 AGENT_EVENT_GAP_S: Final = 0.1
-"""Between two events of the fallback agent (contract section 6: 100 ms apart, 400 ms in all)."""
+"""Between two events of the fallback agent: 100 ms apart, 400 ms in all."""
 
 CHAT_TYPES: Final = frozenset({"user_message", "chat", "message", "user", "user_input"})
 TYPING_TYPES: Final = {

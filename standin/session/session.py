@@ -1,4 +1,4 @@
-"""One session on /ws: accept, authenticate, welcome, then converse (contract sections 2 to 5, 9 and 14).
+"""One session on /ws: accept, authenticate, welcome, then converse.
 
 A client that leaves during the set-up does not stop it: the set-up runs to its end, as in the original,
 with everything it sends going nowhere, and the log then tells of a socket that nobody holds.
