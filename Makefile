@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help soak web test check lab calibrate windows bench figures clean
+.PHONY: help soak web test test-all check lab calibrate windows bench figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,8 +29,13 @@ soak: $(BIN)/.run ## soak the embedded stand-in for 90 seconds and say why sessi
 web: $(BIN)/.run ## the web UI, on the embedded stand-in
 	$(BIN)/locust $(SOAK)
 
-test: $(BIN)/.dev ## the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25
+
+test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of real time and no Wine (five minutes)
+	$(PYTEST) -m "not slow" --cpu-limit-s 2 $(TESTS)
+
+test-all: test ## all tests: those, then the others
+	$(PYTEST) -m slow $(TESTS)
 
 check: $(BIN)/.dev ## style, types and import rules
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +19,37 @@ ROOT = Path(__file__).parents[1]
 PATIENCE_S = 90.0
 
 
+# What is in these folders starts whole processes of Locust, or needs Wine: `make test-all` has them, `make test` not.
+SLOW_FOLDERS = (ROOT / "tests" / "system", ROOT / "tests" / "windows" / "test_on_windows.py")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The limit of a test that is not marked `slow`."""
+    parser.addoption(
+        "--cpu-limit-s", type=float, default=None, help="fail a test that is not marked slow and computes longer"
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first: two processes take file after file, and the last one should not be waited for."""
-    items.sort(key=lambda item: item.get_closest_marker("windows") is None)
+    """Mark the slow folders; and the longest files first: the last of two processes should not be waited for."""
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: (item.get_closest_marker("windows") is None, item.get_closest_marker("slow") is None))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test that computes for longer than `make test` can afford and is not marked `slow`.
+
+    Processor time, its own and its children's: the time on the clock says little on a machine that is busy.
+    """
+    before = sum(os.times()[:4])
+    yield
+    limit = item.config.getoption("--cpu-limit-s")
+    took = sum(os.times()[:4]) - before
+    if limit is not None and took > limit and item.get_closest_marker("slow") is None:
+        pytest.fail(f"It computed for {took:.1f} s, of {limit:g} s: mark it slow, or make it smaller.", pytrace=False)
 
 
 @dataclass

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import PATIENCE_S, ROOT, crashing_protocol, locust_command, wait_for
 from tests.hosts import Host, hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 SECRET = "a-secret-of-this-test-that-is-long-enough-for-hs256"
 
 

@@ -7,12 +7,8 @@ import socket
 import urllib.request
 from collections.abc import Callable
 
-import pytest
-
 from tests.browser import browser_page
 from tests.conftest import Soak, wait_for
-
-pytestmark = pytest.mark.slow
 
 
 def free_port() -> int:

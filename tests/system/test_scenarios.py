@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from scenarios.credentials.jwt import Minter, key_from_text
 from tests.conftest import Soak, wait_for
 
-pytestmark = pytest.mark.slow
 QUIET = ("--headless", "--only-summary", "--no-analysis")
 
 

@@ -39,7 +39,6 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fut
         yield dict(zip(map(name_of, truths), coming, strict=True))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("truth", [truth for truth in TRUTHS if name_of(truth) in SAMPLE], ids=name_of)
 def test_the_verdict_names_what_was_planted(truth: Truth, verdicts: dict[str, Future[Judged]]) -> None:

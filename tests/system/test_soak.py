@@ -16,7 +16,6 @@ import pytest
 from tests.conftest import ROOT, Soak, crashing_protocol, wait_for
 
 HEADLESS = ("--headless", "--users", "12", "--spawn-rate", "12", "--pace-s", "0.2")
-pytestmark = pytest.mark.slow
 
 
 def rows_stored(folder: Path) -> int:

@@ -26,7 +26,6 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fut
         yield {row.name: future for row, future in zip(rows, coming, strict=True)}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", IN_CI)
 def test_the_verdict_is_right_about_a_real_part(name: str, verdicts: dict[str, Future[Seen]]) -> None:
