@@ -14,7 +14,7 @@ from analysis.reduction.overview import Overview, describe
 from analysis.runs.accounting import audit_rows, audit_run, audit_times
 from analysis.runs.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
 from analysis.verdict import document as verdict_json
-from analysis.verdict.generator_health import Generator, assess
+from analysis.verdict.generator_health import GeneratorHealth, assess
 from analysis.verdict.service_levels import Levels, Slo, judge, judged_attempts
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Analysis:
     health: pd.DataFrame
     tables: Tables
     decision: Decision
-    generator: Generator
+    generator: GeneratorHealth
     slo: Slo
     void_because: tuple[str, ...]
     verdict: dict[str, Any]
@@ -128,13 +128,13 @@ def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: E
     )
 
 
-def void_reasons(problems: Sequence[str], generator: Generator) -> tuple[str, ...]:
+def void_reasons(problems: Sequence[str], generator: GeneratorHealth) -> tuple[str, ...]:
     """Why nothing may be concluded: rows are missing, or the generator was impaired."""
     impaired = (f"The load generator was impaired. {generator.why}",) if generator.state == "impaired" else ()
     return (*problems, *impaired)
 
 
-def withhold(decision: Decision, *, problems: Sequence[str], generator: Generator) -> Decision:
+def withhold(decision: Decision, *, problems: Sequence[str], generator: GeneratorHealth) -> Decision:
     """Turn every claim undecided that the data cannot carry; effects and parts stay to be looked at.
 
     Missing rows carry none: nobody knows which rows are gone. An impaired generator still shows that it

@@ -20,7 +20,7 @@ class SchemaError(ValueError):
     """A row breaks the contract: wsoak itself is wrong, not the target."""
 
 
-class Rule(NamedTuple):
+class ColumnRule(NamedTuple):
     """What a value must be.
 
     Attributes:
@@ -34,11 +34,11 @@ class Rule(NamedTuple):
 
 # What is wanted of a field that has no rule of its own, by its Python type. `le` keeps out inf, and a
 # comparison keeps out NaN: neither was ever measured.
-DEFAULT_RULES: Final[dict[type, Rule]] = {
-    float: Rule(Annotated[float, Meta(ge=0.0, le=sys.float_info.max)], "is a finite number, 0 or more"),
-    int: Rule(Annotated[int, Meta(ge=0, le=INT64_MAX)], "is a 64-bit whole number, 0 or more"),
-    str: Rule(str, "is a string of Unicode text"),
-    bool: Rule(bool, "is true or false"),
+DEFAULT_RULES: Final[dict[type, ColumnRule]] = {
+    float: ColumnRule(Annotated[float, Meta(ge=0.0, le=sys.float_info.max)], "is a finite number, 0 or more"),
+    int: ColumnRule(Annotated[int, Meta(ge=0, le=INT64_MAX)], "is a 64-bit whole number, 0 or more"),
+    str: ColumnRule(str, "is a string of Unicode text"),
+    bool: ColumnRule(bool, "is true or false"),
 }
 
 
@@ -54,7 +54,7 @@ class Checker(Generic[StructT]):
         decode: Bytes to the strict struct; raises what `refused` is for.
     """
 
-    def __init__(self, struct: type[StructT], rules: Mapping[str, Rule]) -> None:
+    def __init__(self, struct: type[StructT], rules: Mapping[str, ColumnRule]) -> None:
         self._rules = {f.name: _rule_of(f, rules) for f in msgspec.structs.fields(struct)}
         fields = [(name, rule.type) for name, rule in self._rules.items()]
         strict = msgspec.defstruct(f"Strict{struct.__name__}", fields, array_like=True, gc=False)
@@ -90,11 +90,11 @@ def refusal(name: str, value: object, words: str) -> SchemaError:
     return SchemaError(f"{name} = {value!r} breaks the attempt contract: {name} {words}")
 
 
-def _rule_of(field: msgspec.structs.FieldInfo, rules: Mapping[str, Rule]) -> Rule:
+def _rule_of(field: msgspec.structs.FieldInfo, rules: Mapping[str, ColumnRule]) -> ColumnRule:
     variants = get_args(field.type)
     nullable = type(None) in variants
     plain = next(t for t in variants if t is not type(None)) if nullable else field.type
     rule = rules.get(field.name, DEFAULT_RULES[plain])
     if not nullable:
         return rule
-    return Rule(rule.type | None, rule.words.replace("is ", "is null or ", 1))
+    return ColumnRule(rule.type | None, rule.words.replace("is ", "is null or ", 1))

@@ -21,7 +21,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from attempts.checker import INT32_MAX, INT64_MAX, Checker, Rule, SchemaError, refusal
+from attempts.checker import INT32_MAX, INT64_MAX, Checker, ColumnRule, SchemaError, refusal
 
 __all__ = [
     "CAUSES",
@@ -260,26 +260,28 @@ class Health(msgspec.Struct, frozen=True, array_like=True):
     ephemeral_ports: int | None = None
 
 
-def _one_of(words: Set[str]) -> Rule:
-    return Rule(Literal[tuple(sorted(words))], f"is one of {sorted(words)}")
+def _one_of(words: Set[str]) -> ColumnRule:
+    return ColumnRule(Literal[tuple(sorted(words))], f"is one of {sorted(words)}")
 
 
-_INT32: Final = Rule(Annotated[int, Meta(ge=0, le=INT32_MAX)], "is a 32-bit whole number, 0 or more")
-_GIVEN: Final = Rule(Annotated[int, Meta(ge=-1, le=INT64_MAX)], "is a number that the recorder gives")
+_INT32: Final = ColumnRule(Annotated[int, Meta(ge=0, le=INT32_MAX)], "is a 32-bit whole number, 0 or more")
+_GIVEN: Final = ColumnRule(Annotated[int, Meta(ge=-1, le=INT64_MAX)], "is a number that the recorder gives")
 
 # The rules beyond those of a column's type (`checker.DEFAULT_RULES`).
-RULES: Final[dict[str, Rule]] = {
+RULES: Final[dict[str, ColumnRule]] = {
     **{c.name: _INT32 for c in COLUMNS if c.type == "int32"},
     # getaddrinfo's errors are negative on Linux, so an errno has a sign.
-    "errno": Rule(Annotated[int, Meta(ge=-INT32_MAX - 1, le=INT32_MAX)], "is a 32-bit whole number"),
+    "errno": ColumnRule(Annotated[int, Meta(ge=-INT32_MAX - 1, le=INT32_MAX)], "is a 32-bit whole number"),
     "kind": _one_of(KINDS),
     "outcome": _one_of(OUTCOMES),
     "phase": _one_of(PHASES),
     "cause": _one_of(CAUSES),
     "closed_by": _one_of(CLOSED_BY),
-    "budget_s": Rule(Annotated[float, Meta(gt=0.0, le=sys.float_info.max)], "is a finite number of seconds above 0"),
+    "budget_s": ColumnRule(
+        Annotated[float, Meta(gt=0.0, le=sys.float_info.max)], "is a finite number of seconds above 0"
+    ),
     # A token that was made to be refused may have expired before it was issued.
-    "token_ttl_s": Rule(
+    "token_ttl_s": ColumnRule(
         Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)], "is a finite number of seconds"
     ),
     "facts": _GIVEN,

@@ -39,7 +39,7 @@ def reply_to(payload: bytes) -> bytes:
     return orjson.dumps({"type": "system_message", "data": data, "timestamp": 0.0})
 
 
-class Session(WSListener):
+class BenchSession(WSListener):
     def __init__(self, delay_s: float) -> None:
         self.delay_s = delay_s
 
@@ -60,8 +60,8 @@ class Session(WSListener):
 
 
 async def serve(delay_s: float) -> None:
-    def session(_: WSUpgradeRequest) -> Session:
-        return Session(delay_s)
+    def session(_: WSUpgradeRequest) -> BenchSession:
+        return BenchSession(delay_s)
 
     server = await ws_create_server(session, "127.0.0.1", 0, backlog=4096)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)

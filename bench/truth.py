@@ -30,7 +30,7 @@ TRIES = 4
 JOBS = 3
 
 
-class Truth(NamedTuple):
+class PlantedFault(NamedTuple):
     """What is planted, and what a verdict must make of it.
 
     Attributes:
@@ -53,38 +53,38 @@ def _of(*claims: str) -> frozenset[str]:
 
 
 IDLE = ("--scenario", "idle", "--heartbeat-s", "60")
-TRUTHS: tuple[Truth, ...] = (
-    Truth("none", _of(), also=_of()),
-    Truth("preface:extra=2,delay=0.1", _of(), also=_of()),
-    Truth(f"slow_welcome:share=0.3,{LATE}", _of("server")),
-    Truth("silent_upgrade:share=0.3", _of("intermittent"), why="nobody can be pinged before the upgrade"),
-    Truth(f"stalled_reply:share=0.5,{LATE}", _of("server")),
-    Truth("zombie:share=0.5,after=2", _of("server")),
-    Truth(
+TRUTHS: tuple[PlantedFault, ...] = (
+    PlantedFault("none", _of(), also=_of()),
+    PlantedFault("preface:extra=2,delay=0.1", _of(), also=_of()),
+    PlantedFault(f"slow_welcome:share=0.3,{LATE}", _of("server")),
+    PlantedFault("silent_upgrade:share=0.3", _of("intermittent"), why="nobody can be pinged before the upgrade"),
+    PlantedFault(f"stalled_reply:share=0.5,{LATE}", _of("server")),
+    PlantedFault("zombie:share=0.5,after=2", _of("server")),
+    PlantedFault(
         "mute",
         _of("server"),
         also=_of("intermittent", "format"),  # the requests that do it are never answered
         options=("--scenario", "mute=1,steady=2", "--pace-s", "0.2"),
     ),
-    Truth(
+    PlantedFault(
         "server_stall:from=8,every=8,for=3",
         _of(),
         also=_of("intermittent", "server"),
         why="surely told only by several hosts that fail together, in ten minutes and more",
     ),
-    Truth(f"cold_start:for=20,{LATE}", _of("server")),
-    Truth(
+    PlantedFault(f"cold_start:for=20,{LATE}", _of("server")),
+    PlantedFault(
         "quota:limit=5", _of("server"), options=(*SHORT_SESSIONS, "--subjects", "4", "--connections-per-subject", "20")
     ),
-    Truth("restart:from=10,for=4", _of("server")),
-    Truth(f"bad_instance:instance=1,phase=welcome,effect=slow,share=0.6,{LATE}", _of("server")),
-    Truth("auth_gate:share=0.5", _of("auth", "server")),
-    Truth("refuse_503:share=0.3", _of("server")),
-    Truth("reset:share=0.3,phase=welcome", _of("intermittent"), why="a reset may be the network's"),
-    Truth("drop_type:types=chat", _of("format")),
-    Truth("idle_cut:idle=2", _of("server"), options=IDLE),
-    Truth("lifetime_cut:age=2", _of("server")),
-    Truth("subprotocol_echo:variant=wrong", _of("format")),
+    PlantedFault("restart:from=10,for=4", _of("server")),
+    PlantedFault(f"bad_instance:instance=1,phase=welcome,effect=slow,share=0.6,{LATE}", _of("server")),
+    PlantedFault("auth_gate:share=0.5", _of("auth", "server")),
+    PlantedFault("refuse_503:share=0.3", _of("server")),
+    PlantedFault("reset:share=0.3,phase=welcome", _of("intermittent"), why="a reset may be the network's"),
+    PlantedFault("drop_type:types=chat", _of("format")),
+    PlantedFault("idle_cut:idle=2", _of("server"), options=IDLE),
+    PlantedFault("lifetime_cut:age=2", _of("server")),
+    PlantedFault("subprotocol_echo:variant=wrong", _of("format")),
 )
 
 
@@ -101,7 +101,7 @@ class Judged(NamedTuple):
     impaired: str = ""
     void: str = ""
 
-    def misses(self, truth: Truth) -> list[str]:
+    def misses(self, truth: PlantedFault) -> list[str]:
         """What is wrong with it, in words; empty: nothing."""
         if self.impaired or self.void:
             return [f"void: {self.impaired or self.void}"]
@@ -110,7 +110,7 @@ class Judged(NamedTuple):
         return [f"{claim} is missing" for claim in missing] + [f"{claim} is not so" for claim in wrong]
 
 
-def judged(truth: Truth, reports: Path) -> Judged:
+def judged(truth: PlantedFault, reports: Path) -> Judged:
     """Soak with the fault, and read the verdict; again where the machine was too busy to tell."""
     for number in range(TRIES):
         found = _read(_soak(truth, reports / str(number)))
@@ -119,12 +119,12 @@ def judged(truth: Truth, reports: Path) -> Judged:
     return found
 
 
-def all_judged(truths: Sequence[Truth], reports: Path, pool: ThreadPoolExecutor) -> list[Future[Judged]]:
+def all_judged(truths: Sequence[PlantedFault], reports: Path, pool: ThreadPoolExecutor) -> list[Future[Judged]]:
     """For each truth what its verdict said, as soon as the pool has got to it."""
     return [pool.submit(judged, truth, reports / str(number)) for number, truth in enumerate(truths)]
 
 
-def _soak(truth: Truth, reports: Path) -> Path:
+def _soak(truth: PlantedFault, reports: Path) -> Path:
     command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--reports-dir", str(reports)]
     command += [*LOAD, *BUDGETS, *truth.options, "--fault", truth.fault]
     done = subprocess.run(

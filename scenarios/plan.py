@@ -203,7 +203,7 @@ class ConnectionResult(msgspec.Struct, frozen=True, kw_only=True):
     open_s: float | None = None
 
 
-class Recorder(Protocol):
+class RowSink(Protocol):
     """Where rows go (`attempts.spool.recorder.Recorder`)."""
 
     def connection(self, facts: ConnectionFacts) -> int:

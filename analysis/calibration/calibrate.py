@@ -43,7 +43,7 @@ PROMISED: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class CalibrationJob:
     """Some seeds of one world.
 
     Attributes:
@@ -123,7 +123,7 @@ class Score:
         self.family[0] += wrong
 
 
-def outcomes(job: Job) -> list[Outcome]:
+def outcomes(job: CalibrationJob) -> list[Outcome]:
     """Simulate, reduce and decide the job's runs."""
     runs = [simulate_rows(job.world, seed=seed, **job.given) for seed in job.seeds]
     found = []
@@ -150,10 +150,10 @@ def part_states(decision: Decision) -> dict[str, State]:
 
 def jobs(
     worlds: Sequence[str], *, seeds: int, given: Mapping[str, Any], settings: Settings, first_seed: int = 1
-) -> list[Job]:
+) -> list[CalibrationJob]:
     """The runs of a calibration, a few seeds a job."""
     return [
-        Job(
+        CalibrationJob(
             world=name,
             seeds=tuple(range(start, min(start + BATCH, first_seed + seeds))),
             given=given,
@@ -164,7 +164,7 @@ def jobs(
     ]
 
 
-def run_jobs(todo: Sequence[Job], *, processes: int) -> Iterator[list[Outcome]]:
+def run_jobs(todo: Sequence[CalibrationJob], *, processes: int) -> Iterator[list[Outcome]]:
     """The jobs' outcomes in order, in so many processes."""
     if processes <= 1:
         yield from map(outcomes, todo)

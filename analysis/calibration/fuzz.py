@@ -59,7 +59,7 @@ class Smallest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class HostileResult:
     """What was said of one hostile run, and what it was.
 
     Attributes:
@@ -88,7 +88,7 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class FuzzJob:
     """Some seeds, and how long to look for the smallest run of each mistake (0: not at all)."""
 
     seeds: tuple[int, ...]
@@ -96,12 +96,14 @@ class Job:
     shrink_s: float
 
 
-def run(seeds: Sequence[int], *, settings: Settings, processes: int, shrink_s: float, out: Path | None) -> list[Result]:
+def run(
+    seeds: Sequence[int], *, settings: Settings, processes: int, shrink_s: float, out: Path | None
+) -> list[HostileResult]:
     """Decide the runs of all seeds and print the tables; with `shrink_s` every mistake as well."""
     if out is not None:
         out.write_text("", encoding="utf-8")
-    todo = [Job(seeds=tuple(part), settings=settings, shrink_s=shrink_s) for part in _batches(seeds)]
-    results: list[Result] = []
+    todo = [FuzzJob(seeds=tuple(part), settings=settings, shrink_s=shrink_s) for part in _batches(seeds)]
+    results: list[HostileResult] = []
     started = time.perf_counter()
     for found in _done(todo, processes):
         results += found
@@ -120,7 +122,7 @@ def run(seeds: Sequence[int], *, settings: Settings, processes: int, shrink_s: f
     return results
 
 
-def decided(cases: Sequence[Case], settings: Settings) -> list[Result]:
+def decided(cases: Sequence[Case], settings: Settings) -> list[HostileResult]:
     """Simulate, reduce and decide runs, a few in one scan; where that fails each alone, to know which one it was."""
     try:
         tables = reduce_together([pa.concat_tables(chunks(case.world, case.design)) for case in cases])
@@ -159,7 +161,7 @@ def shrunk(case: Case, claim: str, state: State, settings: Settings, *, seconds:
     return case
 
 
-def report(results: Sequence[Result]) -> str:
+def report(results: Sequence[HostileResult]) -> str:
     """The tables: by claim, by mechanism, by confounder."""
     sound = [result for result in results if not result.error]
     false_confirm, false_rule_out = (sum(bool(r.wrong(s)) for r in sound) for s in ("confirmed", "ruled_out"))
@@ -190,7 +192,7 @@ def report(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def mistakes(results: Iterable[Result]) -> str:
+def mistakes(results: Iterable[HostileResult]) -> str:
     """Every mistake: the seed, the world in a line, the claim, and the smallest run that still goes wrong."""
     lines = []
     for result in results:
@@ -206,7 +208,7 @@ def mistakes(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
-def _work(job: Job) -> list[Result]:
+def _work(job: FuzzJob) -> list[HostileResult]:
     cases = [draw_case(seed) for seed in job.seeds]
     results = decided(cases, job.settings)
     if job.shrink_s:
@@ -217,7 +219,7 @@ def _work(job: Job) -> list[Result]:
     return results
 
 
-def _with_smallest(case: Case, result: Result, job: Job) -> Result:
+def _with_smallest(case: Case, result: HostileResult, job: FuzzJob) -> HostileResult:
     smallest = {}
     for state in ("confirmed", "ruled_out"):
         for claim in result.wrong(state):
@@ -230,7 +232,7 @@ def _with_smallest(case: Case, result: Result, job: Job) -> Result:
                 without=tuple(part for part in parts if part not in left),
                 title=small.title(),
             )
-    return Result(**{**vars(result), "smallest": smallest})
+    return HostileResult(**{**vars(result), "smallest": smallest})
 
 
 def _steps(case: Case) -> Iterator[Case]:
@@ -245,9 +247,9 @@ def _steps(case: Case) -> Iterator[Case]:
             yield case.resized(minutes=minutes // factor)
 
 
-def _result(case: Case, states: Mapping[str, State], settings: Settings, *, error: str = "") -> Result:
+def _result(case: Case, states: Mapping[str, State], settings: Settings, *, error: str = "") -> HostileResult:
     codes = case.world.truth(case.design, margin=settings.margin).codes or {}
-    return Result(
+    return HostileResult(
         seed=case.seed,
         title=case.title(),
         rows=case.design.rows,
@@ -260,7 +262,7 @@ def _result(case: Case, states: Mapping[str, State], settings: Settings, *, erro
     )
 
 
-def _claim_line(claim: str, results: Sequence[Result]) -> str:
+def _claim_line(claim: str, results: Sequence[HostileResult]) -> str:
     pairs = [(result.codes[claim], result.states[claim]) for result in results]
 
     def cell(codes: tuple[Code, ...], state: State) -> str:
@@ -282,7 +284,7 @@ def _batches(seeds: Sequence[int]) -> Iterator[Sequence[int]]:
         yield seeds[start : start + BATCH]
 
 
-def _done(todo: Sequence[Job], processes: int) -> Iterator[list[Result]]:
+def _done(todo: Sequence[FuzzJob], processes: int) -> Iterator[list[HostileResult]]:
     if processes <= 1:
         yield from map(_work, todo)
         return

@@ -19,7 +19,7 @@ from analysis.comparison import conditions as checks
 from analysis.comparison import factors
 from analysis.comparison.by_minute import by_minute
 from analysis.comparison.ceiling import below_ceiling
-from analysis.comparison.rule import DESCRIBED, Comparison, Condition, Rule, compare, effect_words, part_of
+from analysis.comparison.rule import DESCRIBED, Comparison, ComparisonRule, Condition, compare, effect_words, part_of
 from analysis.comparison.undiluted import by_delay, by_operation, undiluted
 from analysis.comparison.view import Cells, View
 from analysis.comparison.within_hosts import HostEffect, effects_by_host, over_hosts
@@ -27,17 +27,17 @@ from analysis.model import Check, Finding, Part
 from analysis.stats.groups import Bools, Floats, combined
 from analysis.stats.rates import Rate
 
-RULE = Rule(
+RULE = ComparisonRule(
     joined="any",
     directed=True,
     confirmed="On the same host, at the same time and delay, one client fails more; {name}: {effect}.",
     ruled_out="On the same host, at the same time and delay, clients differ by less than the margin; {name}: {effect}.",
 )
-TWO = Rule(joined="any", directed=False, confirmed=RULE.confirmed, ruled_out=RULE.ruled_out)
+TWO = ComparisonRule(joined="any", directed=False, confirmed=RULE.confirmed, ruled_out=RULE.ruled_out)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
+class ClientArm:
     """One client of a comparison with the others.
 
     Attributes:
@@ -49,16 +49,16 @@ class Arm:
     exposed: Bools
 
 
-def client_arms(view: View) -> list[Arm]:
+def client_arms(view: View) -> list[ClientArm]:
     """Every library on its loop, by name, then those on a family of loops with several names.
 
     The first tell what one platform's own loop does, from that platform's hosts; the second what a library does
     on all platforms, from all hosts.
     """
     cells = view.compared
-    exact = [Arm(name=name, exposed=cells.client == c) for c, name in enumerate(view.clients)]
+    exact = [ClientArm(name=name, exposed=cells.client == c) for c, name in enumerate(view.clients)]
     several = [
-        Arm(name=name, exposed=cells.family == f)
+        ClientArm(name=name, exposed=cells.family == f)
         for f, name in enumerate(view.families)
         if len(np.unique(cells.client[cells.family == f])) > 1
     ]
@@ -116,7 +116,7 @@ def _weighted(comparisons: dict[int, Comparison], exact: Sequence[int]) -> dict[
     return {a: replace(one, weight=1 / counts[a]) for a, one in comparisons.items()}
 
 
-def _mirror(cells: Cells, arms: Sequence[Arm], own: Sequence[dict[int, HostEffect]], a: int) -> int | None:
+def _mirror(cells: Cells, arms: Sequence[ClientArm], own: Sequence[dict[int, HostEffect]], a: int) -> int | None:
     """The arm that was the only other one wherever this one ran: their two comparisons are one."""
     inside = np.isin(cells.host, list(own[a]))
     for b in range(len(arms)):
@@ -134,12 +134,12 @@ def _leads(a: int, mirror: int | None, comparisons: dict[int, Comparison]) -> bo
     return mine > other or (mine == other and a < mirror)
 
 
-def _rate(view: View, arm: Arm) -> Rate:
+def _rate(view: View, arm: ClientArm) -> Rate:
     mine = view.compared.where(arm.exposed)
     return view.rate(mine, mine.unexplained, mine.n_clean, about=view.variant)
 
 
-def _interleaved(view: View, own: dict[int, dict[int, HostEffect]], arms: Sequence[Arm]) -> list[Condition]:
+def _interleaved(view: View, own: dict[int, dict[int, HostEffect]], arms: Sequence[ClientArm]) -> list[Condition]:
     """Each client alternated with the others on the hosts that ran it; a host without it is no block of time."""
     conditions = []
     for a, hosts in own.items():

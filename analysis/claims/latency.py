@@ -17,7 +17,7 @@ from analysis.comparison import factors
 from analysis.comparison.by_minute import by_minute
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.conditions import arms_interleaved, budgets_alike, delay_arrived
-from analysis.comparison.rule import Comparison, Condition, Rule, compare
+from analysis.comparison.rule import Comparison, ComparisonRule, Condition, compare
 from analysis.comparison.undiluted import by_arm, by_client, by_host, by_operation, by_operation_and_arm, undiluted
 from analysis.comparison.view import Cells, View
 from analysis.comparison.within_hosts import over_connections
@@ -26,7 +26,7 @@ from analysis.stats.groups import Floats
 from analysis.stats.mantel_haenszel import Contrast, risk_difference
 from analysis.stats.rates import Rate
 
-RULE = Rule(
+RULE = ComparisonRule(
     joined="all",
     directed=True,
     confirmed="A longer round trip raises the risk on every platform; least so {name}: {effect}.",

@@ -21,7 +21,7 @@ from analysis.comparison import conditions as checks
 from analysis.comparison import factors
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
-from analysis.comparison.rule import Comparison, Rule, compare
+from analysis.comparison.rule import Comparison, ComparisonRule, compare
 from analysis.comparison.undiluted import by_client, by_delay, by_operation, undiluted
 from analysis.comparison.view import View
 from analysis.comparison.within_hosts import effects_by_host
@@ -31,7 +31,7 @@ from analysis.stats.groups import combined
 from analysis.stats.host_stage import HostEffects, host_effects
 from analysis.stats.synchrony import Synchrony
 
-RULE = Rule(
+RULE = ComparisonRule(
     joined="any",
     directed=False,
     confirmed="At equal latency, time, client and server the platforms differ; {name}: {effect}.",

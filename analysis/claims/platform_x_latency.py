@@ -20,7 +20,7 @@ from analysis.comparison import conditions as checks
 from analysis.comparison import factors
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
-from analysis.comparison.rule import Comparison, Rule, compare
+from analysis.comparison.rule import Comparison, ComparisonRule, compare
 from analysis.comparison.undiluted import by_arm, by_client, by_operation, by_operation_and_arm, undiluted
 from analysis.comparison.view import Cells, View
 from analysis.comparison.within_hosts import HostEffect, difference, host_effect, independent_se, over_connections
@@ -30,7 +30,7 @@ from analysis.stats.groups import Bools, Floats
 from analysis.stats.mantel_haenszel import Arms, Contrast, pooled_odds_ratio, risk_difference
 from analysis.stats.synchrony import Synchrony
 
-RULE = Rule(
+RULE = ComparisonRule(
     joined="any",
     directed=False,
     confirmed="Latency raises the risk more on one platform than on another; {name}: {effect}.",

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from analysis.claims.session_limits import Holds, Limit, bins_of, meets, session_limits
+from analysis.claims.session_limits import Holds, SessionLimit, bins_of, meets, session_limits
 from analysis.comparison import factors
 from analysis.comparison.dealt import difference_spread
 from analysis.comparison.probes import probe_rate
@@ -198,7 +198,7 @@ def spared_of_ends(view: View) -> str:
     host = view.host_codes(frame)
     frame, host = frame[host >= 0], host[host >= 0]
     site_of = {str(name): code for code, name in enumerate(view.sites)}
-    where = Places(
+    where = InstancePlaces(
         host=host,
         platform=view.platform_of[host],
         client=view.client_codes(frame),
@@ -219,7 +219,7 @@ def spared_of_ends(view: View) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class InstancePlaces:
     """Where something was tried, each (rows,): codes of the view, and how often; as in `Cells`."""
 
     host: Ints
@@ -253,7 +253,9 @@ def _spared(view: View, cells: Cells, failed: Ints) -> str:
     return ""
 
 
-def _cohorts(view: View, places: Cells | Places, failed: Ints) -> Iterator[tuple[str, tuple[str, ...], Floats, Floats]]:
+def _cohorts(
+    view: View, places: Cells | InstancePlaces, failed: Ints
+) -> Iterator[tuple[str, tuple[str, ...], Floats, Floats]]:
     """By platform, client, delay and site: names of those that tried, how often each did, and how often it failed."""
     delays = tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)
     for what, group, names in (
@@ -334,7 +336,7 @@ def mute_words(view: View) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Instance:
+class InstanceRate:
     """One named instance against the rest.
 
     Attributes:
@@ -348,7 +350,7 @@ class Instance:
     own: Rate
 
 
-def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
+def instance_contrasts(view: View, silent: frozenset[str]) -> list[InstanceRate]:
     """Each instance that the server names against the rest; empty where fewer than two are named.
 
     Args:
@@ -392,7 +394,7 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[Instance]:
             # short for chunks they alone give the error.
             estimate = Estimate(value=estimate.value, spreads=estimate.spreads[1:], n=estimate.n)
         own = Rate(events=int(bad[exposed].sum()), n=int(n[exposed].sum()), design_effect=view.attempts_a_connection)
-        found.append(Instance(name=str(name), estimate=estimate, own=own))
+        found.append(InstanceRate(name=str(name), estimate=estimate, own=own))
     return found
 
 
@@ -427,7 +429,7 @@ def instances(view: View, silent: frozenset[str]) -> Path | None:
     below = len(compared) == len(listed) and all(
         each.interval()[1] < view.margin or member.own.interval()[1] < view.margin for member, each in compared
     )
-    words = f"Instance {one.name} against the others at the same time: {effect_words(effect)}."
+    words = f"InstanceRate {one.name} against the others at the same time: {effect_words(effect)}."
     p_value = bonferroni(estimate.p_above(view.margin), len(listed))
     # A balancer that goes by user, or by path, deals users and not connections: an account may look like an instance.
     dealt = [condition for condition in factors.of_instances(view) if condition.check.ok is not True]
@@ -484,13 +486,13 @@ def limits(view: View) -> list[Path]:
     return [_limit(view, limit, holds) for limit in session_limits(holds)]
 
 
-def limits_of_the_server(view: View) -> list[Limit]:
+def limits_of_the_server(view: View) -> list[SessionLimit]:
     """The limits that are surely there, and that nobody was spared."""
     holds = holds_of(view)
     return [one for one in session_limits(holds) if _limit(view, one, holds).p_value <= LIMIT_ALPHA]
 
 
-def _limit(view: View, limit: Limit, holds: Holds) -> Path:
+def _limit(view: View, limit: SessionLimit, holds: Holds) -> Path:
     what = "without a word" if limit.kind == "an idle limit" else "of age"
     window = f"{limit.start_s:g} to {limit.end_s:g} s {what}"
     words = f"The peer ends {rate_words(limit.rate)} of the sessions that reach {window}"
@@ -524,7 +526,7 @@ def _limit(view: View, limit: Limit, holds: Holds) -> Path:
     )
 
 
-def _met_by(view: View, limit: Limit, holds: Holds) -> str:
+def _met_by(view: View, limit: SessionLimit, holds: Holds) -> str:
     """Who alone met a limit, in words; empty: everybody who reached it did.
 
     A server's limit spares no platform, client, delay or site. A limit that only one of several met is no better
@@ -547,7 +549,7 @@ def _are_spared(n: Floats, x: Floats) -> Bools:
     return result
 
 
-def _meetings(view: View, limit: Limit, holds: Holds) -> dict[str, tuple[tuple[str, ...], Floats, Floats]]:
+def _meetings(view: View, limit: SessionLimit, holds: Holds) -> dict[str, tuple[tuple[str, ...], Floats, Floats]]:
     """By platform, site, client and delay: names, sessions that reached the limit, and those that it ended."""
     masks = meets(limit, holds)
     by_host = [sums(holds.host, np.where(mask, holds.n, 0), len(view.hosts)) for mask in masks]

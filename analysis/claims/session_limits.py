@@ -85,7 +85,7 @@ class Holds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class SessionLimit:
     """A window of ages or silences in which the peer ends sessions, judged on those that had no part in choosing it.
 
     Attributes:
@@ -116,7 +116,7 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Together:
+class EndedTogether:
     """The second in which most sessions were ended at once.
 
     Attributes:
@@ -132,7 +132,7 @@ class Together:
     of: int
 
 
-def session_limits(holds: Holds) -> list[Limit]:
+def session_limits(holds: Holds) -> list[SessionLimit]:
     """The limits that the peer seems to have, at most an idle one and an age one.
 
     Sessions that an idle limit explains are no evidence of an age limit.
@@ -155,7 +155,7 @@ def session_limits(holds: Holds) -> list[Limit]:
     return found
 
 
-def meets(limit: Limit, holds: Holds) -> tuple[Bools, Bools]:
+def meets(limit: SessionLimit, holds: Holds) -> tuple[Bools, Bools]:
     """Whether each of the sessions reached the limit's window, and whether the peer ended it there."""
     start, stop = bins_of(limit)
     value = holds.age if limit.kind == "an age limit" else holds.idle
@@ -164,12 +164,12 @@ def meets(limit: Limit, holds: Holds) -> tuple[Bools, Bools]:
     return hit | (reach >= stop), hit
 
 
-def bins_of(limit: Limit) -> tuple[int, int]:
+def bins_of(limit: SessionLimit) -> tuple[int, int]:
     """The limit's window in bins: its first, and the first behind it."""
     return round(limit.start_s / BIN_S), round(limit.end_s / BIN_S)
 
 
-def together(holds: Holds) -> Together | None:
+def together(holds: Holds) -> EndedTogether | None:
     """The second in which far more sessions were ended than usual; None: there is none."""
     ended = holds.where(holds.by_peer)
     if not len(ended.n):
@@ -181,12 +181,12 @@ def together(holds: Holds) -> Together | None:
     if counts[most] < max(LEAST_TOGETHER, TOGETHER_RATIO * usual):
         return None
     here = ended.host[second == most]
-    return Together(
+    return EndedTogether(
         at_s=int(seconds[most]), sessions=int(counts[most]), hosts=len(np.unique(here)), of=int(counts.sum())
     )
 
 
-def _limit(kind: Kind, holds: Holds, *, value: Ints, reach: Ints) -> Limit | None:
+def _limit(kind: Kind, holds: Holds, *, value: Ints, reach: Ints) -> SessionLimit | None:
     """The window of one kind.
 
     Args:
@@ -214,7 +214,7 @@ def _limit(kind: Kind, holds: Holds, *, value: Ints, reach: Ints) -> Limit | Non
     before = float(count[judging & holds.by_peer & (value < start)].sum())
     exposure_s = float((count * np.minimum(reach, start))[judging].sum()) * BIN_S
     expected = before / exposure_s * (stop - start) * BIN_S if exposure_s > 0 else 0.0
-    return Limit(
+    return SessionLimit(
         kind=kind,
         start_s=start * BIN_S,
         end_s=stop * BIN_S,
@@ -276,7 +276,7 @@ def _within(group: Ints, values: Floats, n: Floats) -> float:
     return float((n * (values - mean[group]) ** 2).sum())
 
 
-def _named_by_controls(limit: Limit, holds: Holds, *, start: int, stop: int) -> Limit | None:
+def _named_by_controls(limit: SessionLimit, holds: Holds, *, start: int, stop: int) -> SessionLimit | None:
     """The idle limit with its controls; as an age or idle limit where they cannot tell; None: they refute it."""
     hits = holds.by_peer & (holds.idle >= start) & (holds.idle < stop)
     control = (holds.silence < start) & (holds.age >= int(np.min(holds.age[hits])))

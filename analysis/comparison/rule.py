@@ -62,7 +62,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class ComparisonRule:
     """How comparisons make a claim.
 
     Attributes:
@@ -83,7 +83,7 @@ def compare(
     view: View,
     comparisons: Sequence[Comparison],
     conditions: Sequence[Condition],
-    rule: Rule,
+    rule: ComparisonRule,
     *,
     ceiling: bool,
     incomplete: str = "",
@@ -175,7 +175,9 @@ def compare(
     )
 
 
-def _precision(view: View, comparisons: Sequence[Comparison], failed: Sequence[Condition], rule: Rule) -> Precision:
+def _precision(
+    view: View, comparisons: Sequence[Comparison], failed: Sequence[Condition], rule: ComparisonRule
+) -> Precision:
     """How well the comparison that decides is known; where all must agree, the one that is known least."""
     chosen, _ = _chosen(comparisons, view.margin, rule)
     if chosen is None:
@@ -235,7 +237,9 @@ def part_of(one: Comparison, margin: float, *, directed: bool, evidence: str = "
     )
 
 
-def _chosen(usable: Sequence[Comparison], margin: float, rule: Rule) -> tuple[Comparison | None, float | None]:
+def _chosen(
+    usable: Sequence[Comparison], margin: float, rule: ComparisonRule
+) -> tuple[Comparison | None, float | None]:
     """The comparison that decides, and the claim's p-value."""
     if not usable:
         return None, None

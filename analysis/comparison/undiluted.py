@@ -52,7 +52,7 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class PartFinding:
     """What a claim says in one part of the run.
 
     Attributes:
@@ -116,7 +116,7 @@ def undiluted(view: View, claim: Judge, finding: Finding, looks: Sequence[Look])
 _ONE_SIDED: Final = "The server's log: who is spared the failures that the server explains?"
 
 
-def _with_the_clearest(finding: Finding, seen: Sequence[Seen], alpha: float) -> Finding:
+def _with_the_clearest(finding: Finding, seen: Sequence[PartFinding], alpha: float) -> Finding:
     """The finding with the price of having looked at parts, or what the clearest part shows if that is enough."""
     looks = [one for one in seen if one.look.confirms]
     if not looks:
@@ -151,7 +151,7 @@ def _with_the_clearest(finding: Finding, seen: Sequence[Seen], alpha: float) -> 
     )
 
 
-def _held_open(finding: Finding, ones: Sequence[Seen], *, is_beyond: bool) -> Finding:
+def _held_open(finding: Finding, ones: Sequence[PartFinding], *, is_beyond: bool) -> Finding:
     """Not ruled out: some parts of the run are beyond the margin, or may be."""
     named = [
         f"{one.look.name} ({effect_words(one.finding.effect)})" if one.finding.effect else one.look.name
@@ -163,7 +163,7 @@ def _held_open(finding: Finding, ones: Sequence[Seen], *, is_beyond: bool) -> Fi
     return replace(finding, state="undecided", evidence=words, needs=needs, ceiling=False)
 
 
-def _more(one: Seen) -> str:
+def _more(one: PartFinding) -> str:
     """What would settle one part of the run."""
     if one.finding.state == "undecided" and one.finding.needs:
         return f"In {one.look.name}: {one.finding.needs[0].lower()}{one.finding.needs[1:]}"
@@ -171,7 +171,7 @@ def _more(one: Seen) -> str:
     return f"In {one.look.name}: {more} more attempts, with the same plan."
 
 
-def _seen(look: Look, claim: Judge) -> Seen:
+def _seen(look: Look, claim: Judge) -> PartFinding:
     cells = look.view.compared
     n = float(cells.n_clean.sum())
     trials = n / look.view.shared_fate(cells, look.view.variant)
@@ -179,7 +179,7 @@ def _seen(look: Look, claim: Judge) -> Seen:
     known = _is_suspicious(look, finding) or (
         not are_few(trials, margin) and (_is_beyond_by_estimate(look, finding) or _could_tell(finding, margin))
     )
-    return Seen(look=look, finding=finding, few=finding.state != "ruled_out" and not known)
+    return PartFinding(look=look, finding=finding, few=finding.state != "ruled_out" and not known)
 
 
 def _is_suspicious(look: Look, finding: Finding) -> bool:
@@ -210,7 +210,7 @@ def _could_tell(finding: Finding, margin: float) -> bool:
     return all(smallest_difference(one, level=LEVEL, directed=False) <= margin for one in precision.estimates)
 
 
-def _part(one: Seen, margin: float) -> Part:
+def _part(one: PartFinding, margin: float) -> Part:
     state: State = "confirmed" if one.is_beyond(margin) else "undecided"
     if one.finding.state == "ruled_out":
         state = "ruled_out"

@@ -55,7 +55,7 @@ COUNTS: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clock:
+class RunMinutes:
     """The minutes in which anything was attempted, cut into contiguous chunks.
 
     Attributes:
@@ -170,7 +170,7 @@ class View:
 
     settings: Settings
     tables: Tables
-    clock: Clock
+    clock: RunMinutes
     cells: Cells
     whole: Cells
     hosts: tuple[tuple[str, str], ...]
@@ -391,7 +391,7 @@ def view_of(tables: Tables, settings: Settings) -> View:
     return View(
         settings=settings,
         tables=tables,
-        clock=Clock(minutes=np.unique(cells.minute)),
+        clock=RunMinutes(minutes=np.unique(cells.minute)),
         cells=cells,
         whole=whole,
         hosts=hosts,

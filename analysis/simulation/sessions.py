@@ -56,7 +56,7 @@ LOOPS: Final = ("gevent-libuv", "gevent-libev", "asyncio-proactor", "asyncio-sel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class FaultKind:
     """What one kind of failure looks like in a row.
 
     Attributes:
@@ -77,24 +77,24 @@ class Fault:
     check: Check = ""
 
 
-FAULTS: Final[dict[str, Fault]] = {
-    "none": Fault(outcome="ok", cause="", ends_session=False),
-    "silent": Fault(outcome="timeout", cause="silent_peer", ends_session=False, check="none"),
-    "unanswered": Fault(outcome="timeout", cause="silent_peer", ends_session=False, check="pong"),
-    "held_up": Fault(outcome="timeout", cause="silent_peer", ends_session=False, check="held up"),
-    "late": Fault(outcome="timeout", cause="silent_peer", ends_session=False, check="late"),
-    "reset": Fault(outcome="failed", cause="reset", closed_by="network", errno=104),
-    "refused": Fault(outcome="failed", cause="refused", connect_phase="tcp", errno=111),
-    "unavailable": Fault(outcome="failed", cause="http_status", connect_phase="upgrade", http_status=503),
-    "too_many": Fault(outcome="failed", cause="http_status", connect_phase="upgrade", http_status=429),
-    "unauthorized": Fault(outcome="failed", cause="auth_rejected", connect_phase="upgrade", http_status=401),
-    "auth_closed": Fault(outcome="failed", cause="auth_rejected", close_code=4401, closed_by="server"),
-    "keepalive": Fault(outcome="failed", cause="keepalive", close_code=1011, closed_by="server"),
-    "server_error": Fault(outcome="failed", cause="server_error", close_code=1011, closed_by="server"),
-    "server_closed": Fault(outcome="failed", cause="server_closed", close_code=1012, closed_by="server"),
-    "auth_rejected": Fault(outcome="failed", cause="auth_rejected", close_code=1008, closed_by="server"),
-    "subprotocol": Fault(outcome="failed", cause="subprotocol", connect_phase="upgrade", closed_by="client"),
-    "harness": Fault(outcome="failed", cause="harness", ends_session=False),
+FAULTS: Final[dict[str, FaultKind]] = {
+    "none": FaultKind(outcome="ok", cause="", ends_session=False),
+    "silent": FaultKind(outcome="timeout", cause="silent_peer", ends_session=False, check="none"),
+    "unanswered": FaultKind(outcome="timeout", cause="silent_peer", ends_session=False, check="pong"),
+    "held_up": FaultKind(outcome="timeout", cause="silent_peer", ends_session=False, check="held up"),
+    "late": FaultKind(outcome="timeout", cause="silent_peer", ends_session=False, check="late"),
+    "reset": FaultKind(outcome="failed", cause="reset", closed_by="network", errno=104),
+    "refused": FaultKind(outcome="failed", cause="refused", connect_phase="tcp", errno=111),
+    "unavailable": FaultKind(outcome="failed", cause="http_status", connect_phase="upgrade", http_status=503),
+    "too_many": FaultKind(outcome="failed", cause="http_status", connect_phase="upgrade", http_status=429),
+    "unauthorized": FaultKind(outcome="failed", cause="auth_rejected", connect_phase="upgrade", http_status=401),
+    "auth_closed": FaultKind(outcome="failed", cause="auth_rejected", close_code=4401, closed_by="server"),
+    "keepalive": FaultKind(outcome="failed", cause="keepalive", close_code=1011, closed_by="server"),
+    "server_error": FaultKind(outcome="failed", cause="server_error", close_code=1011, closed_by="server"),
+    "server_closed": FaultKind(outcome="failed", cause="server_closed", close_code=1012, closed_by="server"),
+    "auth_rejected": FaultKind(outcome="failed", cause="auth_rejected", close_code=1008, closed_by="server"),
+    "subprotocol": FaultKind(outcome="failed", cause="subprotocol", connect_phase="upgrade", closed_by="client"),
+    "harness": FaultKind(outcome="failed", cause="harness", ends_session=False),
 }
 EVERYDAY: Final = ("silent", "held_up", "late")
 FAULT_CODES: Final = {name: code for code, name in enumerate(FAULTS)}

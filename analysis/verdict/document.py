@@ -13,7 +13,7 @@ from analysis.claims import registry
 from analysis.model import Decision, Effect, Finding, Settings
 from analysis.reduction.failures import Failure, as_json
 from analysis.stats.detectable import NO_SIZE
-from analysis.verdict.generator_health import Generator
+from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.service_levels import Slo
 
 SCHEMA_VERSION: Final = 1
@@ -29,7 +29,7 @@ def compose(
     timeouts: int,
     hosts: Mapping[str, int],
     settings: Settings,
-    generator: Generator,
+    generator: GeneratorHealth,
     slo: Slo,
     decision: Decision,
     data_quality: Sequence[str],

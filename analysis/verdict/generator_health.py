@@ -37,7 +37,7 @@ GeneratorState = Literal["healthy", "impaired", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generator:
+class GeneratorHealth:
     """The load generators' health over the runs.
 
     Attributes:
@@ -48,7 +48,7 @@ class Generator:
     why: str
 
 
-def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Generator:
+def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> GeneratorHealth:
     """Judge the generators by `Overview.workers` and the vitals of `dataset.health_frame`.
 
     Args:
@@ -58,7 +58,9 @@ def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Gen
     """
     judged = int(workers["judged"].sum()) if len(workers) else 0
     if judged == 0:
-        return Generator(state="unknown", why="No attempt was made, so nothing shows whether the generator was fit.")
+        return GeneratorHealth(
+            state="unknown", why="No attempt was made, so nothing shows whether the generator was fit."
+        )
     starved, lagged = int(workers["starved"].sum()), int(workers["lagged"].sum())
     unmeasured = int(workers["lag_null"].sum())
     reasons = []
@@ -69,9 +71,9 @@ def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Gen
         )
     reasons += _late_workers(workers, health) + _busy_workers(workers, health)
     if reasons:
-        return Generator(state="impaired", why=_sentence("; ".join(reasons)))
+        return GeneratorHealth(state="impaired", why=_sentence("; ".join(reasons)))
     if unmeasured / judged > UNMEASURED_SHARE:
-        return Generator(
+        return GeneratorHealth(
             state="unknown",
             why=f"The event loop's lag was not measured in {unmeasured:,} of {judged:,} attempts.",
         )
@@ -82,7 +84,7 @@ def assess(workers: pd.DataFrame, health: pd.DataFrame, *, margin: float) -> Gen
         if workers["cpu_max"].isna().all()
         else f"; a core was used to at most {100 * workers['cpu_max'].max():.0f} %"
     )
-    return Generator(
+    return GeneratorHealth(
         state="healthy",
         why=f"{lagged:,} of {judged:,} attempts overlapped a loop lag of 0.1 s or more; the longest lag was "
         f"{worst:.2f} s{cpu}; attempts began {1000 * late_s:.0f} ms after they were due on average.",

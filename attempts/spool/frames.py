@@ -37,7 +37,7 @@ HEALTH: Final = 4
 END: Final = 5
 
 
-class End(msgspec.Struct, frozen=True, array_like=True):
+class EndFrame(msgspec.Struct, frozen=True, array_like=True):
     """A worker's last word: how many rows it wrote in all. Without it, its end was a crash."""
 
     rows_written: int
@@ -167,7 +167,7 @@ _decode_worker = msgspec.msgpack.Decoder(tuple[int, WorkerFacts]).decode
 _decode_facts = msgspec.msgpack.Decoder(list[tuple[int, ConnectionFacts]]).decode
 _decode_attempts = msgspec.msgpack.Decoder(list[Attempt]).decode
 _decode_health = msgspec.msgpack.Decoder(list[Health]).decode
-_decode_end = msgspec.msgpack.Decoder(End).decode
+_decode_end = msgspec.msgpack.Decoder(EndFrame).decode
 
 
 def worker_frame(worker: bytes) -> bytes:
@@ -177,7 +177,7 @@ def worker_frame(worker: bytes) -> bytes:
 
 def end_frame(rows_written: int) -> bytes:
     """The frame that a worker's last segment ends with."""
-    return frame(END, msgspec.msgpack.encode(End(rows_written)))
+    return frame(END, msgspec.msgpack.encode(EndFrame(rows_written)))
 
 
 def _decoded(frames: Iterable[Frame], torn: int, damaged: int) -> Segment:

@@ -43,7 +43,7 @@ class StoreError(Exception):
 
 
 @dataclass
-class Ledger:
+class StoredSegments:
     """What one or several files hold.
 
     Attributes:
@@ -68,7 +68,7 @@ class Ledger:
         """Whether the rows of this segment are held."""
         return name.worker in self.segments and name.number in self.segments[name.worker]
 
-    def holds_all_of(self, other: Ledger) -> bool:
+    def holds_all_of(self, other: StoredSegments) -> bool:
         """Whether every segment of `other` is held."""
         return all(
             worker in self.segments
@@ -76,7 +76,7 @@ class Ledger:
             for worker, runs in other.segments.items()
         )
 
-    def add(self, other: Ledger) -> None:
+    def add(self, other: StoredSegments) -> None:
         """Note all that `other` notes."""
         for mine, others in ((self.segments, other.segments), (self.rows, other.rows)):
             for worker, runs in others.items():
@@ -93,7 +93,7 @@ class Ledger:
         return msgspec.json.encode(vars(self) | sets)
 
     @classmethod
-    def decoded(cls, data: bytes) -> Ledger:
+    def decoded(cls, data: bytes) -> StoredSegments:
         """From the value of a file's metadata."""
         entries: dict[str, Any] = msgspec.json.decode(data)
         for name in ("segments", "rows"):
@@ -110,7 +110,7 @@ class PartFolder:
 
     def __init__(self, folder: Path, *, schema: pa.Schema, by: tuple[str, ...]) -> None:
         self.folder = folder
-        self.ledger = Ledger()
+        self.ledger = StoredSegments()
         self._schema = schema
         self._by = by
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class PartFolder:
             else:
                 self.ledger.add(ledger)
 
-    def add(self, tables: Iterable[pa.Table], ledger: Ledger) -> int:
+    def add(self, tables: Iterable[pa.Table], ledger: StoredSegments) -> int:
         """Store tables as one part; returns its rows. Their segments are held when this returns."""
         table = joined(tables, schema=self._schema, by=self._by)
         temporary = self._write(self._next("part"), table, ledger)
@@ -137,7 +137,7 @@ class PartFolder:
     def join(self) -> None:
         """Join small parts to few files of a size that analysis likes."""
         for group in _grouped(list(self._files("part"))):
-            ledger = Ledger()
+            ledger = StoredSegments()
             for part in group:
                 ledger.add(read_ledger(part))
             tables = (pq.read_table(part, use_threads=False) for part in group)
@@ -160,7 +160,7 @@ class PartFolder:
         numbers = [int(path.stem.partition("-")[2]) for path in self._files(kind)]
         return self.folder / f"{kind}-{max(numbers, default=-1) + 1:05d}.parquet"
 
-    def _write(self, path: Path, table: pa.Table, ledger: Ledger) -> Path:
+    def _write(self, path: Path, table: pa.Table, ledger: StoredSegments) -> Path:
         """Write, sync and verify a file under its temporary name."""
         temporary = path.with_name(path.name + _TEMPORARY)
         metadata = {**METADATA, _LEDGER_KEY: ledger.encoded()}
@@ -190,7 +190,7 @@ def write_parquet(path: Path, table: pa.Table, metadata: Mapping[bytes, bytes]) 
         os.fsync(file.fileno())
 
 
-def read_ledger(path: Path) -> Ledger:
+def read_ledger(path: Path) -> StoredSegments:
     """What a file of ours says that it holds.
 
     Raises:
@@ -202,7 +202,7 @@ def read_ledger(path: Path) -> Ledger:
         raise StoreError(f"{path} cannot be read ({_first_line(problem)}): move it away") from problem
     if _LEDGER_KEY not in metadata:
         raise StoreError(f"{path} does not say which segments it holds, so it is not the store's: move it away")
-    return Ledger.decoded(metadata[_LEDGER_KEY])
+    return StoredSegments.decoded(metadata[_LEDGER_KEY])
 
 
 def _verify(path: Path, table: pa.Table) -> None:

@@ -18,7 +18,7 @@ from attempts.spool.frames import NotASegment, Segment, read_segment
 from attempts.spool.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, seal_abandoned, segments, sync_folder
 from attempts.store import audit
 from attempts.store.audit import runs_of
-from attempts.store.parts import Ledger, PartFolder
+from attempts.store.parts import PartFolder, StoredSegments
 from attempts.store.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table
 from attempts.store.truth import store_truth
 
@@ -96,7 +96,7 @@ class Store:
     def _store_batch(self, batch: list[tuple[SegmentName, Path]]) -> None:
         rows: list[pa.Table] = []
         vitals: list[pa.Table] = []
-        rows_ledger, vitals_ledger = Ledger(), Ledger()
+        rows_ledger, vitals_ledger = StoredSegments(), StoredSegments()
         done: list[tuple[Path, bool]] = []
         for name, path in batch:
             try:
@@ -134,7 +134,7 @@ class Store:
             raise NotASegment(f"belongs to run {segment.worker.run_id}, and this folder is run {run_id}")
         return segment
 
-    def _new_rows(self, segment: Segment, batch: Ledger) -> Segment:
+    def _new_rows(self, segment: Segment, batch: StoredSegments) -> Segment:
         """The segment without the rows that are stored already or are in this batch.
 
         A segment may come a second time: a store was killed, an acknowledgement was lost, somebody
@@ -197,7 +197,7 @@ def _batches(sealed: list[tuple[SegmentName, Path]]) -> Iterator[list[tuple[Segm
         yield batch
 
 
-def _note(ledger: Ledger, name: SegmentName, table: pa.Table, segment: Segment) -> None:
+def _note(ledger: StoredSegments, name: SegmentName, table: pa.Table, segment: Segment) -> None:
     """Enter a segment and its rows in the ledger."""
     ledger.add_segment(name)
     rows = ledger.rows.setdefault(name.worker, Intervals())
@@ -207,7 +207,7 @@ def _note(ledger: Ledger, name: SegmentName, table: pa.Table, segment: Segment) 
         ledger.rows_written[name.worker] = segment.rows_written
 
 
-def _note_losses(ledger: Ledger, name: SegmentName, segment: Segment, lost_rows: int) -> None:
+def _note_losses(ledger: StoredSegments, name: SegmentName, segment: Segment, lost_rows: int) -> None:
     """Enter what of a segment could not be read."""
     ledger.dropped_bytes += segment.torn_bytes + segment.damaged_bytes
     if segment.torn_bytes:

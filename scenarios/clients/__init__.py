@@ -30,7 +30,7 @@ from scenarios.plan import (
     LagSource,
     OnAttempt,
     OpenConnections,
-    Recorder,
+    RowSink,
     Tally,
     Target,
 )
@@ -93,7 +93,7 @@ class Services:
         addresses: Of names that were resolved, (family, socket address) each: a name is resolved once.
     """
 
-    recorder: Recorder
+    recorder: RowSink
     clock: Clock
     lag: LagSource
     cpu: Callable[[], float | None] = lambda: None

@@ -40,7 +40,7 @@ from attempts.spool.shipping import (
 )
 from scenarios.control.live_run import LiveRun
 from scenarios.load.clock_offset import ClockOffset
-from scenarios.load.generator import Generator
+from scenarios.load.generator import LoadGenerator
 from scenarios.run_file import WorkerEntry
 from scenarios.run_order import GeneratorReport
 
@@ -71,7 +71,7 @@ class Courier:
         runner.register_message("soak_time", self._on_time)
         runner.register_message("soak_drain", self._on_drain, concurrent=True)
 
-    def start(self, generator: Generator, folder: Path) -> None:
+    def start(self, generator: LoadGenerator, folder: Path) -> None:
         """A run begins whose segments appear in `folder`."""
         self._folder = folder
         self._sender = Sender()
@@ -94,7 +94,7 @@ class Courier:
         if self._draining is not None:
             self._draining.join()
 
-    def _ship(self, generator: Generator) -> None:
+    def _ship(self, generator: LoadGenerator) -> None:
         asked_at = -math.inf
         is_told = False
         while True:

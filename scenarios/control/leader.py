@@ -25,7 +25,7 @@ from scenarios.control.shapes import DEFAULT_RUN_TIME_S, storm_at_s
 from scenarios.control.target import parse_target
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, HarnessError
-from scenarios.load.generator import Generator, arm_plan
+from scenarios.load.generator import LoadGenerator, arm_plan
 from scenarios.machine.fingerprint import library_versions
 from scenarios.options import Settings
 from scenarios.plan import Target
@@ -78,7 +78,7 @@ class Leader:
         is_standin: bool,
         run_time_s: float | None,
         users: int,
-        generator: Callable[[], Generator | None],
+        generator: Callable[[], LoadGenerator | None],
     ) -> RunOrder:
         """Make the run's folder, start what it needs, and say what its load generators must know.
 
@@ -181,7 +181,7 @@ class Leader:
         if self._finishing is not None:
             self._finishing.join()
 
-    def _watch(self, run: LiveRun, find_generator: Callable[[], Generator | None]) -> None:
+    def _watch(self, run: LiveRun, find_generator: Callable[[], LoadGenerator | None]) -> None:
         """Every second: has a part of the run died?
 
         A run that can no longer be recorded ends at once. A lost worker or asyncio child does not end it: what is
@@ -208,7 +208,7 @@ class Leader:
                 said = now
         gevent.spawn(self._end_early)
 
-    def _say_progress(self, elapsed_s: float, generator: Generator, *, since: float, now: float) -> None:
+    def _say_progress(self, elapsed_s: float, generator: LoadGenerator, *, since: float, now: float) -> None:
         lag_s, _ = generator.services.lag.lag_between(since, now)
         line = progress_line(
             elapsed_s=elapsed_s,

@@ -40,7 +40,7 @@ from scenarios.control.relay_child import start_relay, stop_relay
 from scenarios.control.shapes import RampSoakStorm
 from scenarios.control.target import parse_target
 from scenarios.errors import ConfigError
-from scenarios.load.generator import Generator
+from scenarios.load.generator import LoadGenerator
 from scenarios.load.users import USER_CLASSES, SoakUser
 from scenarios.machine.garbage import settle_collector
 from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, settings_from
@@ -64,7 +64,7 @@ class Soak:
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.leader: Leader | None = None
-        self.generator: Generator | None = None
+        self.generator: LoadGenerator | None = None
         self._standin_url: str | None = None
         self._is_quitting = False
         self._courier: Courier | None = None
@@ -202,7 +202,7 @@ class Soak:
             self._relay = start_relay(settings, target)
             target = msgspec.structs.replace(target, relay=("127.0.0.1", int(self._relay.ready["port"])))
         folder = self._spool_folder(order, settings)
-        self.generator = SoakUser.generator = Generator(
+        self.generator = SoakUser.generator = LoadGenerator(
             order,
             settings,
             spool_folder=folder,
@@ -297,7 +297,7 @@ class Soak:
                 part.problem(sentence)
 
 
-def _watch_relay(relay: Child, generator: Generator) -> None:
+def _watch_relay(relay: Child, generator: LoadGenerator) -> None:
     """Without its relay a generator reaches nobody: hours of that are no soak."""
     while relay.exit_status is None:
         gevent.sleep(1.0)

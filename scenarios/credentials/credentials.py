@@ -34,7 +34,7 @@ class BadToken(NamedTuple):
     token: Token | None
 
 
-class Credentials:
+class CredentialPool:
     """All that a process needs to come as somebody.
 
     Args:
@@ -90,7 +90,7 @@ def credentials_for(
     *,
     share: tuple[int, int] = (0, 1),
     environment: Mapping[str, str] = os.environ,
-) -> Credentials:
+) -> CredentialPool:
     """The credentials that the options ask for: `mint`, `file:PATH`, or an http(s) URL.
 
     Args:
@@ -110,12 +110,12 @@ def credentials_for(
         file = FileTokens(source.removeprefix("file:"))
         file.refuse_expired(time.time())
         pool = SubjectPool(file.subjects[first::step], max_connections=limit)
-        return Credentials(pool, TokenCache(file), None, probe_subject=file.subjects[0])
+        return CredentialPool(pool, TokenCache(file), None, probe_subject=file.subjects[0])
     pool = SubjectPool(subject_names(settings.subjects)[first::step], max_connections=limit)
     if source != "mint":
         endpoint = HttpTokens(source, environment=environment, get=get_over_gevent)
-        return Credentials(pool, TokenCache(endpoint), None)
+        return CredentialPool(pool, TokenCache(endpoint), None)
     key_file = jwt_key_file or settings.jwt_key_file
     key = load_key(settings.jwt_algorithm, key_file=key_file, environment=environment)
     minter = Minter(key, issuer=settings.jwt_issuer, audience=settings.jwt_audience, ttl_s=settings.token_ttl_s)
-    return Credentials(pool, TokenCache(minter), minter)
+    return CredentialPool(pool, TokenCache(minter), minter)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 
-class Start(NamedTuple):
+class ArrivalStart(NamedTuple):
     """The next start of a closed plan.
 
     Attributes:
@@ -103,11 +103,11 @@ class Pacing:
         self._period_s = period_s
         self._next = start
 
-    def next_start(self, now: float) -> Start:
+    def next_start(self, now: float) -> ArrivalStart:
         """The next start of a user that is free since `now`; a slot less than one period ago still counts."""
         if self._period_s <= 0.0:
-            return Start(max(now, self._next), 0)
+            return ArrivalStart(max(now, self._next), 0)
         missed = max(0, int((now - self._next) // self._period_s))
         scheduled_at = self._next + missed * self._period_s
         self._next = scheduled_at + self._period_s
-        return Start(scheduled_at, missed)
+        return ArrivalStart(scheduled_at, missed)

@@ -83,7 +83,7 @@ def script_settings_of(settings: Settings) -> dict[str, Setting]:
     }
 
 
-class Generator:
+class LoadGenerator:
     """A process's part in one run, from `start` to `finish`.
 
     Args:

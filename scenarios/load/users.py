@@ -11,7 +11,7 @@ from locust import User, task
 from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
-    from scenarios.load.generator import Generator
+    from scenarios.load.generator import LoadGenerator
 
 
 class SoakUser(User):
@@ -23,7 +23,7 @@ class SoakUser(User):
 
     abstract = True
     scenario: ClassVar[str] = ""
-    generator: ClassVar[Generator | None] = None
+    generator: ClassVar[LoadGenerator | None] = None
 
     @task
     def live(self) -> None:

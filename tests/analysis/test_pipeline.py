@@ -6,13 +6,13 @@ import pytest
 from analysis.claims import registry
 from analysis.model import Settings
 from analysis.pipeline import Analysis, analyse, said_once, void_reasons, withhold
-from analysis.verdict.generator_health import Generator
+from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.service_levels import Levels
 from tests.analysis.run_folders import attempts, corrupt, health, manifest, write_attempts, write_run, written_now
 from tests.analysis.verdicts import decision
 
-HEALTHY = Generator(state="healthy", why="Fine.")
-IMPAIRED = Generator(state="impaired", why="The loop was blocked.")
+HEALTHY = GeneratorHealth(state="healthy", why="Fine.")
+IMPAIRED = GeneratorHealth(state="impaired", why="The loop was blocked.")
 
 
 def analysed(*folders: Path) -> Analysis:
@@ -166,7 +166,7 @@ def test_nothing_is_withheld_from_a_sound_run() -> None:
 
 
 def test_unknown_generator_voids_nothing() -> None:
-    assert void_reasons([], Generator(state="unknown", why="No lag was measured.")) == ()
+    assert void_reasons([], GeneratorHealth(state="unknown", why="No lag was measured.")) == ()
     assert void_reasons(["One."], IMPAIRED) == (
         "One.",
         "The load generator was impaired. The loop was blocked.",

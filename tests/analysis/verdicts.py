@@ -9,7 +9,7 @@ from analysis.claims import registry
 from analysis.model import Check, Decision, Effect, Finding, Hypothesis, Part, Settings
 from analysis.reduction.failures import Failure
 from analysis.verdict import document as verdict_json
-from analysis.verdict.generator_health import Generator
+from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.service_levels import Slo, SloCheck
 
 MET = SloCheck(
@@ -71,7 +71,7 @@ def verdict(slo: Slo, **changes: Any) -> dict[str, Any]:
         "timeouts": 27,
         "hosts": {"Windows": 1, "Linux": 2},
         "settings": Settings(),
-        "generator": Generator(state="healthy", why="Nothing lagged."),
+        "generator": GeneratorHealth(state="healthy", why="Nothing lagged."),
         "slo": slo,
         "decision": decision(),
         "data_quality": [],

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from attempts.checker import DEFAULT_RULES, Checker, Rule, SchemaError
+from attempts.checker import DEFAULT_RULES, Checker, ColumnRule, SchemaError
 
 
 class Sample(msgspec.Struct, array_like=True):
@@ -15,7 +15,7 @@ class Sample(msgspec.Struct, array_like=True):
     colour: str = "red"
 
 
-CHECKER = Checker(Sample, {"colour": Rule(Literal["red", "blue"], "is red or blue")})
+CHECKER = Checker(Sample, {"colour": ColumnRule(Literal["red", "blue"], "is red or blue")})
 
 
 def test_value_that_keeps_the_rules_is_encoded_as_it_is() -> None:

@@ -7,14 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from bench.truth import JOBS, TRUTHS, Judged, Truth, all_judged
+from bench.truth import JOBS, TRUTHS, Judged, PlantedFault, all_judged
 from standin.faults import FAULTS
 
 # One of each kind of evidence; `python -m bench.truth` soaks with all of them.
 SAMPLE = ("none", "zombie", "drop_type", "auth_gate", "lifetime_cut")
 
 
-def name_of(truth: Truth) -> str:
+def name_of(truth: PlantedFault) -> str:
     return truth.fault.partition(":")[0]
 
 
@@ -23,7 +23,7 @@ def test_every_fault_of_the_stand_in_has_its_truth() -> None:
 
 
 def test_a_claim_that_is_missing_and_one_that_is_not_so_are_told_apart() -> None:
-    truth = Truth("x", frozenset({"server"}), also=frozenset({"intermittent"}))
+    truth = PlantedFault("x", frozenset({"server"}), also=frozenset({"intermittent"}))
     assert Judged(frozenset({"server", "intermittent"})).misses(truth) == []
     assert Judged(frozenset({"auth"})).misses(truth) == ["server is missing", "auth is not so"]
     assert Judged(frozenset({"server"}), impaired="A busy core.").misses(truth) == ["void: A busy core."]
@@ -41,7 +41,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fut
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("truth", [truth for truth in TRUTHS if name_of(truth) in SAMPLE], ids=name_of)
-def test_the_verdict_names_what_was_planted(truth: Truth, verdicts: dict[str, Future[Judged]]) -> None:
+def test_the_verdict_names_what_was_planted(truth: PlantedFault, verdicts: dict[str, Future[Judged]]) -> None:
     found = verdicts[name_of(truth)].result()
     if found.impaired:
         pytest.skip(f"this machine is too busy to tell: {found.impaired}")

@@ -24,7 +24,7 @@ from typing import BinaryIO, Final
 from attempts.schema import Attempt, ConnectionFacts
 from scenarios.clients import Services
 from scenarios.clients.on_asyncio.driver import AsyncioConnection
-from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, Start, Stop, Storm, encoded
+from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, StartMessage, Stop, Storm, encoded
 from scenarios.clock import Clock
 from scenarios.machine.garbage import settle_collector
 from scenarios.machine.vitals import Vitals, watch_on_asyncio
@@ -118,7 +118,7 @@ class _JobRecorder:
         self._outgoing.batch.rows.append(attempt)
 
 
-class Child:
+class AsyncioChild:
     """The connections of this process."""
 
     def __init__(self, outgoing: Outgoing) -> None:
@@ -163,7 +163,7 @@ class Child:
 
     def handle(self, command: Command | None) -> None:
         """Do what the worker says; None = its end."""
-        if isinstance(command, Start):
+        if isinstance(command, StartMessage):
             task = asyncio.create_task(self._run(command.job, command.plan, command.target))
             self._tasks[command.job] = task
         elif isinstance(command, Cancel):
@@ -206,7 +206,7 @@ class Child:
                     self._outgoing.batch.in_flight.append((job, wait.attempt))
 
 
-def _read_commands(loop: asyncio.AbstractEventLoop, child: Child) -> None:
+def _read_commands(loop: asyncio.AbstractEventLoop, child: AsyncioChild) -> None:
     inbox = Inbox()
     with contextlib.suppress(RuntimeError):  # the loop has closed
         while data := os.read(0, _READ_BYTES):
@@ -216,7 +216,7 @@ def _read_commands(loop: asyncio.AbstractEventLoop, child: Child) -> None:
 
 
 async def _main(outgoing: Outgoing) -> None:
-    child = Child(outgoing)
+    child = AsyncioChild(outgoing)
     loop = asyncio.get_running_loop()
     threading.Thread(target=_read_commands, args=(loop, child), daemon=True).start()
     await child.serve()

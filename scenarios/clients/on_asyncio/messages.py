@@ -13,7 +13,7 @@ from attempts.schema import Attempt, ConnectionFacts, Health
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 
 
-class Start(msgspec.Struct, tag=True, frozen=True):
+class StartMessage(msgspec.Struct, tag=True, frozen=True):
     """Run this connection."""
 
     job: int
@@ -35,7 +35,7 @@ class Stop(msgspec.Struct, tag=True, frozen=True):
     """The run ends."""
 
 
-Command = Start | Cancel | Storm | Stop
+Command = StartMessage | Cancel | Storm | Stop
 
 
 class Batch(msgspec.Struct, kw_only=True):

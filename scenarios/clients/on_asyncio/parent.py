@@ -20,9 +20,9 @@ import gevent.subprocess as subprocess
 
 from attempts.schema import Attempt, Health
 from scenarios.clients import Services
-from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, Start, Stop, Storm, encoded
+from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, StartMessage, Stop, Storm, encoded
 from scenarios.errors import HarnessError
-from scenarios.plan import ConnectionPlan, ConnectionResult, Recorder, Target
+from scenarios.plan import ConnectionPlan, ConnectionResult, RowSink, Target
 from scenarios.session.ledger import End
 
 # A cold start imports websockets and opens nothing: 0.3 s; a machine a hundred times slower still starts.
@@ -35,7 +35,7 @@ _SHOWN: Final = frozenset({"connect", "exchange"})
 _DIED: Final = End("harness", detail="the asyncio client's process died")
 
 
-class HealthRecorder(Recorder, Protocol):
+class HealthRecorder(RowSink, Protocol):
     """A recorder that takes vitals, too."""
 
     def health(self, health: Health) -> None:
@@ -112,7 +112,7 @@ class ChildProcess:
         job = self._jobs[number] = _Job(plan, perf_counter())
         if self.is_dead:
             self._lose(number, job)
-        self._commands.put(Start(number, plan, target))
+        self._commands.put(StartMessage(number, plan, target))
         try:
             result = job.result.get()
         except BaseException:  # killed: its rows still come, and the greenlet waits for them, not for long

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.claims.session_limits import Holds, Limit, session_limits, together
+from analysis.claims.session_limits import Holds, SessionLimit, session_limits, together
 
 UNKNOWN = -1
 
@@ -52,7 +52,7 @@ def spread(
     return holds(rng.uniform(0, 3600, sessions), age_s, by_peer)
 
 
-def only(found: list[Limit]) -> Limit:
+def only(found: list[SessionLimit]) -> SessionLimit:
     assert len(found) == 1, found
     return found[0]
 

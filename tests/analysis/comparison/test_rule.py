@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.comparison.rule import Comparison, Condition, Rule, compare, joined_words, too_short
+from analysis.comparison.rule import Comparison, ComparisonRule, Condition, compare, joined_words, too_short
 from analysis.comparison.view import view_of
 from analysis.model import Check, Settings
 from analysis.stats.estimate import Estimate, Spread
 from tests.analysis.tables_by_hand import sketched
 
-RULE = Rule(joined="all", directed=True, confirmed="yes {name} {effect}", ruled_out="no {name} {effect}")
-ANY = Rule(joined="any", directed=False, confirmed="yes {name} {effect}", ruled_out="no {name} {effect}")
+RULE = ComparisonRule(joined="all", directed=True, confirmed="yes {name} {effect}", ruled_out="no {name} {effect}")
+ANY = ComparisonRule(joined="any", directed=False, confirmed="yes {name} {effect}", ruled_out="no {name} {effect}")
 
 
 def one(value, se=0.001, *, name="a", informed=20):

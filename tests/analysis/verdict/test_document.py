@@ -11,7 +11,7 @@ from analysis.claims import registry
 from analysis.model import CauseShare, Decision, Effect, Finding, Hypothesis, Part, Settings
 from analysis.stats.detectable import Detectable
 from analysis.verdict import document as verdict_json
-from analysis.verdict.generator_health import Generator
+from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.service_levels import Slo, SloCheck
 
 SCHEMA = json.loads(verdict_json.SCHEMA_FILE.read_text())
@@ -28,7 +28,7 @@ def composed(decision: Decision, *, checks: Sequence[SloCheck] = (), **changes: 
         "timeouts": 2,
         "hosts": {"Windows": 1, "Linux": 2},
         "settings": Settings(),
-        "generator": Generator(state="healthy", why="Nothing lagged."),
+        "generator": GeneratorHealth(state="healthy", why="Nothing lagged."),
         "slo": Slo(state="met", checks=tuple(checks), why=""),
         "decision": decision,
         "data_quality": ["sentence"],

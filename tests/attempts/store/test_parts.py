@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attempts.intervals import Intervals
 from attempts.spool.spool import SegmentName
-from attempts.store.parts import Ledger, PartFolder, StoreError, read_ledger
+from attempts.store.parts import PartFolder, StoredSegments, StoreError, read_ledger
 
 SCHEMA = pa.schema([pa.field("at", pa.int64()), pa.field("text", pa.dictionary(pa.int32(), pa.string()))])
 
@@ -18,7 +18,7 @@ sets = st.dictionaries(
     st.sampled_from(["w0", "w1", "w2"]), st.lists(st.tuples(st.integers(0, 9), st.integers(10, 20))).map(Intervals)
 )
 ledgers = st.builds(
-    Ledger,
+    StoredSegments,
     segments=sets,
     rows=sets,
     rows_written=st.dictionaries(st.text(max_size=3), st.integers(0, 2**62)),
@@ -31,8 +31,8 @@ def table(*rows: tuple[int, str]) -> pa.Table:
     return pa.table({"at": [at for at, _ in rows], "text": [text for _, text in rows]}).cast(SCHEMA)
 
 
-def of(*names: SegmentName) -> Ledger:
-    ledger = Ledger()
+def of(*names: SegmentName) -> StoredSegments:
+    ledger = StoredSegments()
     for name in names:
         ledger.add_segment(name)
     return ledger
@@ -43,17 +43,17 @@ def folder(path: Path) -> PartFolder:
 
 
 @given(ledgers)
-def test_ledger_survives_a_files_metadata(ledger: Ledger) -> None:
-    assert Ledger.decoded(ledger.encoded()) == ledger
+def test_ledger_survives_a_files_metadata(ledger: StoredSegments) -> None:
+    assert StoredSegments.decoded(ledger.encoded()) == ledger
 
 
 @given(sets, sets)
 def test_ledger_of_two_holds_all_of_each(one: dict[str, Intervals], other: dict[str, Intervals]) -> None:
-    both = Ledger()
-    both.add(Ledger(segments=one))
-    both.add(Ledger(segments=other))
-    assert both.holds_all_of(Ledger(segments=one))
-    assert both.holds_all_of(Ledger(segments=other))
+    both = StoredSegments()
+    both.add(StoredSegments(segments=one))
+    both.add(StoredSegments(segments=other))
+    assert both.holds_all_of(StoredSegments(segments=one))
+    assert both.holds_all_of(StoredSegments(segments=other))
     extra = of(SegmentName("w0", 21))
     assert not both.holds_all_of(extra)
 

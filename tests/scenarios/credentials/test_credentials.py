@@ -9,14 +9,14 @@ from typing import Any
 import jwt
 import pytest
 
-from scenarios.credentials.credentials import Credentials, credentials_for
+from scenarios.credentials.credentials import CredentialPool, credentials_for
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
 
 SECRET = "a-secret-of-the-tests-with-32-bytes-or-more"
 
 
-def credentials(standin_key_file: str | None = None, **options: Any) -> Credentials:
+def credentials(standin_key_file: str | None = None, **options: Any) -> CredentialPool:
     return credentials_for(settings_from(options), standin_key_file, environment={"SOAK_JWT_SECRET": SECRET})
 
 

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attempts.schema import Attempt, ConnectionFacts
-from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, Start, Stop, Storm, encoded
+from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, StartMessage, Stop, Storm, encoded
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target, Token
 
 PLAN = ConnectionPlan(
     user=1, connection=2, scenario="steady", scheduled_at=3, subject="u", seed=4, token=Token("secret", 1.0, 2.0)
 )
-COMMANDS: list[Command] = [Start(7, PLAN, Target(scheme="ws", host="h", port=1)), Storm(), Cancel(7), Stop()]
+COMMANDS: list[Command] = [StartMessage(7, PLAN, Target(scheme="ws", host="h", port=1)), Storm(), Cancel(7), Stop()]
 
 
 @given(st.lists(st.integers(1, 60), max_size=60))
