@@ -13,7 +13,7 @@ import dataclasses
 import enum
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from scenarios.errors import ConfigError, unknown_name
 
@@ -285,7 +285,7 @@ def read_options(kind: type[T], values: Mapping[str, Any]) -> T:
     options = {option.name: option for option in options_of(kind)}
     given = {name: option.default if values.get(name) is None else values[name] for name, option in options.items()}
     read = {name: option.read(option.flag, given[name]) for name, option in options.items()}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+    for field in dataclasses.fields(cast(Any, kind)):
         if "part_of" in field.metadata:
             whole_text = field.metadata["part_of"]
             read[field.name] = field.metadata["parse"](flag_of(whole_text), _text(given[whole_text]))
