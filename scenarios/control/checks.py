@@ -55,7 +55,10 @@ def check_faults(settings: Settings) -> None:
     )
     if result.returncode != 0:
         lines = (result.stderr.strip() or result.stdout.strip() or "the stand-in refused its faults").splitlines()
-        raise ConfigError(lines[-1])
+        # The stand-in's sentence, under the names that its options have here.
+        raise ConfigError(
+            lines[-1].replace("--quirks", "--standin-quirks").replace("--instances", "--standin-instances")
+        )
 
 
 def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool) -> None:

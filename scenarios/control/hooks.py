@@ -11,6 +11,7 @@ from locust.env import Environment
 
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ import gevent
 from scenarios.control.live_run import EXIT_VOID
 from scenarios.control.soak import Soak
 from scenarios.errors import ConfigError, HarnessError
-from scenarios.options import OPTIONS
+from scenarios.options import OPTIONS, Option
+from scenarios.options.help import COMMAND, with_pointer
 from scenarios.screens.web import add_to_ui
 
 EXIT_USAGE: Final = 2
@@ -28,22 +30,25 @@ EXIT_USAGE: Final = 2
 HEARTBEAT_LIVENESS: Final = 30
 
 
-def add_arguments(parser: Any) -> None:
-    """Add wsoak's options to Locust's parser. Pure: Locust calls it again for every page of the UI.
+def add_arguments(parser: Any, options: Sequence[Option] = OPTIONS) -> None:
+    """Add wsoak's options to Locust's parser. Pure: Locust calls it again for every page of the UI."""
+    # Locust's start form has room for words in the labels of its fields only: the first one says where the help is.
+    first = next((option for option in options if option.ui), None)
+    for option in options:
+        argument = option.argument()
+        if option is first:
+            argument["help"] += f"; what each option means: {COMMAND}"
+        parser.add_argument(option.flag, **argument)
+    of_locust = parser.error
 
-    All values are taken as text, so that every refusal is `settings_from`'s sentence in every mode.
-    """
-    for option in OPTIONS:
-        kind: dict[str, Any] = {"action": "store_true"} if option.default is False else {"type": str}
-        default = option.default if option.default is False else str(option.default).lower()
-        parser.add_argument(
-            option.flag,
-            default=str(option.default) if isinstance(option.default, str) else default,
-            help=option.help,
-            env_var=f"SOAK_{option.name.upper()}",
-            include_in_web_ui=option.ui,
-            **kind,
-        )
+    def error(message: str) -> None:
+        pointed = with_pointer(message, options)
+        if pointed == message and "unrecognized arguments" in message:
+            pointed += f"\nOptions of wsoak: {COMMAND}"
+        of_locust(pointed)
+
+    # Locust's own --help knows nothing of wsoak's options, so its refusals must say where theirs is.
+    parser.error = error
 
 
 def install() -> None:
@@ -60,7 +65,7 @@ def install() -> None:
         try:
             soak.prepare()
         except (ConfigError, HarnessError) as refusal:
-            print(f"wsoak: {refusal}", file=sys.stderr, flush=True)
+            print(f"wsoak: {with_pointer(str(refusal))}", file=sys.stderr, flush=True)
             raise SystemExit(EXIT_USAGE) from None
         except Exception:
             # Locust's own exit status for this, 1, means "breached": a fault of wsoak must not pass for a finding.
@@ -80,7 +85,7 @@ def install() -> None:
         except Exception as problem:
             # Whatever it was, no user may connect now, and the exit status must say so.
             kind = EXIT_USAGE if isinstance(problem, ConfigError) else EXIT_VOID
-            print(f"wsoak: {problem}", file=sys.stderr, flush=True)
+            print(f"wsoak: {with_pointer(str(problem))}", file=sys.stderr, flush=True)
             if not isinstance(problem, ConfigError | HarnessError):
                 traceback.print_exc()
             soak.refuse(str(problem), kind)

@@ -6,7 +6,7 @@ site's scripts (its CORS setting reflects every origin). So a start is refused h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, jsonify, render_template_string, request, send_from_directory
 
 from scenarios.errors import ConfigError
-from scenarios.options import OPTIONS
+from scenarios.options import OPTIONS, Option
+from scenarios.options.help import with_pointer
 
-_EDITABLE: Final = frozenset(o.name for o in OPTIONS if o.ui)
-_OURS: Final = frozenset(o.name for o in OPTIONS)
 _SERVED_FILES: Final = frozenset({"report.html", "verdict.json", "summary.md", "junit.xml", "run.json"})
 
 _PAGE: Final = """<!doctype html>
@@ -48,11 +47,11 @@ def refuse_foreign_origin(origin: str | None, host: str) -> str | None:
     return f"The request comes from {origin!r}, not from this page: open the UI itself."
 
 
-def refuse_locked_option(form: Mapping[str, str]) -> str | None:
+def refuse_locked_option(form: Mapping[str, str], options: Sequence[Option] = OPTIONS) -> str | None:
     """Why a start form is refused: it sets an option that only the command line may set."""
-    for name in form:
-        if name in _OURS and name not in _EDITABLE:
-            return f"--{name.replace('_', '-')} can only be set on the command line, not in the web form."
+    for option in options:
+        if option.name in form and not option.ui:
+            return f"{option.flag} can only be set on the command line, not in the web form."
     return None
 
 
@@ -80,7 +79,7 @@ def add_to_ui(
                     check(request.form)
                 except ConfigError as error:
                     sentence = str(error)
-        return None if sentence is None else jsonify({"success": False, "message": sentence})
+        return None if sentence is None else jsonify({"success": False, "message": with_pointer(sentence)})
 
     @app.route("/wsoak/")
     def runs() -> str:

@@ -66,7 +66,7 @@ def test_values_as_the_web_form_sends_them_are_understood() -> None:
         ("operations", "ping, =3", "a name before each '='"),
         ("jwt_algorithm", "HS265", "did you mean 'HS256'"),
         ("token_source", "vault", "'mint', 'file:PATH'"),
-        ("slo_success_ratio", "95", "between 0 and 1"),
+        ("slo_success_ratio", "95", "from 0 to 1"),
         ("margin", "0", "between 0 and 1"),
         ("run_id", "../elsewhere", "--run-id"),
         ("probes", "maybe", "true or false"),

@@ -112,7 +112,7 @@ def run_module(module: str, *arguments: object) -> int:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--exchange-budget-s", "-1"), "--exchange-budget-s is '-1'"),
+        (("--exchange-budget-s", "-1"), "a number above 0. Help: python -m scenarios.options exchange-budget-s\n"),
         (("--fault", "slow_welcom:share=0.1"), "slow_welcome"),
         (("--jwt-key-file", "/nowhere/key", "--host", "ws://127.0.0.1:9/ws"), "/nowhere/key"),
         (("--host", "wss://staging.example.com"), "SOAK_ALLOWED_HOSTS"),

@@ -46,7 +46,9 @@ def test_workers_share_the_subjects() -> None:
 
 def test_the_stand_in_judges_its_faults_and_quirks_itself() -> None:
     check_faults(settings_from({"fault": "quota:limit=5", "standin_quirks": "first_stall,connect_cost"}))
-    with pytest.raises(ConfigError, match=r"--quirks: there is no quirk 'first_stal' \(did you mean first_stall\?\)"):
+    with pytest.raises(
+        ConfigError, match=r"--standin-quirks: there is no quirk 'first_stal' \(did you mean first_stall\?\)"
+    ):
         check_faults(settings_from({"standin_quirks": "first_stal"}))
 
 

@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 from scenarios.errors import ConfigError
 from scenarios.screens.web import add_to_ui, refuse_foreign_origin, refuse_locked_option
 
+WRONG = "--exchange-budget-s is '-1', but it must be a number above 0."
+
 
 @pytest.fixture
 def page(tmp_path: Path) -> FlaskClient:
@@ -17,7 +19,7 @@ def page(tmp_path: Path) -> FlaskClient:
 
     def check(form: Mapping[str, str]) -> None:
         if form.get("exchange_budget_s") == "-1":
-            raise ConfigError("--exchange-budget-s is '-1', but it must be a number above 0.")
+            raise ConfigError(WRONG)
 
     @app.post("/swarm")
     def swarm() -> str:
@@ -33,7 +35,7 @@ def test_a_start_form_that_is_right_reaches_locust(page: FlaskClient) -> None:
 
 def test_a_wrong_value_in_the_start_form_is_refused_before_locust_sees_it(page: FlaskClient) -> None:
     answer = page.post("/swarm", data={"exchange_budget_s": "-1"}).json
-    assert answer == {"success": False, "message": "--exchange-budget-s is '-1', but it must be a number above 0."}
+    assert answer == {"success": False, "message": WRONG + " Help: python -m scenarios.options exchange-budget-s"}
 
 
 def test_a_path_cannot_be_set_from_the_web(page: FlaskClient) -> None:

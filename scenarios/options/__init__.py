@@ -1,0 +1,29 @@
+"""wsoak's options: `settings` has one field each, `fields` what such a field may say, `help` what is made of them.
+
+`python -m scenarios.options` prints what each one means.
+"""
+
+from scenarios.options.fields import Option, options_of
+from scenarios.options.settings import (
+    ALGORITHMS,
+    DEFAULTS,
+    MAY_DIFFER,
+    OF_THE_MACHINE,
+    OPTIONS,
+    SCENARIOS,
+    Settings,
+    settings_from,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "DEFAULTS",
+    "MAY_DIFFER",
+    "OF_THE_MACHINE",
+    "OPTIONS",
+    "SCENARIOS",
+    "Option",
+    "Settings",
+    "options_of",
+    "settings_from",
+]

@@ -1,0 +1,120 @@
+"""What the texts of single options mean. Each takes the option's flag, for a refusal, and the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from scenarios.errors import ConfigError, unknown_name
+from scenarios.options.fields import Bounds, read_number, refused
+
+ABOVE_0: Final = Bounds(above=0)
+DELAY_MS: Final = Bounds(low=0, high=60_000, unit="milliseconds")
+
+
+def weights(flag: str, value: str) -> Mapping[str, float]:
+    """`a=3,b` -> {"a": 3.0, "b": 1.0}.
+
+    Raises:
+        ConfigError: A part that is no name with a weight, or a name that is there twice.
+    """
+    found: dict[str, float] = {}
+    for part in filter(None, (p.strip() for p in value.split(","))):
+        key, _, weight = (text.strip() for text in part.partition("="))
+        if not key:
+            raise refused(flag, value, "a list with a name before each '='")
+        if key in found:
+            raise refused(flag, value, f"each name once ({key!r} is there twice)")
+        found[key] = _above_0(flag, value, weight or "1", "a list with a number above 0 after each '='")
+    if not found:
+        raise refused(flag, value, "at least one name, such as 'steady' or 'steady=6,churn=2'")
+    return found
+
+
+def weights_of(known: Sequence[str]) -> Callable[[str, str], Mapping[str, float]]:
+    """The parser of weights whose names are of a list."""
+
+    def parse(flag: str, value: str) -> Mapping[str, float]:
+        found = weights(flag, value)
+        for name in found:
+            if name not in known:
+                raise unknown_name(flag, name, known)
+        return found
+
+    return parse
+
+
+def delays(flag: str, value: str) -> tuple[float, ...]:
+    """`80,0` -> (0.0, 80.0).
+
+    Raises:
+        ConfigError: A part that is no delay, or one that is there twice.
+    """
+    rule = f"{DELAY_MS.rule}, in a list such as 0,80,160"
+    found = tuple(read_number(flag, part.strip(), DELAY_MS, rule) for part in value.split(","))
+    if len(set(found)) != len(found):
+        raise refused(flag, value, "a list that names each arm once")
+    return tuple(sorted(found))
+
+
+def arrival(flag: str, value: str) -> str:
+    """How new connections come: `poisson:5` -> "poisson".
+
+    Raises:
+        ConfigError: Another word, or a rate that is no number above 0.
+    """
+    return _arrival(flag, value)[0]
+
+
+def arrival_rate(flag: str, value: str) -> float | None:
+    """New connections a second: `poisson:5` -> 5.0; None where users come one after another (`closed`)."""
+    return _arrival(flag, value)[1]
+
+
+def token_source(flag: str, value: str) -> str:
+    """Where tokens come from, as it was given.
+
+    Raises:
+        ConfigError: No such place.
+    """
+    if value == "mint" or value.startswith(("file:", "http://", "https://")):
+        return value
+    raise refused(flag, value, "'mint', 'file:PATH' or an http(s) URL")
+
+
+def run_id(flag: str, value: str) -> str:
+    """The name of a run's folder; "" = none was given.
+
+    Raises:
+        ConfigError: It would not be a plain name on every platform.
+    """
+    if value and (not value.replace("-", "").replace("_", "").replace(".", "").isalnum() or value[0] == "."):
+        raise refused(flag, value, "letters, digits, '-', '_' and '.', not starting with a dot")
+    return value
+
+
+def reports_dir(flag: str, value: str) -> str:
+    """Where run folders go; a field of the web form or a line of `locust.conf` that is empty changes nothing."""
+    return value or "reports"
+
+
+def words(flag: str, value: str) -> tuple[str, ...]:
+    """`a b` -> ("a", "b")."""
+    return tuple(value.split())
+
+
+def _arrival(flag: str, value: str) -> tuple[str, float | None]:
+    kind, _, rate = value.partition(":")
+    if kind == "closed" and not rate:
+        return "closed", None
+    if kind in ("constant", "poisson"):
+        return kind, _above_0(flag, value, rate, "a number of connections a second above 0, as in poisson:5")
+    raise refused(flag, value, "'closed', 'constant:R' or 'poisson:R'")
+
+
+def _above_0(flag: str, value: str, part: str, rule: str) -> float:
+    """The number in a part of a value; a refusal names the whole value, as it was typed."""
+    try:
+        return read_number(flag, part, ABOVE_0)
+    except ConfigError:
+        raise refused(flag, value, rule) from None

@@ -1,0 +1,234 @@
+"""wsoak's options: one field each for the command line, the web form, `locust.conf` and the docs.
+
+To add an option is to add a field to `Settings`. Locust gives every value as it came (the web form does not even apply
+argparse's types), so `settings_from` reads them all, and refuses the first one that breaks its rule. It is pure, and
+runs before the first connection in every mode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from scenarios.clients import CLIENTS
+from scenarios.errors import ConfigError
+from scenarios.options import parsers
+from scenarios.options.fields import (
+    Option,
+    Whose,
+    choice,
+    flag,
+    flag_of,
+    members,
+    number,
+    options_of,
+    parsed,
+    read_options,
+    refused,
+    second_part,
+    text,
+    whole,
+)
+from scenarios.session.scripts import MITIGATIONS
+
+SCENARIOS: Final = ("steady", "hold", "churn", "idle", "agent", "storm", "mute", "auth_probe")
+ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
+
+# The headings of the help and of docs/options.md.
+USERS: Final = "What users do"
+ARMS: Final = "Arms of the experiment"
+BUDGETS: Final = "Budgets"
+TARGET: Final = "Target and tokens"
+PROBES: Final = "Control probes"
+STANDIN: Final = "Embedded stand-in"
+VERDICT: Final = "Verdict"
+RUN: Final = "The run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What was asked for, checked; each field is an option, and says all that is to be known of it."""
+
+    scenario: Mapping[str, float] = parsed(
+        "steady=6,churn=2,idle=1,agent=1",
+        "What users do, with weights",
+        USERS,
+        parsers.weights_of(SCENARIOS),
+        choices=SCENARIOS,
+    )
+    operations: Mapping[str, float] = parsed(
+        "ping=3,chat=1",
+        "Requests of an exchange, with weights (docs/experiment.md has them all)",
+        USERS,
+        parsers.weights,
+    )
+    arrival: str = parsed(
+        "closed",
+        "closed, or an open plan of new connections a second: constant:R, poisson:R",
+        USERS,
+        parsers.arrival,
+    )
+    arrival_rate: float | None = second_part("arrival", None, parsers.arrival_rate)
+    pace_s: float = number(1.0, "Time between the starts of a session's exchanges (0 = no think time)", USERS, low=0)
+    session_s: float = number(
+        180.0, "How long a steady or agent session lives on average, drawn for each (0 = to the end)", USERS, low=0
+    )
+    churn_exchanges: int = whole(3, "Exchanges of a churn session before it closes", USERS, low=0)
+    heartbeat_s: float = number(20.0, "Time between an idle session's heartbeats", USERS, above=0)
+    storm_at_s: float = number(0.0, "When everybody reconnects at once, seconds into the run (0 = never)", USERS, low=0)
+    storm_jitter_s: float = number(2.0, "Over how many seconds a storm's reconnects are spread", USERS, low=0)
+    shape: str = choice(
+        "none",
+        "Course of the load (ramp-soak-storm: ramp to --users, hold, reconnect everybody, hold)",
+        USERS,
+        ("none", "ramp-soak-storm"),
+        ui=False,
+    )
+
+    client: tuple[str, ...] = members("websocket-client", "Arms: client libraries and loops", ARMS, tuple(CLIENTS))
+    delay_ms: tuple[float, ...] = parsed(
+        "0", "Arms: network delay (round trip) that a relay adds, such as 0,80,160,320", ARMS, parsers.delays
+    )
+    mitigation: tuple[str, ...] = members("none", "Arms: what a client does against failures", ARMS, MITIGATIONS)
+    relay_jitter_ms: float = number(
+        0.0, "On delayed arms: each way's delay varies evenly by +- this, drawn from the seed", ARMS, low=0
+    )
+    relay_stall_ratio: float = number(
+        0.0, "On delayed arms: share of chunks that stall, as a lost segment does (0 = none)", ARMS, low=0, high=1
+    )
+    relay_stall_ms: float = number(
+        200.0, "How long such a stall lasts", ARMS, above=0, high=60_000, unit="milliseconds"
+    )
+    relay_bandwidth_kbit: float = number(
+        0.0,
+        "On delayed arms: kbit/s of each connection, each way (0 = no limit)",
+        ARMS,
+        low=1,
+        unit="kbit/s",
+        zero="no limit",
+    )
+    seed: int = whole(1, "Seed of the plan: arms, pacing, payloads", ARMS, low=0)
+
+    connect_budget_s: float = number(10.0, "Longest wait from the first socket call to the welcome", BUDGETS, above=0)
+    exchange_budget_s: float = number(5.0, "Longest wait for a reply", BUDGETS, above=0)
+    close_budget_s: float = number(2.0, "Longest wait for the closing handshake", BUDGETS, above=0)
+    peer_check_s: float = number(
+        2.0, "After a silent timeout: how long the pong of a ping is waited for (0 = none is sent)", BUDGETS, low=0
+    )
+
+    protocol: str = text("staging", "The target's messages: staging, echo, or package.module:Class", TARGET, ui=False)
+    subjects: int = whole(50, "How many test users (token subjects) there are", TARGET, above=0)
+    connections_per_subject: int = whole(20, "Connections that one subject may hold at once", TARGET, above=0)
+    token_source: str = parsed(
+        "mint",
+        "mint, file:PATH or an http(s) URL that returns a token",
+        TARGET,
+        parsers.token_source,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
+    jwt_algorithm: str = choice("HS256", "Signature of a minted token", TARGET, ALGORITHMS)
+    jwt_key_file: str = text(
+        "",
+        "The signing key (HS256: the secret; else a private PEM); or SOAK_JWT_SECRET",
+        TARGET,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
+    jwt_issuer: str = text("netra-auth-service", "Claim iss", TARGET)
+    jwt_audience: str = text("", "Claim aud (empty = none)", TARGET)
+    token_ttl_s: float = number(1800.0, "Lifetime of a minted token", TARGET, above=0)
+    ca_file: str = text(
+        "",
+        "Certificates to trust for wss:// (empty = the system's)",
+        TARGET,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
+    use_proxy: bool = flag(
+        False, "Honour the environment's proxy settings (off: the network is part of the experiment)", TARGET
+    )
+
+    probes: bool = flag(True, "Control probes beside the sessions: bare TCP, /health, an idle socket's ping", PROBES)
+    probe_every_s: float = number(2.0, "Time between control probes", PROBES, above=0)
+
+    fault: tuple[str, ...] = parsed(
+        "",
+        "Faults of the embedded stand-in, separated by spaces: slow_welcome:share=0.05,delay=12",
+        STANDIN,
+        parsers.words,
+    )
+    standin_quirks: str = text(
+        "", "Bugs of the original in the embedded stand-in: all, or a list (docs/standin.md)", STANDIN
+    )
+    standin_instances: int = whole(3, "Instances that the embedded stand-in names", STANDIN, above=0)
+    standin_tls: bool = flag(False, "Serve the stand-in over wss://", STANDIN, ui=False)
+
+    slo_success_ratio: float = number(
+        0.95, "Service level: least share of attempts that succeed", VERDICT, low=0, high=1
+    )
+    slo_max_duration_s: float = number(30.0, "Service level: longest attempt", VERDICT, above=0)
+    slo_timeouts: int = whole(0, "Service level: most timeouts", VERDICT, low=0)
+    margin: float = number(0.005, "Equivalence margin of the verdict, as an absolute risk", VERDICT, above=0, below=1)
+    alpha: float = number(0.05, "Error rate of the verdict", VERDICT, above=0, below=1)
+    no_analysis: bool = flag(False, "Store the rows and stop there", VERDICT)
+
+    reports_dir: str = parsed("reports", "Where run folders go", RUN, parsers.reports_dir, ui=False, whose=Whose.WORKER)
+    run_id: str = parsed(
+        "", "Name of the run folder (empty = the time and a random part)", RUN, parsers.run_id, ui=False
+    )
+    site: str = text("", "A name for the network that this machine goes out through", RUN, ui=False, whose=Whose.WORKER)
+    platform_label: str = text(
+        "",
+        "Rehearsal only: pretend to be this platform (rows are marked simulated)",
+        RUN,
+        ui=False,
+        whose=Whose.WORKER,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a line quality that would act nowhere, or make an arm's mean delay another than its name."""
+        for name in ("relay_jitter_ms", "relay_stall_ratio", "relay_bandwidth_kbit"):
+            value = getattr(self, name)
+            if value > 0 and not self.needs_relay:
+                raise ConfigError(
+                    f"{flag_of(name)} is {value:g}, but it acts on delayed arms only: give --delay-ms an arm above 0, "
+                    "such as 0,80."
+                )
+        one_way_ms = min((d / 2 for d in self.delay_ms if d > 0), default=0.0)
+        if self.relay_jitter_ms > one_way_ms:
+            # What would come out before it went in comes out at once: the arm would be slower than it says.
+            rule = f"at most {one_way_ms:g}, the smallest delayed arm's delay one way"
+            raise refused(flag_of("relay_jitter_ms"), self.relay_jitter_ms, rule)
+
+    @property
+    def needs_relay(self) -> bool:
+        """Whether some arm asks for delay: then every arm goes through the relay, the zero one too.
+
+        A zero-delay arm that went direct would differ from the others by the relay itself.
+        """
+        return any(d > 0 for d in self.delay_ms)
+
+    def digest(self) -> str:
+        """A short hash of all settings, to see at a glance whether two runs were asked the same."""
+        # In the order of the names, so that a field may be moved to where it is best read.
+        return hashlib.sha256(repr(sorted(vars(self).items())).encode()).hexdigest()[:12]
+
+
+OPTIONS: Final[tuple[Option, ...]] = options_of(Settings)
+DEFAULTS: Final[dict[str, str | int | float | bool]] = {o.name: o.default for o in OPTIONS}
+# What a worker says of its own machine; the controller's values do not hold there.
+OF_THE_MACHINE: Final = tuple(o.name for o in OPTIONS if o.whose is Whose.WORKER)
+# Paths that a worker may have elsewhere: its own value wins where it gives one.
+MAY_DIFFER: Final = tuple(o.name for o in OPTIONS if o.whose is Whose.WORKER_IF_GIVEN)
+
+
+def settings_from(values: Mapping[str, Any]) -> Settings:
+    """Check the values of all options (missing ones take their default).
+
+    Raises:
+        ConfigError: For the first value that breaks its rule.
+    """
+    return read_options(Settings, values)
