@@ -25,7 +25,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 # A command (by its beginning) and what runs it in CI: the test looks for the words in that file.
 RUN_BY = {
-    "make test": (".ci/run", "make test"),
+    "make test": ("Makefile", "test-all: test"),
+    "make test-all": (".ci/run", "make test-all"),
     "make check": (".ci/run", "make check"),
     "make soak": ("tests/system/test_make.py", '"make", "soak"'),
     "make web": ("tests/system/test_web_ui.py", "--web-port"),

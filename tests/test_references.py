@@ -102,3 +102,29 @@ def test_a_file_that_a_page_names_is_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = re.findall(r"`((?:analysis|attempts|bench|lab|scenarios|standin|tests|windows)/[\w./-]+)`", text)
     assert not [name for name in named if not (ROOT / name.rstrip("/")).exists()]
+
+
+GLOSSARY: Final = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+TERMS: Final = re.findall(r"^\| ([a-z][\w -]*) \| (.+?) \| (?:`([\w.]+)`)? *\|$", GLOSSARY, re.MULTILINE)
+
+
+def test_the_glossary_has_a_word_once_in_thirty_words_and_more() -> None:
+    words = [word for word, _, _ in TERMS]
+    assert len(words) == len(set(words)) >= 30
+    assert len(words) == GLOSSARY.count("\n| ") - 1
+
+
+@pytest.mark.parametrize("name", [name for _, _, name in TERMS if name])
+def test_a_word_of_the_glossary_is_one_class(name: str) -> None:
+    module, _, class_name = name.rpartition(".")
+    defined = [
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+        for path, text in SOURCES.items()
+        if re.search(rf"^class {class_name}\b", text, re.MULTILINE) and path.relative_to(ROOT).parts[0] != "standin"
+    ]
+    assert defined == [module]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_glossary_is_linked(page: str) -> None:
+    assert "docs/glossary.md" in (ROOT / page).read_text(encoding="utf-8")
