@@ -1,0 +1,64 @@
+"""Tokens that are refused, counted where the refusals are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.claims.auth import auth
+from analysis.comparison.view import view_of
+from analysis.model import Settings
+from tests.analysis.tables_by_hand import sketched, with_cells
+
+SHORT = {"minutes": 2, "hosts": 1, "platforms": ("Linux",), "clients": ("websocket-client",), "delays_us": (0,)}
+
+
+def view(tables):
+    return view_of(tables, Settings())
+
+
+def moved(tables, column, mask, *, fails=True):
+    """All attempts of the mask's rows fail and are explained by the column."""
+    hit = np.where(mask, tables.cells["n"], 0)
+    rest = {name: np.where(mask, 0, tables.cells[name]) for name in ("residual", "timeouts")}
+    return with_cells(tables, **{**rest, column: hit, "bad": np.where(mask, hit if fails else 0, tables.cells["bad"])})
+
+
+@pytest.mark.parametrize("given", [{}, SHORT])
+def test_refused_tokens_are_confirmed_even_in_ninety_seconds(given):
+    tables = sketched(1, attempts_a_minute=600.0, base_risk=0.0, **given)
+    some = (tables.cells["kind"] == "connect") & (tables.cells.index % 6 == 0)
+    finding = auth(view(moved(tables, "auth", some)))
+    assert finding.state == "confirmed"
+    assert "of the connects" in finding.evidence
+
+
+def test_no_refusal_in_740_connects_rules_auth_out():
+    assert auth(view(sketched(1, **{**SHORT, "attempts_a_minute": 1300.0}))).state == "ruled_out"
+    few = auth(view(sketched(1, **{**SHORT, "attempts_a_minute": 100.0})))
+    assert few.state == "undecided"
+    assert "more connects" in few.needs
+
+
+def test_refusals_of_one_host_are_not_diluted_by_the_others():
+    tables = sketched(1, base_risk=0.0)
+    skewed = (
+        (tables.cells["host"] == "Linux-1") & (tables.cells["kind"] == "connect") & (tables.cells["minute"] % 40 == 0)
+    )
+    finding = auth(view(moved(tables, "auth", skewed)))
+    assert finding.state == "confirmed"
+    assert "Linux-1" in finding.evidence
+
+
+def test_the_tokens_that_were_still_good_are_counted_where_the_refusals_are():
+    tables = sketched(1, base_risk=0.0)
+    connects = tables.cells["kind"] == "connect"
+    here = connects & (tables.cells["host"] == "Linux-1") & (tables.cells["minute"] % 40 == 0)
+    others = connects & (tables.cells["host"] != "Linux-1") & (tables.cells["n"] > 0)
+    elsewhere = tables.cells.index == tables.cells.index[others][0]
+    refused = moved(tables, "auth", here | elsewhere)
+    good = np.where(here | elsewhere, refused.cells["n"], 0)
+    finding = auth(view(replace(refused, cells=refused.cells.assign(auth_fresh=good))))
+    count = int(refused.cells["n"][here].sum())
+    assert f"({count} of " in finding.evidence
+    assert f" {count} of them more than a minute" in finding.evidence

@@ -1,0 +1,45 @@
+"""The client's own loop, host by host."""
+
+import numpy as np
+import pytest
+
+from analysis.claims.client_loop import client_loop
+from analysis.comparison.view import view_of
+from analysis.model import Settings
+from tests.analysis.tables_by_hand import sketched, with_cells
+
+SHORT = {"minutes": 2, "hosts": 1, "platforms": ("Linux",), "clients": ("websocket-client",), "delays_us": (0,)}
+
+
+def view(tables):
+    return view_of(tables, Settings())
+
+
+def moved(tables, column, mask, *, fails=True):
+    """All attempts of the mask's rows fail and are explained by the column."""
+    hit = np.where(mask, tables.cells["n"], 0)
+    rest = {name: np.where(mask, 0, tables.cells[name]) for name in ("residual", "timeouts")}
+    return with_cells(tables, **{**rest, column: hit, "bad": np.where(mask, hit if fails else 0, tables.cells["bad"])})
+
+
+@pytest.mark.parametrize("given", [{}, SHORT])
+def test_a_blocked_loop_is_confirmed_on_its_host(given):
+    tables = sketched(1, attempts_a_minute=600.0, **given)
+    host = tables.cells["host"].iloc[0]
+    blocked = (tables.cells["host"] == host) & (tables.cells.index % 5 == 0)
+    finding = client_loop(view(moved(tables, "client_loop", blocked)))
+    assert finding.state == "confirmed"
+    assert str(host) in finding.evidence
+
+
+def test_many_short_lags_are_not_ruled_out():
+    tables = sketched(1, base_risk=0.02)
+    late = with_cells(tables, any_lag_bad=lambda cells: cells["bad"])
+    assert client_loop(view(tables)).state == "ruled_out"
+    assert client_loop(view(late)).state == "undecided"
+
+
+def test_unmeasured_lag_decides_nothing():
+    finding = client_loop(view(with_cells(sketched(1), lag_null=lambda cells: cells["n"])))
+    assert finding.state == "undecided"
+    assert "unknown" in finding.evidence

@@ -1,0 +1,56 @@
+"""Messages that are misread, or never answered by type."""
+
+import numpy as np
+import pytest
+
+from analysis.claims.format import flagged_by_format, format_
+from analysis.comparison.view import view_of
+from analysis.model import Settings
+from analysis.verdict.decide import decide
+from tests.analysis.tables_by_hand import sketched, with_cells
+
+SHORT = {"minutes": 2, "hosts": 1, "platforms": ("Linux",), "clients": ("websocket-client",), "delays_us": (0,)}
+
+
+def view(tables):
+    return view_of(tables, Settings())
+
+
+def moved(tables, column, mask, *, fails=True):
+    """All attempts of the mask's rows fail and are explained by the column."""
+    hit = np.where(mask, tables.cells["n"], 0)
+    rest = {name: np.where(mask, 0, tables.cells[name]) for name in ("residual", "timeouts")}
+    return with_cells(tables, **{**rest, column: hit, "bad": np.where(mask, hit if fails else 0, tables.cells["bad"])})
+
+
+@pytest.mark.parametrize("given", [{}, SHORT])
+def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(given):
+    tables = sketched(1, attempts_a_minute=600.0, **given)
+    silent = tables.cells["operation"] == "chat"
+    dead = moved(tables, "residual", silent)
+    prepared = view(dead)
+    assert flagged_by_format(prepared).sum() == silent.sum()
+    finding = decide(dead, Settings()).claims["format"]
+    assert finding.state == "confirmed"
+    assert "No chat is answered" in finding.evidence
+    assert decide(dead, Settings()).claims["intermittent"].state != "confirmed"
+
+
+def test_a_target_that_answers_nothing_is_no_matter_of_format():
+    dead = moved(sketched(1), "residual", np.ones(len(sketched(1).cells), dtype=bool))
+    assert format_(view(dead)).state != "confirmed"
+
+
+def test_frames_before_the_welcome_that_one_client_cannot_read():
+    tables = sketched(1)
+    preface = tables.cells.index % 4 == 0
+    blind = preface & (tables.cells["kind"] == "connect") & (tables.cells["client"] == "websockets-asyncio")
+    finding = format_(view(moved(with_cells(tables, preface=preface), "residual", blind)))
+    assert finding.state == "confirmed"
+    assert "before the welcome" in finding.evidence
+
+
+def test_malformed_frames_are_counted():
+    tables = sketched(1)
+    finding = format_(view(moved(tables, "format", tables.cells.index % 20 == 0)))
+    assert finding.state == "confirmed"
