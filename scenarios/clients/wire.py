@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from scenarios.clients.dial import UpgradeRequest
+from scenarios.clients.dial import UpgradeRequest, response_end
+from scenarios.http_head import END_OF_HEAD
 from scenarios.plan import Target
+from scenarios.protocols.shape import TargetProtocol
 from scenarios.session.ledger import End
 
 # Opcodes of RFC 6455, section 5.2.
@@ -48,6 +50,14 @@ class Wire(Protocol):
 
     def data_to_send(self) -> bytes:
         """All frames that are due, masked, oldest first; they are this wire's no more."""
+
+
+def upgrade_end(
+    wire: Wire, head: bytes, request: UpgradeRequest, protocol: TargetProtocol, *, must_refuse: bool = False
+) -> End | None:
+    """What the response's head (without its empty line) says, and what the library thinks of it; None = upgraded."""
+    end = response_end(head, request.expected_subprotocol, protocol, must_refuse=must_refuse)
+    return end or wire.response(head + END_OF_HEAD)
 
 
 def has_valid_reason(payload: bytes) -> bool:

@@ -272,6 +272,11 @@ class Session:
             self._ledger.finish(self._wait, now, "aborted")
         self._over(Event.STOPPED)
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended: its last row is ready."""
+        return self.state is State.CLOSED
+
     def result(self) -> ConnectionResult:
         """What came of it; to be asked when `state` is CLOSED."""
         return self._result
