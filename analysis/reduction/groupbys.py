@@ -67,6 +67,7 @@ CONNECTIONS_OF_A_WORKER: Final = 2**40
 # Columns that no table here is made of. Ibis writes every column into every query, and that takes longer
 # than DuckDB takes to answer it on a short run.
 UNREAD: Final = (
+    "seq",
     "user",
     "server_connection_id",
     "platform_detail",
@@ -140,15 +141,12 @@ def prepared(rows: ibis.Table) -> ibis.Table:
 
 
 def census(prepared: ibis.Table) -> ibis.Table:
-    """Who wrote what: rows of each worker, arm and operation, their numbers, the last sign of life."""
+    """Who wrote what: rows of each worker, arm and operation, the last sign of life."""
     keyed = prepared.mutate(is_aborted=(_.outcome == "aborted").fill_null(False), is_first=_.retry == 0)
     last_s = ibis.coalesce(keyed.started_us, keyed.scheduled_us) / 1e6 + keyed.duration_s
     return keyed.group_by(*WORKER_KEYS, *ARM_KEYS, "usable", "is_aborted", "is_first", "is_auth_probe").agg(
         rows=keyed.count(),
         simulated=_count(keyed.simulated.fill_null(False)),
-        seq_rows=keyed.seq.count(),
-        seq_sum=keyed.seq.sum(),
-        seq_max=keyed.seq.max(),
         budget_s=keyed.budget_s.max(),
         least_budget_s=keyed.budget_s.min(),
         last_s=last_s.max(),
