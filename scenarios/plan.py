@@ -14,8 +14,7 @@ import msgspec
 
 from attempts.schema import Attempt, ConnectionFacts
 from scenarios.authority import authority_of
-
-HIDDEN: Final = "<redacted>"
+from scenarios.redact import HIDDEN
 
 # Kinds of attempts that Locust's screens count.
 SHOWN: Final = frozenset({"connect", "exchange"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Final
 
@@ -9,6 +11,7 @@ from scenarios.clients import Services
 from scenarios.clients.dialler import Dialler
 from scenarios.plan import SHOWN, ConnectionPlan, Target
 from scenarios.protocols.load import load_protocol
+from scenarios.session.ledger import End
 from scenarios.session.session import Session
 
 # After the closing handshake the server closes TCP first (RFC 6455, section 7.1.1): then TIME_WAIT stays
@@ -43,6 +46,37 @@ class Connection:
         self._facts = -1
         self._is_open = False
 
+    @contextmanager
+    def _lived(self, wake: Callable[[], None]) -> Iterator[None]:
+        """The connection's life: whatever ends it, its rows are written and its socket is freed.
+
+        Args:
+            wake: Ends a wait; called when the run stops.
+        """
+        services, session = self._services, self._session
+        services.stop.subscribe(self, wake)
+        try:
+            yield
+        except Over:
+            pass
+        except Exception as error:  # wsoak's own fault: loud, but the rows first
+            session.failed(End("harness", detail=type(error).__name__), perf_counter())
+            raise
+        finally:
+            # A kill, or a task that is cancelled, comes this way, too: what is in flight is aborted, nothing waits.
+            services.stop.unsubscribe(self)
+            services.storm.unsubscribe(self)
+            session.stop(perf_counter())
+            try:
+                self._record()
+            finally:
+                self._free()
+                services.open.count -= self._is_open
+
+    def _free(self) -> None:
+        """Tell the peer, if that needs no waiting, and free the socket."""
+        raise NotImplementedError
+
     def _begin(self) -> None:
         """The first socket call is about to be made."""
         now = perf_counter()
@@ -50,13 +84,14 @@ class Connection:
         self._dialler.begin(now)
 
     def _opened(self) -> None:
-        """TCP is there: count it until `_closed`."""
+        """TCP is there."""
         self._is_open = True
         self._services.open.count += 1
 
-    def _closed(self) -> None:
-        self._services.open.count -= self._is_open
-        self._is_open = False
+    def _upgraded(self, wake: Callable[[], None]) -> None:
+        """The session may hear of storms now; an earlier one was not its own."""
+        self._storms = self._services.storm.count
+        self._services.storm.subscribe(self, wake)
 
     def _tick(self) -> None:
         """The run has stopped, a storm has come, or it is the deadline; all that was there has been fed."""

@@ -19,10 +19,9 @@ from scenarios.http_head import EndlessHead, all_headers, header_values, split_h
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.protocols.shape import TargetProtocol
+from scenarios.redact import HIDDEN
+from scenarios.rfc6455 import ABNORMAL_CLOSURE
 from scenarios.session.ledger import End
-
-# "Closed without a close frame": never on the wire (RFC 6455, section 7.1.5).
-ABNORMAL_CLOSURE: Final = 1006
 
 # The server names itself here, so that its instance is known before the welcome.
 INSTANCE_HEADER: Final = "X-Server-Instance"
@@ -121,7 +120,7 @@ class UpgradeRequest(NamedTuple):
     expected_subprotocol: str | None
 
     def __repr__(self) -> str:
-        return "UpgradeRequest(<redacted>)"
+        return f"UpgradeRequest({HIDDEN})"
 
 
 def upgrade_request(plan: ConnectionPlan, target: Target, protocol: TargetProtocol) -> UpgradeRequest:

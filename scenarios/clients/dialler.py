@@ -31,7 +31,8 @@ from typing import Final, NamedTuple, Protocol
 from scenarios.clients import dial
 from scenarios.clients.dial import Address
 from scenarios.http_head import EndlessHead, split_head
-from scenarios.plan import HIDDEN, Target
+from scenarios.plan import Target
+from scenarios.redact import HIDDEN
 from scenarios.relay.protocol import RelayError, connect_request, read_reply
 from scenarios.session.ledger import End
 from scenarios.signals import Signal

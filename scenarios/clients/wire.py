@@ -10,15 +10,6 @@ from scenarios.plan import Target
 from scenarios.protocols.shape import TargetProtocol
 from scenarios.session.ledger import End
 
-# Opcodes of RFC 6455, section 5.2.
-CONTINUATION: Final = 0x0
-TEXT: Final = 0x1
-BINARY: Final = 0x2
-CLOSE: Final = 0x8
-PING: Final = 0x9
-PONG: Final = 0xA
-
-
 # No opcode: the peer broke RFC 6455, the payload says how; nothing can be read behind it.
 BROKEN: Final = -1
 

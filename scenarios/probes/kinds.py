@@ -24,13 +24,14 @@ from scenarios.authority import authority_of
 from scenarios.clients import Services, dial
 from scenarios.clients.on_gevent.stream import EndOfStream
 from scenarios.clients.on_gevent.websockets import WebsocketsWire
-from scenarios.clients.wire import BROKEN, CLOSE, PING, PONG, close_code, upgrade_end
+from scenarios.clients.wire import BROKEN, close_code, upgrade_end
 from scenarios.errors import HarnessError
 from scenarios.experiment.arrivals import Pacing
 from scenarios.plan import ConnectionPlan, Target, Token
 from scenarios.probes.probe import Probe, ProbeFailed, ProbePlan
 from scenarios.protocols.load import load_protocol
 from scenarios.redact import Secret
+from scenarios.rfc6455 import CLOSE, PING, PONG
 from scenarios.session.ledger import End
 
 HEALTH_PATH: Final = "/health"

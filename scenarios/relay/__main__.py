@@ -29,14 +29,12 @@ import msgspec
 
 from scenarios.authority import split_authority
 from scenarios.errors import ConfigError
+from scenarios.exit_codes import EXIT_BROKEN_PROMISE, EXIT_USAGE
 from scenarios.machine.priority import raise_priority
 from scenarios.machine.process import raise_descriptor_limit
 from scenarios.relay.line import LineQuality
 from scenarios.relay.report import Report
 from scenarios.relay.server import PROMISE_S, Relay
-
-EXIT_USAGE: Final = 2
-EXIT_BROKEN_PROMISE: Final = 3
 
 _WINDOWS_TIMER_MS: Final = 1
 

@@ -29,7 +29,8 @@ from scenarios import refusals
 from scenarios.plan import ConnectionPlan, ConnectionResult
 from scenarios.protocols.shape import Kind, Message, TargetProtocol, Welcome
 from scenarios.redact import Secret, without_tokens
-from scenarios.session.conversation import CLOSE, TEXT, Conversation, Outbox
+from scenarios.rfc6455 import CLOSE, GOING_AWAY, NORMAL_CLOSURE, TEXT
+from scenarios.session.conversation import Conversation, Outbox
 from scenarios.session.ledger import NOTHING, End, Ledger, Wait
 from scenarios.session.peer_check import PeerCheck
 from scenarios.session.scripts import Context, mitigated, planned_s, script_for, script_settings
@@ -40,10 +41,6 @@ REFUSAL_GRACE_S: Final = 1.0
 # A server without a welcome lets everybody in and looks at the token then: its close comes when it has looked. Staging
 # takes 0.2 s to refuse; one that asks another machine may take ten times as long. Only then a token was accepted.
 ACCEPTANCE_GRACE_S: Final = 2.0
-
-# Close codes (RFC 6455, section 7.4.1).
-NORMAL_CLOSURE: Final = 1000
-GOING_AWAY: Final = 1001
 
 _REPLY: Final = Kind.REPLY  # by far the most; an enum's members are slow to reach
 _ACCEPTED: Final = End("credentials_accepted", detail="credentials that must be refused were accepted")

@@ -17,14 +17,13 @@ from websockets.frames import CloseCode, Opcode
 from websockets.protocol import OPEN
 
 from scenarios.clients import Services, dial
-from scenarios.clients.connection import LINGER_S, Connection, Over
+from scenarios.clients.connection import LINGER_S, Connection
 from scenarios.clients.on_asyncio.dial import Mover
 from scenarios.clients.on_asyncio.library import SeenConnection
 from scenarios.clients.on_asyncio.waiter import AsyncPatience, Woken
-from scenarios.clients.wire import CLOSE, PING
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
+from scenarios.rfc6455 import CLOSE, GOING_AWAY, PING
 from scenarios.session.ledger import LATE_S, End, Wait
-from scenarios.session.session import GOING_AWAY
 from scenarios.session.states import DIALLING, State
 
 # How many turns of the loop bring in what already waits in the socket: its readiness, the library's
@@ -50,33 +49,17 @@ class AsyncioConnection(Connection):
 
     async def run(self) -> ConnectionResult:
         """Run it; see `scenarios.clients.run_connection`."""
-        services, session, wake = self._services, self._session, self._patience.wake
+        wake = self._patience.wake
         self._patience.begin()
-        services.stop.subscribe(self, wake)
-        try:
+        with self._lived(wake):
             self._begin()
             await self._mover.connect()
             self._opened()
             ws = await self._mover.upgrade(self)
-            self._storms = services.storm.count  # an earlier storm was not this session's
-            services.storm.subscribe(self, wake)
+            self._upgraded(wake)
             await self._talk(ws)
             await self._linger(ws)
-        except Over:
-            pass
-        except Exception as error:  # wsoak's own fault: loud, but the rows first
-            session.failed(End("harness", detail=type(error).__name__), perf_counter())
-            raise
-        finally:
-            # A cancelled task comes this way, too: what is in flight is aborted.
-            services.stop.unsubscribe(self)
-            services.storm.unsubscribe(self)
-            session.stop(perf_counter())
-            try:
-                self._record()
-            finally:
-                self._free()
-        return session.result()
+        return self._session.result()
 
     def in_flight(self) -> list[Wait]:
         """What is awaited now."""
@@ -199,4 +182,3 @@ class AsyncioConnection(Connection):
                 ws.protocol.send_close(GOING_AWAY)
                 ws.send_data()
             transport.abort()
-        self._closed()

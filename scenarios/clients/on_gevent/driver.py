@@ -17,8 +17,9 @@ from scenarios.clients.dialler import Answered, Ended
 from scenarios.clients.on_gevent.dial import Mover
 from scenarios.clients.on_gevent.stream import EndOfStream, Stream
 from scenarios.clients.on_gevent.waiter import Patience
-from scenarios.clients.wire import BINARY, BROKEN, CLOSE, PONG, TEXT, Wire, close_code, has_valid_reason, upgrade_end
+from scenarios.clients.wire import BROKEN, Wire, close_code, has_valid_reason, upgrade_end
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
+from scenarios.rfc6455 import BINARY, CLOSE, PONG, TEXT
 from scenarios.session.ledger import End
 from scenarios.session.states import State
 
@@ -42,31 +43,18 @@ class GeventConnection(Connection):
 
     def run(self) -> ConnectionResult:
         """Run it; see `scenarios.clients.run_connection`."""
-        services, session = self._services, self._session
-        services.stop.subscribe(self, self._patience.wake)
-        services.storm.subscribe(self, self._patience.wake)
-        try:
+        with self._lived(self._patience.wake):
             self._dial()
             self._talk()
-        except Over:
-            pass
-        except Exception as error:  # wsoak's own fault: loud, but the rows first
-            session.failed(End("harness", detail=type(error).__name__), perf_counter())
-            raise
+        return self._session.result()
+
+    def _free(self) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                self._send()
         finally:
-            # A kill (GreenletExit) comes this way, too: what is in flight is aborted, nothing waits.
-            services.stop.unsubscribe(self)
-            services.storm.unsubscribe(self)
-            session.stop(perf_counter())
-            try:
-                self._record()
-                with contextlib.suppress(OSError):
-                    self._send()
-            finally:
-                self._stream.close()
-                self._patience.close()
-                self._closed()
-        return session.result()
+            self._stream.close()
+            self._patience.close()
 
     # -- dialling -------------------------------------------------------------------------------------------
 
@@ -104,7 +92,7 @@ class GeventConnection(Connection):
 
     def _talk(self) -> None:
         session, stream = self._session, self._stream
-        self._storms = self._services.storm.count  # an earlier storm was not this session's
+        self._upgraded(self._patience.wake)
         try:
             while True:
                 self._send()
