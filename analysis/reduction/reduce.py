@@ -21,6 +21,7 @@ from analysis.reduction.explain import contract_columns
 from analysis.reduction.factors import FACTORS
 from analysis.reduction.groupbys import ARM_KEYS, CELL_KEYS, PLACE_KEYS, SIDE_KEYS, WORKER_KEYS
 from analysis.reduction.tables import Tables
+from analysis.reduction.thresholds import ALWAYS_RATIO
 from attempts.schema import KINDS
 
 # Distinct connections are counted in the run's first minutes, up to so many attempts: it is the only step whose
@@ -28,8 +29,7 @@ from attempts.schema import KINDS
 DISTINCT_ROWS: Final = 4_000_000
 
 
-# A user, or a size of request, that fails so often always fails; fewer attempts than this may be bad luck.
-ALWAYS_RATIO: Final = 0.9
+# A user, or a size of request, that always failed in fewer attempts than this may have had bad luck.
 ALWAYS_LEAST: Final = 10
 # A user who came so often and never succeeded may be one who always fails, or had bad luck: nobody can know.
 NEVER_LEAST: Final = 2
