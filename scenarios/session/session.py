@@ -42,7 +42,9 @@ REFUSAL_GRACE_S: Final = 1.0
 # takes 0.2 s to refuse; one that asks another machine may take ten times as long. Only then a token was accepted.
 ACCEPTANCE_GRACE_S: Final = 2.0
 
-_REPLY: Final = Kind.REPLY  # by far the most; an enum's members are slow to reach
+# An enum's members are slow to reach, and these are asked for by far the most.
+_REPLY: Final = Kind.REPLY
+_CLOSED: Final = State.CLOSED
 _ACCEPTED: Final = End("credentials_accepted", detail="credentials that must be refused were accepted")
 
 
@@ -272,7 +274,7 @@ class Session:
     @property
     def over(self) -> bool:
         """Whether it has ended: its last row is ready."""
-        return self.state is State.CLOSED
+        return self.state is _CLOSED
 
     def result(self) -> ConnectionResult:
         """What came of it; to be asked when `state` is CLOSED."""

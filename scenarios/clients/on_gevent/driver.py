@@ -13,7 +13,7 @@ from typing import Final
 
 from scenarios.clients import Services, dial
 from scenarios.clients.connection import LINGER_S, Connection, Over
-from scenarios.clients.dialler import Answered, Ended
+from scenarios.clients.dialler import Answered, Ended, Secure
 from scenarios.clients.on_gevent.dial import Mover
 from scenarios.clients.on_gevent.stream import EndOfStream, Stream
 from scenarios.clients.on_gevent.waiter import Patience
@@ -66,10 +66,11 @@ class GeventConnection(Connection):
         """
         mover = Mover(self._dialler, self._target, self._stream, self._patience)
         self._begin()
-        if isinstance(mover.connect(), Ended):
+        step = mover.connect()
+        if isinstance(step, Ended):
             raise Over
         self._opened()
-        if isinstance(mover.secure(), Ended):
+        if isinstance(step, Secure) and isinstance(mover.secure(), Ended):
             raise Over
         request = dial.upgrade_request(self._plan, self._target, self._protocol)
         wire = self._make_wire(self._target, request)
