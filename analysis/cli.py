@@ -15,14 +15,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from analysis.exit_codes import USAGE, VOID
+from analysis.runs.manifest import FILE_NAME as RUN_FILE
+
 if TYPE_CHECKING:
     from analysis.pipeline import Analysis
     from analysis.report.server_log import LogTable
     from analysis.runs.dataset import Dataset
     from analysis.runs.engine import Engine
 
-USAGE: Final = 2
-VOID: Final = 3
 # Subcommands that live in modules of their own: `module.main(arguments) -> exit status`.
 _SUBCOMMANDS: Final = {
     "simulate": "analysis.simulation.simulate",
@@ -125,7 +126,7 @@ def _runs_among(paths: Sequence[Path]) -> Sequence[Path]:
 
 
 def _is_result(path: Path) -> bool:
-    return (path / "verdict.json").is_file() and not (path / "run.json").exists() and not (path / "attempts").is_dir()
+    return (path / "verdict.json").is_file() and not (path / RUN_FILE).exists() and not (path / "attempts").is_dir()
 
 
 def _server_log(path: Path | None) -> list[bytes] | None:

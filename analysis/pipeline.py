@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from analysis.model import Decision, Finding, Hypothesis, Settings
 from analysis.reduction import failures
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 
     from analysis.reduction.tables import Tables
     from analysis.runs.engine import Engine
-
-
-# "3 rows are missing", up to the colon or the bracket behind which each speaker explains it.
-_COUNTED_ROWS: Final = re.compile(r"\d+ rows [a-z ]+(?=:| \()")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +91,7 @@ def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: E
     void_because = void_reasons(problems, generator)
     slo = judge(overview, levels, void_because=void_because)
     published = withhold(decision, problems=problems, generator=generator)
-    data_quality = said_once([*problems, *notes, *decision.data_quality])
+    data_quality = list(dict.fromkeys([*problems, *notes, *decision.data_quality]))
     workers, judged = overview.workers, judged_attempts(overview)
     of_probes = overview.timeline[overview.timeline["kind"] == "probe"]
     verdict = verdict_json.compose(
@@ -158,16 +153,3 @@ def withhold(decision: Decision, *, problems: Sequence[str], generator: Generato
 def _withheld(finding: Finding, reason: str, needs: str) -> Finding:
     evidence = f"Void ({reason.rstrip('.')}); without that: {finding.state.replace('_', ' ')}. {finding.evidence}"
     return replace(finding, state="undecided", evidence=evidence.strip(), needs=needs)
-
-
-def said_once(sentences: Sequence[str]) -> list[str]:
-    """Sentences without those that count the same rows again ("3 rows are missing: ...")."""
-    kept: list[str] = []
-    facts: set[str] = set()
-    for sentence in sentences:
-        counted = _COUNTED_ROWS.search(sentence)
-        fact = counted[0] if counted else sentence
-        if fact not in facts:
-            kept.append(sentence)
-            facts.add(fact)
-    return kept

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from analysis.model import Settings
+from analysis.runs.manifest import FILE_NAME, ManifestError, read_manifest
 from analysis.verdict.service_levels import Levels
 
 
@@ -66,10 +65,10 @@ def settings_for(folders: Sequence[Path], given: Mapping[str, Any]) -> tuple[Set
 def _recorded(folder: Path) -> Mapping[str, Any]:
     """`settings` of a run's `run.json`; empty where there is none that can be read."""
     try:
-        manifest = orjson.loads((folder / "run.json").read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        manifest = read_manifest(folder) or {}
+    except ManifestError:
         return {}
-    settings = manifest.get("settings") if isinstance(manifest, dict) else None
+    settings = manifest.get("settings")
     return settings if isinstance(settings, dict) else {}
 
 
@@ -85,7 +84,7 @@ def _agreed(option: str, path: tuple[str, ...], recorded: Sequence[tuple[Path, M
                 f"{first_folder} was run with {'.'.join(path)} = {first!r} and {folder} with {value!r}: "
                 f"say which counts with --{option.replace('_', '-')}."
             )
-    return first, f"{first_folder}/run.json: settings.{'.'.join(path)}"
+    return first, f"{first_folder}/{FILE_NAME}: settings.{'.'.join(path)}"
 
 
 def _dig(settings: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -13,8 +13,11 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from attempts.schema import Attempt, ConnectionFacts
+from scenarios.authority import authority_of
+from scenarios.redact import HIDDEN
 
-HIDDEN: Final = "<redacted>"
+# Kinds of attempts that Locust's screens count.
+SHOWN: Final = frozenset({"connect", "exchange"})
 
 # What a setting of a scenario may be: what JSON and the Locust form can carry.
 Setting = str | int | float | bool | list[str] | dict[str, float] | None
@@ -152,8 +155,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """As the client libraries want it; never holds a token."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.path}"
+        return f"{self.scheme}://{authority_of(self.host, self.port)}{self.path}"
 
 
 class Tally(msgspec.Struct, gc=False):

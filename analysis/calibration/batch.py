@@ -91,6 +91,5 @@ def _totals(cells: pd.DataFrame, run: pa.Table) -> pd.DataFrame:
             "first_minute": [cells["minute"].min()],
             "last_minute": [cells["minute"].max()],
             "simulated": [0],
-            "seq_missing": [0],
         }
     )

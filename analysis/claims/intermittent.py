@@ -17,12 +17,11 @@ from analysis.comparison.rule import points, rate_words
 from analysis.comparison.split import bound, by_instance, shares
 from analysis.comparison.view import Cells, View
 from analysis.model import Finding
+from analysis.reduction.thresholds import ALWAYS_RATIO
 from analysis.stats.groups import Bools, Ints, combined, sums
 from analysis.stats.needs import about
 from analysis.stats.rates import Rate, attempts_to_bound
 
-# "Always": nine of ten, since a retry inside the server or a lucky race lets one through.
-ALWAYS: Final = 0.9
 # A smaller cell that failed throughout may be chance; then its conditions on all hosts decide.
 LEAST_CELL: Final = 10
 OF_AN_OPERATION: Final = " requests"
@@ -166,7 +165,7 @@ def _always(cells: Cells, preface: Ints) -> Bools:
     n = sums(exact, cells.n, finest)
     rate = sums(exact, cells.bad, finest) / n
     enough = n[exact] >= LEAST_CELL
-    result: Bools = (rate[exact] >= ALWAYS) & (enough | (everywhere[alike] >= ALWAYS))
+    result: Bools = (rate[exact] >= ALWAYS_RATIO) & (enough | (everywhere[alike] >= ALWAYS_RATIO))
     return result
 
 

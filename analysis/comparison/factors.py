@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from analysis.comparison.conditions import SHARED_LEAST
 from analysis.comparison.loops import families
 from analysis.comparison.rule import Condition
 from analysis.model import Check
@@ -31,7 +32,6 @@ from analysis.stats.groups import Bools, Floats, coded_pair, sums
 if TYPE_CHECKING:
     from analysis.comparison.view import View
 
-SHARED_LEAST: Final = 0.5
 # Levels with fewer attempts than this have no rate of their own.
 LEAST_ATTEMPTS: Final = 30
 # Where connections dealt at random would share less than this, what the sides share says nothing of the dealing.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from analysis.comparison.view import LEAST_CHUNKS, View
+from analysis.comparison.words import interval_words
 from analysis.model import Check, Effect, Finding, Part, State
 from analysis.stats.detectable import Precision
 from analysis.stats.estimate import Estimate
@@ -276,9 +277,7 @@ def effect_words(effect: Effect) -> str:
     """An effect in points, with its interval."""
     if effect.estimate is None:
         return "no estimate"
-    if effect.low is None or effect.high is None:
-        return f"{100 * effect.estimate:+.2f} points (no interval)"
-    return f"{100 * effect.estimate:+.2f} points (95 % interval {100 * effect.low:+.2f} to {100 * effect.high:+.2f})"
+    return interval_words(effect.estimate, effect.low, effect.high, before="95 % interval ", without=" (no interval)")
 
 
 def rate_words(rate: Rate) -> str:

@@ -312,7 +312,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
                 "attempts": [int(cells["n"].sum())],
                 "rows": [int(cells["n"].sum())],
                 "timeouts": [int(cells["timeouts"].sum())],
-                **{name: [0] for name in ("aborted", "dropped_tail", "retries", "simulated", "seq_missing")},
+                **{name: [0] for name in ("aborted", "dropped_tail", "retries", "simulated")},
                 "hosts": [cells["host"].nunique()],
                 "first_minute": [cells["minute"].min()],
                 "last_minute": [cells["minute"].max()],

@@ -12,6 +12,8 @@ from typing import Any, Final
 import ibis
 import ibis.expr.datatypes as dt
 
+from analysis.reduction.thresholds import ABNORMAL_CLOSURE, BLOCKED_LAG_S, LAG_EXPLAINS, LAG_SPOILS
+from analysis.runs.dataset import ESSENTIAL
 from attempts.schema import COLUMNS, OUTCOMES, ColumnType
 
 IBIS_TYPES: Final[dict[ColumnType, str]] = {
@@ -23,33 +25,10 @@ IBIS_TYPES: Final[dict[ColumnType, str]] = {
     "timestamp": "timestamp('UTC')",
 }
 
-# Without one of these a row says nothing: which run, where, what was tried, when, and how it ended.
-ESSENTIAL: Final = (
-    "run_id",
-    "worker",
-    "connection",
-    "kind",
-    "operation",
-    "client",
-    "delay_s",
-    "platform",
-    "host",
-    "scheduled_us",
-    "duration_s",
-    "budget_s",
-    "outcome",
-)
-
 # Names that may be unknown. Others write an unknown one as "": as a name it would be one that all share. Not all
 # strings of the contract: each costs a look at every row.
 MAYBE_UNKNOWN: Final = ("subject", "mitigation", "event_loop", "site", "cause", "server_instance")
 
-# A loop late by half the budget explains the failure by itself; one late by a quarter makes the wait an
-# unfair one, whether it failed or not.
-LAG_EXPLAINS: Final = 1 / 2
-LAG_SPOILS: Final = 1 / 4
-# Below this a loop is not called late: twice the delay that the recorder itself overlooks (50 ms).
-ANY_LAG_S: Final = 0.1
 # A token refused this long before its end was not refused for its age: a minute is the customary leeway
 # for clocks that differ (RFC 7519, section 4.1.4: "no more than a few minutes").
 CLOCK_LEEWAY_S: Final = 60.0
@@ -65,10 +44,6 @@ LONGEST_S: Final = 1e9
 CAUSES_OF_THE_GENERATOR: Final = ("harness", "local_resource")
 # An answer that blames the request says that this tester and the server do not mean the same by it.
 CAUSES_OF_FORMAT: Final = ("malformed", "subprotocol", "client_error")
-# "Closed without a close frame", never on the wire (RFC 6455, section 7.1.5). Like a refused SYN it is nobody's own
-# word: a process may have died, or something on the way may have cut. A close because the server did not hear this
-# client (keepalive) speaks of the way, or of this client.
-ABNORMAL_CLOSURE: Final = 1006
 # What ends a session as an answer to this client, and not by a limit of the server's.
 ENDS_BY_ANSWER: Final = ("auth_rejected", "keepalive", "malformed", "client_error")
 # Offers tokens that must be refused: a control of the server's check, and in no claim about sessions.
@@ -140,7 +115,7 @@ def is_usable(rows: ibis.Table) -> ibis.Value:
     for name in ("budget_s", "duration_s", "delay_s"):
         whole = whole & rows[name].between(0.0, LONGEST_S)
     for name in ESSENTIAL:
-        whole = whole & rows[name].notnull()
+        whole = whole & rows["scheduled_us" if name == "scheduled_at" else name].notnull()
     return whole.fill_null(False)
 
 
@@ -197,8 +172,8 @@ def explained(rows: ibis.Table) -> ibis.Table:
         token_fresh=(left_s > CLOCK_LEEWAY_S).fill_null(False),
         is_bad=is_bad,
         is_clean=~(is_spoilt | (is_bad & cause.isin(CAUSES_OF_THE_GENERATOR))),
-        has_lag=late_s > ANY_LAG_S,
-        has_any_lag=(late_s >= ANY_LAG_S) | rows.loop_lag_s.isnull(),
+        has_lag=late_s > BLOCKED_LAG_S,
+        has_any_lag=(late_s >= BLOCKED_LAG_S) | rows.loop_lag_s.isnull(),
         explanation=explanation,
         is_checked=(ran_out & rows.checked_s.notnull()).fill_null(False),
         # Only on an upgraded connection there is somebody to ask.

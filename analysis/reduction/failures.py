@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from analysis.reduction.thresholds import ABNORMAL_CLOSURE
+
 if TYPE_CHECKING:
     import ibis
 
@@ -149,7 +151,7 @@ def answer(failure: Mapping[str, Any]) -> str:
     if status is not None:
         words = reason or _phrase(status)
         return f"HTTP {status}{f' {words}' if words else ''} {where}"
-    if code is not None and code != _ABNORMAL:
+    if code is not None and code != ABNORMAL_CLOSURE:
         return f"close {code}{f' {reason!r}' if reason else ''} {where}"
     if failure["cause"] == "credentials_accepted":
         return _CAUSES["credentials_accepted"]
@@ -201,7 +203,6 @@ def usual_cause(failure: Mapping[str, Any]) -> str:
     return _USUAL.get(cause, "")
 
 
-_ABNORMAL: Final = 1006
 _WHERE: Final[Mapping[str, str]] = {
     "dns": "while the name was resolved",
     "tcp": "at the TCP connect",

@@ -15,7 +15,6 @@ import ibis
 from ibis import _, selectors
 
 from analysis.reduction.explain import (
-    ABNORMAL_CLOSURE,
     ACCEPTED,
     AUTH_PROBE_SCENARIO,
     CAUSES_OF_FORMAT,
@@ -28,6 +27,8 @@ from analysis.reduction.explain import (
     is_usable,
     microseconds,
 )
+from analysis.reduction.log_bins import LATENCY_BINS_PER_DECADE, log_bin
+from analysis.reduction.thresholds import ABNORMAL_CLOSURE, ALWAYS_RATIO
 
 MINUTE_S: Final = 60
 SLOT_S: Final = 10
@@ -40,8 +41,6 @@ HOLD_STEPS: Final = ((200, 1), (400, 2), (1_000, 4), (2_000, 10), (7_200, 40), (
 # The shortest keepalive in the field is 20 s: a loop that stood still for half of it may itself have cost
 # the session, so that its end is no word about the server's limits.
 HOLD_LAG_S: Final = 10.0
-# Bins a decade of the latency histogram: 12 % wide, finer than the noise of any p99 compared here.
-LATENCY_BINS_PER_DECADE: Final = 20
 # (below, width) of bins: exact where it matters, 1 % or better beyond, the last one open-ended.
 RTT_STEPS: Final = ((10_000, 10), (100_000, 100), (1_000_000, 1_000), (0, 10_000))
 # Known quotas are 5 and 20: exact there, and a subject that connects all the time cannot blow the table up.
@@ -51,8 +50,6 @@ ORDINAL_STEPS: Final = ((32, 1), (128, 8), (1_024, 64), (0, 1_024))
 IDLE_STEPS: Final = ((10, 1), (60, 5), (600, 20), (0, 120))
 # How far into a run its first connects are looked at, second by second.
 FIRST_S: Final = 60
-# A user who is refused so often is always refused: a lucky moment is no check that works.
-ALWAYS_RATIO: Final = 0.9
 # Failures of one connection, of one kind, are fewer than this.
 PACKED: Final = 2**20
 # What of a user's attempts may always fail, besides single operations, and the kind of it.
@@ -67,6 +64,7 @@ CONNECTIONS_OF_A_WORKER: Final = 2**40
 # Columns that no table here is made of. Ibis writes every column into every query, and that takes longer
 # than DuckDB takes to answer it on a short run.
 UNREAD: Final = (
+    "seq",
     "user",
     "server_connection_id",
     "platform_detail",
@@ -140,15 +138,12 @@ def prepared(rows: ibis.Table) -> ibis.Table:
 
 
 def census(prepared: ibis.Table) -> ibis.Table:
-    """Who wrote what: rows of each worker, arm and operation, their numbers, the last sign of life."""
+    """Who wrote what: rows of each worker, arm and operation, the last sign of life."""
     keyed = prepared.mutate(is_aborted=(_.outcome == "aborted").fill_null(False), is_first=_.retry == 0)
     last_s = ibis.coalesce(keyed.started_us, keyed.scheduled_us) / 1e6 + keyed.duration_s
     return keyed.group_by(*WORKER_KEYS, *ARM_KEYS, "usable", "is_aborted", "is_first", "is_auth_probe").agg(
         rows=keyed.count(),
         simulated=_count(keyed.simulated.fill_null(False)),
-        seq_rows=keyed.seq.count(),
-        seq_sum=keyed.seq.sum(),
-        seq_max=keyed.seq.max(),
         budget_s=keyed.budget_s.max(),
         least_budget_s=keyed.budget_s.min(),
         last_s=last_s.max(),
@@ -739,8 +734,7 @@ def probes(rows: ibis.Table) -> ibis.Table:
 def mitigation_costs(rows: ibis.Table) -> ibis.Table:
     """Latencies of what went well (`latency_bin`), and what else was started (null)."""
     waits = rows.filter(_.is_wait)
-    us = ibis.greatest(microseconds(waits.duration_s), 1)
-    latency_bin = (us.cast("float64").log10() * LATENCY_BINS_PER_DECADE).floor().cast("int64")
+    latency_bin = log_bin(microseconds(waits.duration_s), LATENCY_BINS_PER_DECADE)
     keyed = waits.mutate(latency_bin=waits.is_bad.ifelse(ibis.null("int64"), latency_bin))
     return keyed.group_by("host", "platform", "minute", "mitigation", "kind", "latency_bin").agg(n=keyed.count())
 

@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from analysis.reduction.log_bins import DURATION_BINS_PER_DECADE, RTT_BINS_PER_DECADE, log_bin
+from analysis.reduction.thresholds import BLOCKED_LAG_S, LAG_SPOILS, PHASES
 from attempts.schema import CAUSES, KINDS
 
 if TYPE_CHECKING:
     import ibis
 
-# 40 bins a decade are 5.9 % wide: below what a latency picture can show, 320 bins from 1 us to 100 s.
-DURATION_BINS_PER_DECADE: Final = 40
-RTT_BINS_PER_DECADE: Final = 20
-# The least lag that the analysis calls a blocked loop (attempts.md, claim client_loop).
-BLOCKED_LAG_S: Final = 0.1
 # CPU use of one core beyond which a single-threaded event loop queues (Locust warns at the same).
 BUSY_CPU: Final = 0.9
 # The run is looked at in ten parts where a trend is asked for.
@@ -42,7 +39,6 @@ _FLAGS: Final = (
 )
 _SLOT_WIDTHS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_SLOTS: Final = 180  # more bars than that cannot be told apart in a figure
-_PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +103,6 @@ def slot_width_s(length_s: float) -> int:
     return next((width for width in _SLOT_WIDTHS_S if length_s <= width * _MOST_SLOTS), _SLOT_WIDTHS_S[-1])
 
 
-def bin_middle_s(bins: pd.Series[int], per_decade: int) -> pd.Series[float]:
-    """Geometric middle of logarithmic bins of microseconds, in seconds."""
-    return 10.0 ** ((bins.astype(float) + 0.5) / per_decade) / 1e6
-
-
 def _span(attempts: ibis.Table) -> tuple[int | None, int | None]:
     """Epoch seconds of the first and the last scheduled attempt."""
     t = attempts
@@ -132,7 +123,7 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
         "judged": t.kind.isin(["connect", "exchange"]) & (t.outcome != "aborted"),
         "lag_null": t.loop_lag_s.isnull(),
         "lagged": t.loop_lag_s >= BLOCKED_LAG_S,
-        "starved": ibis.greatest(t.loop_lag_s, t.loop_blocked_s) >= t.budget_s / 4,
+        "starved": ibis.greatest(t.loop_lag_s, t.loop_blocked_s) >= t.budget_s * LAG_SPOILS,
         "cpu_null": t.cpu.isnull(),
         "busy": t.cpu > BUSY_CPU,
         "seq_null": t.seq.isnull(),
@@ -217,7 +208,7 @@ def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
             t.kind,
             t.outcome,
             part=((_seconds(t) - start) / part_s).floor().cast("int64"),
-            bin=_log_bin(t.duration_s, DURATION_BINS_PER_DECADE),
+            bin=log_bin(t.duration_s * 1e6, DURATION_BINS_PER_DECADE),
         )
         .aggregate(n=t.count())
         .to_pandas()
@@ -229,7 +220,7 @@ def _rtt(attempts: ibis.Table) -> pd.DataFrame:
     a = attempts
     t = a.filter(a.kind.isin(["connect", "exchange"]), a.outcome != "aborted", a.rtt_s > 0)
     frame: pd.DataFrame = (
-        t.group_by(t.platform, t.kind, bin=_log_bin(t.rtt_s, RTT_BINS_PER_DECADE))
+        t.group_by(t.platform, t.kind, bin=log_bin(t.rtt_s * 1e6, RTT_BINS_PER_DECADE))
         .aggregate(n=t.count(), timeouts=(t.outcome == "timeout").cast("int64").sum())
         .to_pandas()
     )
@@ -238,9 +229,9 @@ def _rtt(attempts: ibis.Table) -> pd.DataFrame:
 
 def _phases(attempts: ibis.Table) -> pd.DataFrame:
     t = attempts.filter(attempts.kind == "connect", attempts.outcome == "ok")
-    both = {phase: t[f"{phase}_s"].approx_quantile([0.5, 0.95]) for phase in _PHASES}  # of one sketch
+    both = {phase: t[f"{phase}_s"].approx_quantile([0.5, 0.95]) for phase in PHASES}  # of one sketch
     grouped = t.group_by("platform", "client").aggregate(n=t.count(), **both)
-    quantiles = {f"{phase}_{name}_s": grouped[phase][at] for phase in _PHASES for at, name in enumerate(("p50", "p95"))}
+    quantiles = {f"{phase}_{name}_s": grouped[phase][at] for phase in PHASES for at, name in enumerate(("p50", "p95"))}
     frame: pd.DataFrame = grouped.select("platform", "client", "n", **quantiles).to_pandas()
     return _labelled(frame)
 
@@ -248,11 +239,3 @@ def _phases(attempts: ibis.Table) -> pd.DataFrame:
 def _seconds(attempts: ibis.Table) -> ibis.expr.types.IntegerColumn:
     """Epoch second in which an attempt was to start."""
     return attempts.scheduled_us // 1_000_000
-
-
-def _log_bin(seconds: ibis.expr.types.FloatingColumn, per_decade: int) -> ibis.expr.types.IntegerColumn:
-    """Logarithmic bin of a duration; everything under a microsecond is in bin 0."""
-    import ibis
-
-    microseconds = ibis.greatest(seconds * 1e6, ibis.literal(1.0))
-    return (microseconds.log10() * per_decade).floor().cast("int64")

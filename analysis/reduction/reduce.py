@@ -21,6 +21,7 @@ from analysis.reduction.explain import contract_columns
 from analysis.reduction.factors import FACTORS
 from analysis.reduction.groupbys import ARM_KEYS, CELL_KEYS, PLACE_KEYS, SIDE_KEYS, WORKER_KEYS
 from analysis.reduction.tables import Tables
+from analysis.reduction.thresholds import ALWAYS_RATIO
 from attempts.schema import KINDS
 
 # Distinct connections are counted in the run's first minutes, up to so many attempts: it is the only step whose
@@ -28,8 +29,7 @@ from attempts.schema import KINDS
 DISTINCT_ROWS: Final = 4_000_000
 
 
-# A user, or a size of request, that fails so often always fails; fewer attempts than this may be bad luck.
-ALWAYS_RATIO: Final = 0.9
+# A user, or a size of request, that always failed in fewer attempts than this may have had bad luck.
 ALWAYS_LEAST: Final = 10
 # A user who came so often and never succeeded may be one who always fails, or had bad luck: nobody can know.
 NEVER_LEAST: Final = 2
@@ -453,34 +453,14 @@ def _totals(census: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
         "first_minute": cells["minute"].min(),
         "last_minute": cells["minute"].max(),
         "simulated": int(census["simulated"].sum()),
-        "seq_missing": int(_gaps(census).clip(lower=0).sum()),
     }
     return pd.DataFrame({name: [value] for name, value in counts.items()})
 
 
-def _gaps(census: pd.DataFrame) -> pd.Series[int]:
-    """For each worker what its numbers promise less what is there; negative: rows that are there twice.
-
-    Rows lost after a worker's last one leave no gap; `run.json` knows of them.
-    """
-    boots = census.groupby(["run_id", "worker"], dropna=False).agg(
-        rows=("seq_rows", "sum"), last=("seq_max", "max"), total=("seq_sum", "sum")
-    )
-    gaps = (boots["last"].fillna(-1) + 1 - boots["rows"]).astype("int64")
-    # As many rows twice as are missing leave the count right, and hardly ever the sum.
-    swapped = (gaps == 0) & (boots["total"].fillna(0) != boots["rows"] * (boots["rows"] - 1) // 2)
-    return gaps.mask(swapped, 1)
-
-
 def _notes(census: pd.DataFrame, totals: pd.DataFrame, *, lag_null: int) -> tuple[str, ...]:
-    """What was missing or dropped, in sentences."""
+    """What was dropped, in sentences; what is missing or there twice is `analysis.runs.accounting`'s to say."""
     total = totals.iloc[0]
-    twice = int(-_gaps(census).clip(upper=0).sum())
-    unnumbered = int((census["rows"] - census["seq_rows"]).sum())
     counted = (
-        (total["seq_missing"], "rows are missing: their workers numbered them and they are not in the files"),
-        (twice, "rows are there more than once: a file or a run was named twice"),
-        (unnumbered, "rows have no number (seq), so that a lost one could not be noticed"),
         (census["unusable"].sum(), "rows were left out: without run, place, time, arm, budget or outcome"),
         (census["unknown_kind"].sum(), "rows were left out: their kind is not one of the contract's"),
         (total["dropped_tail"], "attempts were dropped: scheduled within their own budget before their run's end"),

@@ -94,8 +94,8 @@ class Tables:
             (`latency_bin` = floor(log10(duration_us) * 20)), and rows with `latency_bin` null for all
             attempts including retries: `n` counts started attempts (so added connects can be seen).
         totals: one row: `attempts`, `rows`, `timeouts`, `aborted`, `dropped_tail`, `retries`, `hosts`, `first_minute`,
-            `last_minute`, `simulated` (rows), `seq_missing`.
-        notes: What was missing or dropped, in sentences with counts.
+            `last_minute`, `simulated` (rows).
+        notes: What was dropped, in sentences with counts.
     """
 
     cells: pd.DataFrame

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.claims import registry
+from analysis.comparison.words import points
 from analysis.model import Effect
 from analysis.reduction.failures import answer
 from analysis.report import figures
 from analysis.report.bursts import burst_slots
 from analysis.report.summary import check_number, interval_text
-from analysis.report.wording import detectable_text, effect_text, points, sentences, state_word, statements
+from analysis.report.wording import detectable_text, effect_text, sentences, state_word, statements
 from analysis.runs.ground_truth import faults_done
 
 if TYPE_CHECKING:

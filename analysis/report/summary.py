@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from analysis.comparison.words import points
 from analysis.reduction.failures import answer
 from analysis.report.wording import (
     effect_text,
     lower_first,
-    points,
     sentences,
     state_word,
     statements,

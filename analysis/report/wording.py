@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from analysis.claims import registry
+from analysis.comparison.words import interval_words, points
 from analysis.reduction import failures
 from analysis.verdict.service_levels import Slo
 
@@ -26,23 +27,11 @@ def state_word(state: str) -> str:
     return _STATES.get(state, state)
 
 
-def points(ratio: float | None, *, sign: bool = False) -> str:
-    """A ratio in percent points with as many digits as matter; null is a dash."""
-    if ratio is None:
-        return "–"
-    return f"{100 * ratio:{'+' if sign else ''}.2f}"
-
-
 def effect_text(effect: Mapping[str, Any]) -> str:
     """An effect with its interval: "+1.20 points (+0.80 to +1.70)"; a dash if nothing was estimated."""
     if effect["estimate"] is None:
         return "–"
-    is_rate = effect["name"] == "rate"
-    text = f"{points(effect['estimate'], sign=not is_rate)} {'%' if is_rate else 'points'}"
-    if effect["low"] is not None or effect["high"] is not None:
-        low, high = points(effect["low"], sign=not is_rate), points(effect["high"], sign=not is_rate)
-        text += f" ({low} to {high})"
-    return text
+    return interval_words(effect["estimate"], effect["low"], effect["high"], is_rate=effect["name"] == "rate")
 
 
 def detectable_text(claim: Mapping[str, Any]) -> str:

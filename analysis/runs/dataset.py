@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
+from analysis.runs.manifest import FILE_NAME as RUN_FILE
+from analysis.runs.manifest import ManifestError, read_manifest
 from attempts.locks import is_held, store_lock
 from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
 
@@ -36,22 +36,20 @@ _ARROW_KINDS: Final[dict[ColumnType, str]] = {
 
 # Without one of these a file says nothing: which run, where, what was tried, when, and how it ended. Other columns
 # may be missing: what they would say was not measured.
-_ESSENTIAL: Final = frozenset(
-    {
-        "run_id",
-        "worker",
-        "connection",
-        "kind",
-        "operation",
-        "client",
-        "delay_s",
-        "platform",
-        "host",
-        "scheduled_at",
-        "duration_s",
-        "budget_s",
-        "outcome",
-    }
+ESSENTIAL: Final = (
+    "run_id",
+    "worker",
+    "connection",
+    "kind",
+    "operation",
+    "client",
+    "delay_s",
+    "platform",
+    "host",
+    "scheduled_at",
+    "duration_s",
+    "budget_s",
+    "outcome",
 )
 # What is read of the workers' vitals.
 _VITALS: Final = frozenset({"worker", "at", "loop_lag_s", "cpu"})
@@ -140,13 +138,13 @@ def open_runs(folders: Sequence[Path]) -> Dataset:
 
 
 def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
-    attempts_folder, manifest_file = folder / "attempts", folder / "run.json"
+    attempts_folder = folder / "attempts"
     if not folder.is_dir():
         raise DatasetError(f"{folder} is no folder: name a run folder, for example reports/<run_id>.")
-    if not attempts_folder.is_dir() and not manifest_file.exists() and not (folder / "spool").is_dir():
-        raise DatasetError(f"{folder} is no run folder: it has neither attempts/ nor run.json nor spool/.")
+    if not attempts_folder.is_dir() and not (folder / RUN_FILE).exists() and not (folder / "spool").is_dir():
+        raise DatasetError(f"{folder} is no run folder: it has neither attempts/ nor {RUN_FILE} nor spool/.")
     name = folder.name
-    manifest = _read_manifest(manifest_file, name, problems, notes)
+    manifest = _read_manifest(folder, problems, notes)
     run_id = str(manifest.get("run_id") or name) if manifest else name
     files: list[Path] = []
     columns: list[frozenset[str]] = []
@@ -181,21 +179,19 @@ def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
     )
 
 
-def _read_manifest(path: Path, name: str, problems: list[str], notes: list[str]) -> dict[str, Any] | None:
-    if not path.exists():
-        notes.append(f"{name}: no run.json: what was planned and whether the accounting balances is unknown.")
-        return None
+def _read_manifest(folder: Path, problems: list[str], notes: list[str]) -> dict[str, Any] | None:
+    name = folder.name
     try:
-        manifest = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        problems.append(f"{name}: run.json cannot be read ({error}): whether rows are missing is unknown.")
+        manifest = read_manifest(folder)
+    except ManifestError as error:
+        problems.append(f"{name}: {RUN_FILE} {error}: whether rows are missing is unknown.")
         return None
-    if not isinstance(manifest, dict):
-        problems.append(f"{name}: run.json is no JSON object: whether rows are missing is unknown.")
+    if manifest is None:
+        notes.append(f"{name}: no {RUN_FILE}: what was planned and whether the accounting balances is unknown.")
         return None
     version = manifest.get("schema_version", 1)
     if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise DatasetError(_from_the_future(f"{name}/run.json", version))
+        raise DatasetError(_from_the_future(f"{name}/{RUN_FILE}", version))
     return manifest
 
 
@@ -222,7 +218,7 @@ def _open_attempts_file(
     wrong = [
         _mismatch(schema, column.name, column.type)
         for column in COLUMNS
-        if column.name in _ESSENTIAL or column.name in schema.names
+        if column.name in ESSENTIAL or column.name in schema.names
     ]
     found = [reason for reason in wrong if reason]
     if found:

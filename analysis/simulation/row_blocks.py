@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 
+from analysis.reduction.thresholds import PHASES as PHASES_OF_CONNECT
 from analysis.simulation.design import OPERATIONS, PROBES, Bools, Floats, Ints
 from analysis.simulation.sessions import CONNECT_BUDGET_S, EXCHANGE_BUDGET_S, FAULTS, READY_S, Sessions
 
 KINDS: Final = ("connect", "exchange", "hold", "close", "probe")
 OPERATION_NAMES: Final = ("connect", *OPERATIONS, "hold", "close", *PROBES)
-PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome", "exchange", "hold", "close")
+PHASES: Final = (*PHASES_OF_CONNECT, "exchange", "hold", "close")
 # The budgets of a closing handshake and of a probe; a good wait never comes near its budget by itself.
 CLOSE_BUDGET_S: Final = 10.0
 PROBE_BUDGET_S: Final = 3.0

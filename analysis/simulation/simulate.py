@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from analysis.simulation.design import ARMS, Design, DesignError
 from analysis.simulation.rows import Counters, probes_of, table_of
 from analysis.simulation.sessions import draw_sessions, happen, lived, retried
@@ -111,7 +112,7 @@ def write_run(where: World, design: Design, folder: Path, *, command: Sequence[s
         workers.update(_counts(table["worker"]))
     _write_health(design, sorted(workers), folder / "health")
     manifest = _manifest(where, design, folder.name, command=command, outcomes=outcomes, workers=workers)
-    (folder / "run.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    (folder / RUN_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
     return folder
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from analysis.claims import registry
+from analysis.exit_codes import BREACHED, MET, VOID
 from analysis.model import Decision, Effect, Finding, Settings
 from analysis.reduction.failures import Failure, as_json
 from analysis.stats.detectable import NO_SIZE
@@ -18,7 +19,7 @@ from analysis.verdict.service_levels import Slo
 
 SCHEMA_VERSION: Final = 1
 SCHEMA_FILE: Final = Path(__file__).with_name("verdict.schema.json")
-EXIT_STATUS: Final[Mapping[str, int]] = {"met": 0, "breached": 1, "void": 3}
+EXIT_STATUS: Final[Mapping[str, int]] = {"met": MET, "breached": BREACHED, "void": VOID}
 _NOT_ESTIMATED: Final = Effect(name="not estimated", estimate=None, low=None, high=None)
 
 

@@ -22,7 +22,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from analysis.reduction.overview import BLOCKED_LAG_S, BUSY_CPU
+from analysis.reduction.overview import BUSY_CPU
+from analysis.reduction.thresholds import BLOCKED_LAG_S
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,14 +10,14 @@ import numpy as np
 from analysis.comparison.rule import effect_words
 from analysis.comparison.view import LEAST_CHUNKS, View
 from analysis.model import Effect, MitigationEffect
+from analysis.reduction.log_bins import LATENCY_BINS_PER_DECADE, edge_s
 from analysis.stats.estimate import Estimate
 from analysis.stats.groups import Bools, Floats, Ints, coded, combined, sums
 from analysis.stats.host_stage import over_chunks
 from analysis.stats.mantel_haenszel import risk_difference
+from analysis.verdict.causes import SEED
 
-BINS_A_DECADE: Final = 20
 RESAMPLES: Final = 200
-SEED: Final = 20_260_308
 
 
 def mitigation_effects(view: View) -> tuple[MitigationEffect, ...]:
@@ -154,4 +154,4 @@ def _quantile(counts: Floats, lowest: int, share: float) -> float:
     bin_ = min(int(np.searchsorted(below, share * total, side="left")), len(counts)) - 1
     bin_ = max(bin_, 0)
     inside = (share * total - below[bin_]) / counts[bin_] if counts[bin_] else 0.0
-    return float(10 ** ((lowest + bin_ + inside) / BINS_A_DECADE) / 1e6)
+    return edge_s(float(lowest + bin_ + inside), LATENCY_BINS_PER_DECADE)

@@ -29,7 +29,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.reduction.failures import KINDS
-from analysis.reduction.overview import DURATION_BINS_PER_DECADE, PARTS, Overview, bin_middle_s
+from analysis.reduction.log_bins import DURATION_BINS_PER_DECADE, middle_s
+from analysis.reduction.overview import PARTS, Overview
 from analysis.stats.rates import Rate, clustered_rate, worst_design_effect
 
 SloState = Literal["met", "breached", "void"]
@@ -301,7 +302,7 @@ def _typical_by_part(rows: pd.DataFrame) -> pd.DataFrame:
     A mean of logarithms, not a median: with several delay arms a median lies in the gap between them and
     jumps. A timeout counts with its budget, so that an outage never looks like an improvement.
     """
-    log_s = np.log(bin_middle_s(rows["bin"], DURATION_BINS_PER_DECADE))
+    log_s = np.log(middle_s(rows["bin"], DURATION_BINS_PER_DECADE))
     sums = rows.assign(total=log_s * rows["n"]).groupby("part")[["n", "total"]].sum()
     parts = pd.DataFrame({"log_s": sums["total"] / sums["n"], "n": sums["n"]})
     full = parts["n"] >= parts["n"].median() / 2

@@ -34,6 +34,7 @@ from scenarios.plan import (
     Tally,
     Target,
 )
+from scenarios.session.ledger import Ledger
 from scenarios.signals import Signal
 
 
@@ -108,6 +109,17 @@ class Services:
     loss: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)
     children: dict[str, Any] = field(default_factory=dict)
     addresses: dict[tuple[str, int], list[tuple[int, Any]]] = field(default_factory=dict)
+
+    def ledger(self, tally: Tally, *, token_issued_at: float | None) -> Ledger:
+        """The rows of one connection, counted in `tally`."""
+        return Ledger(
+            clock=self.clock,
+            lag=self.lag,
+            cpu=self.cpu,
+            tally=tally,
+            open_connections=self.open,
+            token_issued_at=token_issued_at,
+        )
 
 
 RunConnection = Callable[[ConnectionPlan, Target, Services], ConnectionResult]

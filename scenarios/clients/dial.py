@@ -12,23 +12,22 @@ import socket
 import ssl
 from typing import Any, Final, NamedTuple
 
+from scenarios.authority import authority_of
 from scenarios.clients.tls import end_of_tls_error
+from scenarios.http_head import EndlessHead, all_headers, header_values, split_head, status_of
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.protocols.shape import TargetProtocol
+from scenarios.redact import HIDDEN
+from scenarios.rfc6455 import ABNORMAL_CLOSURE
 from scenarios.session import refusals
 from scenarios.session.ledger import End
-
-# "Closed without a close frame": never on the wire (RFC 6455, section 7.1.5).
-ABNORMAL_CLOSURE: Final = 1006
 
 # The server names itself here, so that its instance is known before the welcome.
 INSTANCE_HEADER: Final = "X-Server-Instance"
 
-# A response's head is a few hundred bytes; more than this without its end is not HTTP.
-MAX_HEAD_BYTES: Final = 65_536
-
 SWITCHING_PROTOCOLS: Final = 101
+OK: Final = 200
 
 LOST: Final = End("server_closed", close_code=ABNORMAL_CLOSURE, closed_by="network")
 # asyncio reports a peer that leaves during the TLS handshake as a reset without a number.
@@ -39,10 +38,6 @@ _UNCERTIFIED: Final = End("tls", detail="the server asked for a client certifica
 RELAY_SILENT: Final = End("harness", detail="the relay takes no connection")
 
 Address = tuple[int, Any]  # family, socket address
-
-
-class SilentAddress(Exception):
-    """An address has had its share of the time and has not answered: the next one is tried."""
 
 
 def _codes(*names: str) -> frozenset[int]:
@@ -125,7 +120,7 @@ class UpgradeRequest(NamedTuple):
     expected_subprotocol: str | None
 
     def __repr__(self) -> str:
-        return "UpgradeRequest(<redacted>)"
+        return f"UpgradeRequest({HIDDEN})"
 
 
 def upgrade_request(plan: ConnectionPlan, target: Target, protocol: TargetProtocol) -> UpgradeRequest:
@@ -160,14 +155,18 @@ def response_end(
     head: bytes, expected_subprotocol: str | None, protocol: TargetProtocol, *, must_refuse: bool = False
 ) -> End | None:
     """What the response's head says before the library judges it: None = 101 and the right subprotocol."""
-    words = head.split(b"\r\n", 1)[0].split(b" ", 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+    found = status_of(head)
+    if found is None:
         return End("malformed", closed_by="client", detail="the answer to the upgrade is no HTTP response")
-    status = int(words[1])
+    status, reason = found
     if status != SWITCHING_PROTOCOLS:
-        reason = words[2].decode("latin-1") if len(words) > 2 else ""
         return refusals.end_of_status(status, reason, all_headers(head), protocol, must_refuse=must_refuse)
     return subprotocol_end(header_values(head, "Sec-WebSocket-Protocol"), expected_subprotocol)
+
+
+def instance_of(head: bytes) -> str | None:
+    """The instance that a response's head names."""
+    return next(iter(header_values(head, INSTANCE_HEADER)), None)
 
 
 def is_literal(host: str) -> bool:
@@ -179,40 +178,27 @@ def is_literal(host: str) -> bool:
     return True
 
 
-def all_headers(head: bytes) -> dict[str, str]:
-    """The headers of a response's head by their names in small letters; values of the same name are joined."""
-    headers: dict[str, str] = {}
-    for line in head.decode("latin-1").split("\r\n")[1:]:
-        name, _, value = line.partition(":")
-        name, value = name.strip().lower(), value.strip()
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-def header_values(head: bytes, name: str) -> list[str]:
-    """All values of a header in a response's head, as they stand there."""
-    wanted = name.lower()
-    if wanted.encode("ascii") not in head.lower():
-        return []
-    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
-    return [value.strip() for key, _, value in pairs if key.lower() == wanted]
-
-
 def proxy_request(host: str, port: int) -> bytes:
     """Ask an HTTP proxy for a path to the target (RFC 9110, section 9.3.6)."""
-    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    authority = authority_of(host, port)
     return f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode("ascii")
 
 
 def proxy_status(received: bytes) -> int | None:
     """The proxy's status once its head is complete; None = more must be read; 0 = it speaks no HTTP."""
-    head, end, _ = received.partition(b"\r\n\r\n")
-    if not end:
-        return 0 if len(received) > MAX_HEAD_BYTES else None
-    words = head.split(b" ", 2)
-    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    try:
+        found = split_head(received)
+    except EndlessHead:
+        return 0
+    return None if found is None else status_number(found[0])
 
 
-def refused_by_proxy(status: int, plan: ConnectionPlan) -> End:
+def status_number(head: bytes) -> int:
+    """The status of a head; 0 = it is no HTTP response."""
+    status = status_of(head)
+    return 0 if status is None else status[0]
+
+
+def refused_by_proxy(status: int, *, must_refuse: bool) -> End:
     """A proxy that does not give the connection; `status` as `proxy_status` has it."""
-    return refusals.end_of_proxy_status(status or None, must_refuse=plan.expect_refusal)
+    return refusals.end_of_proxy_status(status or None, must_refuse=must_refuse)

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from scenarios.clients.dial import UpgradeRequest
+from scenarios.clients.dial import UpgradeRequest, response_end
+from scenarios.http_head import END_OF_HEAD
 from scenarios.plan import Target
+from scenarios.protocols.shape import TargetProtocol
 from scenarios.session.ledger import End
-
-# Opcodes of RFC 6455, section 5.2.
-CONTINUATION: Final = 0x0
-TEXT: Final = 0x1
-BINARY: Final = 0x2
-CLOSE: Final = 0x8
-PING: Final = 0x9
-PONG: Final = 0xA
-
 
 # No opcode: the peer broke RFC 6455, the payload says how; nothing can be read behind it.
 BROKEN: Final = -1
@@ -48,6 +41,14 @@ class Wire(Protocol):
 
     def data_to_send(self) -> bytes:
         """All frames that are due, masked, oldest first; they are this wire's no more."""
+
+
+def upgrade_end(
+    wire: Wire, head: bytes, request: UpgradeRequest, protocol: TargetProtocol, *, must_refuse: bool = False
+) -> End | None:
+    """What the response's head (without its empty line) says, and what the library thinks of it; None = upgraded."""
+    end = response_end(head, request.expected_subprotocol, protocol, must_refuse=must_refuse)
+    return end or wire.response(head + END_OF_HEAD)
 
 
 def has_valid_reason(payload: bytes) -> bool:

@@ -20,11 +20,12 @@ import msgspec
 
 from scenarios.clock import Clock
 from scenarios.control.fleet import Fleet
-from scenarios.control.live_run import EXIT_MET, EXIT_VOID, LiveRun, create, start_standin, utc_now
+from scenarios.control.live_run import LiveRun, create, start_standin, utc_now
 from scenarios.control.shapes import DEFAULT_RUN_TIME_S, storm_at_s
 from scenarios.control.target import parse_target
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, HarnessError
+from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.load.generator import LoadGenerator, arm_plan
 from scenarios.machine.fingerprint import library_versions
 from scenarios.options import Settings

@@ -23,11 +23,11 @@ from attempts.schema import OUTCOMES
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.credentials.jwt import load_key
 from scenarios.errors import ConfigError, HarnessError
+from scenarios.exit_codes import EXIT_MET
+from scenarios.exit_codes import EXIT_VOID as EXIT_VOID
 from scenarios.options import Settings
 from scenarios.run_file import AccountingEntry, RunFile, TargetFacts, WorkerEntry
 
-EXIT_MET: Final = 0
-EXIT_VOID: Final = 3
 # Storing a day's last segments and analysing some 10^8 rows take minutes on two cores; past this
 # something hangs, and a hanging CI job tells less than a void run.
 STORE_TIMEOUT_S: Final = 1800.0

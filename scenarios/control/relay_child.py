@@ -6,15 +6,16 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from scenarios.authority import authority_of
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.errors import HarnessError
+from scenarios.exit_codes import EXIT_BROKEN_PROMISE
 from scenarios.options import Settings
 from scenarios.plan import Target
 from scenarios.relay.report import Report
 from scenarios.run_file import RelayEntry
 
 _REPORT_TIMEOUT_S: Final = 10.0
-_EXIT_BROKEN_PROMISE: Final = 3
 
 
 class RelayEnd(NamedTuple):
@@ -44,8 +45,7 @@ def start_relay(settings: Settings, target: Target) -> Child:
 
 def relay_arguments(settings: Settings, target: Target) -> list[str]:
     """The relay's part of the options, as its command line."""
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    arguments = ["--target", f"{host}:{target.port}", "--seed", str(settings.seed), "--exit-with-stdin"]
+    arguments = ["--target", authority_of(target.host, target.port), "--seed", str(settings.seed), "--exit-with-stdin"]
     arguments += ["--jitter-ms", str(settings.relay_jitter_ms)]
     arguments += ["--stall-ratio", str(settings.relay_stall_ratio), "--stall-ms", str(settings.relay_stall_ms)]
     return [*arguments, "--bandwidth-kbit", str(settings.relay_bandwidth_kbit)]
@@ -65,7 +65,7 @@ def relay_end(status: int, output: str) -> RelayEnd:
     """What a relay's exit status and the rest of its output say."""
     report = _last_report(output)
     entry = None if report is None else _as_entry(report)
-    if status not in (0, _EXIT_BROKEN_PROMISE):
+    if status not in (0, EXIT_BROKEN_PROMISE):
         return RelayEnd(entry, [f"The relay ended with exit status {status}."])
     if report is None:
         return RelayEnd(None, ["The relay ended without its report: how well it kept the arms' delays is not known."])

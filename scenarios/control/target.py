@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from scenarios.authority import authority_of, bracketed
 from scenarios.errors import ConfigError
 
 ALLOWED_HOSTS_VARIABLE: Final = "SOAK_ALLOWED_HOSTS"
@@ -27,9 +28,9 @@ class TargetUrl(NamedTuple):
     @property
     def url(self) -> str:
         """The whole URL, the default port left out."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.path}"
+        is_default = self.port == _DEFAULT_PORTS[self.scheme]
+        authority = bracketed(self.host) if is_default else authority_of(self.host, self.port)
+        return f"{self.scheme}://{authority}{self.path}"
 
 
 def parse_target(host: str) -> TargetUrl:

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from scenarios.errors import ConfigError
-from scenarios.plan import HIDDEN, Token
+from scenarios.plan import Token
+from scenarios.redact import HIDDEN
 
 KEY_VARIABLE: Final = "SOAK_JWT_SECRET"
 PERMISSIONS: Final = ("read", "write")

@@ -19,21 +19,22 @@ from typing import Final
 import gevent
 
 from attempts.schema import Attempt
+from scenarios.authority import authority_of
 from scenarios.clients import Services, dial
 from scenarios.clients.on_gevent.stream import EndOfStream
 from scenarios.clients.on_gevent.websockets import WebsocketsWire
-from scenarios.clients.wire import BROKEN, CLOSE, PING, PONG, close_code
+from scenarios.clients.wire import BROKEN, close_code, upgrade_end
 from scenarios.errors import HarnessError
 from scenarios.experiment.arrivals import Pacing
 from scenarios.plan import ConnectionPlan, Target, Token
 from scenarios.probes.probe import Probe, ProbeFailed, ProbePlan
 from scenarios.protocols.load import load_protocol
 from scenarios.redact import Secret
+from scenarios.rfc6455 import CLOSE, PING, PONG
 from scenarios.session import refusals
 from scenarios.session.ledger import End
 
 HEALTH_PATH: Final = "/health"
-_OK: Final = 200
 
 
 class TcpProbe(Probe):
@@ -61,15 +62,13 @@ class HealthProbe(Probe):
         try:
             self.dial(attempt)
             attempt.rtt_s = attempt.tcp_s
-            self.phase = "exchange"
-            authority = self.target.url.split("/")[2]
+            authority = authority_of(self.target.host, self.target.port)
             request = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
-            self.stream.send(request.encode("ascii"))
-            head, _ = self.read_head()
+            head, _ = self.ask(request.encode("ascii"), phase="exchange")
         finally:
             self.stream.close()
-        status = dial.proxy_status(head)
-        if status != _OK:
+        status = dial.status_number(head)
+        if status != dial.OK:
             raise ProbeFailed(End("http_status", http_status=status or None, closed_by="server"))
 
 
@@ -128,11 +127,8 @@ class IdleProbe(Probe):
             attempt.rtt_s = self._rtt_s
             self._ping()
         except EndOfStream:
-            was_open = self._wire is not None
             self._drop()
-            if was_open:
-                raise ProbeFailed(dial.LOST) from None
-            raise
+            raise ProbeFailed(dial.LOST) from None
         except BaseException:
             # A pong that comes late would answer the wrong ping's row: a new socket is cleaner.
             self._drop()
@@ -157,10 +153,8 @@ class IdleProbe(Probe):
         )
         request = dial.upgrade_request(plan, self.target, self._protocol)
         wire = WebsocketsWire(self.target, request)
-        self.stream.send(wire.request())
-        head, rest = self.read_head()
-        plain_head, expected = head.removesuffix(b"\r\n\r\n"), request.expected_subprotocol
-        end = dial.response_end(plain_head, expected, self._protocol) or wire.response(head)
+        head, rest = self.ask(wire.request(), phase="upgrade")
+        end = upgrade_end(wire, head, request, self._protocol)
         if end is not None:
             raise ProbeFailed(end)
         self._wire = wire

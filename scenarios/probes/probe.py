@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import gevent
-import gevent.socket
+import msgspec
 
 from attempts.schema import Attempt, ConnectionFacts
 from scenarios.clients import Services, dial
-from scenarios.clients.on_gevent.stream import EndOfStream, Stream
+from scenarios.clients.dialler import Answered, Dialler
+from scenarios.clients.on_gevent.dial import Mover
+from scenarios.clients.on_gevent.stream import Stream
 from scenarios.clients.on_gevent.waiter import Patience
 from scenarios.plan import Target, Token
-from scenarios.session.ledger import NOTHING, End, Ledger, Wait
+from scenarios.session.ledger import NOTHING, End, Wait
 
 
 class ProbeFailed(Exception):
@@ -57,9 +59,12 @@ class ProbePlan:
 class Probe:
     """One kind of probe: its rows, and its socket with a deadline. Made in the greenlet that runs it.
 
+    It is the `Phases` of its own dialling. It goes straight to the target and asks the first address only: the one that
+    worked last.
+
     Attributes:
         phase: Where the turn is: where its row will say that it ended.
-        until: When the turn's budget runs out, in monotonic seconds.
+        deadline: When the turn's budget runs out, in monotonic seconds.
     """
 
     operation: ClassVar[str]
@@ -69,17 +74,13 @@ class Probe:
         self.services = services
         self.plan = plan
         self.phase = "tcp"
-        self.until = 0.0
+        self.deadline = 0.0
         self._patience = Patience()
         self.stream = Stream(self._patience)
-        self.ledger = Ledger(
-            clock=services.clock,
-            lag=services.lag,
-            cpu=services.cpu,
-            tally=services.probe_tally,
-            open_connections=services.open,
-            token_issued_at=None,
-        )
+        self.ledger = services.ledger(services.probe_tally, token_issued_at=None)
+        self._mover: Mover | None = None
+        self._attempt: Attempt | None = None
+        self._phase_at = 0.0
         self._facts = -1
 
     def wait_until(self, moment: float) -> None:
@@ -90,7 +91,7 @@ class Probe:
         """One turn, one row."""
         now = perf_counter()
         self.phase = "tcp"
-        self.until = now + self.plan.budget_s
+        self.deadline = now + self.plan.budget_s
         wait = self.ledger.start(
             *("probe", self.operation, self.plan.budget_s, now), phase="tcp", scheduled_at=scheduled_at, skipped=skipped
         )
@@ -101,10 +102,8 @@ class Probe:
             self._finish(wait, "timeout", wait.blame(now, answered=late.is_answered))
         except ProbeFailed as failure:
             self._finish(wait, "failed", failure.end)
-        except EndOfStream:
-            self._finish(wait, "failed", self._unanswered(dial.TLS_CUT if self.phase == "tls" else dial.NO_RESPONSE))
         except OSError as error:
-            self._finish(wait, "failed", self._unanswered(dial.end_of_os_error(error)))
+            self._finish(wait, "failed", dial.end_of_os_error(error))
         except gevent.GreenletExit:
             self._finish(wait, "aborted", NOTHING)
             raise
@@ -138,69 +137,74 @@ class Probe:
         )
         return number
 
+    def connect(self, attempt: Attempt) -> None:
+        """TCP to the first address of the target."""
+        direct = msgspec.structs.replace(self.target, relay=None, proxy=None)
+        dialler = Dialler(direct, self, self.services.addresses, most_addresses=1)
+        self._mover = Mover(dialler, direct, self.stream, self._patience)
+        self._attempt = attempt
+        self.phase = "dns"
+        self._phase_at = perf_counter()
+        dialler.begin(self._phase_at)
+        self._mover.connect()
+
     def dial(self, attempt: Attempt) -> None:
         """TCP, and TLS where the target has it."""
         self.connect(attempt)
         if self.target.scheme == "wss":
+            assert self._mover is not None
             self.phase = "tls"
-            started = perf_counter()
-            self.stream.start_tls(self.target.ca_file, self.target.host)
-            received = b""
-            while not self.stream.handshake(received):
-                received = self.read()
-            attempt.tls_s = perf_counter() - started
+            self._mover.secure()
 
-    def connect(self, attempt: Attempt) -> None:
-        """TCP to the first address of the target."""
-        family, address = self._address(attempt)
-        self.phase = "tcp"
-        started = perf_counter()
-        stream = self.stream
-        if not stream.connect(family, address):
-            while not stream.is_connected(self.until):
-                self._check_time(stream.has_connected)
-        attempt.tcp_s = perf_counter() - started
+    def ask(self, request: bytes, *, phase: str) -> tuple[bytes, bytes]:
+        """An HTTP request on a connection that was dialled: the answer's head, and what came behind it."""
+        assert self._mover is not None
+        self.phase = phase
+        answer = self._mover.ask(request, is_upgrade=phase == "upgrade")
+        assert isinstance(answer, Answered)
+        return answer.head, answer.rest
 
     def read(self) -> bytes:
         """Bytes from the network, before the budget runs out."""
         # A loop may wake a reader although nothing is there (libuv on Windows does).
-        while (data := self.stream.read(self.until)) is None:
-            self._check_time(self.stream.has_answer)
+        while (data := self.stream.read(self.deadline)) is None:
+            now = perf_counter()
+            if now >= self.deadline:
+                self.tick(now, answered=self.stream.has_answer())
         return data
 
-    def read_head(self) -> tuple[bytes, bytes]:
-        """An HTTP response's head with its empty line, and what came behind it."""
-        received = b""
-        while b"\r\n\r\n" not in received:
-            if len(received) > dial.MAX_HEAD_BYTES:
-                raise ProbeFailed(End("malformed", closed_by="client", detail="a response without an end"))
-            received += self.stream.plain(self.read())
-        head, end, rest = received.partition(b"\r\n\r\n")
-        return head + end, rest
+    # -- what the dialler reports (`Phases`); an end is raised through it --------------------------------------
 
-    def _unanswered(self, end: End) -> End:
-        is_asked = self.phase == "upgrade" and self.stream.is_asked_for_certificate
-        return dial.unanswered(end, is_asked_for_certificate=is_asked)
+    @property
+    def over(self) -> bool:
+        """Never: an end is raised."""
+        return False
 
-    def _address(self, attempt: Attempt) -> tuple[int, Any]:
-        where = (self.target.host, self.target.port)
-        known = self.services.addresses.get(where)
-        if known is None:
-            self.phase = "dns"
-            started = perf_counter()
-            lookup = gevent.spawn(_look_up, *where)
-            while not self._patience.wait_for(lookup, self.until):
-                self._check_time(lambda: lookup.dead)
-            found = lookup.get()
-            if isinstance(found, OSError):
-                raise ProbeFailed(dial.end_of_dns_error(found))
-            known = self.services.addresses.setdefault(where, found)
-            attempt.dns_s = None if dial.is_literal(self.target.host) else perf_counter() - started
-        return known[0]
+    def resolved(self, now: float, *, measured: bool) -> None:
+        """See `Phases.resolved`."""
+        self._phase_done("dns_s" if measured else None, now)
+        self.phase = "tcp"
 
-    def _check_time(self, is_answered: Callable[[], bool]) -> None:
-        if perf_counter() >= self.until:
-            raise OutOfTime(is_answered=is_answered())
+    def connected(self, now: float, *, tls: bool, handshake_s: float | None) -> None:
+        """See `Phases.connected`."""
+        self._phase_done("tcp_s", now)
+
+    def secured(self, now: float) -> None:
+        """See `Phases.secured`."""
+        self._phase_done("tls_s", now)
+
+    def failed(self, end: End, now: float) -> None:
+        """See `Phases.failed`."""
+        raise ProbeFailed(end) from None
+
+    def tick(self, now: float, *, answered: bool) -> None:
+        """See `Phases.tick`."""
+        raise OutOfTime(is_answered=answered)
+
+    def _phase_done(self, column: str | None, now: float) -> None:
+        if column is not None:
+            setattr(self._attempt, column, now - self._phase_at)
+        self._phase_at = now
 
     def _finish(self, wait: Wait, outcome: str, end: End) -> None:
         if self._facts < 0:
@@ -212,12 +216,3 @@ class Probe:
             row.facts = self._facts
             self.services.recorder.write(row)
         self.ledger.finished.clear()
-
-
-def _look_up(host: str, port: int) -> list[tuple[int, Any]] | OSError:
-    """Every address of a name; a failure is a value, not a traceback of its greenlet."""
-    try:
-        found = gevent.socket.getaddrinfo(host, port, type=gevent.socket.SOCK_STREAM)
-    except OSError as error:
-        return error
-    return [(int(family), address) for family, _, _, _, address in found]

@@ -27,15 +27,14 @@ from typing import Final, NoReturn
 
 import msgspec
 
+from scenarios.authority import split_authority
 from scenarios.errors import ConfigError
+from scenarios.exit_codes import EXIT_BROKEN_PROMISE, EXIT_USAGE
 from scenarios.machine.priority import raise_priority
 from scenarios.machine.process import raise_descriptor_limit
 from scenarios.relay.line import LineQuality
 from scenarios.relay.report import Report
-from scenarios.relay.server import PROMISE_S, Relay, split_authority
-
-EXIT_USAGE: Final = 2
-EXIT_BROKEN_PROMISE: Final = 3
+from scenarios.relay.server import PROMISE_S, Relay
 
 _WINDOWS_TIMER_MS: Final = 1
 

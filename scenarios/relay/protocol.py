@@ -23,7 +23,9 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-_END: Final = b"\r\n\r\n"
+from scenarios.authority import authority_of
+from scenarios.http_head import EndlessHead, all_headers, split_head
+
 # A request or a reply is about 200 bytes; more without an end is something else.
 MAX_HEAD_BYTES: Final = 4096
 
@@ -132,11 +134,6 @@ def read_request(received: bytes) -> RelayRequest | None:
     return RelayRequest(words[1], delay_s, seed, rest)
 
 
-def authority_of(host: str, port: int) -> str:
-    """host:port, an IPv6 address in brackets (RFC 3986, 3.2.2)."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0.0 <= value < math.inf:
@@ -145,11 +142,11 @@ def _seconds(text: str) -> float:
 
 
 def _head(received: bytes) -> tuple[str, dict[str, str], bytes] | None:
-    head, end, rest = received.partition(_END)
-    if not end:
-        if len(received) > MAX_HEAD_BYTES:
-            raise RelayError(f"More than {MAX_HEAD_BYTES} bytes came without the end of a header.")
+    try:
+        found = split_head(received, most_bytes=MAX_HEAD_BYTES)
+    except EndlessHead as error:
+        raise RelayError(str(error)) from None
+    if found is None:
         return None
-    first, *lines = head.decode("latin-1").split("\r\n")
-    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return first, fields, rest
+    head, rest = found
+    return head.partition(b"\r\n")[0].decode("latin-1"), all_headers(head), rest

@@ -11,7 +11,9 @@ from typing import Final
 
 import msgspec
 
+from scenarios.authority import authority_of, split_authority
 from scenarios.errors import ConfigError
+from scenarios.http_head import END_OF_HEAD
 from scenarios.os_errors import errno_of
 from scenarios.relay.lateness import DelayError
 from scenarios.relay.line import LineQuality
@@ -19,7 +21,6 @@ from scenarios.relay.path import Flow, Leg, join
 from scenarios.relay.protocol import (
     RelayError,
     RelayRequest,
-    authority_of,
     connected_reply,
     failed_reply,
     read_request,
@@ -249,7 +250,7 @@ class Client(Leg):
 
     def _read_request(self) -> None:
         try:
-            if self._received.startswith(b"GET ") and self._received.endswith(b"\r\n\r\n"):
+            if self._received.startswith(b"GET ") and self._received.endswith(END_OF_HEAD):
                 self._answer_report()
                 return
             request = None if self._received.startswith(b"GET ") else read_request(self._received)
@@ -276,16 +277,3 @@ class Client(Leg):
     def _stop_timeout(self) -> None:
         if self._timeout is not None:
             self._timeout.cancel()
-
-
-def split_authority(text: str) -> tuple[str, int]:
-    """Host and port of host:port or [IPv6]:port.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    if not host or not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise ValueError(f"{text!r} is not host:port")
-    return host, int(port)

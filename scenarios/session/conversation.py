@@ -7,14 +7,13 @@ from typing import Final
 
 from scenarios.plan import Budgets
 from scenarios.protocols.shape import Message, Request, TargetProtocol
+from scenarios.rfc6455 import PING, TEXT
 from scenarios.session.ledger import End, Ledger, Wait
-from scenarios.session.peer_check import PING, PeerCheck
+from scenarios.session.peer_check import PeerCheck
 from scenarios.session.replies import InFlight
 from scenarios.session.steps import PROTOCOL_PING, Exchange, Hold, Result, Script, Step, Together
 
-# Opcodes of RFC 6455, section 5.2, as they stand in an outbox.
-TEXT: Final = 0x1
-CLOSE: Final = 0x8
+# (opcode, payload) of whole messages and control frames.
 Outbox = list[tuple[int, bytes]]
 
 # Smoothing of the round trip, as TCP does it (RFC 6298, section 2: alpha = 1/8).

@@ -17,16 +17,13 @@ they are known, at most for the budget of the check. The session goes on meanwhi
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import msgspec
 
 from scenarios.protocols.shape import Kind, Message
+from scenarios.rfc6455 import PING
 from scenarios.session.ledger import Ledger, Wait
 from scenarios.session.replies import answers
-
-# Opcode of RFC 6455, section 5.2, as it stands in an outbox.
-PING: Final = 0x9
 
 
 class _Check(msgspec.Struct, eq=False):

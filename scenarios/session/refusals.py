@@ -25,6 +25,7 @@ from typing import Final
 
 from scenarios.protocols.shape import Refusal, TargetProtocol
 from scenarios.redact import plain_urls
+from scenarios.rfc6455 import INTERNAL_ERROR, POLICY_VIOLATION
 from scenarios.session.ledger import End
 
 UNAUTHORIZED: Final = 401
@@ -34,9 +35,6 @@ _REFUSING_STATUS: Final = frozenset({UNAUTHORIZED, FORBIDDEN})
 _CHALLENGE: Final = "www-authenticate"
 _REDIRECTS: Final = range(300, 400)
 
-# Close codes of RFC 6455, section 7.4.1.
-POLICY_VIOLATION: Final = 1008
-INTERNAL_ERROR: Final = 1011
 # IANA's WebSocket close codes: unauthorized, forbidden. 4401 and 4403 are 401 and 403 in the private range.
 _CREDENTIAL_CODES: Final = frozenset({3000, 3003, 4401, 4403})
 

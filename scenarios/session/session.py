@@ -28,8 +28,9 @@ from attempts.schema import Attempt, ConnectionFacts
 from scenarios.plan import ConnectionPlan, ConnectionResult
 from scenarios.protocols.shape import Kind, Message, TargetProtocol, Welcome
 from scenarios.redact import Secret, without_tokens
+from scenarios.rfc6455 import CLOSE, GOING_AWAY, NORMAL_CLOSURE, TEXT
 from scenarios.session import refusals
-from scenarios.session.conversation import CLOSE, TEXT, Conversation, Outbox
+from scenarios.session.conversation import Conversation, Outbox
 from scenarios.session.ledger import NOTHING, End, Ledger, Wait
 from scenarios.session.peer_check import PeerCheck
 from scenarios.session.scripts import Context, mitigated, planned_s, script_for, script_settings
@@ -41,11 +42,9 @@ REFUSAL_GRACE_S: Final = 1.0
 # takes 0.2 s to refuse; one that asks another machine may take ten times as long. Only then a token was accepted.
 ACCEPTANCE_GRACE_S: Final = 2.0
 
-# Close codes (RFC 6455, section 7.4.1).
-NORMAL_CLOSURE: Final = 1000
-GOING_AWAY: Final = 1001
-
-_REPLY: Final = Kind.REPLY  # by far the most; an enum's members are slow to reach
+# An enum's members are slow to reach, and these are asked for by far the most.
+_REPLY: Final = Kind.REPLY
+_CLOSED: Final = State.CLOSED
 _ACCEPTED: Final = End("credentials_accepted", detail="credentials that must be refused were accepted")
 
 
@@ -271,6 +270,11 @@ class Session:
         elif self._wait is not None and self.state is not State.CHECKING:
             self._ledger.finish(self._wait, now, "aborted")
         self._over(Event.STOPPED)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended: its last row is ready."""
+        return self.state is _CLOSED
 
     def result(self) -> ConnectionResult:
         """What came of it; to be asked when `state` is CLOSED."""

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from analysis.reduction.log_bins import DURATION_BINS_PER_DECADE, RTT_BINS_PER_DECADE, middle_s
 from analysis.reduction.overview import (
-    BLOCKED_LAG_S,
     BUSY_CPU,
-    DURATION_BINS_PER_DECADE,
-    RTT_BINS_PER_DECADE,
-    bin_middle_s,
 )
+from analysis.reduction.thresholds import BLOCKED_LAG_S, PHASES
 from analysis.report.figures.latency_curve import unanswered
 from analysis.report.figures.theme import (
     AMBER,
@@ -34,7 +32,6 @@ from analysis.report.figures.theme import (
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_PHASES: Final = ("dns", "tcp", "tls", "upgrade", "welcome")
 _MOST_WORKERS: Final = 8  # more lines cannot be followed; beyond it, only the worst worker of each second
 _SHORTEST_PHASE_S: Final = 0.0005  # under half a millisecond a bar has no width
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
@@ -146,7 +143,7 @@ def phase_waterfall(phases: pd.DataFrame) -> go.Figure:
     phases = phases.sort_values(["platform", "client"], ascending=False)
     labels = [f"{platform} · {client}" for platform, client in zip(phases["platform"], phases["client"], strict=True)]
     figure = go.Figure()
-    for phase in _PHASES:
+    for phase in PHASES:
         median = phases[f"{phase}_p50_s"]
         if median.isna().all() or median.max() < _SHORTEST_PHASE_S:
             continue
@@ -181,7 +178,7 @@ def where_connects_ended(timeline: pd.DataFrame) -> go.Figure:
         return empty("Every connect that ran to its end succeeded.")
     figure = go.Figure()
     counts = bad.groupby(["phase", "cause"])["n"].sum().reset_index()
-    present = [phase for phase in _PHASES if (counts["phase"] == phase).any()]
+    present = [phase for phase in PHASES if (counts["phase"] == phase).any()]
     for cause, rows in counts.groupby("cause"):
         by_phase = rows.set_index("phase")["n"]
         figure.add_bar(
@@ -254,7 +251,7 @@ def latency_distribution(durations: pd.DataFrame) -> go.Figure:
                 row=1,
                 col=col,
             )
-        seconds = bin_middle_s(rows["bin"], DURATION_BINS_PER_DECADE)
+        seconds = middle_s(rows["bin"], DURATION_BINS_PER_DECADE)
         figure.update_xaxes(title_text="seconds waited", **log_axis(seconds.min(), seconds.max()), row=1, col=col)
         figure.update_yaxes(**log_axis(lowest, 1.0, percent=True), row=1, col=col)
     figure.update_yaxes(title_text="share not answered", row=1, col=1)
@@ -284,7 +281,7 @@ def timeouts_by_rtt(rtt: pd.DataFrame) -> go.Figure:
     for platform, group in bins.groupby("platform", observed=True):
         add_rates(
             figure,
-            x=(bin_middle_s(group["bin"], RTT_BINS_PER_DECADE // 2) * 1e3).tolist(),
+            x=(middle_s(group["bin"], RTT_BINS_PER_DECADE // 2) * 1e3).tolist(),
             events=group["timeouts"].tolist(),
             n=group["n"].tolist(),
             name=str(platform),
@@ -292,7 +289,7 @@ def timeouts_by_rtt(rtt: pd.DataFrame) -> go.Figure:
             unit="ms round trip",
         )
     dress(figure, height=340)
-    shown_ms = bin_middle_s(bins["bin"], RTT_BINS_PER_DECADE // 2) * 1e3
+    shown_ms = middle_s(bins["bin"], RTT_BINS_PER_DECADE // 2) * 1e3
     figure.update_xaxes(
         title_text="round trip before the attempt, milliseconds", **log_axis(shown_ms.min(), shown_ms.max())
     )

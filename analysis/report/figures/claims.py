@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.claims import registry
 from analysis.model import CauseShare, Effect, Finding
-from analysis.reduction.overview import RTT_BINS_PER_DECADE, bin_middle_s
+from analysis.reduction.log_bins import RTT_BINS_PER_DECADE, middle_s
 from analysis.report.figures.theme import (
     AMBER,
     BLUE,
@@ -267,7 +267,7 @@ def latency_overlap(rtt: pd.DataFrame) -> go.Figure:
         every = counts.reindex(range(int(counts.index.min()) - 1, int(counts.index.max()) + 2), fill_value=0)
         colour = palette[str(platform)]
         figure.add_scatter(
-            x=(bin_middle_s(pd.Series(every.index), RTT_BINS_PER_DECADE) * 1e3).tolist(),
+            x=(middle_s(pd.Series(every.index), RTT_BINS_PER_DECADE) * 1e3).tolist(),
             y=(every / every.sum()).tolist(),
             name=str(platform),
             mode="lines",
@@ -277,7 +277,7 @@ def latency_overlap(rtt: pd.DataFrame) -> go.Figure:
             hovertemplate=f"{platform}: %{{y:.1%}} of its attempts at %{{x:.3g}} ms<extra></extra>",
         )
     dress(figure, height=300)
-    shown_ms = bin_middle_s(rtt["bin"], RTT_BINS_PER_DECADE) * 1e3
+    shown_ms = middle_s(rtt["bin"], RTT_BINS_PER_DECADE) * 1e3
     figure.update_xaxes(title_text="round trip, milliseconds", **log_axis(shown_ms.min() / 1.3, shown_ms.max() * 1.3))
     figure.update_yaxes(title_text="share of attempts", tickformat=".0%", rangemode="tozero")
     return figure

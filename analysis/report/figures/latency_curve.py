@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.reduction.overview import DURATION_BINS_PER_DECADE
+from analysis.reduction.log_bins import DURATION_BINS_PER_DECADE, edge_s
 
 
 def unanswered(durations: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def unanswered(durations: pd.DataFrame) -> pd.DataFrame:
         answered = np.cumsum(waiting * counts["ok"] / left)
     return pd.DataFrame(
         {
-            "seconds": 10.0 ** ((table.index.to_numpy(dtype=float) + 1) / DURATION_BINS_PER_DECADE) / 1e6,
+            "seconds": edge_s(table.index.to_numpy(dtype=float) + 1, DURATION_BINS_PER_DECADE),
             # What rounding leaves of a one that was subtracted from is no attempt.
             "unanswered": np.where(answered > 1 - 1e-9, 0.0, 1 - answered),
             "at_risk": left.astype(np.int64),

@@ -17,78 +17,49 @@ from websockets.frames import CloseCode, Opcode
 from websockets.protocol import OPEN
 
 from scenarios.clients import Services, dial
-from scenarios.clients.on_asyncio.dial import Dialler, Over
+from scenarios.clients.connection import LINGER_S, Connection
+from scenarios.clients.on_asyncio.dial import Mover
 from scenarios.clients.on_asyncio.library import SeenConnection
 from scenarios.clients.on_asyncio.waiter import AsyncPatience, Woken
-from scenarios.clients.wire import CLOSE, PING
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
-from scenarios.protocols.load import load_protocol
-from scenarios.session.ledger import LATE_S, End, Ledger, Wait
-from scenarios.session.session import GOING_AWAY, Session
+from scenarios.rfc6455 import CLOSE, GOING_AWAY, PING
+from scenarios.session.ledger import LATE_S, End, Wait
 from scenarios.session.states import DIALLING, State
 
 # How many turns of the loop bring in what already waits in the socket: its readiness, the library's
 # queue, the task that reads it.
 TURNS: Final = 3
 
-# As in `scenarios.clients.on_gevent.driver`: the server closes TCP first.
-LINGER_S: Final = 1.0
 
-
-class AsyncioConnection:
+class AsyncioConnection(Connection):
     """One connection of the asyncio client, from its first socket call to its last row."""
 
     def __init__(self, plan: ConnectionPlan, target: Target, services: Services) -> None:
-        self._services = services
-        protocol = load_protocol(target.protocol)
-        ledger = Ledger(
-            clock=services.clock,
-            lag=services.lag,
-            cpu=services.cpu,
-            tally=services.tally,
-            open_connections=services.open,
-            token_issued_at=plan.token.issued_at if plan.token else None,
-        )
-        self._session = Session(plan, protocol=protocol, ledger=ledger, now=perf_counter())
+        super().__init__(plan, target, services)
         self._patience = AsyncPatience()
-        self._dialler = Dialler(
+        self._mover = Mover(
+            self._dialler,
             plan,
             target,
-            services,
             session=self._session,
-            protocol=protocol,
+            protocol=self._protocol,
             patience=self._patience,
         )
-        self._storms = services.storm.count
-        self._facts = -1
         self._closing: asyncio.Task[None] | None = None
 
     async def run(self) -> ConnectionResult:
         """Run it; see `scenarios.clients.run_connection`."""
-        services, session, wake = self._services, self._session, self._patience.wake
+        wake = self._patience.wake
         self._patience.begin()
-        services.stop.subscribe(self, wake)
-        try:
-            ws = await self._dialler.dial(self)
-            self._storms = services.storm.count  # an earlier storm was not this session's
-            services.storm.subscribe(self, wake)
+        with self._lived(wake):
+            self._begin()
+            await self._mover.connect()
+            self._opened()
+            ws = await self._mover.upgrade(self)
+            self._upgraded(wake)
             await self._talk(ws)
             await self._linger(ws)
-        except Over:
-            pass
-        except Exception as error:  # wsoak's own fault: loud, but the rows first
-            session.failed(End("harness", detail=type(error).__name__), perf_counter())
-            raise
-        finally:
-            # A cancelled task comes this way, too: what is in flight is aborted.
-            services.stop.unsubscribe(self)
-            services.storm.unsubscribe(self)
-            session.stop(perf_counter())
-            try:
-                self._record()
-            finally:
-                self._free()
-        return session.result()
+        return self._session.result()
 
     def in_flight(self) -> list[Wait]:
         """What is awaited now."""
@@ -113,7 +84,7 @@ class AsyncioConnection:
 
     def heard(self) -> None:
         """A close frame, or bytes that break the protocol. What came before it is handled first."""
-        ws = self._dialler.ws
+        ws = self._mover.ws
         if ws is None or ws.kinds or self._session.state in DIALLING:
             return  # `_talk` looks again
         error, received, now = ws.protocol.parser_exc, ws.protocol.close_rcvd, perf_counter()
@@ -170,14 +141,7 @@ class AsyncioConnection:
                 await asyncio.sleep(0.001)  # at least one whole turn, wherever this loop polls its sockets
         while ws.kinds:
             self._message(ws, await ws.recv(decode=False), perf_counter())
-        now = perf_counter()
-        if self._services.stop:
-            session.stop(now)
-        elif self._services.storm.count != self._storms:
-            self._storms = self._services.storm.count
-            session.storm(now)
-        else:
-            session.tick(now)
+        self._tick()
 
     def _send(self, ws: SeenConnection) -> None:
         """Hand everything to the transport.
@@ -199,19 +163,6 @@ class AsyncioConnection:
         self._session.outbox.clear()
         self._session.heard(perf_counter())
 
-    def _record(self) -> None:
-        finished = self._session.finished
-        if not finished:
-            return
-        recorder = self._services.recorder
-        if self._facts < 0:
-            assert self._session.facts is not None
-            self._facts = recorder.connection(self._session.facts)
-        for attempt in finished:
-            attempt.facts = self._facts
-            recorder.write(attempt)
-        finished.clear()
-
     async def _linger(self, ws: SeenConnection) -> None:
         """Let the server close TCP first, if it closed the WebSocket as it should."""
         if self._session.result().ended_by == "script" and not self._services.stop:
@@ -221,8 +172,8 @@ class AsyncioConnection:
     def _free(self) -> None:
         """Free the timer and the socket, without waiting; a peer that is left is told."""
         self._patience.close()
-        ws = self._dialler.ws
-        self._dialler.free()
+        ws = self._mover.ws
+        self._mover.free()
         if self._closing is not None:
             self._closing.cancel()
         transport = getattr(ws, "transport", None)  # none before TLS is done: asyncio frees that socket
@@ -231,4 +182,3 @@ class AsyncioConnection:
                 ws.protocol.send_close(GOING_AWAY)
                 ws.send_data()
             transport.abort()
-        self._services.open.count -= self._dialler.is_open

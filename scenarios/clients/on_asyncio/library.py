@@ -91,7 +91,7 @@ class SeenConnection(ClientConnection):
         super().connection_lost(exc)
 
 
-class Connect(connect):
+class Connecting(connect):
     """The library's `connect`; no redirect is followed, it would be another target."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:

@@ -22,7 +22,7 @@ from attempts.schema import Attempt, Health
 from scenarios.clients import Services
 from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, StartMessage, Stop, Storm, encoded
 from scenarios.errors import HarnessError
-from scenarios.plan import ConnectionPlan, ConnectionResult, RowSink, Target
+from scenarios.plan import SHOWN, ConnectionPlan, ConnectionResult, RowSink, Target
 from scenarios.session.ledger import End
 
 # A cold start imports websockets and opens nothing: 0.3 s; a machine a hundred times slower still starts.
@@ -31,7 +31,6 @@ READY_TIMEOUT_S: Final = 30.0
 STOP_GRACE_S: Final = 3.0
 _READ_BYTES: Final = 262_144
 _ROOT: Final = Path(__file__).parents[3]
-_SHOWN: Final = frozenset({"connect", "exchange"})
 _DIED: Final = End("harness", detail="the asyncio client's process died")
 
 
@@ -244,7 +243,7 @@ class ChildProcess:
         else:
             setattr(tally, row.outcome, getattr(tally, row.outcome) + 1)
         self._recorder.write(row)
-        if services.on_attempt is not None and row.kind in _SHOWN:
+        if services.on_attempt is not None and row.kind in SHOWN:
             services.on_attempt(job.plan, row)
 
     # -- a child that died --------------------------------------------------------------------------------------

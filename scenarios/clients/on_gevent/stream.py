@@ -25,7 +25,7 @@ _CONNECTING: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(er
 _Socket: Final[type[sockets.socket]] = gevent.monkey.get_original("socket", "socket")
 
 
-class EndOfStream(Exception):
+class EndOfStream(EOFError):
     """The peer has closed its side."""
 
 

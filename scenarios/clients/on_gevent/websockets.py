@@ -19,8 +19,9 @@ from scenarios.clients import Services
 from scenarios.clients.dial import UpgradeRequest
 from scenarios.clients.on_gevent.driver import GeventConnection
 from scenarios.clients.websockets_masks import share_masking_keys
-from scenarios.clients.wire import BROKEN, CONTINUATION, PING, TEXT
+from scenarios.clients.wire import BROKEN
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
+from scenarios.rfc6455 import CONTINUATION, PING, TEXT
 from scenarios.session.ledger import End
 
 share_masking_keys()

@@ -3,7 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.reduction.overview import Overview, bin_middle_s, describe, slot_width_s
+from analysis.reduction.log_bins import middle_s
+from analysis.reduction.overview import Overview, describe, slot_width_s
 from analysis.runs.dataset import attempts_table, open_runs
 from tests.analysis.run_folders import START_S, attempts, write_attempts, write_run
 
@@ -58,7 +59,7 @@ def test_durations_count_connects_and_exchanges_that_ran_to_their_end(tmp_path: 
     assert found["n"].sum() == 980
     assert found["part"].between(0, 9).all()
     timeouts = found[found["outcome"] == "timeout"]
-    assert bin_middle_s(timeouts["bin"], 40).to_numpy() == pytest.approx(10.0, rel=0.06)
+    assert middle_s(timeouts["bin"], 40).to_numpy() == pytest.approx(10.0, rel=0.06)
 
 
 def test_rtt_and_phases_of_good_connects(tmp_path: Path) -> None:

@@ -470,17 +470,6 @@ def test_many_users_who_always_fail_hide_no_size(monkeypatch: pytest.MonkeyPatch
     assert [row[1:4] for row in always_of(*users, *fine, *sizes)] == [("user", "anna", ""), ("size", "", "chat")]
 
 
-def test_a_gap_in_the_numbers_is_a_lost_row_and_a_number_twice_is_noted():
-    lost = tables_of(a_row(seq=0), a_row(seq=3), LATE | {"seq": 4})
-    assert lost.totals.loc[0, "seq_missing"] == 2
-    assert lost.notes[0].startswith("2 rows are missing")
-    twice = tables_of(a_row(seq=0), a_row(seq=0), LATE)
-    assert twice.totals.loc[0, "seq_missing"] == 0
-    assert twice.notes[0].startswith("1 rows are there more than once")
-    swapped = tables_of(a_row(seq=0), a_row(seq=0), a_row(seq=2), LATE | {"seq": 3})
-    assert swapped.totals.loc[0, "seq_missing"] == 1
-
-
 def test_no_rows_and_one_row_give_tables_with_all_columns():
     empty, one = tables_of(), tables_of(a_row())
     assert empty.totals.loc[0, "rows"] == 0

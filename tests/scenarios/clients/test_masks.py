@@ -14,8 +14,9 @@ from scenarios.clients.dial import UpgradeRequest
 from scenarios.clients.masks import masking_key
 from scenarios.clients.on_gevent.websocket_client import WebSocketClientWire
 from scenarios.clients.on_gevent.websockets import WebsocketsWire
-from scenarios.clients.wire import TEXT, Wire
+from scenarios.clients.wire import Wire
 from scenarios.plan import Target
+from scenarios.rfc6455 import TEXT
 from tests.scenarios.kit.scripted_server import Peer, frame
 
 ROOT = Path(__file__).parents[3]

@@ -20,8 +20,8 @@ from scenarios.clients import CLIENTS, prepare, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.parent import ChildProcess, close_children
 from scenarios.errors import HarnessError
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult
+from tests.scenarios.clients.on_gevent.test_driver import silent, wait_until
 from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
-from tests.scenarios.clients.test_gevent_driver import silent, wait_until
 from tests.scenarios.kit.scripted_server import PATIENCE_S, PONG, Peer, ScriptedServer, frame
 
 ROOT = Path(__file__).parents[4]

@@ -1,0 +1,118 @@
+"""Does on one `Stream` what a `Dialler` says, with gevent's names and waits."""
+
+from __future__ import annotations
+
+import socket as sockets
+from collections.abc import Callable
+from time import perf_counter
+
+import gevent
+import gevent.socket
+
+from scenarios.clients.dial import Address
+from scenarios.clients.dialler import Connect, Dialler, Read, Resolve, Secure, Send, Step
+from scenarios.clients.on_gevent.stream import Stream
+from scenarios.clients.on_gevent.waiter import Patience
+from scenarios.plan import Target
+
+
+class Mover:
+    """Moves what one dialler decides about; made in the greenlet that waits.
+
+    Each method goes on until the dialler has another kind of step, which is returned.
+    """
+
+    def __init__(self, dialler: Dialler, target: Target, stream: Stream, patience: Patience) -> None:
+        self._dialler = dialler
+        self._target = target
+        self._stream = stream
+        self._patience = patience
+
+    def connect(self) -> Step:
+        """Names and TCP; the dialler has begun."""
+        return self._follow()
+
+    def secure(self) -> Step:
+        """The TLS handshake."""
+        return self._follow(and_secure=True)
+
+    def ask(self, request: bytes, *, is_upgrade: bool) -> Step:
+        """An HTTP request and the head of its answer: `Answered`, or the dialler's end."""
+        self._dialler.ask(request, is_upgrade=is_upgrade)
+        return self._follow()
+
+    def _follow(self, *, and_secure: bool = False) -> Step:
+        dialler = self._dialler
+        while True:
+            step = dialler.step
+            try:
+                if isinstance(step, Read):
+                    self._read(step)
+                elif isinstance(step, Connect):
+                    self._connect(step)
+                elif isinstance(step, Send):
+                    self._stream.send(step.data)
+                    dialler.sent(perf_counter())
+                elif isinstance(step, Resolve):
+                    self._resolve(step)
+                elif isinstance(step, Secure) and and_secure:
+                    self._secure(step)
+                else:
+                    return step
+            except (OSError, EOFError) as error:
+                dialler.failed(error, perf_counter())
+
+    def _resolve(self, step: Resolve) -> None:
+        lookup = gevent.spawn(_look_up, step.host, step.port)
+        while not self._patience.wait_for(lookup, step.until):
+            if not self._waits_on(step, lambda: lookup.dead):
+                return
+        found = lookup.get()
+        if isinstance(found, OSError):
+            raise found
+        self._dialler.resolved(found, perf_counter())
+
+    def _connect(self, step: Connect) -> None:
+        stream = self._stream
+        if not stream.connect(*step.address):
+            while not stream.is_connected(step.until):
+                if not self._waits_on(step, stream.has_connected):
+                    return
+        self._dialler.connected(perf_counter())
+
+    def _read(self, step: Read) -> None:
+        data = self._bytes(step)
+        if data is not None:
+            self._dialler.received(self._stream.plain(data), perf_counter())
+
+    def _secure(self, step: Secure) -> None:
+        stream = self._stream
+        stream.start_tls(self._target.ca_file, self._target.host)
+        received = b""
+        while not stream.handshake(received):
+            more = self._bytes(step)
+            if more is None:
+                return
+            received = more
+        self._dialler.secured(perf_counter(), is_asked_for_certificate=stream.is_asked_for_certificate)
+
+    def _bytes(self, step: Read | Secure) -> bytes | None:
+        """What came from the network; None = the dialler waits for it no more."""
+        # A loop may wake a reader although nothing is there (libuv on Windows does).
+        while (data := self._stream.read(step.until)) is None:
+            if not self._waits_on(step, self._stream.has_answer):
+                return None
+        return data
+
+    def _waits_on(self, step: Step, is_answered: Callable[[], bool]) -> bool:
+        now = perf_counter()
+        return self._dialler.woken(now, answered=is_answered()) is step
+
+
+def _look_up(host: str, port: int) -> list[Address] | OSError:
+    """Every address of a name. In a greenlet of its own: a failure is a value, not a traceback."""
+    try:
+        found = gevent.socket.getaddrinfo(host, port, type=sockets.SOCK_STREAM)
+    except OSError as error:
+        return error
+    return [(int(family), address) for family, _, _, _, address in found]
