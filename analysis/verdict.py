@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from scipy.stats import norm
+
 from analysis.causes import cause_shares
 from analysis.claims.auth import auth
 from analysis.claims.client import client
@@ -44,7 +46,7 @@ from analysis.view import View, view_of, with_flagged, with_spared
 # The hypothesis says "and not from": each of these confirmed refutes it.
 EXCLUDED: Final = ("server", "auth", "format")
 NOTHING_FAILED: Final = "Nothing failed: there is no cause to look for."
-HOLM_NEEDS: Final = "About a third more data: beyond the margin by itself, not beside the other eight claims."
+HOLM_NEEDS: Final = "About {times:.1f} times as much data: beyond the margin by itself, not beside the other claims."
 
 
 def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_failed: bool | None = None) -> Decision:
@@ -201,12 +203,17 @@ def stepped_down(findings: dict[str, Finding], alpha: float) -> dict[str, Findin
             finding,
             state="undecided",
             evidence=f"{finding.evidence} Beside eight other claims that is not enough (p {adjusted[name]:.3f}).",
-            needs=HOLM_NEEDS,
+            needs=HOLM_NEEDS.format(times=times_more(p_values[name], alpha * CLAIM_WEIGHTS[name])),
         )
         if finding.state == "confirmed" and adjusted[name] > alpha
         else finding
         for name, finding in findings.items()
     }
+
+
+def times_more(p_value: float, level: float) -> float:
+    """How many times the data would take a one-sided p-value to a level, if the effect is what it seems."""
+    return float((norm.isf(level) / norm.isf(p_value)) ** 2)
 
 
 def _joined(claims: dict[str, Finding]) -> dict[str, Finding]:

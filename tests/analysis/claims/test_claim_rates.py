@@ -86,6 +86,13 @@ def test_many_short_lags_are_not_ruled_out():
     assert client_loop(view(late)).state == "undecided"
 
 
+def test_a_host_with_few_attempts_and_no_late_loop_is_asked_for_more_of_them():
+    finding = client_loop(view(sketched(1, **SHORT, base_risk=0.0)))
+    assert finding.state == "undecided"
+    assert "no attempt failed with a late loop" in finding.evidence
+    assert "attempts on each host" in finding.needs and "Fewer users" not in finding.needs
+
+
 def test_unmeasured_lag_decides_nothing():
     finding = client_loop(view(with_cells(sketched(1), lag_null=lambda cells: cells["n"])))
     assert finding.state == "undecided"
@@ -103,6 +110,15 @@ def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(giv
     assert finding.state == "confirmed"
     assert "No chat is answered" in finding.evidence
     assert decide(dead, Settings()).claims["intermittent"].state != "confirmed"
+
+
+def test_a_type_that_is_answered_too_late_is_answered():
+    tables = sketched(1, attempts_a_minute=600.0)
+    slow = tables.cells["operation"] == "chat"
+    late = moved(tables, "residual", slow)
+    late = with_cells(late, late=np.where(slow, late.cells["residual"], 0))
+    assert not flagged_by_format(view(late)).any()
+    assert format_(view(late)).state != "confirmed"
 
 
 def test_a_target_that_answers_nothing_is_no_matter_of_format():
