@@ -17,7 +17,8 @@ from analysis.comparison.split import bound, counted, shares
 from analysis.comparison.view import View
 from analysis.model import Finding
 from analysis.stats.detectable import Precision
-from analysis.stats.rates import Rate
+from analysis.stats.needs import about
+from analysis.stats.rates import Rate, attempts_to_bound
 
 
 def client_loop(view: View) -> Finding:
@@ -55,6 +56,13 @@ def client_loop(view: View) -> Finding:
             return parts.held_open(base, view.margin, words)
         return replace(base, state="ruled_out", evidence=f"{words}{few_words(parts.few)}")
     lagging = late.highest
+    if any_lag[lagging].events == 0:
+        more = about(attempts_to_bound(any_lag[lagging], view.margin) or any_lag[lagging].n)
+        return replace(
+            base,
+            evidence=f"On {lagging} no attempt failed with a late loop, but it made {any_lag[lagging].n:,} only.",
+            needs=f"{more} attempts on each host.",
+        )
     return replace(
         base,
         evidence=f"On {lagging} {rate_words(any_lag[lagging])} of the attempts failed while the loop was late, "

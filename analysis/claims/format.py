@@ -47,16 +47,18 @@ def silent_operations(view: View) -> dict[int, Rate]:
         return {}
     mute = _on_mute_connections(view)
     n = sums(cells.operation, cells.n_clean, len(view.operations)) - mute
-    failed = sums(cells.operation, cells.residual, len(view.operations)) - mute
+    # An answer that came after its budget is an answer.
+    unanswered = cells.residual - cells.late
+    failed = sums(cells.operation, unanswered, len(view.operations)) - mute
     overall = np.divide(failed, n, out=np.zeros_like(n), where=n > 0)
     if not ((overall < ALIVE_BELOW) & (n > 0)).any():
         return {}
     silent = {}
     for operation in np.flatnonzero(overall > SILENT_OVERALL):
         mine = cells.where(cells.operation == operation)
-        rate = view.rate(mine, mine.residual, mine.n_clean)
+        rate = view.rate(mine, mine.residual - mine.late, mine.n_clean)
         on_host = sums(mine.host, mine.n_clean, len(view.hosts))
-        failed_on_host = sums(mine.host, mine.residual, len(view.hosts))
+        failed_on_host = sums(mine.host, mine.residual - mine.late, len(view.hosts))
         enough = on_host >= LEAST_ON_A_HOST
         everywhere = bool(enough.any()) and bool(
             (failed_on_host[enough] > SILENT_ON_EVERY_HOST * on_host[enough]).all()

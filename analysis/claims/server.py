@@ -256,7 +256,8 @@ def _needs(ways: list[Path], checks: tuple[Check, ...], *, there: frozenset[str]
     if "a clean cohort" in failed:
         wanted = [] if "probes" in there else ["control probes (tcp, health) from every site"]
         wanted += [] if "instances" in there else ["an instance named in the upgrade's response (X-Server-Instance)"]
-        listed = ", or ".join([*wanted, "the server's log"])
+        wanted += [] if any("erver's log" in need for need in needs) else ["the server's log"]
+        listed = ", or ".join(wanted or ["more attempts"])
         needs.append(f"{listed[0].upper()}{listed[1:]}: a constant fault looks the same from all clients.")
     if not needs:
         unbounded = f": {joined_words([way.name for way in ways])} could not be bounded" if ways else ""

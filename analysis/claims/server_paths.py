@@ -37,6 +37,8 @@ LEAST_OVERLAP: Final = 0.2
 OUTLIER_ALPHA: Final = 0.01
 # A quota is a step: next to nothing is refused before a user's n-th connect, and most from there on.
 QUOTA_LEAST: Final = 5
+# Less than this reads as "+0.0 points".
+LEAST_RISE: Final = 0.0005
 QUOTA_BELOW: Final = 0.02
 QUOTA_ABOVE: Final = 0.8
 # A limit that ends this cohort's sessions surely less than half as often as another's is not everybody's.
@@ -287,8 +289,12 @@ def _ordinal(view: View) -> tuple[float, str]:
     )
     if contrast is None or contrast.informed < LEAST_CHUNKS:
         return 1.0, ""
-    value = 100 * contrast.estimate.value
-    return contrast.estimate.p_above(view.margin), f"a user's later connects fail more often ({value:+.1f} points)"
+    value = contrast.estimate.value
+    if value < LEAST_RISE:
+        return 1.0, ""
+    return contrast.estimate.p_above(
+        view.margin
+    ), f"a user's later connects fail more often ({100 * value:+.1f} points)"
 
 
 def quota_words(view: View) -> str:

@@ -442,12 +442,13 @@ def base_rtt_similar(view: View, hosts: Ints, platforms: Sequence[int]) -> Condi
     far = high > BASE_RTT_FACTOR * low and high - low > BASE_RTT_DIFFERENCE_S
     ok = None if any(np.isnan(medians)) else not far
     detail = "The platforms start from similar round trips."
-    if not ok:
+    need = "hosts at about the same distance from the server"
+    if ok is None:
+        detail = "Whether the platforms start from similar round trips is unknown: not every host measured them."
+        need = "round trips measured on every host (the connects' own TCP handshakes)"
+    elif far:
         detail = f"The platforms start from different round trips ({1e3 * low:.0f} and {1e3 * high:.0f} ms)."
-    return Condition(
-        check=Check(name="similar base latency", ok=ok, detail=detail),
-        need="hosts at about the same distance from the server",
-    )
+    return Condition(check=Check(name="similar base latency", ok=ok, detail=detail), need=need)
 
 
 def present(conditions: Iterable[Condition | None]) -> tuple[Condition, ...]:

@@ -164,10 +164,10 @@ def compare(
         )
     open_end = f" Not compared: {incomplete}." if incomplete else ""
     needs = more_data(chosen.estimate, view.margin, minutes=len(view.clock.minutes), sides=chosen.sides, of=chosen.name)
-    if chosen.sole:
+    if chosen.sole and abs(effect.estimate or 0.0) > view.margin:
         # More hosts of its kind would tell, but nobody has fifty of them where one machine is at fault.
-        open_end += f" Without the host {chosen.sole} it would not be beyond the margin."
-        needs = f"A look at what is particular to {chosen.sole}, or a run without it."
+        open_end += f" Without the host {chosen.sole} the estimate would not be beyond it either."
+        needs = f"A look at what is particular to {chosen.sole}, or a run without it. {needs}"
     return replace(
         base,
         evidence=f"{_reading(chosen, effect)} The interval reaches across the margin of "

@@ -12,6 +12,7 @@ ALL_SIDES: Final[frozenset[Sides]] = frozenset({"platforms", "clients", "delays"
 # A client, a delay or an instance may itself load a machine, or end sessions early: then the column is its effect.
 NOT_OF_DEALT: Final[frozenset[Sides]] = frozenset({"platforms", "clients"})
 OF_PLATFORMS: Final[frozenset[Sides]] = frozenset({"platforms"})
+OF_DEALT: Final[frozenset[Sides]] = frozenset({"clients", "delays"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,14 @@ FACTORS: Final[tuple[Factor, ...]] = (
         words="frames before the welcome",
         need="the same features of the target for all users",
         of=NOT_OF_DEALT,
+    ),
+    Factor(
+        # A balancer that goes by the handshake, or by the relay's address, leads an arm to instances of its own.
+        name="server_instance",
+        level=lambda t: t.server_instance,
+        words="instances of the server",
+        need="a balancer that leads every client and delay to all instances alike",
+        of=OF_DEALT,
     ),
     Factor(
         name="cpu",

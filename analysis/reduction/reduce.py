@@ -465,6 +465,7 @@ def _notes(census: pd.DataFrame, totals: pd.DataFrame, *, lag_null: int) -> tupl
         (census["unknown_kind"].sum(), "rows were left out: their kind is not one of the contract's"),
         (total["dropped_tail"], "attempts were dropped: scheduled within their own budget before their run's end"),
         (total["aborted"], "attempts were still waiting when their run ended, and count neither way"),
+        (total["retries"], "attempts are second tries, or of sessions that a second try opened: they are in no claim"),
         (lag_null, f"of {total['attempts']} attempts have no measured event-loop lag"),
         (total["simulated"], "rows carry a platform that is a label put on for a rehearsal"),
     )

@@ -261,6 +261,9 @@ class _World:
                 overall = self._seen(m) * self._overall(m)
                 enough = self._attempts(m) * self._seen(m) >= FEW_FAILURES
                 codes.append("Y" if overall > self.margin and enough else "-" if m.dose > self.margin else "n")
+            elif m.fault == "late":
+                # It is answered, after its budget.
+                continue
             elif FAULTS[m.fault].outcome == "timeout" and (m.operation or m.large_only) and m.dose > self.margin:
                 plain = m == Fails(number=m.number, dose=m.dose, fault=m.fault, origin=m.origin, operation=m.operation)
                 codes.append("Y" if plain and m.dose >= ALWAYS and not m.large_only else "-")

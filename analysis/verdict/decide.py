@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from scipy.stats import norm
+
 from analysis.claims import registry
 from analysis.claims.claim import Claim, Evidence
 from analysis.claims.format import flagged_by_format, silent_operations
@@ -26,7 +28,7 @@ from analysis.verdict.mitigations import mitigation_effects
 # The hypothesis says "and not from": each of these confirmed refutes it.
 EXCLUDED: Final = ("server", "auth", "format")
 NOTHING_FAILED: Final = "Nothing failed: there is no cause to look for."
-HOLM_NEEDS: Final = "About a third more data: beyond the margin by itself, not beside the other claims."
+HOLM_NEEDS: Final = "About {times:.1f} times as much data: beyond the margin by itself, not beside the other claims."
 
 
 def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_failed: bool | None = None) -> Decision:
@@ -159,18 +161,24 @@ def stepped_down(findings: dict[str, Finding], alpha: float) -> dict[str, Findin
         name: finding.p_value if finding.state == "confirmed" and finding.p_value is not None else 1.0
         for name, finding in findings.items()
     }
-    adjusted = weighted_holm(p_values, registry.weights())
+    weights = registry.weights()
+    adjusted = weighted_holm(p_values, weights)
     return {
         name: replace(
             finding,
             state="undecided",
             evidence=f"{finding.evidence} Beside the other claims that is not enough (p {adjusted[name]:.3f}).",
-            needs=HOLM_NEEDS,
+            needs=HOLM_NEEDS.format(times=times_more(p_values[name], alpha * weights[name])),
         )
         if finding.state == "confirmed" and adjusted[name] > alpha
         else finding
         for name, finding in findings.items()
     }
+
+
+def times_more(p_value: float, level: float) -> float:
+    """How many times the data would take a one-sided p-value to a level, if the effect is what it seems."""
+    return float((norm.isf(level) / norm.isf(p_value)) ** 2)
 
 
 def _joined(claims: dict[str, Finding]) -> dict[str, Finding]:

@@ -37,7 +37,7 @@ def test_runs_reduced_together_are_the_runs_reduced_alone():
         named.append(set(alone.always["what"]))
         for name in (
             *("cells", "cut", "slots", "instances", "subjects", "holds", "sessions", "first_connects", "idles"),
-            *("reached", "base_rtt", "arm_rtt", "loops", "probes", "always", "factors", "dealt"),
+            *("reached", "base_rtt", "arm_rtt", "loops", "probes", "always", "never_ok", "factors", "dealt"),
         ):
             one, two = getattr(alone, name), getattr(together, name)
             keys = [column for column in one.columns if column != "run_id"]

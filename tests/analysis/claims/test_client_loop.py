@@ -39,6 +39,13 @@ def test_many_short_lags_are_not_ruled_out():
     assert client_loop(view(late)).state == "undecided"
 
 
+def test_a_host_with_few_attempts_and_no_late_loop_is_asked_for_more_of_them():
+    finding = client_loop(view(sketched(1, **SHORT, base_risk=0.0)))
+    assert finding.state == "undecided"
+    assert "no attempt failed with a late loop" in finding.evidence
+    assert "attempts on each host" in finding.needs and "Fewer users" not in finding.needs
+
+
 def test_unmeasured_lag_decides_nothing():
     finding = client_loop(view(with_cells(sketched(1), lag_null=lambda cells: cells["n"])))
     assert finding.state == "undecided"

@@ -36,6 +36,15 @@ def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(giv
     assert decide(dead, Settings()).claims["intermittent"].state != "confirmed"
 
 
+def test_a_type_that_is_answered_too_late_is_answered():
+    tables = sketched(1, attempts_a_minute=600.0)
+    slow = tables.cells["operation"] == "chat"
+    late = moved(tables, "residual", slow)
+    late = with_cells(late, late=np.where(slow, late.cells["residual"], 0))
+    assert not flagged_by_format(view(late)).any()
+    assert format_(view(late)).state != "confirmed"
+
+
 def test_a_target_that_answers_nothing_is_no_matter_of_format():
     dead = moved(sketched(1), "residual", np.ones(len(sketched(1).cells), dtype=bool))
     assert format_(view(dead)).state != "confirmed"

@@ -458,6 +458,14 @@ def test_a_quota_is_named_with_the_connection_from_which_it_refuses():
     assert "A quota: from the 21st connection" in finding.evidence
 
 
+def test_later_connects_that_fail_no_more_often_are_not_spoken_of():
+    subjects = connects_by_ordinal(1)
+    for share in (0.1, 0.0):
+        alike = subjects.assign(explicit=(subjects["n"] * share).astype(int))
+        finding = server(replace(answered(sketched(1)), subjects=alike))
+        assert "later connects" not in f"{finding.evidence} {finding.parts}"
+
+
 @pytest.mark.parametrize(("refused_from", "share"), [(1, 1.0), (21, 0.3), (99, 1.0)])
 def test_refusals_without_a_step_are_no_quota(refused_from, share):
     subjects = connects_by_ordinal(refused_from, share)

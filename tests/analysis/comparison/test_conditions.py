@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.comparison.conditions import base_rtt_similar
+from analysis.comparison.view import view_of
 from analysis.model import Settings
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import only, sketched, with_cells
@@ -160,6 +162,15 @@ def test_unmeasured_round_trips_leave_latency_undecided():
     finding, checks = latency_of(lambda tables: replace(tables, arm_rtt=tables.arm_rtt.assign(rtt_s=np.nan)))
     assert finding.state == "undecided"
     assert checks["delay arrived (Linux)"] is None
+
+
+def test_round_trips_that_nobody_measured_are_not_called_different():
+    tables = unknown_rtt(worse_windows())
+    prepared = view_of(tables, Settings())
+    check = base_rtt_similar(prepared, np.arange(len(prepared.hosts)), (0, 1))
+    assert check.check.ok is None
+    assert "unknown" in check.check.detail and "nan" not in check.check.detail
+    assert check.need.startswith("round trips measured on every host")
 
 
 def test_arms_switched_in_blocks_decide_nothing():

@@ -252,8 +252,9 @@ def test_platforms_that_are_not_compared_do_not_matter():
 def test_each_factor_that_was_recorded_is_a_condition():
     rows = [("h1", "Windows", "a", 90, 0), ("h1", "Windows", "b", 90, 0), ("h2", "Linux", "a", 90, 0)]
     found = conditions(view(*(frame(*rows, factor=factor.name) for factor in FACTORS)))
-    assert [one.check.name for one in found] == [f"same {factor.words}" for factor in FACTORS]
-    assert [one.need for one in found] == [factor.need for factor in FACTORS]
+    of_platforms_too = [factor for factor in FACTORS if "platforms" in factor.of]
+    assert [one.check.name for one in found] == [f"same {factor.words}" for factor in of_platforms_too]
+    assert [one.need for one in found] == [factor.need for factor in of_platforms_too]
 
 
 def test_a_python_that_nobody_recorded_is_not_the_same_one():
@@ -325,6 +326,23 @@ def test_every_delay_is_held_against_the_lowest_one_of_its_platform():
     assert "same users" not in found_of(of_delays(view(frames[0])))
 
 
+def test_clients_and_delays_that_are_led_to_instances_of_their_own_are_not_compared():
+    def of(i1, i2, **side):
+        return two_hosts(("i1", *i1), ("i2", *i2), factor="server_instance", **side)
+
+    def is_alike(conditions):
+        return found_of(conditions)["same instances of the server"].ok
+
+    # A bad instance that one side meets three times as often as the other, and both of them often.
+    apart = [((600, 30), (400, 0)), ((200, 10), (800, 0))]
+    clients = [of(*levels, client=name) for name, levels in zip("ab", apart, strict=True)]
+    delays = [of(*levels, delay_us=delay) for delay, levels in zip((300_000, 0), apart, strict=True)]
+    assert is_alike(of_clients(view(*clients), ("a/x",))) is False
+    assert is_alike(of_delays(view(*delays))) is False
+    alike = [of((500, 25), (500, 0), client=name) for name in "ab"]
+    assert is_alike(of_clients(view(*alike), ("a/x",))) is True
+
+
 def test_instances_that_meet_users_of_their_own_are_not_compared():
     frames = [
         two_hosts((f"u{one}", 500, bad), server_instance=f"i{one}", connections=50) for one, bad in ((1, 50), (2, 0))
@@ -353,4 +371,4 @@ def test_what_a_side_may_bring_about_itself_does_not_stand_between_sides():
     assert set(found_of(clients)) == every - loads
     assert set(found_of(of_delays(view(*of(delay_us=0), *of(delay_us=300_000))))) == every - caused
     named = of_instances(view(*of(server_instance="i1"), *of(server_instance="i2")))
-    assert set(found_of(named)) == every - caused
+    assert set(found_of(named)) == every - caused - {"same instances of the server"}

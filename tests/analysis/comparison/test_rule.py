@@ -78,6 +78,15 @@ def test_a_lower_risk_is_no_evidence_for_a_claim_of_a_higher_one():
     assert found([one(-0.02)], rule=ANY).state == "confirmed"
 
 
+def test_a_host_is_named_as_the_sole_one_only_where_the_estimate_is_beyond_the_margin():
+    near = found([replace(one(0.003, se=0.004), sole="h1")])
+    assert "h1" not in near.evidence + near.needs
+    far = found([replace(one(0.008, se=0.004), sole="h1")])
+    assert far.evidence.endswith("Without the host h1 the estimate would not be beyond it either.")
+    assert far.needs.startswith("A look at what is particular to h1, or a run without it. ")
+    assert far.needs.endswith(found([one(0.008, se=0.004)]).needs)
+
+
 def test_who_was_not_compared_cannot_be_ruled_out():
     finding = found([one(0.0)], incomplete="macOS (fewer than two hosts)")
     assert finding.state == "undecided"
