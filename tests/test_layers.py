@@ -18,23 +18,35 @@ OURS: Final = frozenset({"analysis", "attempts", "bench", "lab", "scenarios", "s
 # is in it; CONTRIBUTING.md says what each room holds.
 ROOMS: Final[dict[str, str]] = {
     "analysis": "analysis",
-    "analysis.cli": "analysis.pipeline analysis.report analysis.runs analysis.settings analysis.verdict",
-    "analysis.settings": "analysis.model analysis.verdict.service_levels",
+    "analysis.exit_codes": "",
+    "analysis.cli": (
+        "analysis.exit_codes analysis.pipeline analysis.report analysis.runs analysis.settings analysis.verdict"
+    ),
+    "analysis.settings": "analysis.model analysis.runs.manifest analysis.verdict.service_levels",
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.verdict",
     "analysis.model": "analysis.stats",
     "analysis.runs": "attempts.locks attempts.schema",
-    "analysis.reduction": "attempts.schema",
+    "analysis.reduction": "analysis.runs.dataset attempts.schema",
     "analysis.stats": "",
     "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
     "analysis.claims": "analysis.comparison analysis.model analysis.reduction analysis.stats",
-    "analysis.verdict": "analysis.claims analysis.comparison analysis.model analysis.reduction analysis.stats",
-    "analysis.report": "analysis.claims analysis.model analysis.pipeline analysis.reduction analysis.runs "
-    "analysis.stats analysis.verdict",
-    "analysis.simulation": "analysis.claims.registry analysis.model analysis.reduction attempts.schema",
-    "analysis.calibration": "analysis.claims analysis.model analysis.reduction analysis.runs analysis.simulation "
-    "analysis.stats analysis.verdict",
-    "analysis.planning": "analysis.claims analysis.comparison analysis.model analysis.reduction analysis.simulation "
-    "analysis.stats",
+    "analysis.verdict": (
+        "analysis.claims analysis.comparison analysis.exit_codes analysis.model analysis.reduction analysis.stats"
+    ),
+    "analysis.report": (
+        "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
+        "analysis.runs analysis.stats analysis.verdict"
+    ),
+    "analysis.simulation": (
+        "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.schema"
+    ),
+    "analysis.calibration": (
+        "analysis.claims analysis.model analysis.reduction analysis.runs analysis.simulation analysis.stats "
+        "analysis.verdict"
+    ),
+    "analysis.planning": (
+        "analysis.claims analysis.comparison analysis.model analysis.reduction analysis.simulation analysis.stats"
+    ),
     "attempts": "attempts",
     "attempts.checker": "",
     "attempts.intervals": "",
@@ -50,29 +62,46 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.signals": "",
     "scenarios.redact": "",
     "scenarios.os_errors": "",
-    "scenarios.plan": "attempts.schema",
-    "scenarios.options": "scenarios.clients scenarios.errors scenarios.session.scripts",
+    "scenarios.authority": "",
+    "scenarios.exit_codes": "",
+    "scenarios.http_head": "",
+    "scenarios.rfc6455": "",
+    "scenarios.plan": "scenarios.authority scenarios.redact attempts.schema",
+    "scenarios.options": "scenarios.clients scenarios.errors scenarios.exit_codes scenarios.session.scripts",
     "scenarios.run_file": "scenarios.machine",
     "scenarios.run_order": "scenarios.plan scenarios.run_file",
     "scenarios.protocol": "scenarios.protocols",
     "scenarios.protocols": "scenarios.errors scenarios.plan",
     "scenarios.experiment": "scenarios.errors scenarios.plan",
-    "scenarios.session": "scenarios.clock scenarios.errors scenarios.experiment scenarios.plan scenarios.protocols "
-    "scenarios.redact attempts.schema",
-    "scenarios.credentials": "scenarios.errors scenarios.options scenarios.plan",
+    "scenarios.session": (
+        "scenarios.clock scenarios.errors scenarios.experiment scenarios.plan scenarios.protocols "
+        "scenarios.redact scenarios.rfc6455 attempts.schema"
+    ),
+    "scenarios.credentials": "scenarios.errors scenarios.options scenarios.plan scenarios.redact",
     "scenarios.machine": "scenarios.errors attempts.schema",
-    "scenarios.relay": "scenarios.errors scenarios.machine scenarios.os_errors",
-    "scenarios.clients": "scenarios.clock scenarios.errors scenarios.os_errors scenarios.plan scenarios.protocols "
-    "scenarios.session scenarios.signals attempts.schema",
-    "scenarios.clients.on_gevent": "scenarios.clients scenarios.plan scenarios.protocols scenarios.relay "
-    "scenarios.session",
-    "scenarios.clients.on_asyncio": "scenarios.clients scenarios.clock scenarios.errors scenarios.machine "
-    "scenarios.plan scenarios.protocols scenarios.relay scenarios.session attempts.schema",
-    "scenarios.probes": "scenarios.clients scenarios.errors scenarios.experiment scenarios.plan scenarios.protocols "
-    "scenarios.redact scenarios.session attempts.schema",
-    "scenarios.load": "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "
-    "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.redact scenarios.run_file "
-    "scenarios.run_order scenarios.session attempts.schema attempts.spool",
+    "scenarios.relay": (
+        "scenarios.authority scenarios.errors scenarios.exit_codes scenarios.http_head scenarios.machine "
+        "scenarios.os_errors"
+    ),
+    "scenarios.clients": (
+        "scenarios.authority scenarios.clock scenarios.errors scenarios.http_head scenarios.os_errors "
+        "scenarios.plan scenarios.protocols scenarios.redact scenarios.relay scenarios.rfc6455 "
+        "scenarios.session scenarios.signals attempts.schema"
+    ),
+    "scenarios.clients.on_gevent": "scenarios.clients scenarios.plan scenarios.rfc6455 scenarios.session",
+    "scenarios.clients.on_asyncio": (
+        "scenarios.clients scenarios.clock scenarios.errors scenarios.http_head scenarios.machine "
+        "scenarios.plan scenarios.protocols scenarios.rfc6455 scenarios.session attempts.schema"
+    ),
+    "scenarios.probes": (
+        "scenarios.authority scenarios.clients scenarios.errors scenarios.experiment scenarios.plan "
+        "scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session attempts.schema"
+    ),
+    "scenarios.load": (
+        "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "
+        "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.redact "
+        "scenarios.run_file scenarios.run_order scenarios.session attempts.schema attempts.spool"
+    ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
     "scenarios.control": "scenarios attempts.accounting attempts.schema attempts.spool",
     "standin": "standin",

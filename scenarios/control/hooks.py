@@ -17,14 +17,13 @@ from typing import Any, Final
 
 import gevent
 
-from scenarios.control.live_run import EXIT_VOID
 from scenarios.control.soak import Soak
 from scenarios.errors import ConfigError, HarnessError
+from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
 from scenarios.options import OPTIONS, Option
 from scenarios.options.help import COMMAND, with_pointer
 from scenarios.screens.web import add_to_ui
 
-EXIT_USAGE: Final = 2
 # Heartbeats that may be missed before Locust calls a worker lost (its default, 3, ends a day's soak for
 # a pause of 4 s, and calls that success).
 HEARTBEAT_LIVENESS: Final = 30

@@ -23,8 +23,7 @@ from attempts.schema import OUTCOMES
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.credentials.jwt import load_key
 from scenarios.errors import ConfigError, HarnessError
-from scenarios.exit_codes import EXIT_MET
-from scenarios.exit_codes import EXIT_VOID as EXIT_VOID
+from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.options import Settings
 from scenarios.run_file import AccountingEntry, RunFile, TargetFacts, WorkerEntry
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Final
 
 from scenarios.errors import ConfigError
+from scenarios.exit_codes import EXIT_USAGE
 from scenarios.options.help import entries, help_text, options_named, page
-
-EXIT_USAGE: Final = 2
 
 
 def main(arguments: Sequence[str]) -> int:
