@@ -288,13 +288,16 @@ def test_a_server_without_named_instances_is_ruled_out_only_by_a_cohort_of_all_h
 @few
 @given(runs, st.floats(0.001, 0.02), st.floats(1.1, 4.0))
 def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(tables, margin, factor):
-    narrow = states(decide(tables, Settings(margin=margin)))
+    decided = decide(tables, Settings(margin=margin))
+    narrow = states(decided)
     wide = states(decide(tables, Settings(margin=margin * factor)))
     # Holm's step joins the claims: compare those that no other claim can carry over the line.
     for name in registry.names():
         if wide[name] == "confirmed":
             assert narrow[name] == "confirmed", name
-        if narrow[name] == "ruled_out" and name != "latency":
+        # A part that is too small to bound a narrow margin is named; a wider one it can bound, or be beyond.
+        is_whole = "Too few attempts" not in decided.claims[name].evidence
+        if narrow[name] == "ruled_out" and is_whole and name != "latency":
             assert wide[name] == "ruled_out", name
 
 
