@@ -20,10 +20,10 @@ from analysis.comparison.conditions import arms_interleaved, budgets_alike, dela
 from analysis.comparison.rule import Comparison, ComparisonRule, Condition, compare
 from analysis.comparison.undiluted import by_arm, by_client, by_host, by_operation, by_operation_and_arm, undiluted
 from analysis.comparison.view import Cells, View
-from analysis.comparison.within_hosts import over_connections
+from analysis.comparison.within_hosts import contrast_of
 from analysis.model import Finding
 from analysis.stats.groups import Floats
-from analysis.stats.mantel_haenszel import Contrast, risk_difference
+from analysis.stats.mantel_haenszel import Contrast
 from analysis.stats.rates import Rate
 
 RULE = ComparisonRule(
@@ -110,18 +110,7 @@ def _is_worse(view: View, cells: Cells, shorter: int, longer: int, *, level: flo
 def _contrast(view: View, cells: Cells, low: int, high: int) -> Contrast | None:
     """One delay against another, within host, time, client and kind; connections are what they are dealt to."""
     ends = cells.where((cells.delay == low) | (cells.delay == high))
-    contrast = risk_difference(
-        view.strata(ends)[0],
-        view.clock.chunk(ends.minute),
-        ends.delay == high,
-        ends.n_clean,
-        ends.unexplained,
-        chunks=view.clock.chunks,
-        design_effect=view.attempts_a_connection,
-    )
-    if contrast is None:
-        return None
-    return over_connections(view, contrast, ends, ends.delay == high, strata=("host", "client", "kind"))
+    return contrast_of(view, ends, ends.delay == high, view.strata(ends)[0], dealt_within=("host", "client", "kind"))
 
 
 def _ms(view: View, delay: int) -> str:

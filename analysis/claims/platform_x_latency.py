@@ -23,11 +23,11 @@ from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_commo
 from analysis.comparison.rule import Comparison, ComparisonRule, compare
 from analysis.comparison.undiluted import by_arm, by_client, by_operation, by_operation_and_arm, undiluted
 from analysis.comparison.view import Cells, View
-from analysis.comparison.within_hosts import HostEffect, difference, host_effect, independent_se, over_connections
+from analysis.comparison.within_hosts import HostEffect, contrast_of, difference, host_effect, independent_se
 from analysis.model import Finding
 from analysis.stats.estimate import Estimate, Spread, widest
 from analysis.stats.groups import Bools, Floats
-from analysis.stats.mantel_haenszel import Arms, Contrast, pooled_odds_ratio, risk_difference
+from analysis.stats.mantel_haenszel import Arms, Contrast, pooled_odds_ratio
 from analysis.stats.synchrony import Synchrony
 
 RULE = ComparisonRule(
@@ -128,17 +128,9 @@ def _effects(view: View, cells: Cells, low: int, high: int) -> dict[int, Contras
     found = {}
     for host in np.unique(ends.host).tolist() if low != high else ():
         mine = ends.where(ends.host == host)
-        contrast = risk_difference(
-            view.strata(mine)[0],
-            view.clock.chunk(mine.minute),
-            mine.delay == high,
-            mine.n_clean,
-            mine.unexplained,
-            chunks=view.clock.chunks,
-            design_effect=view.attempts_a_connection,
-        )
+        contrast = contrast_of(view, mine, mine.delay == high, view.strata(mine)[0], dealt_within=("client", "kind"))
         if contrast is not None:
-            found[host] = over_connections(view, contrast, mine, mine.delay == high, strata=("client", "kind"))
+            found[host] = contrast
     return found
 
 

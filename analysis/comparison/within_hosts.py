@@ -16,7 +16,7 @@ from analysis.comparison.dealt import difference_spread, within
 from analysis.comparison.rule import Comparison
 from analysis.comparison.view import Cells, View
 from analysis.stats.estimate import Estimate, Spread, widest, with_spread
-from analysis.stats.groups import Bools, Floats, combined
+from analysis.stats.groups import Bools, Floats, Ints, combined
 from analysis.stats.host_stage import one_sample, over_chunks, weighted_mean
 from analysis.stats.mantel_haenszel import Contrast, risk_difference
 from analysis.stats.needs import Side
@@ -77,34 +77,40 @@ def effects_by_host(view: View, cells: Cells, exposed: Bools) -> dict[int, HostE
     for host in np.unique(cells.host).tolist():
         mine = cells.where(cells.host == host)
         stratum, _ = combined(view.clock.bin(mine.minute, view.unit), mine.delay, mine.operation)
-        contrast = risk_difference(
-            stratum,
-            view.clock.chunk(mine.minute),
-            exposed[cells.host == host],
-            mine.n_clean,
-            mine.unexplained,
-            chunks=view.clock.chunks,
-            design_effect=view.attempts_a_connection,
-        )
+        contrast = contrast_of(view, mine, exposed[cells.host == host], stratum, dealt_within=("delay", "kind"))
         if contrast is not None:
-            found[host] = host_effect(over_connections(view, contrast, mine, exposed[cells.host == host]))
+            found[host] = host_effect(contrast)
     return found
 
 
-def over_connections(
-    view: View, contrast: Contrast, cells: Cells, exposed: Bools, *, strata: Sequence[str] = ("delay", "kind")
-) -> Contrast:
-    """The contrast with one more spread, whose sample are connections; exposed are whole arms (host, client, delay).
+def contrast_of(
+    view: View, cells: Cells, exposed: Bools, stratum: Ints, *, dealt_within: Sequence[str]
+) -> Contrast | None:
+    """The Mantel-Haenszel risk difference of two sides, with chunks, attempts and connections as the sample.
 
     Args:
         view: The prepared tables.
-        contrast: Of the two sides.
         cells: Of both sides.
-        exposed: (cells,) whose risk is asked about.
-        strata: What the sides are compared within.
+        exposed: (cells,) whose risk is asked about: whole arms (host, client, delay).
+        stratum: (cells,) what is alike within.
+        dealt_within: What connections were dealt to the sides within, as columns of `dealt`.
+
+    Returns:
+        The contrast; None where no stratum holds both sides.
     """
+    contrast = risk_difference(
+        stratum,
+        view.clock.chunk(cells.minute),
+        exposed,
+        cells.n_clean,
+        cells.unexplained,
+        chunks=view.clock.chunks,
+        design_effect=view.attempts_a_connection,
+    )
+    if contrast is None:
+        return None
     inside = view.dealt.where(within(view.dealt, cells))
-    spread = difference_spread(inside, within(inside, cells.where(exposed)), strata)
+    spread = difference_spread(inside, within(inside, cells.where(exposed)), dealt_within)
     return replace(contrast, estimate=with_spread(contrast.estimate, spread))
 
 
