@@ -1,4 +1,4 @@
-"""Do the rows add up? A record that lost attempts must say so: the lost ones are rarely the good ones.
+"""Checks that the rows add up: a record that lost attempts must say so, for the lost ones are rarely the good ones.
 
     planned = started + skipped
     started = ok + timeout + failed + aborted

@@ -1,4 +1,4 @@
-"""Who is using a file: a mark that ends with its process, however that ends."""
+"""File locks that end with their process, however that ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a verdict must say of a row, what it said, and where the two differ."""
+"""Compares what a verdict said of a row with what it must say."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a virtual user does on a socket, and the Locust process around it."""
+"""Virtual users on WebSockets, and the Locust process around them."""

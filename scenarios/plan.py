@@ -1,4 +1,4 @@
-"""What one connection is to do, as plain data, and what came of it.
+"""The plan of one connection, as plain data, and its result.
 
 A `ConnectionPlan` goes over a pipe to an asyncio child as readily as into a function call: it holds no
 socket, no clock and no callable. All moments in it are microseconds since the epoch (UTC), so that two

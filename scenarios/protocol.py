@@ -1,4 +1,4 @@
-"""What a protocol class of one's own needs, under the name that users import it by."""
+"""Everything that a user's own protocol class needs, under the name that it is imported by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the controller of a run tells its load generators: plain data, small, and without a secret."""
+"""The controller's order to its load generators: plain data, small, and without a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all connections of one server share: settings, instances, clock, log, ground truth."""
+"""The state that all connections of one server share: settings, instances, clock, log, ground truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run folder with two platforms in it must show: pure functions over its rows."""
+"""Checks that a run folder with two platforms shows both: pure functions over its rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the Windows CPython and its Wine live: one folder that git ignores and `rm -r` removes."""
+"""Paths of the Windows CPython and its Wine: one folder that git ignores and `rm -r` removes."""
 
 from __future__ import annotations
 

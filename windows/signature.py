@@ -1,4 +1,4 @@
-"""Who signed the Windows binaries: Authenticode, read with `osslsigncode verify`.
+"""Reads who signed the Windows binaries (Authenticode) with `osslsigncode verify`.
 
 The package that carries them is another author's, so the pinned digest alone only says that nothing changed since it
 was pinned; the signature says that the Python Software Foundation built it.

@@ -1,1 +1,1 @@
-"""How often the verdict is wrong: simulated runs decided in bulk, and hostile ones searched for mistakes."""
+"""Error rates of the verdict: simulated runs decided in bulk, and hostile ones searched for mistakes."""

@@ -1,4 +1,4 @@
-"""How often the verdict errs, and how much it sees: simulated worlds with known truth, run by run.
+"""Error rates and power of the verdict, counted over simulated worlds with known truth.
 
 `python -m analysis calibrate --worlds all --seeds 50 --rows 50000` simulates, reduces and decides every
 run as a user's would be, and counts: confirmed what is not there, ruled out what is, confirmed what is.

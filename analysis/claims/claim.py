@@ -1,4 +1,4 @@
-"""What a claim is: one object, which everything that lists claims reads."""
+"""The type of a claim: one object, which everything that lists claims reads."""
 
 from __future__ import annotations
 

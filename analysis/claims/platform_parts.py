@@ -1,4 +1,4 @@
-"""What a difference of platforms consists of: the system at equal loop, the loop by itself, and each client.
+"""Parts of a difference of platforms: the system at equal loop, the loop by itself, and each client.
 
 A platform is compared with the loops that are its own, so that a difference may be the system's or its loop's.
 Where one loop ran on all platforms, and two loops of one library on the same hosts, the two come apart. These parts

@@ -1,4 +1,4 @@
-"""How the peer ends sessions: at an age, after a silence, or many of them at one moment.
+"""Limits that the peer sets to sessions: it ends them at an age, after a silence, or many at one moment.
 
 Theory of operation. Three things can be alike among the sessions that the peer ended: how old they were (an age
 limit), how long nothing had been said on them (an idle limit), and when they ended (one event: a restart, a reset).

@@ -1,4 +1,4 @@
-"""Who can be compared with whom: platforms with three hosts or more, the hosts that did enough, and common clients."""
+"""Cohorts that can be compared: platforms with three hosts or more, hosts that did enough, and common clients."""
 
 from __future__ import annotations
 

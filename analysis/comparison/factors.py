@@ -1,4 +1,4 @@
-"""What else may differ between the sides of a comparison: one check for every column, as a table of columns.
+"""One check of whatever else may differ between the sides of a comparison, for each column of a table.
 
 A platform whose tokens are another tenant's, a client whose users run another scenario, or a delay that mostly older
 sessions had, looks worse than it is where that matters. Each column is held against the same rule:

@@ -1,1 +1,1 @@
-"""How many hosts and hours an effect needs, before the run."""
+"""Power before the run: the hosts and hours that an effect needs."""

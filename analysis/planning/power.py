@@ -1,4 +1,4 @@
-"""How many hosts and hours an effect needs: `python -m analysis plan --effect 0.01 --platforms Windows,Linux`.
+"""Hosts and hours that an effect needs (power): `python -m analysis plan --effect 0.01 --platforms Windows,Linux`.
 
 Power is counted, not computed: for each size of experiment the small tables are drawn directly
 (`sketch.py`: hosts, minutes and attempts with ordinary differences between them; no rows), the claim is

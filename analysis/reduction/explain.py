@@ -1,4 +1,4 @@
-"""What each row counts as: cleaned, timed in whole numbers, and every failure explained exactly once.
+"""Classifies each row: cleaned, timed in whole numbers, and every failure explained exactly once.
 
 The order of explanation is rule 8 of the method; every claim sees the same one, because it is decided
 here. All functions map Ibis expressions to Ibis expressions; nothing is executed.

@@ -1,4 +1,4 @@
-"""What the target said: the commonest failures of a run, as they came, whether or not a claim can be decided.
+"""The commonest failures of a run in the target's own words, whether or not a claim can be decided.
 
 Nothing is decided here. A failure is named by where it ended, its cause, the status or code, and the reason that
 came with it; equal ones are counted together. Numbers within a reason (ports, dates) do not make two of one.

@@ -1,4 +1,4 @@
-"""What counts as what, where more than one place must mean the same."""
+"""Thresholds that more than one module must share."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a verdict looks like: the page, its figures, the summary, the JUnit file and their sentences."""
+"""The verdict for people and for CI: the page, its figures, the summary, the JUnit file and their sentences."""

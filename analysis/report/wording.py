@@ -1,4 +1,4 @@
-"""What the verdict says to people, in sentences: the same on the screen, in the summary and in the report."""
+"""The verdict's sentences: the same on the screen, in the summary and in the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the rows add up? Every attempt that was started must be in the table, once.
+"""Checks that the rows add up: every attempt that was started must be in the table, once.
 
 planned = started + skipped; started = ok + timeout + failed + aborted; rows written = rows stored = rows
 found; `seq` runs 0, 1, 2 ... within a worker. A sum that does not hold is a problem (the verdict is void);

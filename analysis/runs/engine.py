@@ -1,4 +1,4 @@
-"""Where rows come from: Parquet files, or rows in memory, as one Ibis table on an engine.
+"""Opens Parquet files, or rows in memory, as one Ibis table on an engine.
 
 The engine is DuckDB, embedded, with bounded memory and a directory to spill to; or Spark, for runs that
 outgrow one machine. Both are given the same expressions (`reduce.py`).

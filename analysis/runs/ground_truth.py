@@ -1,4 +1,4 @@
-"""What the stand-in did to whom, as it says itself: shown beside the verdict, read by no claim."""
+"""The stand-in's own account of the faults it did: shown beside the verdict, read by no claim."""
 
 from __future__ import annotations
 

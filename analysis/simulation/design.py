@@ -1,4 +1,4 @@
-"""What a simulated run looks like before anything goes wrong in it: places, arms, times, users."""
+"""The design of a simulated run before anything goes wrong in it: places, arms, times, users."""
 
 from __future__ import annotations
 

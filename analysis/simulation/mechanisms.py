@@ -1,4 +1,4 @@
-"""What may go wrong in a hostile world: mechanisms as data, each with its dose and with whom it strikes.
+"""Mechanisms of hostile worlds, as data: each is a fault with its dose and with whom it strikes.
 
 They are written from what real soaks suffer from, and without a look at the rules of the verdict. A mechanism
 says what it does to a chunk of sessions (`strike`), to the control probes (`probe_risk`), and of itself in a line

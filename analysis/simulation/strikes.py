@@ -1,4 +1,4 @@
-"""What goes wrong in simulated worlds: each function lets attempts of a chunk of sessions fail.
+"""Fault models for the simulator: each function marks some attempts of a chunk of sessions as failed.
 
 They are the ways in which the staging server and its clients were seen to fail, or might be thought to; and
 the traps, in which something else than what it looks like is at work.

@@ -1,4 +1,4 @@
-"""What may be concluded in a world of mechanisms: a code for each claim, from what the mechanisms do.
+"""The truth of each claim in a world of mechanisms, as a code, from what the mechanisms do.
 
 The codes:
 

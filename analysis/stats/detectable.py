@@ -1,4 +1,4 @@
-"""What a run could have found: the smallest effect that a claim would have shown, with 80 % power.
+"""The smallest effect that a claim would have shown in a run, with 80 % power.
 
 The margin says which effect matters; this says which effect the run could see. Only where the second lies below the
 first does "undecided" or "not significant" say anything of the effect.

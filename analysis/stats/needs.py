@@ -1,4 +1,4 @@
-"""How much more an open comparison needs, with 80 % power: of which side's hosts, or of which attempts.
+"""Sample size that an open comparison still needs, with 80 % power: hosts of a side, or attempts.
 
 By the rules that decide it: Student's quantiles, each side with a variance of its own (Welch), sessions as the sample
 of what was dealt to them. An estimate of what is missing is no better than the estimate of the spread behind it, so

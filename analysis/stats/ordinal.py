@@ -1,4 +1,4 @@
-"""Does a subject's n-th connection fail more than its first? A quota, whoever the client is."""
+"""Tests whether a subject's n-th connection fails more than its first: a quota, whoever the client is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do clients that share nothing but the server fail in the same moments?
+"""Tests whether clients that share nothing but the server fail in the same moments.
 
 Time is cut into slots. A slot is bad for a group when the failures of the OTHER groups reach what their
 ordinary slots would show once in a thousand. What the group loses in those slots, beyond its own

@@ -1,4 +1,4 @@
-"""Was the load generator itself fit to measure? Rules fixed before the run; an impaired one voids it.
+"""Decides whether the load generator was fit to measure, by rules fixed before the run; an impaired one voids it.
 
 A load generator whose event loop is blocked, or whose core is full, reads its sockets late: what it
 reports as the server's time is partly its own. The rules, with their reasons:

@@ -1,4 +1,4 @@
-"""Where attempts are written: checked, numbered, and in memory until the spool takes them."""
+"""Records attempts: checked, numbered, and kept in memory until the spool takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in the Parquet files, counted from the files themselves."""
+"""Counts what is in the Parquet files from the files themselves."""
 
 from __future__ import annotations
 

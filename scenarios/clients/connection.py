@@ -1,4 +1,4 @@
-"""What a connection is on every loop: its session, its dialler and its rows. The drivers add how bytes move."""
+"""A connection as it is on every loop: its session, its dialler and its rows. The drivers move the bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every client's dialling has in common, without I/O: the upgrade request, and what an error means.
+"""The upgrade request and the meaning of dialling errors, alike for every client, without I/O.
 
 One event has one (phase, cause, errno) in every client: the libraries and loops name it differently, and
 here their names meet.

@@ -1,4 +1,4 @@
-"""What is refused before the first connection: targets, faults and plans that cannot be, machines too small."""
+"""Refuses before the first connection: targets, faults and plans that cannot be, machines too small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where wsoak meets Locust's event bus. What happens on each event is in `soak.py`.
+"""Registers wsoak on Locust's event bus. `soak.py` does what each event asks for.
 
 Locust's bus swallows a listener's exception and its exit code knows nothing of lost workers, so what a
 listener here cannot do is said aloud and decides the exit status.

@@ -1,4 +1,4 @@
-"""Where load may go: the embedded stand-in, or a host that somebody has put on the allow-list.
+"""Limits load to the embedded stand-in and to hosts that somebody has put on the allow-list.
 
 A soak tester that is pointed at the wrong host is an outage, so naming a host is not enough.
 """

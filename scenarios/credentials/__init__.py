@@ -1,1 +1,1 @@
-"""Whose token a session carries, and where tokens come from."""
+"""Test users and their tokens: minted, read from a file, or fetched."""

@@ -1,4 +1,4 @@
-"""As whom a process comes: its test users and their tokens, wherever these are made."""
+"""Leases a test user and its token to each session of a process."""
 
 from __future__ import annotations
 

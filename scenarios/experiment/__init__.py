@@ -1,1 +1,1 @@
-"""What the run assigns: arms, arrivals, and how long to wait before the next try."""
+"""The experiment: arms, arrivals, and how long to wait before the next try."""

@@ -1,4 +1,4 @@
-"""How long a user waits before it connects again: no storm of our own, and the retry arm's settings. Pure."""
+"""Waiting times before a user connects again: no storm of our own, and the retry arm's settings. Pure."""
 
 from __future__ import annotations
 

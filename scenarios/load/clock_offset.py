@@ -1,4 +1,4 @@
-"""How far a worker's wall clock is from the controller's: rows of several hosts are compared by time."""
+"""Measures how far a worker's wall clock is from the controller's: rows of several hosts are compared by time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a row was measured: the platform as an experimenter must know it to compare two of them.
+"""The platform that a row was measured on, as an experimenter must know it to compare two of them.
 
 `platform` is the operating system. A Windows that is Wine, a Linux that is WSL, a host that is a container
 or a virtual machine say so in `platform_detail`. A host is named by a salted hash.

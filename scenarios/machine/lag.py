@@ -1,4 +1,4 @@
-"""How late an event loop was, between any two moments: the generator's own share of a wait.
+"""Measures how late an event loop was between any two moments: the generator's own share of a wait.
 
 Something on the loop asks to be woken every `interval_s` and calls `tick`. A wake-up that comes late
 was delayed by whatever held the loop, and so was everything else that waited on it. One meter serves

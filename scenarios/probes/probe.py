@@ -1,4 +1,4 @@
-"""What every control probe does: one row a turn, and a socket with a deadline."""
+"""The base of every control probe: one row a turn, and a socket with a deadline."""
 
 from __future__ import annotations
 

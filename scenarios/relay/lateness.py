@@ -1,4 +1,4 @@
-"""How far the relay missed what it was asked for, over millions of chunks in a few kilobytes."""
+"""Histogram of how far the relay missed the delay it was asked for, in a few kilobytes for millions of chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a connection asks the relay for its arm, and what the relay tells it: an HTTP CONNECT (RFC 9110, 9.3.6).
+"""The HTTP CONNECT by which a connection asks the relay for its arm, and the relay's answer (RFC 9110, 9.3.6).
 
 One port serves every arm. The client opens a TCP connection to the relay, sends `connect_request`, reads
 until `read_reply` gives an answer, and from then on the socket is its own path to the target: TLS and the

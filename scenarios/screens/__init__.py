@@ -1,1 +1,1 @@
-"""What people watch meanwhile: Locust's statistics, a line of progress, the web pages."""
+"""Screens to watch a run on: Locust's statistics, a line of progress, the web pages."""

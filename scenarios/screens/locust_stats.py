@@ -1,4 +1,4 @@
-"""What Locust's own screens get to see: connects and exchanges, as requests. A view, never the record.
+"""Shows connects and exchanges on Locust's own screens, as requests. A view, never the record.
 
 Locust rounds times and merges errors by their text, so names and errors here are few and fixed; ids,
 ports and server texts would make its error table grow for ever. Successes are merged into its statistics

@@ -1,4 +1,4 @@
-"""Who said no: what a refusal by status, by close or by error message is in the record's words. Pure.
+"""Translates a refusal by status, by close or by error message into the record's words. Pure.
 
 The general rules, where the target's protocol class has none of its own (`scenarios.protocols.shape.RefusalRules`):
 

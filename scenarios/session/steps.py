@@ -1,4 +1,4 @@
-"""What a script asks of its session, and what it is told: the whole language of scenarios.
+"""The language of scenarios: the steps that a script asks of its session, and the results it is told.
 
 All moments are monotonic seconds.
 """

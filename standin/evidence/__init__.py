@@ -1,1 +1,1 @@
-"""What the stand-in leaves: its log, and the ground truth of its faults."""
+"""The stand-in's log, and the ground truth of its faults."""

@@ -1,4 +1,4 @@
-"""What every fault is made of: a dose, a schedule, a seeded draw, and the effects it may ask for.
+"""The parts of every fault: a dose, a schedule, a seeded draw, and the effects it may ask for.
 
 A fault is pure settings. It decides, from facts that it is given, which effects a connection suffers at
 one of the points of its life; it holds no state of its own, so one object serves all connections. What

@@ -1,1 +1,1 @@
-"""Who may come in: tokens, the secret that signs them, the certificate."""
+"""Tokens, the secret that signs them, and the certificate."""

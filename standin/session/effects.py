@@ -1,4 +1,4 @@
-"""What an effect that a fault asked for does to an established socket."""
+"""Does to an established socket what a fault asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened: outcomes, phases, latency and the load generators' vitals."""
+"""Figures of the attempts: outcomes, phases, latency and the load generators' vitals."""
 
 from __future__ import annotations
 

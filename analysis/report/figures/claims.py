@@ -1,4 +1,4 @@
-"""What it means: the claims on one scale, and what they rest on."""
+"""Figures of the claims: all on one scale, and the numbers that they rest on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How figures look: colours that hold on light and on dark paper, one colour for one thing everywhere."""
+"""The look of all figures: colours that hold on light and on dark paper, one colour for one thing everywhere."""
 
 from __future__ import annotations
 

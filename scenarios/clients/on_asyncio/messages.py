@@ -1,4 +1,4 @@
-"""What a worker and its asyncio child say to each other over the child's standard input and output.
+"""Messages between a worker and its asyncio child, over the child's standard input and output.
 
 Each message is four bytes of length and MessagePack; token and plan travel here and on no command line.
 """

@@ -1,4 +1,4 @@
-"""How one task waits: for something, until a moment, or until somebody wakes it.
+"""Lets one task wait: for something, until a moment, or until somebody wakes it.
 
 The same as `scenarios.clients.on_gevent.waiter`, on asyncio: one timer a connection, armed again when it rings
 early, instead of one for every wait. A wake-up cancels what is awaited; all that is awaited here can be

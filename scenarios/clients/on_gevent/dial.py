@@ -1,4 +1,4 @@
-"""Does on one `Stream` what a `Dialler` says, with gevent's names and waits."""
+"""Dials on one `Stream` as a `Dialler` says, with gevent's resolver and waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one greenlet waits: for its socket, until a moment, or until somebody wakes it.
+"""Lets one greenlet wait: for its socket, until a moment, or until somebody wakes it.
 
 gevent arms a timer for every call on a socket that has a timeout; here one timer a connection is enough.
 It is armed for the earliest moment that was asked for, and when it rings too early (the wait it was armed
