@@ -119,10 +119,12 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
     arms = _numbered(census[census["is_wait"]], ARM_KEYS, "arm")
     by_worker, by_arm = (ibis.memtable(_telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
     sample = _sample(marked, names, census)
-    always = _always(sample, census)
+    who = _who(sample)
+    always = _always(sample, who, census)
     if len(always) and _one_in(census) > 1:
         # They are named with their numbers, which must be all of them.
-        always = _always(groupbys.sampled(marked, 1, {}), census)
+        everything = groupbys.sampled(marked, 1, {})
+        always = _always(everything, _who(everything), census)
     placed = names.view(groupbys.placed(_with_always(marked, always), by_worker, by_arm))
     fine = names.kept(groupbys.moments(placed))
     names_of_places, names_of_arms = ibis.memtable(places), ibis.memtable(arms)
@@ -148,7 +150,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         subjects=_frame(groupbys.subjects(marked)),
         cut=cut,
         always=always,
-        never_ok=_never_ok(sample, census),
+        never_ok=_never_ok(who["user"], census),
         factors=_factors(sample, cells, instances),
         dealt=_frame(groupbys.dealt(sample, _one_in(census))),
         holds=_frame(groupbys.holds(held, minutes=minutes_of_parts)),
@@ -285,14 +287,19 @@ def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Tabl
     return names.kept(groupbys.sampled(marked, _one_in(census), levels))
 
 
-def _always(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+def _who(sample: ibis.Table) -> dict[str, pd.DataFrame]:
+    """The attempts and failures of each user, and of each scenario (`groupbys.by_subject`)."""
+    return {what: _frame(groupbys.by_subject(sample, column)) for what, column in WHO.items()}
+
+
+def _always(sample: ibis.Table, who: Mapping[str, pd.DataFrame], census: pd.DataFrame) -> pd.DataFrame:
     """Users, scenarios, and operations from a size on, that always fail while others of their platform do not."""
     if not census["is_wait"].any():
         return _empty("platform what subject part size n bad")
     found = [
         _users_who_always_fail(users).head(MOST_ALWAYS).assign(what=what, size=-1)
-        for what, column in WHO.items()
-        for _, users in _frame(groupbys.by_subject(sample, column)).groupby("platform")
+        for what, frame in who.items()
+        for _, users in frame.groupby("platform")
     ]
     sizes = _frame(groupbys.by_size(sample))
     for (platform, operation), rows in sizes.groupby(["platform", "operation"]):
@@ -335,11 +342,10 @@ def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
     return frame[is_always] if 0 < is_always.sum() <= of / 2 else frame[:0]
 
 
-def _never_ok(sample: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
+def _never_ok(users: pd.DataFrame, census: pd.DataFrame) -> pd.DataFrame:
     """Attempts of users who failed each time at a kind, or an operation, too seldom to be said to always fail."""
     if not census["is_wait"].any():
         return _empty("platform kind users n")
-    users = _frame(groupbys.by_subject(sample, WHO["user"]))
     keys = ["platform", "kind", "subject"]
     of_kind = users.groupby(keys)[["n", "bad", "expected"]].transform("sum")
     never = users[_is_never(users) | _is_never(of_kind)]
