@@ -37,7 +37,7 @@ MOST_ALWAYS: Final = 100
 # Who may always fail, and the column that names them.
 WHO: Final = {"user": "subject", "scenario": "scenario"}
 # Shares of attempts, and the spread between connections, are taken from about so many attempts.
-SAMPLE_ROWS: Final = 1_000_000
+SAMPLE_ROWS: Final = 500_000
 # Sessions that were not ended before their time are counted in so many parts of the run, as errors are.
 PARTS_OF_A_RUN: Final = 20
 
