@@ -50,11 +50,11 @@ class Tables:
             exchanges, or the operation of an exchange, the widest of them; of a size: the operation], size [binary
             logarithm, a whole number, of the bytes of a request from which on; else -1]): `n`, `bad`.
         never_ok: users who failed each time at a kind, or at one operation of it, twice to nine times, while most
-            others did not, first tries without mitigation, of about half a million attempts (times how many there are to
-            one of these): (platform, kind): `users`, `n` attempts of theirs.
+            others did not, first tries without mitigation, of half a million attempts (times how many there are to one
+            of these): (platform, kind): `users`, `n` attempts of theirs.
         factors: per (host, platform, client, event_loop, delay_us, server_instance [null = unknown], factor
             [`factors.FACTORS`], level): `n`, `bad` (explicit + residual), where a factor is drawn for each connection
-            also `connections` (distinct; else 0); first tries without mitigation, of about half a million attempts; empty
+            also `connections` (distinct; else 0); first tries without mitigation, of half a million attempts; empty
             where there is one platform, one client and one delay, and no two instances.
         dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
             connections, first tries without mitigation that count in `n_clean`: `m` connections, `n`, `nn`, and for
