@@ -32,7 +32,7 @@ web: $(BIN)/.run ## the web UI, on the embedded stand-in
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of real time and no Wine (five minutes)
-	$(PYTEST) -m "not slow" --cpu-limit-s 2 $(TESTS)
+	$(PYTEST) -m "not slow" --cpu-limit-s 30 $(TESTS)
 
 test-all: test ## all tests: those, then the others
 	$(PYTEST) -m slow $(TESTS)

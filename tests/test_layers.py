@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -206,6 +207,7 @@ def _is_import_call(called: ast.expr) -> bool:
     return word in ("import_module", "__import__")
 
 
+@cache
 def room_of(name: str) -> str | None:
     """The room that a module stands in: the longest name that fits."""
     fitting = [room for room in ROOMS if is_in(name, (room,))]

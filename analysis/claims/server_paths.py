@@ -435,7 +435,7 @@ def instances(view: View, silent: frozenset[str]) -> Path | None:
     below = len(compared) == len(listed) and all(
         each.interval()[1] < view.margin or member.own.interval()[1] < view.margin for member, each in compared
     )
-    words = f"InstanceRate {one.name} against the others at the same time: {effect_words(effect)}."
+    words = f"Instance {one.name} against the others at the same time: {effect_words(effect)}."
     p_value = bonferroni(estimate.p_above(view.margin), len(listed))
     # A balancer that goes by user, or by path, deals users and not connections: an account may look like an instance.
     dealt = [condition for condition in factors.of_instances(view) if condition.check.ok is not True]

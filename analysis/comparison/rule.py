@@ -167,7 +167,7 @@ def compare(
     if chosen.sole and abs(effect.estimate or 0.0) > view.margin:
         # More hosts of its kind would tell, but nobody has fifty of them where one machine is at fault.
         open_end += f" Without the host {chosen.sole} the estimate would not be beyond it either."
-        needs = f"A look at what is particular to {chosen.sole}, or a run without it. {needs}"
+        needs = f"A look at what is particular to {chosen.sole}, or a run without it."
     return replace(
         base,
         evidence=f"{_reading(chosen, effect)} The interval reaches across the margin of "

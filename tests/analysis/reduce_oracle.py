@@ -254,6 +254,8 @@ def factors(waited: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         values = {name: measured(row.get(name)) for name in LEVELS}
         levels = {name: level(values[name]) for name, level in LEVELS.items() if values[name] is not None}
         levels["scheduled_at"] = str(second(row) % 60 // 10)
+        if row.get("server_instance") is not None:
+            levels["server_instance"] = row["server_instance"]
         if row["kind"] == "exchange" and row.get("preface_frames") is not None:
             levels["preface_frames"] = "true" if row["preface_frames"] else "false"
         how = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))

@@ -83,8 +83,7 @@ def test_a_host_is_named_as_the_sole_one_only_where_the_estimate_is_beyond_the_m
     assert "h1" not in near.evidence + near.needs
     far = found([replace(one(0.008, se=0.004), sole="h1")])
     assert far.evidence.endswith("Without the host h1 the estimate would not be beyond it either.")
-    assert far.needs.startswith("A look at what is particular to h1, or a run without it. ")
-    assert far.needs.endswith(found([one(0.008, se=0.004)]).needs)
+    assert far.needs == "A look at what is particular to h1, or a run without it."
 
 
 def test_who_was_not_compared_cannot_be_ruled_out():
