@@ -9,6 +9,9 @@ import pandas as pd
 from analysis.planning.sketch import Sketch, sketched_tables, tables_of
 from analysis.reduction.tables import Tables
 
+# A run of two minutes on one host.
+SHORT = {"minutes": 2, "hosts": 1, "platforms": ("Linux",), "clients": ("websocket-client",), "delays_us": (0,)}
+
 
 @functools.cache
 def sketched(seed=1, **given):
@@ -107,3 +110,10 @@ def with_sessions(tables: Tables, died, *, sessions=2000, cause="reset", where=l
     )
     together = pd.concat(held)[columns].reset_index(drop=True)
     return replace(tables, sessions=together.astype({"failed": "int64"}), holds=holds)
+
+
+def moved(tables, column, mask, *, fails=True):
+    """All attempts of the mask's rows fail and are explained by the column."""
+    hit = np.where(mask, tables.cells["n"], 0)
+    rest = {name: np.where(mask, 0, tables.cells[name]) for name in ("residual", "timeouts")}
+    return with_cells(tables, **{**rest, column: hit, "bad": np.where(mask, hit if fails else 0, tables.cells["bad"])})

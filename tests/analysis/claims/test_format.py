@@ -7,20 +7,11 @@ from analysis.claims.format import flagged_by_format, format_
 from analysis.comparison.view import view_of
 from analysis.model import Settings
 from analysis.verdict.decide import decide
-from tests.analysis.tables_by_hand import sketched, with_cells
-
-SHORT = {"minutes": 2, "hosts": 1, "platforms": ("Linux",), "clients": ("websocket-client",), "delays_us": (0,)}
+from tests.analysis.tables_by_hand import SHORT, moved, sketched, with_cells
 
 
 def view(tables):
     return view_of(tables, Settings())
-
-
-def moved(tables, column, mask, *, fails=True):
-    """All attempts of the mask's rows fail and are explained by the column."""
-    hit = np.where(mask, tables.cells["n"], 0)
-    rest = {name: np.where(mask, 0, tables.cells[name]) for name in ("residual", "timeouts")}
-    return with_cells(tables, **{**rest, column: hit, "bad": np.where(mask, hit if fails else 0, tables.cells["bad"])})
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])

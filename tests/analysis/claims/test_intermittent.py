@@ -8,18 +8,11 @@ import pandas as pd
 from analysis.claims.intermittent import intermittent
 from analysis.comparison.view import view_of
 from analysis.model import Settings
-from tests.analysis.tables_by_hand import sketched, with_cells
+from tests.analysis.tables_by_hand import moved, sketched, with_cells
 
 
 def view(tables):
     return view_of(tables, Settings())
-
-
-def moved(tables, column, mask, *, fails=True):
-    """All attempts of the mask's rows fail and are explained by the column."""
-    hit = np.where(mask, tables.cells["n"], 0)
-    rest = {name: np.where(mask, 0, tables.cells[name]) for name in ("residual", "timeouts")}
-    return with_cells(tables, **{**rest, column: hit, "bad": np.where(mask, hit if fails else 0, tables.cells["bad"])})
 
 
 def test_a_fault_that_strikes_always_is_not_intermittent():
