@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help soak web test test-all check lab calibrate windows bench figures clean
+.PHONY: help soak web test test-all coverage check lab calibrate windows bench figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of r
 
 test-all: test ## all tests: those, then the others
 	$(PYTEST) -m slow $(TESTS)
+
+coverage: $(BIN)/.dev ## the branch coverage of each module of the core by its own test file
+	$(BIN)/python -m tests.own_coverage $(ROOMS)
 
 check: $(BIN)/.dev ## style, types and import rules
 	$(BIN)/ruff check .
