@@ -12,18 +12,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
 
-import msgspec
-
+from attempts.exit_codes import EXIT_MISSING, EXIT_OK, EXIT_USAGE
 from attempts.locks import lock_while_open
+from attempts.manifest import read_manifest
 from attempts.spool.frames import NotASegment, read_segment
 from attempts.spool.shipping import keep_segment_file, segment_file
 from attempts.spool.spool import OPEN_SUFFIX, SegmentName, segments
-
-EXIT_OK: Final = 0
-EXIT_USAGE: Final = 2
-EXIT_MISSING: Final = 3
 
 
 class NotCollected(Exception):
@@ -95,11 +90,7 @@ def collect_segment(name: SegmentName, path: Path, target: Path, *, run_id: str 
 
 def _run_id(run: Path) -> str | None:
     """As run.json says; None if it does not."""
-    try:
-        manifest = msgspec.json.decode((run / "run.json").read_bytes())
-    except (OSError, msgspec.DecodeError):
-        return None
-    run_id = manifest.get("run_id") if isinstance(manifest, dict) else None
+    run_id = read_manifest(run).get("run_id")
     return run_id if isinstance(run_id, str) else None
 
 

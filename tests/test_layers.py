@@ -51,12 +51,17 @@ ROOMS: Final[dict[str, str]] = {
     "attempts": "attempts",
     "attempts.checker": "",
     "attempts.intervals": "",
+    "attempts.exit_codes": "",
     "attempts.locks": "",
+    "attempts.manifest": "",
     "attempts.schema": "attempts.checker",
     "attempts.accounting": "attempts.intervals",
     "attempts.spool": "attempts.intervals attempts.locks attempts.schema",
-    "attempts.store": "attempts.accounting attempts.intervals attempts.locks attempts.schema attempts.spool",
-    "attempts.collect": "attempts.locks attempts.spool",
+    "attempts.store": (
+        "attempts.accounting attempts.exit_codes attempts.intervals attempts.locks attempts.manifest attempts.schema "
+        "attempts.spool"
+    ),
+    "attempts.collect": "attempts.exit_codes attempts.locks attempts.manifest attempts.spool",
     "scenarios": "scenarios attempts.schema",
     "scenarios.errors": "",
     "scenarios.clock": "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -12,8 +13,9 @@ from tests.own_coverage import ROOMS, ROOT, modules, own_tests
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_each_module_of_the_core_has_a_test_file_of_its_own(room: str) -> None:
-    assert modules(room)
-    assert not [path.as_posix() for path in modules(room) if not (ROOT / own_tests(path)).is_file()]
+    code = [path for path in modules(room) if re.search(r"^(def|class) ", (ROOT / path).read_text(), re.MULTILINE)]
+    assert code
+    assert not [path.as_posix() for path in code if not (ROOT / own_tests(path)).is_file()]
 
 
 @pytest.mark.slow

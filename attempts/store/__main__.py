@@ -28,13 +28,10 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
+from attempts.exit_codes import EXIT_MISSING, EXIT_OK, EXIT_USAGE
 from attempts.locks import only_process, store_lock
 from attempts.store.parts import StoreError
 from attempts.store.segment_store import Store
-
-EXIT_OK: Final = 0
-EXIT_USAGE: Final = 2
-EXIT_MISSING: Final = 3
 
 END_FILE: Final = "END"
 _POLL_S: Final = 0.2  # how soon the end of the run is noticed

@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attempts.intervals import Intervals, Range
+from attempts.manifest import read_manifest
 from attempts.spool.frames import NotASegment, Segment, read_segment
 from attempts.spool.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, seal_abandoned, segments, sync_folder
 from attempts.store import audit
@@ -129,7 +129,7 @@ class Store:
         segment = read_segment(path.read_bytes())
         if segment.worker is not None and segment.worker.worker != name.worker:
             raise NotASegment(f"holds rows of worker {segment.worker.worker}, which its name does not say")
-        run_id = self._manifest().get("run_id")
+        run_id = read_manifest(self._run).get("run_id")
         if segment.worker is not None and run_id is not None and segment.worker.run_id != run_id:
             raise NotASegment(f"belongs to run {segment.worker.run_id}, and this folder is run {run_id}")
         return segment
@@ -169,18 +169,10 @@ class Store:
     def _rows_written(self) -> dict[str, int | None]:
         """By worker: how many rows it wrote, as itself or as run.json says; None if neither does."""
         written: dict[str, int | None] = dict.fromkeys(self._attempts.ledger.segments)
-        for entry in self._manifest().get("workers") or []:
+        for entry in read_manifest(self._run).get("workers") or []:
             if isinstance(entry, dict) and isinstance(entry.get("worker"), str):
                 written[entry["worker"]] = entry.get("rows_written")
         return written | self._attempts.ledger.rows_written
-
-    def _manifest(self) -> dict[str, Any]:
-        """`run.json`, or nothing: what it would have said is then unknown."""
-        try:
-            manifest = msgspec.json.decode((self._run / "run.json").read_bytes())
-        except (OSError, msgspec.DecodeError):
-            return {}
-        return manifest if isinstance(manifest, dict) else {}
 
 
 def _batches(sealed: list[tuple[SegmentName, Path]]) -> Iterator[list[tuple[SegmentName, Path]]]:

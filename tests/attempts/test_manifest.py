@@ -1,0 +1,21 @@
+"""`run.json` as the store and the collector read it: what cannot be read says nothing, and stops nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attempts.manifest import read_manifest
+
+
+def test_what_run_json_says_is_read(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"run_id": "r1", "workers": [{"worker": "w"}]}')
+    assert read_manifest(tmp_path) == {"run_id": "r1", "workers": [{"worker": "w"}]}
+
+
+@pytest.mark.parametrize("content", [None, "", '{"run_id": "r', "[1]", "\x00\xff"])
+def test_a_manifest_that_is_not_there_or_broken_says_nothing(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "run.json").write_text(content, encoding="latin-1")
+    assert read_manifest(tmp_path) == {}
