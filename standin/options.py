@@ -13,7 +13,7 @@ from typing import NoReturn
 from standin.faults import FaultError, parse_fault, parse_faults
 from standin.faults.bad_instance import BadInstance
 from standin.identity.tokens import AUDIENCES, ISSUER
-from standin.settings import QUIRKS, Settings, Timeline
+from standin.settings import QUIRKS, ServerSettings, Timeline
 
 MAX_INSTANCES = 20
 """The original's platform limit."""
@@ -27,7 +27,7 @@ class OptionError(ValueError):
 class Options:
     """What was asked for on the command line."""
 
-    settings: Settings
+    settings: ServerSettings
     host: str
     port: int
     tls: bool
@@ -79,7 +79,7 @@ def read_options(arguments: Sequence[str]) -> Options:
             raise OptionError(f"{name} {value:g} must be a number of at least 0.")
         if value == 0 and option in ("heartbeat_s", "protocol_ping_s"):
             raise OptionError(f"{name} must be above 0.")
-    settings = Settings(
+    settings = ServerSettings(
         seed=given.seed,
         faults=faults,
         instances=instances,

@@ -46,7 +46,7 @@ class Timeline:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
+class ServerSettings:
     """What the server's behaviour depends on.
 
     Attributes:

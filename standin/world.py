@@ -17,7 +17,7 @@ from standin.evidence.truth import Record, Truth
 from standin.faults import ConnectionFault, Facts, Fault, MessageFacts, Moment
 from standin.faults.base import Effect, uniform
 from standin.identity.tokens import Headers, Verifier, claimed_subject, find_token, offered_subprotocols
-from standin.settings import Settings
+from standin.settings import ServerSettings
 
 KEPT_ACCEPTS = 2000
 """Accept times kept for each user and instance: above any quota worth configuring, and bounded."""
@@ -61,7 +61,7 @@ class Arrival:
 class World:
     """One server: makes arrivals, asks faults, and knows when everything began."""
 
-    def __init__(self, settings: Settings, *, verifier: Verifier, clock: Clock, log: Log, truth: Truth) -> None:
+    def __init__(self, settings: ServerSettings, *, verifier: Verifier, clock: Clock, log: Log, truth: Truth) -> None:
         self.settings = settings
         self.verifier = verifier
         self.clock = clock

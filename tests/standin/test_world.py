@@ -13,7 +13,7 @@ from standin.evidence.log import Log
 from standin.evidence.truth import Truth
 from standin.faults import parse_faults
 from standin.identity.tokens import Verifier
-from standin.settings import Settings
+from standin.settings import ServerSettings
 from standin.world import KEPT_ACCEPTS, Arrival, World
 from tests.standin.serving import token
 
@@ -39,7 +39,7 @@ class NoTransport:
 
 def world(*faults: str, instances: int = 1, seed: int = 1) -> World:
     clock = FixedClock()
-    settings = Settings(faults=parse_faults(faults, seed=seed), instances=instances, seed=seed)
+    settings = ServerSettings(faults=parse_faults(faults, seed=seed), instances=instances, seed=seed)
     verifier = Verifier({}, issuer="i", audiences=[], leeway_s=0)
     return World(settings, verifier=verifier, clock=clock, log=Log(None, clock), truth=Truth(None, clock))
 
