@@ -213,22 +213,7 @@ def create(
         target=target,
         plan=dict(plan),
         versions=dict(versions),
-        settings={
-            "slo": {
-                "success_ratio": settings.slo_success_ratio,
-                "max_duration_s": settings.slo_max_duration_s,
-                "timeouts": settings.slo_timeouts,
-            },
-            "relay": {
-                "jitter_ms": settings.relay_jitter_ms,
-                "stall_ratio": settings.relay_stall_ratio,
-                "stall_ms": settings.relay_stall_ms,
-                "bandwidth_kbit": settings.relay_bandwidth_kbit,
-            },
-            "margin": settings.margin,
-            "alpha": settings.alpha,
-            "digest": settings.digest(),
-        },
+        settings=settings.for_run_file(),
     )
     file.write(folder)
     return LiveRun(folder=folder, file=file, settings=settings, planned_end=planned_end)

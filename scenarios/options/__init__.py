@@ -10,7 +10,6 @@ from scenarios.options.settings import (
     MAY_DIFFER,
     OF_THE_MACHINE,
     OPTIONS,
-    SCENARIOS,
     Settings,
     settings_from,
 )
@@ -21,7 +20,6 @@ __all__ = [
     "MAY_DIFFER",
     "OF_THE_MACHINE",
     "OPTIONS",
-    "SCENARIOS",
     "Option",
     "Settings",
     "options_of",

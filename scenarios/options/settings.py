@@ -31,9 +31,8 @@ from scenarios.options.fields import (
     text,
     whole,
 )
-from scenarios.session.scripts import MITIGATIONS
+from scenarios.session.scripts import MITIGATIONS, SCENARIOS
 
-SCENARIOS: Final = ("steady", "hold", "churn", "idle", "agent", "storm", "mute", "auth_probe")
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 
 # The headings of the help and of docs/options.md.
@@ -55,8 +54,8 @@ class Settings:
         "steady=6,churn=2,idle=1,agent=1",
         "What users do, with weights",
         USERS,
-        parsers.weights_of(SCENARIOS),
-        choices=SCENARIOS,
+        parsers.weights_of(tuple(SCENARIOS)),
+        choices=tuple(SCENARIOS),
     )
     operations: Mapping[str, float] = parsed(
         "ping=3,chat=1",
@@ -210,6 +209,19 @@ class Settings:
         A zero-delay arm that went direct would differ from the others by the relay itself.
         """
         return any(d > 0 for d in self.delay_ms)
+
+    def for_run_file(self) -> dict[str, Any]:
+        """The settings that `run.json` has for the analysis: service levels, the line's quality, error rates."""
+        return {
+            "slo": self._group("slo_"),
+            "relay": self._group("relay_"),
+            "margin": self.margin,
+            "alpha": self.alpha,
+            "digest": self.digest(),
+        }
+
+    def _group(self, prefix: str) -> dict[str, Any]:
+        return {name.removeprefix(prefix): value for name, value in vars(self).items() if name.startswith(prefix)}
 
     def digest(self) -> str:
         """A short hash of all settings, to see at a glance whether two runs were asked the same."""
