@@ -27,14 +27,14 @@ STYLE = (
     '<path d="M0,0 L8,4 L0,8 z" style="fill:#47698c;stroke:none"/></marker></defs>'
 )
 
-# (title, second line): the rooms in the direction of the data.
+# (title, what it is, its rooms): the packages in the direction of the data.
 PIPELINE = (
-    ("locustfile.py", "who, which arms"),
-    ("scenarios/", "sessions on sockets"),
-    ("attempts/", "every wait a row"),
+    ("locustfile.py", "who, which arms", "experiment/ options/", "credentials/ control/"),
+    ("scenarios/", "sessions on sockets", "session/ protocols/", "clients/ relay/ probes/"),
+    ("attempts/", "every wait a row", "spool/ store/"),
     ("reports/<run>/", "Parquet, run.json"),
-    ("analysis/", "tables, claims"),
-    ("verdict", "report, JUnit, notebook"),
+    ("analysis/", "tables, claims", "runs/ reduction/ stats/", "comparison/ claims/"),
+    ("verdict", "report, JUnit, notebook", "verdict/ report/"),
 )
 
 
@@ -45,13 +45,14 @@ def svg(width: int, height: int, body: str) -> str:
     )
 
 
-def box(x: float, y: float, width: float, height: float, title: str, second: str = "") -> str:
+def box(x: float, y: float, width: float, height: float, title: str, *small: str) -> str:
     middle = x + width / 2
     lines = (
-        f'<text x="{middle}" y="{y + (20 if second else height / 2 + 5)}" text-anchor="middle">{escape(title)}</text>'
+        f'<text x="{middle}" y="{y + (20 if small else height / 2 + 5)}" text-anchor="middle">{escape(title)}</text>'
     )
-    if second:
-        lines += f'<text class="small" x="{middle}" y="{y + 38}" text-anchor="middle">{escape(second)}</text>'
+    for number, line in enumerate(small):
+        place = f'x="{middle}" y="{y + 38 + 16 * number}"'
+        lines += f'<text class="small" {place} text-anchor="middle">{escape(line)}</text>'
     return f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6"/>{lines}'
 
 
@@ -60,20 +61,23 @@ def arrow(d: str) -> str:
 
 
 def pipeline() -> str:
-    width, gap, height = 152, 22, 50
+    width, gap, height = 152, 22, 82
+    below, middle = 10 + height, 10 + height / 2
     parts = []
-    for number, (title, second) in enumerate(PIPELINE):
+    for number, (title, *small) in enumerate(PIPELINE):
         x = 8 + number * (width + gap)
-        parts.append(box(x, 10, width, height, title, second))
+        parts.append(box(x, 10, width, height, title, *small))
         if number:
-            parts.append(arrow(f"M{x - gap},35 H{x - 2}"))
+            parts.append(arrow(f"M{x - gap},{middle} H{x - 2}"))
     sessions, report = 8 + 1 * (width + gap), 8 + 3 * (width + gap)
-    parts.append(box(sessions, 110, width, height, "staging, standin/", "the target"))
-    parts.append(arrow(f"M{sessions + width / 2 - 10},60 V108"))
-    parts.append(arrow(f"M{sessions + width / 2 + 10},110 V62"))
-    parts.append(arrow(f"M{sessions + width},135 H{report + width / 2} V62"))
-    parts.append(f'<text class="small" x="{sessions + width + 12}" y="152">its log, the stand-in\'s truth</text>')
-    return svg(8 + len(PIPELINE) * (width + gap), 175, "".join(parts))
+    parts.append(box(sessions, below + 50, width, 50, "staging, standin/", "the target"))
+    parts.append(arrow(f"M{sessions + width / 2 - 10},{below} V{below + 48}"))
+    parts.append(arrow(f"M{sessions + width / 2 + 10},{below + 50} V{below + 2}"))
+    parts.append(arrow(f"M{sessions + width},{below + 75} H{report + width / 2} V{below + 2}"))
+    parts.append(
+        f'<text class="small" x="{sessions + width + 12}" y="{below + 92}">its log, the stand-in\'s truth</text>'
+    )
+    return svg(8 + len(PIPELINE) * (width + gap), below + 115, "".join(parts))
 
 
 def session_states() -> str:

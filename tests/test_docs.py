@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -112,3 +113,14 @@ def test_the_page_of_options_is_what_its_command_prints() -> None:
     assert (ROOT / "docs" / "options.md").read_text(encoding="utf-8") == printed, (
         "run: python -m scenarios.options --markdown > docs/options.md"
     )
+
+
+def test_the_pictures_are_what_the_command_draws_and_name_rooms_that_are_there() -> None:
+    figures = runpy.run_path(str(ROOT / "docs" / "make_figures.py"))
+    assert (ROOT / "docs" / "pipeline.svg").read_text(encoding="utf-8") == figures["pipeline"]()
+    assert (ROOT / "docs" / "session-states.svg").read_text(encoding="utf-8") == figures["session_states"]()
+    words = " ".join(line for _, _, *lines in figures["PIPELINE"] for line in lines).split()
+    rooms = {word for word in words if word.endswith("/")}
+    assert len(rooms) > 10
+    packages = ("analysis", "attempts", "scenarios")
+    assert not [room for room in rooms if not any((ROOT / package / room).is_dir() for package in packages)]
