@@ -69,7 +69,8 @@ def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engi
 
 
 def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: Engine) -> Analysis:
-    from analysis.reduction.reduce import reduce, run_end
+    from analysis.reduction.census import run_end
+    from analysis.reduction.reduce import reduce
     from analysis.verdict.decide import decide
 
     attempts = attempts_table(dataset, engine=engine)

@@ -17,7 +17,7 @@ from analysis.comparison.rule import effect_words, joined_words, rate_effect, ra
 from analysis.comparison.split import Bound, bound, by_instance, counted, shares
 from analysis.comparison.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, Cells, View
 from analysis.model import Effect
-from analysis.reduction.groupbys import WINDOW_S
+from analysis.reduction.connects import WINDOW_S
 from analysis.stats.estimate import Estimate, with_spread
 from analysis.stats.groups import Bools, Floats, Ints, coded, coded_as, combined, counts_of, sums
 from analysis.stats.holm import bonferroni

@@ -78,7 +78,7 @@ def describe(attempts: ibis.Table) -> Overview:
     """Scan the attempts (some aggregations) and return the small tables."""
     from analysis.reduction import failures
     from analysis.reduction.explain import contract_columns
-    from analysis.reduction.reduce import Names
+    from analysis.reduction.names import Names
 
     with Names(attempts.get_backend()) as names:
         attempts = names.view(contract_columns(attempts))

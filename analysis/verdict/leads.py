@@ -13,7 +13,8 @@ from analysis.claims.server_paths import holds_of, limits, mute_words, quota_wor
 from analysis.claims.session_limits import LEAST_TOGETHER, together
 from analysis.comparison.rule import joined_words
 from analysis.comparison.view import View
-from analysis.reduction.groupbys import FIRST_S, PARTS
+from analysis.reduction.always_fails import PARTS
+from analysis.reduction.connects import FIRST_S
 from analysis.stats.groups import Ints
 from analysis.stats.rates import clopper_pearson
 

@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.comparison.dealt import VARIANTS
+from analysis.reduction.census import run_end
 from analysis.reduction.explain import EXPLANATIONS
-from analysis.reduction.reduce import reduce, run_end
+from analysis.reduction.reduce import reduce
 from analysis.reduction.tables import Tables
 from analysis.runs.engine import open_attempts, open_rows
 from attempts.schema import COLUMNS, Column
@@ -137,7 +138,7 @@ SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit", "format", "failed"]
 @given(rows=ROWS, ended=st.one_of(st.none(), st.integers(0, 700)))
 def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], ended: int | None):
     ends = {} if ended is None else {"run-1": datetime.fromtimestamp(START_US / 1e6 + ended, UTC)}
-    with patch("analysis.reduction.reduce.ALWAYS_LEAST", 2):
+    with patch("analysis.reduction.always_fails.ALWAYS_LEAST", 2):
         tables = reduce(open_rows(arrow(rows)), ends=ends)
     usable = [row for row in rows if oracle.is_usable(row)]
     end_s = oracle.ends(usable, {run: int(end.timestamp() * 1e6) for run, end in ends.items()})
@@ -463,7 +464,7 @@ def test_what_always_fails_on_one_platform_is_not_counted_on_the_other():
 
 
 def test_many_users_who_always_fail_hide_no_size(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("analysis.reduction.reduce.MOST_ALWAYS", 1)
+    monkeypatch.setattr("analysis.reduction.always_fails.MOST_ALWAYS", 1)
     users = [row for name in ("anna", "bert") for row in tried(10, 10, subject=name)]
     fine = [row for name in ("cleo", "dora") for row in tried(10, 0, subject=name)]
     sizes = [*asked(30, 0, 100, subject="cleo"), *asked(10, 10, 5000, subject="dora")]
@@ -618,7 +619,7 @@ def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(m
 def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(monkeypatch: pytest.MonkeyPatch):
     rows = arrow([*many_rows(), LATE])
     exact = reduce(open_rows(rows)).dealt
-    monkeypatch.setattr("analysis.reduction.reduce.SAMPLE_ROWS", len(many_rows()) // 2)
+    monkeypatch.setattr("analysis.reduction.samples.SAMPLE_ROWS", len(many_rows()) // 2)
     sampled = reduce(open_rows(rows)).dealt
     counts = ["m", "n", "nn", "x_unexplained"]
     assert (sampled[counts].to_numpy() % 2 == 0).all()
