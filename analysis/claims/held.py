@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from analysis.claims.server_paths import limits_of_the_server
+from analysis.claims.server_limits import limits_of_the_server
 from analysis.claims.session_limits import bins_of
 from analysis.comparison.rated import is_few
 from analysis.comparison.rule import effect_words, joined_words, rate_effect, rate_words

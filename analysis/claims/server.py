@@ -1,6 +1,6 @@
 """Server: do the failures come from the server's side?
 
-A union of paths (`server_paths.py`), corrected for their number. To rule the server out takes more than
+A union of paths (a module `server_...` each), corrected for their number. To rule the server out takes more than
 their absence: some cohort must be clean all the time, since a server that keeps silent does so to everybody, and
 hardly anybody may have been told no: who refuses, resets or closes may do so to one side only.
 """
@@ -14,9 +14,14 @@ from typing import Final
 import numpy as np
 
 from analysis.claims import server_moments as moments
-from analysis.claims import server_paths as paths
 from analysis.claims.claim import Claim
-from analysis.claims.server_paths import Path
+from analysis.claims.server_alike import alike
+from analysis.claims.server_answers import explicit
+from analysis.claims.server_instances import instances, sticky
+from analysis.claims.server_limits import limits
+from analysis.claims.server_path import Path
+from analysis.claims.server_silence import unanswered
+from analysis.claims.server_tokens import fresh_refusals
 from analysis.comparison import factors
 from analysis.comparison.rated import few_words, is_few
 from analysis.comparison.rule import joined_words, points, rate_words, too_short
@@ -49,10 +54,10 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
         found: Synchrony of all failures that are the target's (`moments.together`).
         silent: Operations that are never answered: the format's, not an instance's.
     """
-    ways = [paths.explicit(view), paths.fresh_refusals(view), *paths.limits(view)]
+    ways = [explicit(view), fresh_refusals(view), *limits(view)]
     synchronous = moments.synchronous(view, found, silent) if found is not None else None
-    instance = paths.instances(view, silent)
-    ways += [way for way in (synchronous, instance, paths.unanswered(view), paths.alike(view)) if way is not None]
+    instance = instances(view, silent)
+    ways += [way for way in (synchronous, instance, unanswered(view), alike(view)) if way is not None]
     best = min(ways, key=lambda way: (way.p_value, way.name))
     p_value = bonferroni(best.p_value, len(ways))
     parts = {way.name: _part(way, view.settings.alpha / len(ways)) for way in ways}
@@ -182,8 +187,10 @@ def _checks(
     long_enough = len(view.clock.minutes) >= 2 * LEAST_CHUNKS
     connects = sums(view.cells.host, np.where(view.connects, view.cells.n, 0), len(view.hosts)).sum()
     named = int(view.tables.instances["n"].sum()) > 0
-    sticky = paths.sticky(view)
-    met = "Some host met hardly any but one of the instances." if sticky else "Hosts met all instances that are named."
+    is_tied = sticky(view)
+    met = (
+        "Some host met hardly any but one of the instances." if is_tied else "Hosts met all instances that are named."
+    )
     checks = [
         Check(
             name="a clean cohort",
@@ -208,7 +215,7 @@ def _checks(
         Check(name="connects seen", ok=bool(connects > 0), detail=f"{int(connects)} connects."),
         Check(
             name="hosts meet all instances",
-            ok=not sticky,
+            ok=not is_tied,
             detail=met if named else "The server names no instance.",
         ),
     ]

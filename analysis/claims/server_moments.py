@@ -11,7 +11,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from analysis.claims.server_paths import ALIKE_LEAST, LEAST_COHORT, OUTLIER_ALPHA, SAME_LEAST, Path
+from analysis.claims.server_alike import SAME_LEAST
+from analysis.claims.server_instances import OUTLIER_ALPHA
+from analysis.claims.server_path import Path
+from analysis.claims.spared import ALIKE_LEAST, LEAST_COHORT
 from analysis.comparison.rule import effect_words, rate_words
 from analysis.comparison.view import View
 from analysis.model import Effect

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from analysis.claims.server_paths import outliers
+from analysis.claims.server_instances import outliers
 from analysis.comparison.view import View
 from analysis.model import CauseShare
 from analysis.stats.groups import Floats, combined, sums

@@ -12,7 +12,7 @@ from analysis.claims.claim import Claim, Evidence
 from analysis.claims.format import flagged_by_format, silent_operations
 from analysis.claims.held import not_ruled_out
 from analysis.claims.server_moments import may_be_a_line, together
-from analysis.claims.server_paths import spared_of_answers, spared_of_silence
+from analysis.claims.spared import spared_of_answers, spared_of_silence
 from analysis.comparison.cohorts import cohorts_of
 from analysis.comparison.rule import joined_words
 from analysis.comparison.view import View, view_of, with_flagged, with_spared

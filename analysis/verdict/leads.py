@@ -9,7 +9,9 @@ from typing import Final
 import numpy as np
 
 from analysis.claims.held import deaths_words
-from analysis.claims.server_paths import holds_of, limits, mute_words, quota_words
+from analysis.claims.server_answers import quota_words
+from analysis.claims.server_limits import holds_of, limits
+from analysis.claims.server_silence import mute_words
 from analysis.claims.session_limits import LEAST_TOGETHER, together
 from analysis.comparison.rule import joined_words
 from analysis.comparison.view import View

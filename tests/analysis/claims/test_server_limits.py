@@ -1,0 +1,101 @@
+"""Limits of age: whose sessions they end."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.planning.sketch import FIRST_MINUTE
+from tests.analysis.claims.server_tables import server
+from tests.analysis.tables_by_hand import sketched
+
+CLIENTS = (
+    ("websocket-client", "gevent-libuv", "gevent-libev"),
+    ("websockets-asyncio", "asyncio-proactor", "asyncio-selector"),
+)
+
+
+def holds(limit_s, hosts=("Windows-0", "Linux-0"), met_by=lambda row: True):
+    rng = np.random.default_rng(1)
+    rows = []
+    for _ in range(1500):
+        host = hosts[rng.integers(len(hosts))]
+        planned = rng.uniform(60, 900)
+        row = {
+            "host": host,
+            "platform": host.split("-")[0],
+            "chunk_minute": FIRST_MINUTE + int(rng.integers(60)),
+            "parity": int(rng.integers(2)),
+            "idle_bin": None,
+            "silence_bin": None,
+            "delay_us": float(rng.choice([0, 160_000, 320_000])),
+            "n": 1,
+        }
+        library, *loops = CLIENTS[rng.integers(len(CLIENTS))]
+        row |= {"client": library, "event_loop": loops[row["platform"] == "Linux"]}
+        cut = limit_s is not None and planned > limit_s and met_by(row)
+        how = {
+            "by_peer": cut,
+            "died": cut,
+            "duration_bin": int((limit_s if cut else planned) / 0.5),
+            "end_s": float(60 * FIRST_MINUTE + rng.integers(3600)) if cut else None,
+            "cause": "server_closed" if cut else None,
+            "close_code": 1000 if cut else None,
+        }
+        rows.append(row | how)
+    return pd.DataFrame(rows)
+
+
+def reached(frame):
+    """Of each arm the sessions that the peer did not end."""
+    spared = frame[~frame["by_peer"]].assign(of="age", bin=lambda rows: rows["duration_bin"])
+    return spared.groupby(["client", "event_loop", "delay_us", "of", "bin"], as_index=False)[["n"]].sum()
+
+
+def with_holds(tables, frame):
+    return replace(tables, holds=frame, reached=reached(frame))
+
+
+def test_a_cut_at_a_fixed_age_is_the_servers():
+    finding = server(with_holds(sketched(1), holds(600.0)))
+    assert finding.state == "confirmed"
+    assert "of age" in finding.evidence
+    assert server(with_holds(sketched(1), holds(None))).state != "confirmed"
+
+
+def test_a_cut_that_only_one_of_several_hosts_sees_is_not():
+    finding = server(with_holds(sketched(1), holds(600.0, hosts=("Windows-0",))))
+    assert finding.parts["an age limit"].state != "confirmed"
+
+
+ALL_HOSTS = tuple(f"{platform}-{number}" for platform in ("Windows", "Linux") for number in range(3))
+
+
+@pytest.mark.parametrize(
+    ("met_by", "who"),
+    [
+        (lambda row: row["platform"] == "Windows", "platform Windows"),
+        (lambda row: row["host"] in ("Windows-0", "Windows-2", "Linux-1"), "site north"),
+        (
+            lambda row: row["client"] == "websockets-asyncio",
+            "client websockets-asyncio/asyncio-proactor and websockets-asyncio/asyncio-selector",
+        ),
+        (lambda row: row["delay_us"] > 0, "delay 160 ms and 320 ms"),
+    ],
+    ids=["platform", "site", "client", "delay"],
+)
+def test_a_limit_that_a_side_is_spared_is_not_the_servers_and_says_who_met_it(met_by, who):
+    finding = server(with_holds(sketched(1), holds(600.0, ALL_HOSTS, met_by)))
+    assert finding.state == "undecided"
+    assert f"only sessions of {who} met it" in finding.evidence
+    assert "a proxy of the site" in finding.needs
+    assert server(with_holds(sketched(1), holds(600.0, ALL_HOSTS))).state == "confirmed"
+
+
+def test_a_limit_that_one_platform_met_while_hardly_any_session_of_the_other_reached_it_is_not_told():
+    hosts = ("Windows-0", "Windows-1") * 40 + ("Linux-0",)
+    frame = holds(600.0, hosts)
+    early = (frame["platform"] == "Windows") | (frame["duration_bin"] < 1000)
+    finding = server(with_holds(sketched(1), frame[early].reset_index(drop=True)))
+    assert finding.parts["an age limit"].state != "confirmed"
