@@ -53,7 +53,7 @@ class Sides:
     Attributes:
         burst_share: Share of the sessions that run the scenario "burst" in place of "session".
         tenant_share: Share of the sessions whose user belongs to the second tenant.
-        large_share: Share of the exchanges with a message of `sessions.LARGE_BYTES`.
+        large_share: Share of the exchanges with a message of `drawn_sessions.LARGE_BYTES`.
         rare_share: Share of the exchanges of the rarest type; the other types share the rest.
         preface_share: Share of the sessions in which a frame comes before the welcome.
         session_factor: How many times as long as `Design.session_s` sessions are planned.

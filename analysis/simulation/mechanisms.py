@@ -16,18 +16,16 @@ from typing import Final, Literal
 import numpy as np
 
 from analysis.simulation.design import CLIENTS, OPERATIONS, Bools, Design, Floats, Ints
+from analysis.simulation.drawn_sessions import LARGE_BYTES
+from analysis.simulation.scene import Scene, is_within, random_windows
 from analysis.simulation.sessions import (
     CONNECT_BUDGET_S,
     EXCHANGE_BUDGET_S,
-    LARGE_BYTES,
     LOOPS,
     NEVER_S,
     READY_S,
     SCENARIOS,
-    Scene,
     Sessions,
-    is_within,
-    random_windows,
 )
 from analysis.simulation.strikes import HIT
 
@@ -56,7 +54,7 @@ class Fails:
     Attributes:
         number: Tells its random moments from those of other mechanisms of the same run.
         dose: Risk added to an attempt that meets all conditions; of `moments_s`, the mean over the run.
-        fault: How it looks (`sessions.FAULTS`).
+        fault: How it looks (`faults.FAULTS`).
         origin: Where it really comes from; only the truth reads it.
         suspect_only: On the suspect platform.
         arms: In arms of delay: "rising" in proportion to the delay, "middle" neither the lowest nor the highest.

@@ -9,7 +9,8 @@ import numpy as np
 
 from analysis.reduction.thresholds import PHASES as PHASES_OF_CONNECT
 from analysis.simulation.design import OPERATIONS, PROBES, Bools, Floats, Ints
-from analysis.simulation.sessions import CONNECT_BUDGET_S, EXCHANGE_BUDGET_S, FAULTS, READY_S, Sessions
+from analysis.simulation.faults import FAULTS
+from analysis.simulation.sessions import CONNECT_BUDGET_S, EXCHANGE_BUDGET_S, READY_S, Sessions
 
 KINDS: Final = ("connect", "exchange", "hold", "close", "probe")
 OPERATION_NAMES: Final = ("connect", *OPERATIONS, "hold", "close", *PROBES)

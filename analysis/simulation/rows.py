@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from analysis.reduction.explain import PONG_ALLOWANCE_S, PONG_ROUND_TRIPS
 from analysis.simulation.design import ASYNCIO_CLIENT, CLIENTS, PROBES, Bools, Design, Floats, Ints, arm_of
+from analysis.simulation.drawn_sessions import USUAL_BYTES
+from analysis.simulation.faults import FAULTS
 from analysis.simulation.row_blocks import (
     KINDS,
     OPERATION_NAMES,
@@ -25,16 +27,8 @@ from analysis.simulation.row_blocks import (
     reached_upgrade,
     rtt_s_of,
 )
-from analysis.simulation.sessions import (
-    CONNECT_BUDGET_S,
-    FAULTS,
-    LOOPS,
-    READY_S,
-    SCENARIOS,
-    USUAL_BYTES,
-    Scene,
-    Sessions,
-)
+from analysis.simulation.scene import Scene
+from analysis.simulation.sessions import CONNECT_BUDGET_S, LOOPS, READY_S, SCENARIOS, Sessions
 from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
 
 ARROW_TYPES: Final[dict[ColumnType, pa.DataType]] = {

@@ -26,8 +26,9 @@ import pyarrow.parquet as pq
 
 from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from analysis.simulation.design import ARMS, Design, DesignError
+from analysis.simulation.drawn_sessions import draw_sessions
+from analysis.simulation.returns import happen, lived, retried
 from analysis.simulation.rows import Counters, probes_of, table_of
-from analysis.simulation.sessions import draw_sessions, happen, lived, retried
 from analysis.simulation.worlds import WORLDS, World, world
 from attempts.schema import SCHEMA_VERSION, Health
 

@@ -11,8 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from analysis.simulation.design import EXCHANGES, Design, Floats
-from analysis.simulation.sessions import LOOPS, Sessions, connects_in_window, is_within, random_windows
+from analysis.simulation.design import EXCHANGES, Design, Floats, Ints
+from analysis.simulation.scene import is_within, random_windows
+from analysis.simulation.sessions import LOOPS, WINDOW_S, Sessions
 
 # A stall hits nearly everybody who waits, not all.
 HIT: Final = 0.8
@@ -248,3 +249,22 @@ def subjects_at_quota(design: Design) -> int:
     risk = min(0.5, max(1e-6, PER_CONNECT * design.effect))
     rate = brentq(lambda mean: poisson.sf(QUOTA - 1, mean) - risk, 0.1, 3.0 * QUOTA)
     return max(1, round(design.connections / design.duration_s * 300.0 / rate))
+
+
+def connects_in_window(sessions: Sessions) -> Ints:
+    """(n,) ordinal of each connect among its user's connects of the last `WINDOW_S`, itself included."""
+    scene = sessions.scene
+    subject = np.concatenate([scene.recent[0], sessions.subject])
+    at_s = np.concatenate([scene.recent[1], sessions.at_s])
+    span = scene.design.duration_s + 2 * WINDOW_S
+    key = subject * span + at_s + WINDOW_S
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    earlier = np.searchsorted(ordered, ordered - WINDOW_S, side="left")
+    # The window must not reach into the user before this one.
+    earlier = np.maximum(earlier, np.searchsorted(ordered, subject[order] * span, side="left"))
+    ordinal = np.empty(len(key), dtype=np.int64)
+    ordinal[order] = np.arange(len(key)) - earlier + 1
+    late = at_s > at_s.max(initial=0.0) - WINDOW_S
+    scene.recent = (subject[late], at_s[late])
+    return ordinal[len(ordinal) - len(sessions.subject) :]

@@ -25,8 +25,11 @@ import numpy as np
 from analysis.claims import registry
 from analysis.model import State
 from analysis.simulation.design import ASYNCIO_CLIENT, CLIENTS, OPERATIONS, Design, Floats, Pair, arms_on
+from analysis.simulation.drawn_sessions import draw_sessions
+from analysis.simulation.faults import FAULTS
 from analysis.simulation.mechanisms import RESTART_S, Blocked, Breaks, Dies, Fails, Limit, Mechanism, Mutes, Slow
-from analysis.simulation.sessions import FAULTS, Scene, Sessions, draw_sessions
+from analysis.simulation.scene import Scene
+from analysis.simulation.sessions import Sessions
 
 Code = Literal["Y", "n", "?", "Y?", "-"]
 Judgement = Literal["right", "wrong", "unearned", "open", "not scored"]

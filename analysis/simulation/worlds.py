@@ -19,7 +19,8 @@ from analysis.claims import registry
 from analysis.simulation import strikes
 from analysis.simulation.design import PROBES, SELECTOR, Design, DesignError, Floats, Ints, Sides, arm_of, arms_on
 from analysis.simulation.mechanisms import Breaks, Fails, Mechanism
-from analysis.simulation.sessions import Scene, Sessions, is_within, open_scene
+from analysis.simulation.scene import Scene, is_within, open_scene
+from analysis.simulation.sessions import Sessions
 from analysis.simulation.truths import Code, truth_of
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.planning.sketch import FIRST_MINUTE
 from analysis.simulation import strikes
-from analysis.simulation.sessions import is_within
+from analysis.simulation.scene import is_within
 from tests.analysis.claims.server_tables import at_first_site, outages, probes, server, simulated, with_sites
 from tests.analysis.tables_by_hand import sketched
 

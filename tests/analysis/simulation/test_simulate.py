@@ -15,7 +15,7 @@ from analysis.claims import registry
 from analysis.simulation import simulate
 from analysis.simulation.design import ARMS, Design, DesignError
 from analysis.simulation.rows import SCHEMA
-from analysis.simulation.sessions import is_within, random_windows
+from analysis.simulation.scene import is_within, random_windows
 from analysis.simulation.simulate import main, simulate_rows, simulate_run
 from analysis.simulation.worlds import WORLDS, world
 from attempts.schema import COLUMNS, Attempt, check
