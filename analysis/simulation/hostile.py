@@ -12,8 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from analysis.simulation.broken_sessions import Breaks, Dies, Limit, Mutes
 from analysis.simulation.design import CLIENTS, OPERATIONS, SELECTOR, Design, Sides
-from analysis.simulation.mechanisms import Blocked, Breaks, Dies, Fails, Limit, Mechanism, Mutes, Slow
+from analysis.simulation.fails import Fails
+from analysis.simulation.lateness import Blocked, Slow
+from analysis.simulation.mechanisms import Mechanism
 from analysis.simulation.worlds import World
 
 MARGIN: Final = 0.005

@@ -91,3 +91,13 @@ def open_scene(
         recent=(np.zeros(0, dtype=np.int64), np.zeros(0)),
         host_instance=rng.integers(0, design.instances, hosts),
     )
+
+
+def risk_where(risk: float, struck: Bools) -> Floats:
+    """One risk for those who are struck, and none for the others."""
+    return np.where(struck, risk, 0.0)
+
+
+def own_rng(design: Design, number: int, *more: int) -> np.random.Generator:
+    """Random numbers of a mechanism, the same for every chunk of a run."""
+    return np.random.default_rng([design.seed, 7_919, number, *more])

@@ -24,10 +24,13 @@ import numpy as np
 
 from analysis.claims import registry
 from analysis.model import State
+from analysis.simulation.broken_sessions import RESTART_S, Breaks, Dies, Limit, Mutes
 from analysis.simulation.design import ASYNCIO_CLIENT, CLIENTS, OPERATIONS, Design, Floats, Pair, arms_on
 from analysis.simulation.drawn_sessions import draw_sessions
+from analysis.simulation.fails import Fails
 from analysis.simulation.faults import FAULTS
-from analysis.simulation.mechanisms import RESTART_S, Blocked, Breaks, Dies, Fails, Limit, Mechanism, Mutes, Slow
+from analysis.simulation.lateness import Blocked, Slow
+from analysis.simulation.mechanisms import Mechanism
 from analysis.simulation.scene import Scene
 from analysis.simulation.sessions import Sessions
 

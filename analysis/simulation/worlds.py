@@ -17,8 +17,10 @@ import numpy as np
 
 from analysis.claims import registry
 from analysis.simulation import strikes
+from analysis.simulation.broken_sessions import Breaks
 from analysis.simulation.design import PROBES, SELECTOR, Design, DesignError, Floats, Ints, Sides, arm_of, arms_on
-from analysis.simulation.mechanisms import Breaks, Fails, Mechanism
+from analysis.simulation.fails import Fails
+from analysis.simulation.mechanisms import Mechanism
 from analysis.simulation.scene import Scene, is_within, open_scene
 from analysis.simulation.sessions import Sessions
 from analysis.simulation.truths import Code, truth_of

@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
+from analysis.simulation.broken_sessions import Dies, Limit
 from analysis.simulation.design import CLIENTS, Design
+from analysis.simulation.fails import Fails
 from analysis.simulation.hostile import Case, draw_case
-from analysis.simulation.mechanisms import Dies, Fails, Limit
 
 CASES = [draw_case(seed) for seed in range(1, 401)]
 
