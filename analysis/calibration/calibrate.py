@@ -26,7 +26,8 @@ from analysis.claims.platform_parts import EQUAL
 from analysis.model import Decision, Settings, State
 from analysis.simulation.design import ARMS, DesignError
 from analysis.simulation.simulate import clients, simulate_rows
-from analysis.simulation.worlds import WORLDS, Truth, world
+from analysis.simulation.world import Truth
+from analysis.simulation.worlds import WORLDS, world
 from analysis.stats.rates import clopper_pearson
 from analysis.verdict.decide import decide
 

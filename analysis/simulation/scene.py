@@ -66,7 +66,7 @@ def open_scene(
     host_windows: Callable[[Design, int, np.random.Generator], Floats | None] | None,
     rng: np.random.Generator,
 ) -> Scene:
-    """Draw what the whole run shares; the parameters are those of `worlds.World`."""
+    """Draw what the whole run shares; the parameters are those of `world.World`."""
     hosts = design.host_count
     platform = np.array(design.host_platforms, dtype=np.int64)
     site = platform % 2 if design.sites == "tied" else np.array(design.host_turns, dtype=np.int64) % 2

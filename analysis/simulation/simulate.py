@@ -29,7 +29,8 @@ from analysis.simulation.design import ARMS, Design, DesignError
 from analysis.simulation.drawn_sessions import draw_sessions
 from analysis.simulation.returns import happen, lived, retried
 from analysis.simulation.rows import Counters, probes_of, table_of
-from analysis.simulation.worlds import WORLDS, World, world
+from analysis.simulation.world import World
+from analysis.simulation.worlds import WORLDS, world
 from attempts.schema import SCHEMA_VERSION, Health
 
 # A million rows take 1.3 GB while they are drawn, whatever the length of the run, and a file of 60 MB.

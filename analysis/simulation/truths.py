@@ -25,26 +25,19 @@ import numpy as np
 from analysis.claims import registry
 from analysis.model import State
 from analysis.simulation.broken_sessions import RESTART_S, Breaks, Dies, Limit, Mutes
-from analysis.simulation.design import ASYNCIO_CLIENT, CLIENTS, OPERATIONS, Design, Floats, Pair, arms_on
-from analysis.simulation.drawn_sessions import draw_sessions
 from analysis.simulation.fails import Fails
 from analysis.simulation.faults import FAULTS
+from analysis.simulation.group_risks import GroupRisks
+from analysis.simulation.identifiable import APART, clients_are_apart, sides_are_apart, tells_clients, tells_latency
 from analysis.simulation.lateness import Blocked, Slow
 from analysis.simulation.mechanisms import Mechanism
 from analysis.simulation.scene import Scene
-from analysis.simulation.sessions import Sessions
 
 Code = Literal["Y", "n", "?", "Y?", "-"]
 Judgement = Literal["right", "wrong", "unearned", "open", "not scored"]
 
 # Where fewer failures than these are to be expected of it, a mechanism may well not show at all.
 FEW_FAILURES: Final = 6.0
-# Sides that share less than a twentieth share nothing; and these ratios and lags leave next to no overlap.
-APART: Final = 0.95
-BUDGETS_ALIKE: Final = 0.05
-LAG_APART_S: Final = 0.02
-CPU_APART: Final = 0.3
-RATIO_APART: Final = 3.0
 # A limit that so many sessions meet is there for everybody to see.
 CUT_SHARE: Final = 0.05
 CUT_SESSIONS: Final = 50
@@ -52,9 +45,7 @@ CUT_SESSIONS: Final = 50
 FEW_DEATHS: Final = 12.0
 ALWAYS: Final = 0.9
 
-_ITEMS: Final = ("connect", *OPERATIONS)
 _AUTH: Final = frozenset(name for name, fault in FAULTS.items() if fault.cause == "auth_rejected")
-_ENDS: Final = frozenset(name for name, fault in FAULTS.items() if fault.ends_session)
 # Nothing in it says who it was.
 _SILENT: Final = frozenset({"silent", "held_up", "late", "reset", "refused"})
 
@@ -85,54 +76,16 @@ def truth_of(
     apart = confounded or sides_are_apart(scene.design)
     codes: dict[str, Code] = {
         "intermittent": world.intermittent(),
-        "latency": world.compared("latency", told=_tells_latency(scene.design)),
+        "latency": world.compared("latency", told=tells_latency(scene.design)),
         "platform": world.compared("platform", told=not apart),
-        "platform_x_latency": world.compared("platform_x_latency", told=not apart and _tells_latency(scene.design)),
-        "client": world.compared("client", told=_tells_clients(scene.design) and not clients_are_apart(scene.design)),
+        "platform_x_latency": world.compared("platform_x_latency", told=not apart and tells_latency(scene.design)),
+        "client": world.compared("client", told=tells_clients(scene.design) and not clients_are_apart(scene.design)),
         "client_loop": world.client_loop(),
         "server": world.server(),
         "auth": world.auth(),
         "format": world.format(),
     }
     return {claim: codes.get(claim, "-") for claim in registry.names()}
-
-
-def sides_are_apart(design: Design) -> bool:
-    """Whether something other than the platform differs so much between platforms that nobody can tell them apart."""
-    return (
-        min(np.bincount(design.host_platforms)) < 2
-        or design.sites == "tied"
-        or design.periods == "apart"
-        or (design.sides_by == "platform" and _share_nothing(design))
-    )
-
-
-def clients_are_apart(design: Design) -> bool:
-    """The same of clients: of asyncio and the others."""
-    return design.sides_by == "client" and _share_nothing(design)
-
-
-def _share_nothing(design: Design) -> bool:
-    """Whether the two sides, whatever they are, are nearly nowhere alike in something that is dealt to them."""
-    sides = design.sides
-    shares = (sides.burst_share, sides.tenant_share, sides.large_share, sides.preface_share)
-    ratios: tuple[Pair, ...] = (sides.weight, sides.session_factor, sides.pace_factor)
-    return (
-        any(abs(a - b) >= APART for a, b in shares)
-        or (design.session_s is not None and any(max(a, b) / min(a, b) >= RATIO_APART for a, b in ratios))
-        or abs(sides.lag_s[0] - sides.lag_s[1]) >= LAG_APART_S
-        or abs(sides.cpu[0] - sides.cpu[1]) >= CPU_APART
-        or abs(np.log(sides.budget_factor[0] / sides.budget_factor[1])) >= BUDGETS_ALIKE
-        or sides.python[0] != sides.python[1]
-    )
-
-
-def _tells_latency(design: Design) -> bool:
-    return len(set(design.delays_s)) > 1 and design.arms == "interleaved" and design.delay_arrives
-
-
-def _tells_clients(design: Design) -> bool:
-    return any(len(arms_on(design.clients, platform)) > 1 for platform in design.platforms)
 
 
 class _World:
@@ -142,8 +95,7 @@ class _World:
         self.scene, self.design, self.margin = scene, scene.design, margin
         self.mechanisms = mechanisms
         self.fails = [m for m in mechanisms if isinstance(m, Fails)]
-        self.sample = self._drawn()
-        self.base = scene.base_risk * scene.host_factor
+        self.risks = GroupRisks(scene)
 
     def compared(self, claim: str, *, told: bool) -> Code:
         """The code of a claim that compares groups; `told`: whether the design can tell them apart."""
@@ -157,10 +109,11 @@ class _World:
         return _first([of_attempts, *self._of_deaths(claim)], "Y", "Y?", "-", "?", "n")
 
     def _of_attempts(self, claim: str, *, told: bool) -> Code:
-        seen, wide = (self._contrast(claim, self.mechanisms, exposed=e) for e in (False, True))
+        seen, wide = (self.risks.contrast(claim, self.mechanisms, exposed=e) for e in (False, True))
         if seen > self.margin + 1e-9:
             enough = any(
-                self._attempts(m) * self._contrast(claim, [m], exposed=False) >= FEW_FAILURES for m in self.mechanisms
+                self.risks.attempts(m) * self.risks.contrast(claim, [m], exposed=False) >= FEW_FAILURES
+                for m in self.mechanisms
             )
             return ("Y" if told else "Y?") if enough else "-"
         if wide > self.margin + 1e-9:
@@ -173,7 +126,7 @@ class _World:
         if claim == "platform":
             dying = [m for m in dying if m.suspect_only]
         elif claim == "client":
-            dying = [m for m in dying if m.client is not None and _tells_clients(self.design)]
+            dying = [m for m in dying if m.client is not None and tells_clients(self.design)]
         elif claim != "intermittent":
             return []
         return [self._death(m) for m in dying if m.dose > self.margin]
@@ -189,7 +142,9 @@ class _World:
 
     def intermittent(self) -> Code:
         """Whether attempts of equal conditions now and then fail."""
-        codes: list[Code] = ["Y" if self.base.min() > self.margin else "-" if self.base.max() > self.margin else "n"]
+        codes: list[Code] = [
+            "Y" if self.risks.base.min() > self.margin else "-" if self.risks.base.max() > self.margin else "n"
+        ]
         for m in self.mechanisms:
             if isinstance(m, Fails):
                 codes.append(self._now_and_then(m))
@@ -206,11 +161,11 @@ class _World:
 
     def _together(self) -> float:
         """The risk of the group that all mechanisms together strike most, with what goes wrong anywhere."""
-        good = 1.0 - self.base.max()
+        good = 1.0 - self.risks.base.max()
         for m in self.mechanisms:
             if isinstance(m, Fails) and m.dose >= ALWAYS:
                 continue  # is judged by itself: it may be no matter of chance
-            good = good * (1.0 - self._risks("intermittent", m, exposed=False))
+            good = good * (1.0 - self.risks.added("intermittent", m, exposed=False))
         return float(np.max(1.0 - good))
 
     def client_loop(self) -> Code:
@@ -220,7 +175,7 @@ class _World:
 
     def server(self) -> Code:
         """Whether it comes from the server's side."""
-        codes: list[Code] = ["-" if self.base.max() > self.margin else "n"]
+        codes: list[Code] = ["-" if self.risks.base.max() > self.margin else "n"]
         for m in self.mechanisms:
             if isinstance(m, Fails):
                 codes.append(self._of_server(m))
@@ -240,10 +195,14 @@ class _World:
         return _first(codes, "Y", "Y?", "-", "?", "n")
 
     def _limit_of_server(self, m: Limit) -> Code:
-        cut = np.isfinite(m.cuts_s(self.sample))
+        cut = np.isfinite(m.cuts_s(self.risks.sample))
         if m.is_partial:
             # Where nobody is spared that could be, nobody can know.
-            sides = (self.sample.is_suspect, self.sample.client, self.scene.host_site[self.sample.host])
+            sides = (
+                self.risks.sample.is_suspect,
+                self.risks.sample.client,
+                self.scene.host_site[self.risks.sample.host],
+            )
             asked = (m.suspect_only, m.client is not None, m.at_site)
             told = any(len(np.unique(side)) > 1 for side, is_asked in zip(sides, asked, strict=True) if is_asked)
             return "n" if told else "-"
@@ -255,8 +214,8 @@ class _World:
         codes: list[Code] = ["n"]
         for m in self.fails:
             if m.fault in _AUTH:
-                overall = self._seen(m) * self._overall(m) * m.strikes_connects
-                codes.append("Y" if overall > self.margin else "-" if self._by_session(m) > self.margin else "n")
+                overall = self.risks.seen(m) * self.risks.overall(m) * m.strikes_connects
+                codes.append("Y" if overall > self.margin else "-" if self.risks.by_session(m) > self.margin else "n")
         return _first(codes, "Y", "-", "n")
 
     def format(self) -> Code:
@@ -264,8 +223,8 @@ class _World:
         codes: list[Code] = ["n"]
         for m in self.fails:
             if m.fault == "subprotocol":
-                overall = self._seen(m) * self._overall(m)
-                enough = self._attempts(m) * self._seen(m) >= FEW_FAILURES
+                overall = self.risks.seen(m) * self.risks.overall(m)
+                enough = self.risks.attempts(m) * self.risks.seen(m) >= FEW_FAILURES
                 codes.append("Y" if overall > self.margin and enough else "-" if m.dose > self.margin else "n")
             elif m.fault == "late":
                 # It is answered, after its budget.
@@ -275,173 +234,9 @@ class _World:
                 codes.append("Y" if plain and m.dose >= ALWAYS and not m.large_only else "-")
         return _first(codes, "Y", "-", "n")
 
-    def _drawn(self) -> Sessions:
-        """Sessions as this run has them, before anything happens to them."""
-        rng = np.random.default_rng([self.design.seed, 104_729])
-        return draw_sessions(self.scene, rng, first=0, count=self.design.connections)
-
     def _nearly_nothing(self) -> bool:
         """Whether nobody fails beyond the margin: then nobody can fail more than others by it."""
-        return float(self.base.max()) + sum(m.dose for m in self.mechanisms) < self.margin
-
-    def _contrast(self, claim: str, mechanisms: Iterable[Mechanism], *, exposed: bool) -> float:
-        """The largest difference of risks that a claim is about; see `_risks` for the two ways to look."""
-        good = np.ones((2, len(self.design.delays_s), len(self.design.clients), len(_ITEMS)))
-        for m in mechanisms:
-            good = good * (1.0 - self._risks(claim, m, exposed=exposed))
-        risk = 1.0 - good
-        if claim == "platform":
-            return float((risk[0] - risk[1]).max())
-        lowest = int(np.argmin(self.design.delays_s))
-        by_delay = risk - risk[:, lowest : lowest + 1]
-        if claim == "latency":
-            return float(by_delay.max(axis=(1, 2, 3)).min())
-        if claim == "platform_x_latency":
-            return float(np.abs(by_delay[0] - by_delay[1]).max())
-        return max(self._client_contrast(risk[p], platform) for p, platform in enumerate(self.design.platforms[:2]))
-
-    def _client_contrast(self, risk: Floats, platform: str) -> float:
-        """Of (delays, clients, items): the most by which a client is worse than the others on a platform."""
-        arms = arms_on(self.design.clients, platform)
-        if len(arms) < 2:
-            return 0.0
-        # Two names of one arm are one client.
-        first = [
-            next(i for i, name in enumerate(self.design.clients) if arms_on((name,), platform) == (arm,))
-            for arm in arms
-        ]
-        of_arms = risk[:, first]
-        others = (of_arms.sum(axis=1, keepdims=True) - of_arms) / (len(arms) - 1)
-        return float((of_arms - others).max())
-
-    def _risks(self, claim: str, m: Mechanism, *, exposed: bool) -> Floats:
-        """(2, delays, clients, items) the risk that a mechanism adds by a claim's own causes.
-
-        `exposed`: among those that meet all its conditions; else averaged over what nobody deals or sees.
-        """
-        risk = np.zeros((2, len(self.design.delays_s), len(self.design.clients), len(_ITEMS)))
-        if isinstance(m, Mutes) and m.suspect_only:
-            risk[0, :, :, 1:] = 1.0 if exposed else m.dose
-        if not isinstance(m, Fails):
-            return risk
-        at_host = m.at_host
-        if at_host and claim in ("platform", "platform_x_latency"):
-            return risk
-        size = m.dose * (float(self._is_met(m)) if exposed else self._latent(m))
-        if at_host and claim == "client" and not exposed:
-            size /= self.design.host_platforms.count(0)
-        by_platform = np.array([1.0, 0.0 if m.suspect_only or m.own_loop or at_host else 1.0])
-        if m.own_loop and self.design.platforms[0] != "Windows":
-            by_platform[:] = 0.0
-        by_client = np.array([self._is_client(m, name) for name in self.design.clients], dtype=np.float64)
-        shape = (by_platform, m.arm_weights(self.design), by_client, self._items(m))
-        return np.asarray(size * np.einsum("p,d,c,i->pdci", *shape))
-
-    def _is_client(self, m: Fails, name: str) -> bool:
-        library = CLIENTS[ASYNCIO_CLIENT] if name == "websockets-selector" else name
-        return (m.client is None or m.client == library) and (not m.own_loop or name == CLIENTS[ASYNCIO_CLIENT])
-
-    def _items(self, m: Fails) -> Floats:
-        """(connect and types,) which of them it strikes."""
-        of_types = [m.strikes_exchanges and m.operation in (None, name) for name in OPERATIONS]
-        return np.array([m.strikes_connects, *of_types], dtype=np.float64)
-
-    def _is_met(self, m: Fails) -> bool:
-        """Whether there is anybody who meets its conditions."""
-        sides = self.design.sides
-        return (
-            float(m.arm_weights(self.design).max()) > 0.0
-            and (not m.tenant_only or any(sides.tenant_share))
-            and (not m.burst_only or any(sides.burst_share))
-            and (not m.prefaced_only or any(sides.preface_share))
-            and (not m.large_only or any(sides.large_share))
-            and (not m.at_instance or self._is_instance_met())
-        )
-
-    def _is_instance_met(self) -> bool:
-        if self.design.balancing == "user":
-            return bool((self.sample.instance == 0).any())
-        return self.design.balancing == "dealt" or bool((self.scene.host_instance == 0).any())
-
-    def _of_instance(self) -> float:
-        """The share of the sessions that are led to the first instance, where nobody chooses it by a host."""
-        if self.design.balancing == "user":
-            return float((self.sample.instance == 0).mean())
-        return 1.0 / self.design.instances
-
-    def _latent(self, m: Fails) -> float:
-        """The mean share of the dose, over what nobody deals or sees, in the side that has more of it."""
-        share = self._grown(m) * self._is_met(m)
-        sides = self.design.sides
-        of_sessions = 1.0
-        for holds, pair in (
-            (m.tenant_only, sides.tenant_share),
-            (m.burst_only, sides.burst_share),
-            (m.prefaced_only, sides.preface_share),
-        ):
-            of_sessions *= self._of_side(m, pair) if holds else 1.0
-        of_sessions *= 1.0 if m.one_account_in is None else 1.0 / m.one_account_in
-        of_sessions *= 1.0 if m.session_share is None else m.session_share
-        # Where an address decides, the hosts that are led to it are a group like any other.
-        dealt = m.at_instance and self.design.balancing != "address"
-        of_sessions *= self._of_instance() if dealt else 1.0
-        share *= of_sessions * (self._of_side(m, sides.large_share) if m.large_only else 1.0)
-        if m.fault in _ENDS and of_sessions < 1.0 and m.strikes_exchanges:
-            # Sessions that end by it have fewer attempts than others.
-            share /= 1.0 + m.dose * float(self.sample.planned.mean())
-        return share
-
-    def _of_side(self, m: Fails, pair: Pair) -> float:
-        if self.design.sides_by == "client":
-            if m.client is None and not m.own_loop:
-                return max(pair)
-            return pair[0] if m.own_loop or m.client == CLIENTS[ASYNCIO_CLIENT] else pair[1]
-        return pair[0] if m.suspect_only or m.at_host else max(pair)
-
-    def _grown(self, m: Fails) -> float:
-        """The mean over the run's attempts of how far the risk has grown."""
-        if m.grows == "no":
-            return 1.0
-        connects, exchanges = Fails(dose=1.0, grows=m.grows, kind=m.kind, fault=m.fault).weights(self.sample)
-        within = self.sample.exchange_at_s < self.design.duration_s
-        means = [float(connects.mean())] if m.strikes_connects else []
-        means += [float(exchanges[within].mean())] if m.strikes_exchanges and within.any() else []
-        return max(means, default=0.0)
-
-    def _seen(self, m: Fails) -> float:
-        return m.dose * self._latent(m)
-
-    def _by_session(self, m: Fails) -> float:
-        """The dose, or what ends sessions by session: each has many attempts."""
-        return m.dose * (max(1.0, float(self.sample.planned.mean())) if m.fault in _ENDS else 1.0)
-
-    def _overall(self, m: Fails) -> float:
-        """The share of the run's attempts, of the kinds that it strikes, that meet what is dealt."""
-        hosts = self.design.host_platforms
-        share = float(m.arm_weights(self.design).mean())
-        share *= float(np.mean([self._is_client(m, name) for name in self.design.clients]))
-        if m.at_host:
-            return share / len(hosts)
-        if m.suspect_only or m.own_loop:
-            share *= hosts.count(0) / len(hosts)
-        return share * float((self.scene.host_site == 0).mean()) if m.at_site else share
-
-    def _attempts(self, m: Mechanism) -> float:
-        """About how many attempts meet what is dealt and seen of a mechanism's conditions, on its smaller side."""
-        exchanges = float(self.sample.planned.sum())
-        smaller = min(np.bincount(self.design.host_platforms)) / self.design.host_count
-        if isinstance(m, Mutes):
-            # The sessions are what is struck, and of each a half of its exchanges.
-            return 2 * float(self.design.connections) * float(smaller)
-        if not isinstance(m, Fails):
-            return exchanges / 2
-        mix = (1 - max(self.design.sides.rare_share)) / 2, min(self.design.sides.rare_share)
-        of_type = 1.0 if m.operation is None else mix[m.operation == OPERATIONS[-1]]
-        attempts = exchanges * of_type if m.strikes_exchanges else float(self.design.connections)
-        share = (m.arm_weights(self.design) > 0.5).mean() if m.arms != "all" else 1.0
-        share *= np.mean([self._is_client(m, name) for name in self.design.clients])
-        share *= 1 / self.design.host_count if m.at_host else smaller * (0.5 if m.at_site else 1.0)
-        return attempts * float(share)
+        return float(self.risks.base.max()) + sum(m.dose for m in self.mechanisms) < self.margin
 
     def _now_and_then(self, m: Fails) -> Code:
         # Always the same account, type or size is no matter of chance; an instance or a path is not chosen.
@@ -453,9 +248,9 @@ class _World:
             return "-"
         if m.one_account_in is not None or m.large_only:
             # Within the account's attempts it is chance: the condition is as good as met.
-            return "Y" if self._seen(m) > self.margin else "-" if m.dose > self.margin else "n"
-        if self._seen(m) > self.margin:
-            return "Y" if self._attempts(m) * self._seen(m) >= FEW_FAILURES else "-"
+            return "Y" if self.risks.seen(m) > self.margin else "-" if m.dose > self.margin else "n"
+        if self.risks.seen(m) > self.margin:
+            return "Y" if self.risks.attempts(m) * self.risks.seen(m) >= FEW_FAILURES else "-"
         return "-" if m.dose > self.margin or m.moments_s is not None else "n"
 
     def _of_server(self, m: Fails) -> Code:
@@ -466,15 +261,15 @@ class _World:
             return self._of_line(m)
         if m.origin != "server":
             return "n"
-        if not self._is_met(m):
+        if not self.risks.is_met(m):
             return "n"
         named = m.at_instance and self.design.names_instances and self.design.balancing != "address"
-        size = self._seen(m) / (self._of_instance() if named else 1.0)
+        size = self.risks.seen(m) / (self.risks.of_instance() if named else 1.0)
         if m.fault in _AUTH or (m.dose >= ALWAYS and (m.operation or m.large_only)):
             return "-"
         if size <= self.margin:
-            return "-" if self._by_session(m) > self.margin or m.moments_s is not None else "n"
-        if self._attempts(m) * self._seen(m) < FEW_FAILURES:
+            return "-" if self.risks.by_session(m) > self.margin or m.moments_s is not None else "n"
+        if self.risks.attempts(m) * self.risks.seen(m) < FEW_FAILURES:
             return "-"
         says_so = m.fault not in _SILENT or m.moments_s is not None or named
         tied = m.tenant_only and abs(np.subtract(*self.design.sides.tenant_share)) >= APART

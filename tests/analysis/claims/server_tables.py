@@ -11,7 +11,7 @@ from analysis.planning.sketch import FIRST_MINUTE
 from analysis.reduction.reduce import reduce
 from analysis.runs.engine import open_rows
 from analysis.simulation.simulate import chunks
-from analysis.simulation.worlds import World
+from analysis.simulation.world import World
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import with_cells
 

@@ -16,7 +16,7 @@ from analysis.reduction.reduce import reduce
 from analysis.runs.engine import open_rows
 from analysis.simulation.sessions import Sessions
 from analysis.simulation.simulate import STARTED_AT, chunks
-from analysis.simulation.worlds import World
+from analysis.simulation.world import World
 from analysis.verdict.decide import decide
 
 Strike = Callable[[Sessions], None]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.simulation.mechanisms import Mechanism
 from analysis.simulation.simulate import chunks
-from analysis.simulation.worlds import World
+from analysis.simulation.world import World
 
 HELD: Mapping[str, Any] = {"rows": 24_000, "minutes": 40, "session_s": 120.0, "pace_s": 6.0, "seed": 3}
 

@@ -32,7 +32,7 @@ def test_sessions_know_how_many_are_open_beside_them():
         seen.append(sessions.open_at(np.array([300.0, 900.0, 1700.0])))
 
     from analysis.simulation.simulate import chunks
-    from analysis.simulation.worlds import World
+    from analysis.simulation.world import World
 
     world = World(name="x", title="x", strike=look)
     list(chunks(world, world.design(rows=20_000, minutes=30, session_s=60.0, arrivals="ramp", seed=1)))

@@ -8,7 +8,7 @@ from analysis.simulation.broken_sessions import Dies, Limit
 from analysis.simulation.design import CLIENTS, SELECTOR, Sides
 from analysis.simulation.fails import Fails
 from analysis.simulation.mechanisms import Mechanism
-from analysis.simulation.worlds import World
+from analysis.simulation.world import World
 
 PREFACED = Fails(dose=0.05, prefaced_only=True, kind="exchange", fault="server_error")
 

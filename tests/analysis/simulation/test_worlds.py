@@ -8,7 +8,8 @@ import pytest
 
 from analysis.simulation.design import Sides
 from analysis.simulation.simulate import simulate_rows
-from analysis.simulation.worlds import WORLDS, World, world
+from analysis.simulation.world import World
+from analysis.simulation.worlds import WORLDS, world
 
 WAITS = ["connect", "exchange"]
 # What a person says of each, from what it does; a claim that is not named is not there.
