@@ -1,7 +1,8 @@
 """Hostile runs: a design, up to three mechanisms and up to three confounders, all drawn from one seed.
 
-What is drawn, and how often, is in the functions named `draw_...` here and beside, each with its distribution in its docstring. The
-distributions are those of soaks as people run them, and know nothing of the rules by which verdicts are made.
+What is drawn, and how often, is in the functions named `draw_...` here and in the modules `hostile_...`, each with its
+distribution in its docstring. The distributions are those of soaks as people run them, and know nothing of the rules by
+which verdicts are made.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from analysis.simulation.design import ARMS, Design, DesignError
 from analysis.simulation.drawn_sessions import draw_sessions
 from analysis.simulation.returns import happen, lived, retried
-from analysis.simulation.rows import Counters, probes_of, table_of
+from analysis.simulation.row_facts import Counters
+from analysis.simulation.rows import probes_of, table_of
 from analysis.simulation.world import World
 from analysis.simulation.worlds import WORLDS, world
 from attempts.schema import SCHEMA_VERSION, Health
