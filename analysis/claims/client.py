@@ -15,13 +15,15 @@ from typing import Final
 import numpy as np
 
 from analysis.claims.claim import Claim, Evidence, Watched
-from analysis.comparison import conditions as checks
 from analysis.comparison import factors
+from analysis.comparison.arm_conditions import arms_interleaved, budgets_alike
 from analysis.comparison.by_minute import by_minute
 from analysis.comparison.ceiling import below_ceiling
+from analysis.comparison.cells import Cells
+from analysis.comparison.host_conditions import loops_measured
 from analysis.comparison.rule import DESCRIBED, Comparison, ComparisonRule, Condition, compare, effect_words, part_of
 from analysis.comparison.undiluted import by_delay, by_operation, undiluted
-from analysis.comparison.view import Cells, View
+from analysis.comparison.view import View
 from analysis.comparison.within_hosts import HostEffect, effects_by_host, over_hosts
 from analysis.model import Check, Finding, Part
 from analysis.stats.groups import Bools, Floats, combined
@@ -92,8 +94,8 @@ def client(view: View, *, parted: bool = True) -> Finding:
         list(comparisons.values()),
         [
             _hosts(view),
-            checks.loops_measured(view),
-            checks.budgets_alike(view, "client", "clients"),
+            loops_measured(view),
+            budgets_alike(view, "client", "clients"),
             *_interleaved(view, {a: own[a] for a in comparisons}, arms),
             *factors.of_clients(view, [arms[a].name for a in comparisons]),
         ],
@@ -145,7 +147,7 @@ def _interleaved(view: View, own: dict[int, dict[int, HostEffect]], arms: Sequen
     for a, hosts in own.items():
         there = np.isin(view.compared.host, list(hosts))
         cells, exposed = view.compared.where(there), arms[a].exposed[there]
-        conditions.append(checks.arms_interleaved(1.0, cells, exposed, arms="clients", where=arms[a].name))
+        conditions.append(arms_interleaved(1.0, cells, exposed, arms="clients", where=arms[a].name))
     return conditions
 
 

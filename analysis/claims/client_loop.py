@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from analysis.claims.claim import Claim
-from analysis.comparison.conditions import loops_measured
+from analysis.comparison.host_conditions import loops_measured
 from analysis.comparison.rated import few_words, rated
 from analysis.comparison.rule import points, rate_words
 from analysis.comparison.split import bound, counted, shares

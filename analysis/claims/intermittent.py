@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 
 from analysis.claims.claim import Claim
+from analysis.comparison.cells import Cells
 from analysis.comparison.rated import few_words, is_few, rated
 from analysis.comparison.rule import points, rate_words
 from analysis.comparison.split import bound, by_instance, shares
-from analysis.comparison.view import Cells, View
+from analysis.comparison.view import View
 from analysis.model import Finding
 from analysis.reduction.thresholds import ALWAYS_RATIO
 from analysis.stats.groups import Bools, Ints, combined, sums

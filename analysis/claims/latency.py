@@ -14,12 +14,13 @@ import numpy as np
 
 from analysis.claims.claim import Claim, Evidence, Watched
 from analysis.comparison import factors
+from analysis.comparison.arm_conditions import arms_interleaved, budgets_alike, delay_arrived
 from analysis.comparison.by_minute import by_minute
 from analysis.comparison.ceiling import below_ceiling
-from analysis.comparison.conditions import arms_interleaved, budgets_alike, delay_arrived
+from analysis.comparison.cells import Cells
 from analysis.comparison.rule import Comparison, ComparisonRule, Condition, compare
 from analysis.comparison.undiluted import by_arm, by_client, by_host, by_operation, by_operation_and_arm, undiluted
-from analysis.comparison.view import Cells, View
+from analysis.comparison.view import View
 from analysis.comparison.within_hosts import contrast_of
 from analysis.model import Finding
 from analysis.stats.groups import Floats

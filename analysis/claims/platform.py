@@ -17,11 +17,28 @@ import numpy as np
 
 from analysis.claims.claim import Claim, Evidence
 from analysis.claims.platform_parts import with_parts
-from analysis.comparison import conditions as checks
 from analysis.comparison import factors
+from analysis.comparison.arm_conditions import budgets_alike
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
-from analysis.comparison.rule import Comparison, ComparisonRule, compare
+from analysis.comparison.host_conditions import (
+    base_rtt_known,
+    enough_hosts,
+    loops_alike,
+    loops_measured,
+    met,
+    not_simulated,
+)
+from analysis.comparison.rule import Comparison, ComparisonRule, compare, present
+from analysis.comparison.shared_conditions import (
+    instances_shared,
+    latency_bins,
+    ordinals_alike,
+    own_bursts,
+    probes_alike,
+    shared_conditions,
+    sites_shared,
+)
 from analysis.comparison.undiluted import by_client, by_delay, by_operation, undiluted
 from analysis.comparison.view import View
 from analysis.comparison.within_hosts import effects_by_host
@@ -51,21 +68,21 @@ def platform(view: View, together: Synchrony | None, *, parted: bool = True) -> 
     found = _effects(view, sides)
     firsts = leaders(found.effects[sides.hosts], view.platform_of[sides.hosts], sides.platforms)
     comparisons = _comparisons(view, sides, found, firsts)
-    conditions = checks.present(
+    conditions = present(
         (
-            checks.not_simulated(view),
-            checks.enough_hosts(view, sides.hosts, sides.platforms),
-            checks.base_rtt_known(view, sides.hosts),
-            checks.met(found.component, sides.hosts),
-            *checks.shared_conditions(view, sides.cells, sides.platforms),
-            checks.sites_shared(view, sides.hosts, sides.platforms),
-            checks.probes_alike(view, sides.platforms),
-            checks.instances_shared(view, sides.platforms),
-            checks.loops_measured(view),
-            checks.loops_alike(view, sides.hosts, sides.platforms),
-            checks.ordinals_alike(view, sides.hosts, sides.platforms),
-            checks.own_bursts(view, together, sides.platforms),
-            checks.budgets_alike(view, "platform", "platforms"),
+            not_simulated(view),
+            enough_hosts(view, sides.hosts, sides.platforms),
+            base_rtt_known(view, sides.hosts),
+            met(found.component, sides.hosts),
+            *shared_conditions(view, sides.cells, sides.platforms),
+            sites_shared(view, sides.hosts, sides.platforms),
+            probes_alike(view, sides.platforms),
+            instances_shared(view, sides.platforms),
+            loops_measured(view),
+            loops_alike(view, sides.hosts, sides.platforms),
+            ordinals_alike(view, sides.hosts, sides.platforms),
+            own_bursts(view, together, sides.platforms),
+            budgets_alike(view, "platform", "platforms"),
             *factors.of_platforms(view, sides.platforms),
         )
     )
@@ -95,7 +112,7 @@ def _effects(view: View, sides: Cohorts) -> HostEffects:
     """Every host's own risk, within strata of time, latency, client and kind."""
     cells = sides.cells
     when = view.clock.bin(cells.minute, view.unit)
-    stratum, _ = combined(when, checks.latency_bins(view, cells) + 1, cells.family, cells.operation)
+    stratum, _ = combined(when, latency_bins(view, cells) + 1, cells.family, cells.operation)
     return host_effects(
         stratum,
         view.clock.chunk(cells.minute),

@@ -14,10 +14,11 @@ from typing import Final
 
 import numpy as np
 
+from analysis.comparison.cells import Cells
 from analysis.comparison.cohorts import Cohorts, at_equal_loop, narrowed
 from analysis.comparison.loops import EQUAL_LOOP_ARMS
 from analysis.comparison.rule import DESCRIBED, Comparison, effect_words, joined_words, part_of
-from analysis.comparison.view import Cells, View
+from analysis.comparison.view import View
 from analysis.comparison.within_hosts import HostEffect, over_hosts
 from analysis.model import Finding, Part
 from analysis.stats.groups import Bools

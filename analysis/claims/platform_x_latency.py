@@ -16,13 +16,29 @@ import numpy as np
 
 from analysis.claims.claim import Claim, Evidence
 from analysis.claims.platform_parts import with_parts
-from analysis.comparison import conditions as checks
 from analysis.comparison import factors
+from analysis.comparison.arm_conditions import arms_interleaved, budgets_alike, delay_arrived
 from analysis.comparison.ceiling import below_ceiling
+from analysis.comparison.cells import Cells
 from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates
-from analysis.comparison.rule import Comparison, ComparisonRule, compare
+from analysis.comparison.host_conditions import (
+    base_rtt_similar,
+    enough_hosts,
+    loops_alike,
+    loops_measured,
+    not_simulated,
+)
+from analysis.comparison.rule import Comparison, ComparisonRule, compare, present
+from analysis.comparison.shared_conditions import (
+    instances_shared,
+    ordinals_alike,
+    own_bursts,
+    probes_alike,
+    shared_conditions,
+    sites_shared,
+)
 from analysis.comparison.undiluted import by_arm, by_client, by_operation, by_operation_and_arm, undiluted
-from analysis.comparison.view import Cells, View
+from analysis.comparison.view import View
 from analysis.comparison.within_hosts import HostEffect, contrast_of, difference, host_effect, independent_se
 from analysis.model import Finding
 from analysis.stats.estimate import Estimate, Spread, widest
@@ -55,23 +71,23 @@ def platform_x_latency(view: View, together: Synchrony | None, *, parted: bool =
     firsts = leaders(_values(compared, seen), view.platform_of[hosts], compared.platforms)
     comparisons = _comparisons(view, compared, seen, firsts)
     conditions = [
-        checks.not_simulated(view),
-        checks.enough_hosts(view, hosts if len(arms) > 1 else sides.hosts, sides.platforms),
+        not_simulated(view),
+        enough_hosts(view, hosts if len(arms) > 1 else sides.hosts, sides.platforms),
     ]
     if seen:
         conditions += [
-            checks.base_rtt_similar(view, hosts, compared.platforms),
-            checks.loops_measured(view),
-            checks.loops_alike(view, hosts, compared.platforms),
-            checks.sites_shared(view, hosts, compared.platforms),
+            base_rtt_similar(view, hosts, compared.platforms),
+            loops_measured(view),
+            loops_alike(view, hosts, compared.platforms),
+            sites_shared(view, hosts, compared.platforms),
             # Each host is its own control for what it always is; not for who else was there, and when.
-            *checks.shared_conditions(
+            *shared_conditions(
                 view,
                 sides.cells.where(np.isin(sides.cells.host, hosts)),
                 compared.platforms,
                 names=frozenset({"same minutes", "same clients"}),
             ),
-            checks.budgets_alike(view, "platform", "platforms"),
+            budgets_alike(view, "platform", "platforms"),
             *factors.of_platforms(view, compared.platforms),
             *factors.of_delays(view),
         ]
@@ -80,15 +96,15 @@ def platform_x_latency(view: View, together: Synchrony | None, *, parted: bool =
             kept = min(seen[int(h)].overlap for h in mine)
             ends = sides.cells.where(np.isin(sides.cells.host, mine) & np.isin(sides.cells.delay, (low, high)))
             conditions.append(
-                checks.arms_interleaved(kept, ends, ends.delay == high, arms="delay arms", where=view.platforms[p])
+                arms_interleaved(kept, ends, ends.delay == high, arms="delay arms", where=view.platforms[p])
             )
-            conditions.append(checks.delay_arrived(view, mine, low, high, where=view.platforms[p]))
-        conditions += checks.present(
+            conditions.append(delay_arrived(view, mine, low, high, where=view.platforms[p]))
+        conditions += present(
             (
-                checks.instances_shared(view, compared.platforms),
-                checks.probes_alike(view, compared.platforms),
-                checks.ordinals_alike(view, hosts, compared.platforms),
-                checks.own_bursts(view, together, compared.platforms),
+                instances_shared(view, compared.platforms),
+                probes_alike(view, compared.platforms),
+                ordinals_alike(view, hosts, compared.platforms),
+                own_bursts(view, together, compared.platforms),
             )
         )
     cells = view.compared

@@ -25,8 +25,9 @@ from analysis.claims.server_tokens import fresh_refusals
 from analysis.comparison import factors
 from analysis.comparison.rated import few_words, is_few
 from analysis.comparison.rule import joined_words, points, rate_words, too_short
+from analysis.comparison.run_minutes import LEAST_CHUNKS
 from analysis.comparison.split import Bound, bound, counted, shares
-from analysis.comparison.view import LEAST_CHUNKS, View
+from analysis.comparison.view import View
 from analysis.model import Check, Finding, Part, State
 from analysis.stats.detectable import Precision
 from analysis.stats.groups import Bools, sums
@@ -188,9 +189,7 @@ def _checks(
     connects = sums(view.cells.host, np.where(view.connects, view.cells.n, 0), len(view.hosts)).sum()
     named = int(view.tables.instances["n"].sum()) > 0
     is_tied = sticky(view)
-    met = (
-        "Some host met hardly any but one of the instances." if is_tied else "Hosts met all instances that are named."
-    )
+    met = "Some host met hardly any but one of the instances." if is_tied else "Hosts met all instances that are named."
     checks = [
         Check(
             name="a clean cohort",

@@ -8,10 +8,12 @@ import numpy as np
 
 from analysis.claims.server_path import Path, bounded
 from analysis.claims.spared import spared_of, spared_of_ends
+from analysis.comparison.cells import Cells
 from analysis.comparison.rated import rated
 from analysis.comparison.rule import rate_effect, rate_words
+from analysis.comparison.run_minutes import LEAST_CHUNKS
 from analysis.comparison.split import bound, by_instance, counted, shares
-from analysis.comparison.view import LEAST_CHUNKS, Cells, View
+from analysis.comparison.view import View
 from analysis.reduction.connects import WINDOW_S
 from analysis.stats.groups import Ints
 from analysis.stats.ordinal import ordinal_contrast

@@ -9,8 +9,9 @@ from analysis.claims.server_path import Path, bounded
 from analysis.comparison import factors
 from analysis.comparison.dealt import difference_spread
 from analysis.comparison.rule import effect_words
+from analysis.comparison.run_minutes import LEAST_CHUNKS
 from analysis.comparison.split import bound, by_instance
-from analysis.comparison.view import CONNECTIONS_A_STRATUM, LEAST_CHUNKS, TIME_UNITS, View
+from analysis.comparison.view import CONNECTIONS_A_STRATUM, TIME_UNITS, View
 from analysis.model import Effect
 from analysis.stats.estimate import Estimate, with_spread
 from analysis.stats.groups import Bools, coded, combined, counts_of

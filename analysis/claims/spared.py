@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from analysis.comparison.view import Cells, View
+from analysis.comparison.cells import Cells
+from analysis.comparison.view import View
 from analysis.stats.groups import Bools, Floats, Ints, counts_of, sums
 from analysis.stats.rates import clopper_pearson
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.comparison.view import Cells, View
+from analysis.comparison.cells import Cells
+from analysis.comparison.view import View
 from analysis.stats.groups import Bools, Floats, Ints, combined, sums
 from analysis.stats.mantel_haenszel import two_arms
 

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from analysis.comparison.cells import Cells
 from analysis.comparison.loops import own_loops
 from analysis.comparison.rule import Comparison, joined_words
-from analysis.comparison.view import Cells, View
+from analysis.comparison.view import View
 from analysis.stats.estimate import widest
 from analysis.stats.groups import Bools, Floats, Ints, sums
 from analysis.stats.host_stage import between_groups, group_contrast, over_chunks, sole_host

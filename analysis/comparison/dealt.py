@@ -10,16 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from analysis.comparison.cells import Cells
 from analysis.stats.estimate import Spread
 from analysis.stats.groups import Bools, Floats, Ints, coded, combined, sums
-
-if TYPE_CHECKING:
-    from analysis.comparison.view import Cells
 
 # What counts as a failure: what nothing explains; with the silence behind answered pings; with the server's own
 # words; with both; and everything but the generator's own.

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from analysis.comparison.conditions import SHARED_LEAST
 from analysis.comparison.loops import families
 from analysis.comparison.rule import Condition
+from analysis.comparison.shared_conditions import SHARED_LEAST
 from analysis.model import Check
 from analysis.reduction.factors import FACTORS, Factor, Sides
 from analysis.stats.groups import Bools, Floats, coded_pair, sums

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from analysis.comparison.view import LEAST_CHUNKS, View
+from analysis.comparison.run_minutes import LEAST_CHUNKS
+from analysis.comparison.view import View
 from analysis.comparison.words import interval_words
 from analysis.model import Check, Effect, Finding, Part, State
 from analysis.stats.detectable import Precision
@@ -322,3 +323,8 @@ def _needs(failed: Sequence[Condition]) -> str:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def present(conditions: Iterable[Condition | None]) -> tuple[Condition, ...]:
+    """The conditions that the data could be held against."""
+    return tuple(condition for condition in conditions if condition is not None)

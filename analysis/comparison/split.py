@@ -14,9 +14,10 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
+from analysis.comparison.cells import Cells
 from analysis.comparison.rated import MOST_NAMED, rate_part
 from analysis.comparison.rule import joined_words, points, rate_words
-from analysis.comparison.view import Cells, View
+from analysis.comparison.view import View
 from analysis.model import Finding
 from analysis.stats.groups import Bools, Ints, counts_of
 from analysis.stats.needs import about

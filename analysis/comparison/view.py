@@ -7,138 +7,26 @@ still only one a side.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from analysis.comparison.cells import COUNTS, Cells
 from analysis.comparison.dealt import Dealt, dealt_of, design_effect, within
 from analysis.comparison.loops import families
+from analysis.comparison.run_minutes import RunMinutes
 from analysis.model import Settings
 from analysis.reduction.tables import Tables
 from analysis.stats.groups import Bools, Floats, Ints, coded, coded_as, coded_pair, combined, first_of
 from analysis.stats.rates import LEAST_CLUSTERS, Rate, clustered_rate, worst_design_effect
 
 T = TypeVar("T")
-
-# Chunks are the sample behind every comparison: twenty are plenty, five are the fewest that count.
-MOST_CHUNKS: Final = 20
-LEAST_CHUNKS: Final = 5
-CHUNK_MINUTES: Final = 2
 # Strata of time: the finest unit that leaves this many connections in a stratum.
 TIME_UNITS: Final = (1, 2, 5, 10)
 CONNECTIONS_A_STRATUM: Final = 8
-COUNTS: Final = (
-    "n",
-    "connections",
-    "bad",
-    "timeouts",
-    "client_loop",
-    "any_lag_bad",
-    "lag_null",
-    "auth",
-    "auth_fresh",
-    "format",
-    "explicit",
-    "residual",
-    "checked",
-    "unasked",
-    "late",
-    "unanswered",
-    "said_no",
-    "n_always",
-    "bad_always",
-    "n_clean",
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunMinutes:
-    """The minutes in which anything was attempted, cut into contiguous chunks.
-
-    Attributes:
-        minutes: (minutes,) sorted.
-        chunks: Their number of pieces: one per two minutes, at least 2 and at most 20.
-    """
-
-    minutes: Ints
-
-    @property
-    def chunks(self) -> int:
-        """The number of contiguous pieces."""
-        return int(np.clip(len(self.minutes) // CHUNK_MINUTES, 2, MOST_CHUNKS))
-
-    def rank(self, minutes: Ints) -> Ints:
-        """Place of each minute among those with attempts (the nearest later one, if it has none itself)."""
-        last = max(0, len(self.minutes) - 1)
-        return np.minimum(np.searchsorted(self.minutes, minutes), last).astype(np.int64)
-
-    def chunk(self, minutes: Ints) -> Ints:
-        """Chunk of each minute, from 0."""
-        return self.rank(minutes) * self.chunks // max(1, len(self.minutes))
-
-    def bin(self, minutes: Ints, unit: int) -> Ints:
-        """Stratum of time of each minute: `unit` minutes, none across two chunks."""
-        chunk = self.chunk(minutes)
-        start = -(-chunk * len(self.minutes) // self.chunks)
-        return chunk * (len(self.minutes) + 1) + (self.rank(minutes) - start) // unit
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cells:
-    """Table G1 as arrays, each (rows,): codes from 0 for who and how, and counts (see `Tables.cells`).
-
-    `client` is the library on its event loop, by name; `family` what platforms share of it (`loops.py`).
-    """
-
-    host: Ints
-    platform: Ints
-    site: Ints
-    minute: Ints
-    client: Ints
-    library: Ints
-    loop: Ints
-    family: Ints
-    delay: Ints
-    kind: Ints
-    operation: Ints
-    preface: Ints
-    expired: Ints
-    n: Ints
-    connections: Ints
-    bad: Ints
-    timeouts: Ints
-    client_loop: Ints
-    any_lag_bad: Ints
-    lag_null: Ints
-    auth: Ints
-    auth_fresh: Ints
-    format: Ints
-    explicit: Ints
-    residual: Ints
-    checked: Ints
-    unasked: Ints
-    late: Ints
-    unanswered: Ints
-    said_no: Ints
-    n_always: Ints
-    bad_always: Ints
-    n_clean: Ints
-    returned: Ints  # explained failures that comparisons are about all the same (`View.compared`)
-
-    @property
-    def unexplained(self) -> Ints:
-        """(rows,) failures that comparisons are about: nothing shows yet whose they are."""
-        return self.residual - self.unanswered + self.returned
-
-    def where(self, mask: Bools) -> Cells:
-        """The rows of the mask."""
-        return Cells(**{one.name: getattr(self, one.name)[mask] for one in fields(self)})
-
-    def __len__(self) -> int:
-        return len(self.n)
 
 
 @dataclass(frozen=True, kw_only=True)

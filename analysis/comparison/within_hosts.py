@@ -12,9 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from analysis.comparison.cells import Cells
 from analysis.comparison.dealt import difference_spread, within
 from analysis.comparison.rule import Comparison
-from analysis.comparison.view import Cells, View
+from analysis.comparison.view import View
 from analysis.stats.estimate import Estimate, Spread, widest, with_spread
 from analysis.stats.groups import Bools, Floats, Ints, combined
 from analysis.stats.host_stage import one_sample, over_chunks, weighted_mean

@@ -86,3 +86,8 @@ def overlap(first: Sequence[float] | Floats, second: Sequence[float] | Floats) -
     if one.sum() <= 0 or two.sum() <= 0:
         return 0.0
     return float(np.minimum(one / one.sum(), two / two.sum()).sum())
+
+
+def share_of(part: float | Floats, whole: float | Floats) -> float:
+    """A part of a whole; 0 of nothing."""
+    return float(part) / float(whole) if whole else 0.0

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from analysis.comparison.rule import effect_words
-from analysis.comparison.view import LEAST_CHUNKS, View
+from analysis.comparison.run_minutes import LEAST_CHUNKS
+from analysis.comparison.view import View
 from analysis.model import Effect, MitigationEffect
 from analysis.reduction.log_bins import LATENCY_BINS_PER_DECADE, edge_s
 from analysis.stats.estimate import Estimate

@@ -170,7 +170,7 @@ def peer_checks(cells: pd.DataFrame) -> go.Figure:
 
 
 def _compared(cells: pd.DataFrame, spared: str) -> pd.DataFrame:
-    """The cells that comparisons use, with the failures that are nobody's yet (`view.Cells.unexplained`)."""
+    """The cells that comparisons use, with the failures that are nobody's yet (`cells.Cells.unexplained`)."""
     rows = cells[cells["mitigation"] == "none"]
     return rows.assign(unexplained=rows["residual"] - (0 if spared else rows["unanswered"]))
 

@@ -6,20 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.comparison.conditions import base_rtt_similar
+from analysis.comparison.host_conditions import base_rtt_similar
 from analysis.comparison.view import view_of
 from analysis.model import Settings
 from analysis.verdict.decide import decide
+from tests.analysis.comparison.confounders import confounded, worse_windows
 from tests.analysis.tables_by_hand import only, sketched, with_cells
-
-
-def confounded(tables, claim="platform"):
-    finding = decide(tables, Settings()).claims[claim]
-    return finding, {check.name: check.ok for check in finding.checks}
-
-
-def worse_windows(**given):
-    return sketched(3, suspect="platform", effect=0.03, **given)
 
 
 def test_without_a_confounder_every_check_passes_and_the_platform_is_confirmed():
@@ -129,12 +121,6 @@ def test_a_rehearsal_may_use_labels():
     assert decide(simulated(worse_windows()), Settings(rehearsal=True)).claims["platform"].state == "confirmed"
 
 
-def test_several_networks_of_its_own_are_as_good_as_a_common_one():
-    tables = worse_windows()
-    own = replace(tables, sites=tables.sites.assign(site=tables.sites["host"]))
-    assert confounded(own)[1]["same networks"] is True
-
-
 def test_a_platform_with_one_host_does_not_spoil_the_comparison_of_the_others():
     tables = sketched(3, suspect="platform", effect=0.03, platforms=("Windows", "Linux", "macOS"))
     few = only(tables, lambda frame: (frame["platform"] != "macOS") | (frame["host"] == "macOS-0"))
@@ -144,26 +130,6 @@ def test_a_platform_with_one_host_does_not_spoil_the_comparison_of_the_others():
     assert not any("macOS" in name for name in finding.parts)
 
 
-def latency_of(change):
-    return confounded(change(sketched(3, suspect="latency", effect=0.05)), "latency")
-
-
-def test_a_delay_that_did_not_arrive_decides_nothing():
-    def lost(tables):
-        return replace(tables, arm_rtt=tables.arm_rtt.assign(rtt_s=0.04))
-
-    finding, checks = latency_of(lost)
-    assert finding.state == "undecided"
-    assert checks["delay arrived (Windows)"] is False
-    assert "delay proxy" in finding.needs
-
-
-def test_unmeasured_round_trips_leave_latency_undecided():
-    finding, checks = latency_of(lambda tables: replace(tables, arm_rtt=tables.arm_rtt.assign(rtt_s=np.nan)))
-    assert finding.state == "undecided"
-    assert checks["delay arrived (Linux)"] is None
-
-
 def test_round_trips_that_nobody_measured_are_not_called_different():
     tables = unknown_rtt(worse_windows())
     prepared = view_of(tables, Settings())
@@ -171,28 +137,3 @@ def test_round_trips_that_nobody_measured_are_not_called_different():
     assert check.check.ok is None
     assert "unknown" in check.check.detail and "nan" not in check.check.detail
     assert check.need.startswith("round trips measured on every host")
-
-
-def test_arms_switched_in_blocks_decide_nothing():
-    def blocks(tables):
-        arm = tables.cells["minute"] // 10 % 3
-        cells = tables.cells[tables.cells["delay_us"] == arm.map({0: 0, 1: 160_000, 2: 320_000})]
-        return with_cells(replace(tables, cells=cells))
-
-    finding, checks = latency_of(blocks)
-    assert finding.state == "undecided"
-    assert checks["arms interleaved (Windows)"] is False
-    assert "interleaved within minutes" in finding.needs
-
-
-def test_packet_loss_of_one_platform_is_its_network():
-    tables = worse_windows()
-    rows = [
-        {"host": h, "platform": p, "site": "north", "slot": 176_760_000 + s, "operation": "tcp", "n": 2, "bad": bad}
-        for h, p in tables.base_rtt[["host", "platform"]].itertuples(index=False)
-        for s in range(360)
-        for bad in [int(p == "Windows" and s % 10 == 0)]
-    ]
-    finding, checks = confounded(replace(tables, probes=pd.DataFrame(rows)))
-    assert checks["same packet loss"] is False
-    assert finding.state == "undecided"
