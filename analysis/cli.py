@@ -93,8 +93,8 @@ def _analyse(options: argparse.Namespace) -> int:
     from analysis.pipeline import analyse
     from analysis.report import junit, summary
     from analysis.report.html import report_html
-    from analysis.runs.dataset import DatasetError
     from analysis.runs.engine import EngineError
+    from analysis.runs.parquet_files import DatasetError
     from analysis.settings import SettingsError, settings_for
     from analysis.verdict import document as verdict_json
 

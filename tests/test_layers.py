@@ -27,7 +27,7 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.verdict",
     "analysis.model": "analysis.stats",
     "analysis.runs": "attempts.locks attempts.schema",
-    "analysis.reduction": "analysis.runs.dataset attempts.schema",
+    "analysis.reduction": "analysis.runs.parquet_files attempts.schema",
     "analysis.stats": "",
     "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
     "analysis.claims": "analysis.comparison analysis.model analysis.reduction analysis.stats",

@@ -1,7 +1,7 @@
 """Hosts and hours that an effect needs (power): `python -m analysis plan --effect 0.01 --platforms Windows,Linux`.
 
 Power is counted, not computed: for each size of experiment the small tables are drawn directly
-(`sketch.py`: hosts, minutes and attempts with ordinary differences between them; no rows), the claim is
+(`sketched_tables.py`: hosts, minutes and attempts with ordinary differences between them; no rows), the claim is
 decided on them by the same code that decides a run, and the share of confirmations is printed. So the rules
 are the verdict's own: three hosts a side, Welch's degrees of freedom, arms that are dealt to sessions. That
 leaves out bursts of the server's and what confounds, both of which only make an experiment need more.
@@ -28,7 +28,8 @@ from analysis.comparison.cohorts import LEAST_HOSTS
 from analysis.comparison.undiluted import WHOLE_SHARE
 from analysis.comparison.view import View, view_of
 from analysis.model import Finding, Settings
-from analysis.planning.sketch import Sketch, Suspect, sketched_tables
+from analysis.planning.sketch import Sketch, Suspect
+from analysis.planning.sketched_tables import sketched_tables
 from analysis.stats.detectable import POWER
 from analysis.stats.needs import about
 from analysis.stats.rates import clopper_pearson

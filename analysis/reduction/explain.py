@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from analysis.reduction.thresholds import ABNORMAL_CLOSURE, BLOCKED_LAG_S, LAG_EXPLAINS, LAG_SPOILS
-from analysis.runs.dataset import ESSENTIAL
+from analysis.runs.parquet_files import ESSENTIAL
 from attempts.schema import COLUMNS, OUTCOMES, ColumnType
 
 IBIS_TYPES: Final[dict[ColumnType, str]] = {

@@ -16,7 +16,8 @@ from analysis.report.wording import (
     state_word,
     statements,
 )
-from analysis.verdict.service_levels import Slo, SloCheck
+from analysis.verdict.service_levels import Slo
+from analysis.verdict.slo_check import SloCheck
 
 _SLO_MARKS: Final = {"met": "✅ met", "breached": "❌ breached", "void": "⚠️ void"}
 _CLAIM_MARKS: Final = {"confirmed": "● confirmed", "ruled_out": "○ ruled out", "undecided": "◌ undecided"}

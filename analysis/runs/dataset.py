@@ -10,53 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from analysis.runs.manifest import ManifestError, read_manifest
 from attempts.locks import is_held, store_lock
-from attempts.schema import COLUMNS, SCHEMA_VERSION, ColumnType
+from attempts.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import ibis
     import pandas as pd
-    import pyarrow as pa
 
     from analysis.runs.engine import Engine
-
-_ARROW_KINDS: Final[dict[ColumnType, str]] = {
-    "string": "text",
-    "int64": "number",
-    "int32": "number",
-    "double": "number",
-    "bool": "bool",
-    "timestamp": "timestamp",
-}
-
-
-# Without one of these a file says nothing: which run, where, what was tried, when, and how it ended. Other columns
-# may be missing: what they would say was not measured.
-ESSENTIAL: Final = (
-    "run_id",
-    "worker",
-    "connection",
-    "kind",
-    "operation",
-    "client",
-    "delay_s",
-    "platform",
-    "host",
-    "scheduled_at",
-    "duration_s",
-    "budget_s",
-    "outcome",
+from analysis.runs.parquet_files import (
+    VITALS,
+    DatasetError,
+    from_the_future,
+    health_files,
+    open_attempts_file,
+    why_unreadable,
 )
-# What is read of the workers' vitals.
-_VITALS: Final = frozenset({"worker", "at", "loop_lag_s", "cpu"})
-
-
-class DatasetError(Exception):
-    """What was named cannot be analysed by this wsoak: one sentence, exit status 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +123,7 @@ def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
     columns: list[frozenset[str]] = []
     rows = 0
     for path in sorted(attempts_folder.glob("*.parquet")):
-        opened = _open_attempts_file(path, name, problems, notes)
+        opened = open_attempts_file(path, name, problems, notes)
         if opened is not None:
             files.append(path)
             columns.append(opened[0])
@@ -162,7 +135,7 @@ def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
     # A run that was killed says for ever that it is going on.
     is_live = manifest is not None and manifest.get("ended") == "running" and is_held(store_lock(folder))
     _check_spool(folder, name, problems, notes, is_live=is_live)
-    health = _health_files(folder / "health", name, notes)
+    health = health_files(folder / "health", name, notes)
     if not health:
         notes.append(f"{name}: no health/ rows: the load generators' vitals are known only from the attempts.")
     truth = folder / "truth.parquet"
@@ -191,47 +164,8 @@ def _read_manifest(folder: Path, problems: list[str], notes: list[str]) -> dict[
         return None
     version = manifest.get("schema_version", 1)
     if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise DatasetError(_from_the_future(f"{name}/{RUN_FILE}", version))
+        raise DatasetError(from_the_future(f"{name}/{RUN_FILE}", version))
     return manifest
-
-
-def _open_attempts_file(
-    path: Path, run: str, problems: list[str], notes: list[str]
-) -> tuple[frozenset[str], int] | None:
-    """Columns and rows of one file; None where it cannot be used (and a problem says why)."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    label = f"{run}/attempts/{path.name}"
-    try:
-        with pq.ParquetFile(path) as file:
-            schema, rows = file.schema_arrow, file.metadata.num_rows
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        problems.append(f"{label} is truncated or no Parquet file ({reason}): its rows are missing.")
-        return None
-    version = _schema_version(schema)
-    if version is None:
-        notes.append(f"{label} does not say its schema_version: read as version {SCHEMA_VERSION}.")
-    elif version > SCHEMA_VERSION:
-        raise DatasetError(_from_the_future(label, version))
-    wrong = [
-        _mismatch(schema, column.name, column.type)
-        for column in COLUMNS
-        if column.name in ESSENTIAL or column.name in schema.names
-    ]
-    found = [reason for reason in wrong if reason]
-    if found:
-        problems.append(f"{label} is no attempts table ({'; '.join(found[:3])}): it was left out.")
-        return None
-    known = {column.name for column in COLUMNS}
-    extra = sorted(set(schema.names) - known)
-    if extra:
-        notes.append(f"{label} has columns that are not in the contract; they were not read: {', '.join(extra)}.")
-    missing = sorted(known - set(schema.names))
-    if missing:
-        notes.append(f"{label} lacks columns; they count as not measured: {', '.join(missing)}.")
-    return frozenset(schema.names), rows
 
 
 def without_unreadable(dataset: Dataset) -> Dataset:
@@ -250,7 +184,7 @@ def without_unreadable(dataset: Dataset) -> Dataset:
 def _readable_run(run: Run, problems: list[str], notes: list[str]) -> Run:
     import pyarrow.parquet as pq
 
-    attempts, health = ({path: _why_unreadable(path) for path in paths} for paths in (run.attempts, run.health))
+    attempts, health = ({path: why_unreadable(path) for path in paths} for paths in (run.attempts, run.health))
     for files, said, lost in ((attempts, problems, "its rows are missing"), (health, notes, "vitals are incomplete")):
         for path, reason in files.items():
             if reason:
@@ -265,55 +199,6 @@ def _readable_run(run: Run, problems: list[str], notes: list[str]) -> Run:
     )
 
 
-def _why_unreadable(path: Path) -> str | None:
-    """Why a Parquet file's pages cannot be read; None where they can."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        try:
-            # A sum over whole rows: every page is read, and none is kept.
-            connection.execute("SELECT bit_xor(hash(row)) FROM read_parquet(?) AS row", [str(path)]).fetchone()
-        except duckdb.Error as error:
-            return str(error).splitlines()[0].replace(f'Failed to read file "{path}": ', "").removesuffix(".")
-    return None
-
-
-def _schema_version(schema: pa.Schema) -> int | None:
-    raw = (schema.metadata or {}).get(b"schema_version")
-    if raw is None:
-        return None
-    try:
-        return int(raw)
-    except ValueError:
-        return None
-
-
-def _from_the_future(label: str, version: int) -> str:
-    return (
-        f"{label} has schema_version {version} and this wsoak reads up to {SCHEMA_VERSION}: "
-        "analyse it with the wsoak that wrote it, or a newer one."
-    )
-
-
-def _mismatch(schema: pa.Schema, name: str, wanted: ColumnType) -> str | None:
-    """Why a column cannot be read as the contract's type; None where it can."""
-    import pyarrow.types as kinds
-
-    index = schema.get_field_index(name)
-    if index < 0:
-        return f"no column {name}"
-    found = schema.field(index).type
-    if kinds.is_dictionary(found):
-        found = found.value_type
-    fits = {
-        "text": kinds.is_string(found) or kinds.is_large_string(found),
-        "number": kinds.is_integer(found) or kinds.is_floating(found),
-        "bool": kinds.is_boolean(found),
-        "timestamp": kinds.is_timestamp(found),
-    }[_ARROW_KINDS[wanted]]
-    return None if fits or kinds.is_null(found) else f"column {name} is {found}, not {wanted}"
-
-
 def _check_spool(folder: Path, name: str, problems: list[str], notes: list[str], *, is_live: bool) -> None:
     spool = folder / "spool"
     left = [path for path in spool.rglob("*") if path.is_file() and path.stat().st_size] if spool.is_dir() else []
@@ -326,23 +211,6 @@ def _check_spool(folder: Path, name: str, problems: list[str], notes: list[str],
         f"{name}: {len(left)} spool segments were never stored: run `python -m attempts.store {folder}` "
         "and analyse again."
     )
-
-
-def _health_files(folder: Path, run: str, notes: list[str]) -> tuple[Path, ...]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    files = []
-    for path in sorted(folder.glob("*.parquet")):
-        try:
-            names = pq.read_schema(path).names
-        except (OSError, pa.ArrowException):
-            names = []
-        if _VITALS.issubset(names):
-            files.append(path)
-        else:
-            notes.append(f"{run}/health/{path.name} holds no vitals that can be read: they are incomplete.")
-    return tuple(files)
 
 
 def attempts_table(dataset: Dataset, *, engine: Engine = "duckdb") -> ibis.Table:
@@ -367,8 +235,8 @@ def health_frame(dataset: Dataset) -> pd.DataFrame:
     """The workers' vitals, one row a worker and second; an empty frame where there are none."""
     import pandas as pd
 
-    frames = [pd.read_parquet(path, columns=sorted(_VITALS)) for path in dataset.health_files]
+    frames = [pd.read_parquet(path, columns=sorted(VITALS)) for path in dataset.health_files]
     if not frames:
-        empty = pd.DataFrame(columns=sorted(_VITALS), dtype="float64")
+        empty = pd.DataFrame(columns=sorted(VITALS), dtype="float64")
         return empty.astype({"worker": "str", "at": "datetime64[us, UTC]"})
     return pd.concat(frames, ignore_index=True).sort_values(["worker", "at"], ignore_index=True)

@@ -23,20 +23,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from analysis.reduction.failures import KINDS
-from analysis.reduction.log_bins import DURATION_BINS_PER_DECADE, middle_s
-from analysis.reduction.overview import PARTS, Overview
+from analysis.reduction.overview import Overview
 from analysis.stats.rates import Rate, clustered_rate, worst_design_effect
-
-SloState = Literal["met", "breached", "void"]
-
-FEWEST_PARTS: Final = 5  # three residual degrees of freedom: with fewer, t makes any interval useless
-_CONFIDENCE: Final = 0.95
+from analysis.verdict.slo_check import CONFIDENCE, SloCheck, SloState, nothing_to_judge
+from analysis.verdict.stability import stability_latency, worst_stability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,37 +56,6 @@ class Levels:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SloCheck:
-    """One service level held against the runs.
-
-    Attributes:
-        value: As observed; None if nothing was.
-        low, high: 95 % interval for a repetition; None: no bound could be had.
-        n: Attempts it rests on.
-        why: One sentence for people.
-    """
-
-    name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    limit: float
-    state: SloState
-    n: int
-    why: str
-
-    @property
-    def is_beyond(self) -> bool:
-        """Whether the observed value lies beyond the limit and is met all the same: `why` then says why."""
-        return self.state == "met" and self.is_most and self.value is not None and self.value > self.limit
-
-    @property
-    def is_most(self) -> bool:
-        """Whether the limit is the most that the value may be; else it is the least."""
-        return not self.name.startswith("success_ratio")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Slo:
     """All service levels; `why` says what voids or breaches the whole, empty when met."""
 
@@ -113,8 +77,8 @@ def judge(overview: Overview, levels: Levels, *, void_because: Sequence[str] = (
         *_success_ratios(sessions, levels.success_ratio),
         _max_duration(sessions[sessions["kind"] != "hold"], levels.max_duration_s),
         _timeouts(sessions, levels.timeouts),
-        _worst_stability(sessions, overview, levels.worsening_ratio),
-        _stability_latency(overview, levels.slowdown_ratio),
+        worst_stability(sessions, overview, levels.worsening_ratio),
+        stability_latency(overview, levels.slowdown_ratio),
     )
     if void_because:
         checks = tuple(replace(check, state="void") for check in checks)
@@ -143,7 +107,7 @@ def fewest_attempts(success_ratio: float) -> int:
         return 1
     if success_ratio >= 1:
         return 1  # a ratio of one is a count of failures: every attempt can miss it
-    return math.ceil(math.log(1 - _CONFIDENCE) / math.log(success_ratio))
+    return math.ceil(math.log(1 - CONFIDENCE) / math.log(success_ratio))
 
 
 def _success_ratios(sessions: pd.DataFrame, limit: float) -> tuple[SloCheck, ...]:
@@ -171,7 +135,7 @@ def _badness(check: SloCheck) -> tuple[int, float]:
 def _success_ratio(sessions: pd.DataFrame, limit: float, name: str, words: str) -> SloCheck:
     n = int(sessions["n"].sum())
     if n == 0:
-        return _nothing(name, limit)
+        return nothing_to_judge(name, limit)
     bad = _rate(sessions, sessions["outcome"] != "ok")
     failed = bad.events
     value = 1 - failed / n
@@ -195,7 +159,7 @@ def _success_ratio(sessions: pd.DataFrame, limit: float, name: str, words: str) 
 def _max_duration(waits: pd.DataFrame, limit_s: float) -> SloCheck:
     n = int(waits["n"].sum())
     if n == 0:
-        return _nothing("max_duration_s", limit_s)
+        return nothing_to_judge("max_duration_s", limit_s)
     longest_s = float(waits["longest_s"].max())
     # A timeout was cut at its budget: how long the answer would have taken has no upper bound.
     censored = bool((waits["outcome"] == "timeout").any())
@@ -217,7 +181,7 @@ def _max_duration(waits: pd.DataFrame, limit_s: float) -> SloCheck:
 def _timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
     n = int(sessions["n"].sum())
     if n == 0:
-        return _nothing("timeouts", float(limit))
+        return nothing_to_judge("timeouts", float(limit))
     rate = _rate(sessions, sessions["outcome"] == "timeout")
     count = rate.events
     low, high = (bound * n for bound in rate.interval())
@@ -227,101 +191,6 @@ def _timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
     return SloCheck(
         name="timeouts", value=float(count), low=low, high=high, limit=float(limit), state=state, n=n, why=why
     )
-
-
-def _worst_stability(sessions: pd.DataFrame, overview: Overview, limit: float) -> SloCheck:
-    """The kind whose trend is worst. Not of all kinds together: their mix changes over a run, with its ramp above all.
-
-    Auth probes go on where sessions connect once: they are left out.
-    """
-    plain = sessions[~sessions["auth_probe"]]
-    of_kinds = [_stability(plain[plain["kind"] == kind], overview, limit, words) for kind, words in KINDS.items()]
-    judged = [check for check in of_kinds if check.state != "void"]
-    if not judged:
-        return _stability(plain, overview, limit, "attempts")
-    return max(judged, key=lambda check: (check.state == "breached", check.low or -1.0))
-
-
-def _stability(sessions: pd.DataFrame, overview: Overview, limit: float, words: str) -> SloCheck:
-    name = "stability"
-    n = int(sessions["n"].sum())
-    if n == 0 or overview.start is None or overview.end is None:
-        return _nothing(name, limit)
-    part_s = max(1.0, (overview.end - overview.start + 1) / PARTS)
-    frame = sessions.assign(
-        part=((sessions["slot"] - overview.start).clip(lower=0) // part_s).astype(int),
-        bad=sessions["n"].where(sessions["outcome"] != "ok", 0),
-    )
-    parts = frame.groupby("part")[["n", "bad"]].sum()
-    if len(parts) < FEWEST_PARTS:
-        return _too_short(name, limit, n)
-    ratio = (parts["bad"] / parts["n"]).to_numpy(dtype=float)
-    trend = _trend(parts.index.to_numpy(dtype=float), ratio, parts["n"].to_numpy(dtype=float))
-    # A straight line through shares may leave the scale; the shares cannot.
-    value, low, high = (min(1.0, max(-1.0, change)) for change in trend)
-    if parts["bad"].sum() == 0:
-        # No failure, no scatter: what the last part could still hide bounds the rise.
-        high = 1 - (1 - _CONFIDENCE) ** (1 / float(parts["n"].iloc[-1]))
-    state: SloState = "breached" if low > limit else "met"
-    why = (
-        f"The share of bad {words} changed by {100 * value:+.2f} points over the run "
-        f"({100 * low:+.2f} to {100 * high:+.2f}; limit {100 * limit:+.2f}{_not_sure(state, value, limit)})."
-    )
-    return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
-
-
-def _stability_latency(overview: Overview, limit: float) -> SloCheck:
-    name = "stability_latency"
-    durations = overview.durations
-    kind = "exchange" if (durations["kind"] == "exchange").any() else "connect"
-    rows = durations[(durations["kind"] == kind) & durations["outcome"].isin(["ok", "timeout"])]
-    n = int(rows["n"].sum())
-    if n == 0:
-        return _nothing(name, limit)
-    parts = _typical_by_part(rows)
-    if len(parts) < FEWEST_PARTS:
-        return _too_short(name, limit, n)
-    x, y, weights = (values.to_numpy(dtype=float) for values in (parts.index.to_series(), parts["log_s"], parts["n"]))
-    value, low, high = (math.expm1(change) for change in _trend(x, y, weights))
-    state: SloState = "breached" if low > limit else "met"
-    why = (
-        f"The typical (geometric mean) {kind} changed its duration by {100 * value:+.0f} % over the run "
-        f"({100 * low:+.0f} to {100 * high:+.0f} %; limit {100 * limit:+.0f} %{_not_sure(state, value, limit)})."
-    )
-    return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
-
-
-def _not_sure(state: SloState, value: float, limit: float) -> str:
-    """Why a trend beyond its limit is met all the same."""
-    return ", and that it is beyond is not sure" if state == "met" and value > limit else ""
-
-
-def _typical_by_part(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean logarithm of the durations in each part; parts of the ramp-up, half empty, are left out.
-
-    A mean of logarithms, not a median: with several delay arms a median lies in the gap between them and
-    jumps. A timeout counts with its budget, so that an outage never looks like an improvement.
-    """
-    log_s = np.log(middle_s(rows["bin"], DURATION_BINS_PER_DECADE))
-    sums = rows.assign(total=log_s * rows["n"]).groupby("part")[["n", "total"]].sum()
-    parts = pd.DataFrame({"log_s": sums["total"] / sums["n"], "n": sums["n"]})
-    full = parts["n"] >= parts["n"].median() / 2
-    return parts[full.cummax()]
-
-
-def _trend(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
-    """Change of y from the first to the last part by weighted least squares, with a t interval."""
-    from scipy.special import stdtrit
-
-    span = float(x.max() - x.min())
-    mean_x, mean_y = np.average(x, weights=weights), np.average(y, weights=weights)
-    spread = float(np.sum(weights * (x - mean_x) ** 2))
-    slope = float(np.sum(weights * (x - mean_x) * (y - mean_y))) / spread
-    residual = y - mean_y - slope * (x - mean_x)
-    freedom = len(x) - 2
-    error = math.sqrt(float(np.sum(weights * residual**2)) / freedom / spread)
-    half = float(stdtrit(freedom, (1 + _CONFIDENCE) / 2)) * error
-    return slope * span, (slope - half) * span, (slope + half) * span
 
 
 def _rate(sessions: pd.DataFrame, hit: pd.Series[bool]) -> Rate:
@@ -335,23 +204,4 @@ def _rate(sessions: pd.DataFrame, hit: pd.Series[bool]) -> Rate:
         pd.factorize(cells["minute"])[0],
         np.arange(len(cells)),
         empty_design_effect=worst_design_effect(float(n.mean())),
-    )
-
-
-def _nothing(name: str, limit: float) -> SloCheck:
-    return SloCheck(
-        name=name, value=None, low=None, high=None, limit=limit, state="void", n=0, why="There is no attempt to judge."
-    )
-
-
-def _too_short(name: str, limit: float, n: int) -> SloCheck:
-    return SloCheck(
-        name=name,
-        value=None,
-        low=None,
-        high=None,
-        limit=limit,
-        state="void",
-        n=n,
-        why=f"The run is too short for a trend: fewer than {FEWEST_PARTS} of its parts have attempts.",
     )

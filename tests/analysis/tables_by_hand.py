@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.planning.sketch import Sketch, sketched_tables, tables_of
+from analysis.planning.sketch import Sketch
+from analysis.planning.sketched_tables import sketched_tables
+from analysis.planning.tables_of_cells import tables_of
 from analysis.reduction.tables import Tables
 
 # A run of two minutes on one host.

@@ -6,7 +6,8 @@ import pytest
 
 from analysis.cli import parser
 from analysis.verdict.generator_health import BUSY_RUN_S, LAGGED_SHARE, LATE_SECONDS, UNMEASURED_SHARE
-from analysis.verdict.service_levels import FEWEST_PARTS, Levels, fewest_attempts
+from analysis.verdict.service_levels import Levels, fewest_attempts
+from analysis.verdict.stability import FEWEST_PARTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "service-levels.md").read_text(encoding="utf-8")
 

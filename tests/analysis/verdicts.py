@@ -10,7 +10,8 @@ from analysis.model import Check, Decision, Effect, Finding, Hypothesis, Part, S
 from analysis.reduction.failures import Failure
 from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import GeneratorHealth
-from analysis.verdict.service_levels import Slo, SloCheck
+from analysis.verdict.service_levels import Slo
+from analysis.verdict.slo_check import SloCheck
 
 MET = SloCheck(
     name="success_ratio", value=0.97, low=0.965, high=0.974, limit=0.95, state="met", n=900, why="Most succeeded."

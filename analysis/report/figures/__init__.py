@@ -4,14 +4,6 @@ A figure decides nothing and reads no file. Where there is nothing to draw it sa
 Ratios are shown in percent, durations in seconds or milliseconds, times of day in UTC.
 """
 
-from analysis.report.figures.attempts import (
-    generator_vitals,
-    latency_distribution,
-    outcomes_over_time,
-    phase_waterfall,
-    timeouts_by_rtt,
-    where_connects_ended,
-)
 from analysis.report.figures.claims import (
     cause_shares,
     claims_on_one_scale,
@@ -21,6 +13,10 @@ from analysis.report.figures.claims import (
     risk_by_delay,
     risk_by_instance,
 )
+from analysis.report.figures.connect_phases import phase_waterfall, where_connects_ended
+from analysis.report.figures.latency import latency_distribution, timeouts_by_rtt
+from analysis.report.figures.outcomes import outcomes_over_time
+from analysis.report.figures.vitals import generator_vitals
 
 __all__ = [
     "cause_shares",

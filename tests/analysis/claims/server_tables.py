@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analysis.model import Settings
-from analysis.planning.sketch import FIRST_MINUTE
+from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.reduction.reduce import reduce
 from analysis.runs.engine import open_rows
 from analysis.simulation.simulate import chunks

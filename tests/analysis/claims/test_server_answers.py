@@ -8,7 +8,7 @@ import pytest
 from analysis.claims.server_answers import ordinal_word, quota_words
 from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.planning.sketch import FIRST_MINUTE
+from analysis.planning.sketched_tables import FIRST_MINUTE
 from tests.analysis.claims.server_tables import SHORT, answered, at_first_site, server, simulated
 from tests.analysis.tables_by_hand import sketched, with_sessions
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.planning.sketch import FIRST_MINUTE
+from analysis.planning.sketched_tables import FIRST_MINUTE
 from tests.analysis.claims.server_tables import server
 from tests.analysis.tables_by_hand import sketched
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.planning.sketch import FIRST_MINUTE
+from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.simulation import strikes
 from analysis.simulation.scene import is_within
 from tests.analysis.claims.server_tables import at_first_site, outages, probes, server, simulated, with_sites

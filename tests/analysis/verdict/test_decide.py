@@ -16,7 +16,7 @@ from analysis.claims.platform import platform
 from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.comparison.view import view_of
 from analysis.model import Finding, Settings
-from analysis.planning.sketch import tables_of
+from analysis.planning.tables_of_cells import tables_of
 from analysis.verdict.decide import decide, hypothesis, stepped_down
 from tests.analysis.tables_by_hand import (
     no_attempts,

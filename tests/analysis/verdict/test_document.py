@@ -12,7 +12,8 @@ from analysis.model import CauseShare, Decision, Effect, Finding, Hypothesis, Pa
 from analysis.stats.detectable import Detectable
 from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import GeneratorHealth
-from analysis.verdict.service_levels import Slo, SloCheck
+from analysis.verdict.service_levels import Slo
+from analysis.verdict.slo_check import SloCheck
 
 SCHEMA = json.loads(verdict_json.SCHEMA_FILE.read_text())
 

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.claims.held import deaths_words
 from analysis.comparison.view import View, view_of
 from analysis.model import Settings
-from analysis.planning.sketch import FIRST_MINUTE
+from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.reduction.tables import Tables
 from analysis.verdict.leads import (
     MOST_MOMENTS,

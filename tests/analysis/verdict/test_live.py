@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from analysis.model import Settings
-from analysis.planning.sketch import FIRST_MINUTE, tables_of
+from analysis.planning.sketched_tables import FIRST_MINUTE
+from analysis.planning.tables_of_cells import tables_of
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import no_attempts, sketched
 

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.planning.sketch import FIRST_MINUTE
+from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.verdict.mitigations import mitigation_effects
 from tests.analysis.tables_by_hand import sketched, with_cells
 

@@ -1,26 +1,11 @@
 import math
-from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from analysis.reduction.overview import Overview, describe
-from analysis.runs.dataset import attempts_table, open_runs
-from analysis.verdict.service_levels import Levels, Slo, SloCheck, fewest_attempts, judge
-from tests.analysis.run_folders import attempts, write_run
-
-
-def overview_of(tmp_path: Path, rows: pd.DataFrame) -> Overview:
-    return describe(attempts_table(open_runs([write_run(tmp_path / "run", rows)])))
-
-
-def check(slo: Slo, name: str) -> SloCheck:
-    return next(check for check in slo.checks if check.name == name)
-
-
-def judged(tmp_path: Path, rows: pd.DataFrame, levels: Levels | None = None) -> Slo:
-    return judge(overview_of(tmp_path, rows), levels or Levels())
+from analysis.verdict.service_levels import Levels, fewest_attempts, judge
+from tests.analysis.run_folders import attempts
+from tests.analysis.verdict.judged_runs import check, judged, overview_of
 
 
 def test_healthy_run_meets_every_level(tmp_path: Path) -> None:
@@ -144,15 +129,6 @@ def test_sessions_that_were_open_at_the_runs_end_were_held_as_long_as_could_be_a
     assert slo.state == "met"
 
 
-def test_a_mix_of_kinds_that_changes_is_no_trend(tmp_path: Path) -> None:
-    """All exchanges fail from start to end, and the good connects are those of the ramp."""
-    rows = attempts(3000).sort_values("scheduled_at", ignore_index=True)
-    rows["kind"] = rows["operation"] = "exchange"
-    rows.loc[rows.index[:300], ["kind", "operation"]] = "connect"
-    rows.loc[rows.index[300:], ["outcome", "cause"]] = ["failed", "malformed"]
-    assert check(judged(tmp_path, rows), "stability").state != "breached"
-
-
 def test_a_few_connects_that_cannot_tell_count_with_all_the_others(tmp_path: Path) -> None:
     rows = attempts(3000)
     rows["kind"] = rows["operation"] = "exchange"
@@ -161,39 +137,6 @@ def test_a_few_connects_that_cannot_tell_count_with_all_the_others(tmp_path: Pat
     slo = judged(tmp_path, rows)
     assert slo.state == "met"
     assert [c.name for c in slo.checks if c.name.startswith("success_ratio_")] == ["success_ratio_exchange"]
-
-
-def test_a_trend_beyond_its_limit_that_is_not_sure_is_met_and_says_so(tmp_path: Path) -> None:
-    trend = SloCheck(name="stability", value=0.013, low=-0.02, high=0.05, limit=0.01, state="met", n=9, why="So.")
-    assert trend.is_beyond
-    assert not replace(trend, value=0.009).is_beyond
-    assert not replace(trend, name="success_ratio", value=0.97, limit=0.95).is_beyond
-
-
-def test_worsening_run_breaches_stability(tmp_path: Path) -> None:
-    rows = attempts(6000)
-    age = (rows["scheduled_at"] - rows["scheduled_at"].min()).dt.total_seconds() / 90
-    bad = (rows.index % 100) < (age * 20)
-    rows.loc[bad, ["outcome", "cause"]] = ["failed", "server_error"]
-    trend = check(judged(tmp_path, rows), "stability")
-    assert trend.state == "breached"
-    assert trend.value is not None and 0.1 < trend.value < 0.25
-
-
-def test_burst_in_the_middle_is_no_trend(tmp_path: Path) -> None:
-    rows = attempts(6000)
-    age = (rows["scheduled_at"] - rows["scheduled_at"].min()).dt.total_seconds()
-    rows.loc[age.between(50, 55), ["outcome", "cause"]] = ["failed", "server_error"]
-    assert check(judged(tmp_path, rows), "stability").state == "met"
-
-
-def test_run_that_slows_down_breaches_stability_of_latency(tmp_path: Path) -> None:
-    rows = attempts(4000)
-    age = (rows["scheduled_at"] - rows["scheduled_at"].min()).dt.total_seconds() / 90
-    rows["duration_s"] *= 1 + 3 * age
-    trend = check(judged(tmp_path, rows), "stability_latency")
-    assert trend.state == "breached"
-    assert trend.value is not None and trend.value > 1
 
 
 def test_intervals_hold_their_value(tmp_path: Path) -> None:
