@@ -101,18 +101,8 @@ def preface_blind_clients(view: View) -> dict[int, Rate]:
 
 def format_(view: View) -> Finding:
     """Causes that say so, silence by type, and misread prefaces."""
-    cells, whole = view.cells, view.whole
-    rates = {"named by its cause": view.census(whole, whole.format)}
-    for operation in range(len(view.operations)):
-        mine = whole.where(whole.operation == operation)
-        if mine.format.any():
-            rates[f"named in {view.operations[operation]}"] = view.census(mine, mine.format)
-    held = view.tables.sessions
-    if held["format"].any():
-        rates["named at a session's end"] = Rate(
-            events=int(held["format"].sum()), n=int(held["n"].sum()), design_effect=1.0
-        )
-    judged = rated(rates, view.margin, n=int(cells.n.sum()))
+    whole, rates = view.whole, _named_rates(view)
+    judged = rated(rates, view.margin, n=int(view.cells.n.sum()))
     silent = silent_operations(view)
     blind = preface_blind_clients(view)
     parts = dict(judged.finding.parts)
@@ -166,6 +156,22 @@ def format_(view: View) -> Finding:
         evidence=f"No cause names the format, but a message type may fail more than others ({listed}).",
         needs="More attempts of every message type, drawn at random on the same sessions.",
     )
+
+
+def _named_rates(view: View) -> dict[str, Rate]:
+    """How often a cause says that a message was misread, in all and by operation, and at the end of sessions."""
+    whole = view.whole
+    rates = {"named by its cause": view.census(whole, whole.format)}
+    for operation in range(len(view.operations)):
+        mine = whole.where(whole.operation == operation)
+        if mine.format.any():
+            rates[f"named in {view.operations[operation]}"] = view.census(mine, mine.format)
+    held = view.tables.sessions
+    if held["format"].any():
+        rates["named at a session's end"] = Rate(
+            events=int(held["format"].sum()), n=int(held["n"].sum()), design_effect=1.0
+        )
+    return rates
 
 
 def _exact(rate: Rate) -> Part:

@@ -28,7 +28,7 @@ from analysis.comparison.host_conditions import (
     loops_measured,
     not_simulated,
 )
-from analysis.comparison.rule import Comparison, ComparisonRule, compare, present
+from analysis.comparison.rule import Comparison, ComparisonRule, Condition, compare, present
 from analysis.comparison.shared_conditions import (
     instances_shared,
     ordinals_alike,
@@ -70,43 +70,7 @@ def platform_x_latency(view: View, together: Synchrony | None, *, parted: bool =
     hosts = compared.hosts
     firsts = leaders(_values(compared, seen), view.platform_of[hosts], compared.platforms)
     comparisons = _comparisons(view, compared, seen, firsts)
-    conditions = [
-        not_simulated(view),
-        enough_hosts(view, hosts if len(arms) > 1 else sides.hosts, sides.platforms),
-    ]
-    if seen:
-        conditions += [
-            base_rtt_similar(view, hosts, compared.platforms),
-            loops_measured(view),
-            loops_alike(view, hosts, compared.platforms),
-            sites_shared(view, hosts, compared.platforms),
-            # Each host is its own control for what it always is; not for who else was there, and when.
-            *shared_conditions(
-                view,
-                sides.cells.where(np.isin(sides.cells.host, hosts)),
-                compared.platforms,
-                names=frozenset({"same minutes", "same clients"}),
-            ),
-            budgets_alike(view, "platform", "platforms"),
-            *factors.of_platforms(view, compared.platforms),
-            *factors.of_delays(view),
-        ]
-        for p in compared.platforms:
-            mine = hosts[view.platform_of[hosts] == p]
-            kept = min(seen[int(h)].overlap for h in mine)
-            ends = sides.cells.where(np.isin(sides.cells.host, mine) & np.isin(sides.cells.delay, (low, high)))
-            conditions.append(
-                arms_interleaved(kept, ends, ends.delay == high, arms="delay arms", where=view.platforms[p])
-            )
-            conditions.append(delay_arrived(view, mine, low, high, where=view.platforms[p]))
-        conditions += present(
-            (
-                instances_shared(view, compared.platforms),
-                probes_alike(view, compared.platforms),
-                ordinals_alike(view, hosts, compared.platforms),
-                own_bursts(view, together, compared.platforms),
-            )
-        )
+    conditions = _conditions(view, sides, compared, seen, (low, high), together)
     cells = view.compared
     top = cells.where((cells.delay == high) & in_common(cells, range(len(view.platforms))))
     delays_known = all(c.check.ok is True for c in conditions if c.check.name.startswith("delay arrived"))
@@ -136,6 +100,65 @@ def platform_x_latency(view: View, together: Synchrony | None, *, parted: bool =
     if not parted:
         return scaled
     return with_parts(view, scaled, compared, firsts, compared=on_some, within=between_loops)
+
+
+def _conditions(
+    view: View,
+    sides: Cohorts,
+    compared: Cohorts,
+    seen: dict[int, Contrast],
+    ends: tuple[int, int],
+    together: Synchrony | None,
+) -> list[Condition]:
+    """What must hold for the hosts' effects of latency to be compared.
+
+    Args:
+        view: The prepared tables.
+        sides: All platforms that could be compared; `compared` those of them that show an effect of latency.
+        compared: See `sides`.
+        seen: Of each host that has one its effect of latency.
+        ends: Codes of the lowest and the highest delay.
+        together: Synchrony of the platforms' residual failures.
+    """
+    hosts, (low, high) = compared.hosts, ends
+    conditions = [
+        not_simulated(view),
+        enough_hosts(view, hosts if low != high else sides.hosts, sides.platforms),
+    ]
+    if seen:
+        conditions += [
+            base_rtt_similar(view, hosts, compared.platforms),
+            loops_measured(view),
+            loops_alike(view, hosts, compared.platforms),
+            sites_shared(view, hosts, compared.platforms),
+            # Each host is its own control for what it always is; not for who else was there, and when.
+            *shared_conditions(
+                view,
+                sides.cells.where(np.isin(sides.cells.host, hosts)),
+                compared.platforms,
+                names=frozenset({"same minutes", "same clients"}),
+            ),
+            budgets_alike(view, "platform", "platforms"),
+            *factors.of_platforms(view, compared.platforms),
+            *factors.of_delays(view),
+        ]
+        for p in compared.platforms:
+            mine = hosts[view.platform_of[hosts] == p]
+            kept = min(seen[int(h)].overlap for h in mine)
+            of_ends = sides.cells.where(np.isin(sides.cells.host, mine) & np.isin(sides.cells.delay, (low, high)))
+            conditions.append(
+                arms_interleaved(kept, of_ends, of_ends.delay == high, arms="delay arms", where=view.platforms[p])
+            )
+            conditions.append(delay_arrived(view, mine, low, high, where=view.platforms[p]))
+        conditions += present(
+            (
+                instances_shared(view, compared.platforms),
+                probes_alike(view, compared.platforms),
+                ordinals_alike(view, hosts, compared.platforms),
+                own_bursts(view, together, compared.platforms),
+            )
+        )
+    return conditions
 
 
 def _effects(view: View, cells: Cells, low: int, high: int) -> dict[int, Contrast]:

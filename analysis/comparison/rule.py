@@ -148,9 +148,14 @@ def compare(
         )
     if p_value is not None and p_value <= view.settings.alpha:
         return replace(base, state="confirmed", evidence=rule.confirmed.format(**words))
-    inside = all(part.state == "ruled_out" for part in judged.values())
-    if inside and not incomplete:
+    if all(part.state == "ruled_out" for part in judged.values()) and not incomplete:
         return replace(base, state="ruled_out", evidence=rule.ruled_out.format(**words))
+    return _held_open(view, base, chosen, effect, incomplete)
+
+
+def _held_open(view: View, base: Finding, chosen: Comparison, effect: Effect, incomplete: str) -> Finding:
+    """What keeps a comparison open whose conditions hold, and what would close it."""
+    inside = all(part.state == "ruled_out" for part in base.parts.values())
     if inside:
         return replace(
             base,
