@@ -111,15 +111,48 @@ class Unrecorded:
         pass
 
 
+class Recording:
+    """What keeps a worker's rows and vitals while it runs: its spool, its recorder, and the greenlet that flushes."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.vitals = Vitals(unix_us=clock.micros, open_connections=lambda: 0, greenlets=lambda: 0)
+        self.failed: list[BaseException] = []
+        self._spool = Spool(folder)
+        self.recorder = Recorder(self._spool, WORKER)
+        self._watch = GeventWatch(self.vitals, self.recorder.health, failed=self.failed.append)
+        self._disk = ThreadPool(1)
+
+    def start(self) -> None:
+        self._flusher = gevent.spawn(self._keep_flushing)
+
+    def end(self) -> None:
+        self._watch.stop()
+        self._flusher.kill()
+        self._disk.apply(self._spool.close)
+
+    def _keep_flushing(self) -> None:
+        while True:
+            gevent.sleep(FLUSH_S)
+            self._disk.apply(self._spool.flush)
+
+
+def script_of(job: str) -> tuple[str, dict[str, Setting]]:
+    """The scenario of a job, and what it reads of the options."""
+    settings: dict[str, Setting] = {"operations": {"ping": 1.0}, "pace_s": 0.0, "churn_exchanges": 0}
+    if job == "hold":
+        settings["heartbeat_s"] = 3600.0
+    if job == "latency":
+        settings["pace_s"] = 1.0
+    return {"exchange": "steady", "latency": "steady", "connect": "churn", "hold": "idle"}[job], settings
+
+
 def our_user(
     name: str, job: str, port: int, counts: dict[str, int], folder: Path
 ) -> tuple[type[User], Callable[[], None]]:
     """Our user, with all that a worker has around it; and what ends it."""
     client, is_recorded = OURS[name]
     clock = Clock.now()
-    vitals = Vitals(unix_us=clock.micros, open_connections=lambda: 0, greenlets=lambda: 0)
-    spool = Spool(folder)
-    recorder = Recorder(spool, WORKER)
+    recording = Recording(folder, clock)
     screens: list[Screen] = []
 
     def seen(_: ConnectionPlan, attempt: Attempt) -> None:
@@ -129,30 +162,16 @@ def our_user(
         screens[0].show(attempt)
 
     services = Services(
-        recorder=recorder if is_recorded else Unrecorded(),
+        recorder=recording.recorder if is_recorded else Unrecorded(),
         clock=clock,
-        lag=vitals.lag,
-        cpu=lambda: vitals.cpu,
+        lag=recording.vitals.lag,
+        cpu=lambda: recording.vitals.cpu,
         on_attempt=seen,
     )
     target = Target(scheme="ws", host="127.0.0.1", port=port)
-    settings: dict[str, Setting] = {"operations": {"ping": 1.0}, "pace_s": 0.0, "churn_exchanges": 0}
-    scenario = {"exchange": "steady", "latency": "steady", "connect": "churn", "hold": "idle"}[job]
-    if job == "hold":
-        settings["heartbeat_s"] = 3600.0
-    if job == "latency":
-        settings["pace_s"] = 1.0
-    failed: list[BaseException] = []
-    watch = GeventWatch(vitals, recorder.health, failed=failed.append)
-    disk = ThreadPool(1)
-
-    def keep_flushing() -> None:
-        while True:
-            gevent.sleep(FLUSH_S)
-            disk.apply(spool.flush)
-
+    scenario, settings = script_of(job)
     settle_collector()
-    flusher = gevent.spawn(keep_flushing)
+    recording.start()
     prepare(client, services)
     numbers = iter(range(1 << 60))
 
@@ -180,11 +199,9 @@ def our_user(
         services.stop.give()
         close_children(services)
         gevent.sleep(0.5)  # the users' last rows
-        watch.stop()
-        flusher.kill()
-        disk.apply(spool.close)
-        if failed or not services.tally.balanced:
-            raise SystemExit(f"the bench is wrong: {failed}, {services.tally}")
+        recording.end()
+        if recording.failed or not services.tally.balanced:
+            raise SystemExit(f"the bench is wrong: {recording.failed}, {services.tally}")
 
     return Ours, end
 

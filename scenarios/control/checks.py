@@ -17,7 +17,7 @@ from scenarios.control.target import TargetUrl, check_allowed, parse_target
 from scenarios.credentials.credentials import credentials_for
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, unknown_name
-from scenarios.load.generator import arm_plan, script_settings_of
+from scenarios.load.from_options import arm_plan, script_settings_of
 from scenarios.machine.fingerprint import gevent_loop_name
 from scenarios.machine.preflight import Demand, machine_limits, require
 from scenarios.options import DEFAULTS, Settings

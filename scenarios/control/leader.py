@@ -19,6 +19,7 @@ import gevent
 import msgspec
 
 from scenarios.clock import Clock
+from scenarios.control.child_process import Child
 from scenarios.control.fleet import Fleet
 from scenarios.control.live_run import LiveRun, create, start_standin, utc_now
 from scenarios.control.shapes import DEFAULT_RUN_TIME_S, storm_at_s
@@ -26,7 +27,8 @@ from scenarios.control.target import parse_target
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
-from scenarios.load.generator import LoadGenerator, arm_plan
+from scenarios.load.from_options import arm_plan
+from scenarios.load.generator import LoadGenerator
 from scenarios.machine.fingerprint import library_versions
 from scenarios.options import Settings
 from scenarios.plan import Target
@@ -93,32 +95,12 @@ class Leader:
             run_time_s = run_time_s or DEFAULT_RUN_TIME_S
         self._run_time_s = run_time_s
         url = parse_target(self._environment.host or "")
-        run = create(
-            settings,
-            target=TargetFacts(
-                url=plain_urls(url.url),
-                standin=is_standin,
-                faults=list(settings.fault) if is_standin else [],
-                seed=settings.seed if is_standin else None,
-            ),
-            command=[Path(sys.argv[0]).name, *map(plain_urls, sys.argv[1:])],
-            run_time_s=run_time_s,
-            plan=arm_plan(settings).as_json(),
-            versions=library_versions(),
-            now=utc_now(),
-        )
-        self.run = run
+        self.run = run = _created(settings, plain_urls(url.url), is_standin=is_standin, run_time_s=run_time_s)
         jwt_key_file: str | None = None
         ca_file = settings.ca_file or None
         try:
             if is_standin:
-                is_shared = settings.jwt_algorithm == "HS256"
-                secret, file = standin_secret(os.environ, key_file=settings.jwt_key_file if is_shared else "")
-                if is_shared:
-                    jwt_key_file = str(file.resolve()) if file else None
-                run.standin = start_standin(
-                    settings, port=url.port, folder=run.folder, secret=secret, run_time_s=run_time_s
-                )
+                run.standin, jwt_key_file = _standin(run, settings, port=url.port, run_time_s=run_time_s)
                 ca_file = run.standin.ready.get("ca_file") or ca_file
             run.start_store()
         except (ConfigError, HarnessError):
@@ -257,3 +239,29 @@ class Leader:
             return "run_time"
         # A master's users have stopped before it says that it is quitting; nothing else ends it headless.
         return "signal" if is_quitting or self._is_headless else "stopped"
+
+
+def _created(settings: Settings, url: str, *, is_standin: bool, run_time_s: float | None) -> LiveRun:
+    """The run with its folder; `url` without what may be a secret."""
+    return create(
+        settings,
+        target=TargetFacts(
+            url=url,
+            standin=is_standin,
+            faults=list(settings.fault) if is_standin else [],
+            seed=settings.seed if is_standin else None,
+        ),
+        command=[Path(sys.argv[0]).name, *map(plain_urls, sys.argv[1:])],
+        run_time_s=run_time_s,
+        plan=arm_plan(settings).as_json(),
+        versions=library_versions(),
+        now=utc_now(),
+    )
+
+
+def _standin(run: LiveRun, settings: Settings, *, port: int, run_time_s: float | None) -> tuple[Child, str | None]:
+    """The run's stand-in, begun; and the file of the key that both sign with, where they share one."""
+    is_shared = settings.jwt_algorithm == "HS256"
+    secret, file = standin_secret(os.environ, key_file=settings.jwt_key_file if is_shared else "")
+    standin = start_standin(settings, port=port, folder=run.folder, secret=secret, run_time_s=run_time_s)
+    return standin, str(file.resolve()) if is_shared and file else None

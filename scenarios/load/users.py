@@ -33,7 +33,7 @@ class SoakUser(User):
             self.environment.runner.quit()  # the run was refused: nothing may connect
             return
         try:
-            generator.run_user(generator.new_user(), self.scenario)
+            generator.users.run_user(generator.users.new_user(), self.scenario)
         except Exception as error:  # Locust would log it with its text, which may hold what the target sent
             generator.crashed(error)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.errors import ConfigError
-from scenarios.load.generator import script_settings_of
+from scenarios.load.from_options import script_settings_of
 from scenarios.options import DEFAULTS, OPTIONS, settings_from
 from scenarios.session.scripts import SCENARIOS, script_settings
 

@@ -39,39 +39,10 @@ def latency_distribution(durations: pd.DataFrame) -> go.Figure:
         rows = durations[durations["kind"] == kind]
         lowest = 1.0
         for (platform, client), group in rows.groupby(["platform", "client"], observed=True):
-            curve, name, colour = unanswered(group), f"{platform} · {client}", palette[str(platform)]
-            # The line falls to half an attempt where the last one was answered: a logarithm has no zero.
-            floor = 0.5 / int(curve["at_risk"].iloc[0])
-            height = curve["unanswered"].clip(lower=floor)
-            lowest = min(lowest, float(height.min()))
-            figure.add_scatter(
-                x=curve["seconds"].tolist(),
-                y=height.tolist(),
-                name=name,
-                legendgroup=name,
-                showlegend=name not in named,
-                mode="lines",
-                line={"color": colour, "width": 2, "shape": "hv", "dash": dashes.get(str(client), "solid")},
-                customdata=list(zip(curve["unanswered"], curve["at_risk"], strict=True)),
-                hovertemplate="after %{x:.3g} s: %{customdata[0]:.2%} unanswered, %{customdata[1]} still waited"
-                f"<extra>{name}</extra>",
-                row=1,
-                col=col,
-            )
+            name = f"{platform} · {client}"
+            line = {"color": palette[str(platform)], "dash": dashes.get(str(client), "solid")}
+            lowest = min(lowest, _add_curve(figure, unanswered(group), name, line, col=col, is_named=name in named))
             named.add(name)
-            cut = curve["censored"] > 0
-            figure.add_scatter(
-                x=curve.loc[cut, "seconds"].tolist(),
-                y=height[cut].tolist(),
-                legendgroup=name,
-                showlegend=False,
-                mode="markers",
-                marker={"symbol": "x-thin", "size": 9, "line": {"color": colour, "width": 2}},
-                customdata=curve.loc[cut, "censored"].tolist(),
-                hovertemplate=f"%{{customdata}} timed out at %{{x:.3g}} s<extra>{name}</extra>",
-                row=1,
-                col=col,
-            )
         seconds = middle_s(rows["bin"], DURATION_BINS_PER_DECADE)
         figure.update_xaxes(title_text="seconds waited", **log_axis(seconds.min(), seconds.max()), row=1, col=col)
         figure.update_yaxes(**log_axis(lowest, 1.0, percent=True), row=1, col=col)
@@ -79,6 +50,42 @@ def latency_distribution(durations: pd.DataFrame) -> go.Figure:
     dress(figure, height=400)
     figure.update_layout(margin={"t": 74}, legend={"y": 1.1})
     return figure
+
+
+def _add_curve(
+    figure: go.Figure, curve: pd.DataFrame, name: str, line: dict[str, str], *, col: int, is_named: bool
+) -> float:
+    """One cohort's share without a good answer, and crosses where it was cut; the lowest point that is drawn."""
+    # The line falls to half an attempt where the last one was answered: a logarithm has no zero.
+    height = curve["unanswered"].clip(lower=0.5 / int(curve["at_risk"].iloc[0]))
+    figure.add_scatter(
+        x=curve["seconds"].tolist(),
+        y=height.tolist(),
+        name=name,
+        legendgroup=name,
+        showlegend=not is_named,
+        mode="lines",
+        line={"color": line["color"], "width": 2, "shape": "hv", "dash": line["dash"]},
+        customdata=list(zip(curve["unanswered"], curve["at_risk"], strict=True)),
+        hovertemplate="after %{x:.3g} s: %{customdata[0]:.2%} unanswered, %{customdata[1]} still waited"
+        f"<extra>{name}</extra>",
+        row=1,
+        col=col,
+    )
+    cut = curve["censored"] > 0
+    figure.add_scatter(
+        x=curve.loc[cut, "seconds"].tolist(),
+        y=height[cut].tolist(),
+        legendgroup=name,
+        showlegend=False,
+        mode="markers",
+        marker={"symbol": "x-thin", "size": 9, "line": {"color": line["color"], "width": 2}},
+        customdata=curve.loc[cut, "censored"].tolist(),
+        hovertemplate=f"%{{customdata}} timed out at %{{x:.3g}} s<extra>{name}</extra>",
+        row=1,
+        col=col,
+    )
+    return float(height.min())
 
 
 def timeouts_by_rtt(rtt: pd.DataFrame) -> go.Figure:

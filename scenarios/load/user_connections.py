@@ -1,0 +1,222 @@
+"""The connections of a process's users: as whom, when, in which arm, and how long a user waits before the next one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+import gevent
+import gevent.event
+
+from scenarios.clients import CLIENTS, Services, distinct, run_connection
+from scenarios.clock import Clock
+from scenarios.credentials.credentials import LEASE_WAIT_S, credentials_for
+from scenarios.credentials.subjects import NoSubjectFree
+from scenarios.errors import HarnessError, ProtocolFault
+from scenarios.experiment.arms import Assignment, Dealer
+from scenarios.experiment.backoff import RECONNECT_PAUSE_S, backoff_s, pause_after
+from scenarios.load.from_options import arm_plan, budgets_of, script_settings_of
+from scenarios.load.open_starts import MAX_LATE_S, OpenStarts
+from scenarios.machine.fingerprint import gevent_loop_name
+from scenarios.options import Settings
+from scenarios.plan import ConnectionPlan, ConnectionResult, Target
+from scenarios.probes.probe import ProbePlan
+from scenarios.run_order import RunOrder
+
+# Comes with credentials that must be refused.
+PROBE_SCENARIO: Final = "auth_probe"
+
+
+class UserConnections:
+    """The connections of one process's users, one after the other, and what a user waits between two of them.
+
+    Args:
+        order: From the controller.
+        settings: The options.
+        target: Where connections go.
+        worker_key: Stable name of this worker within the plan.
+        clock: Of this process.
+        services: What every connection needs.
+        problem: Told in a sentence what of ours broke.
+
+    Attributes:
+        living: Users that have begun and not ended.
+        reopening_pauses: How often a user waited because the peer had ended its sessions at once.
+        open_starts: When connections start in an open plan; None: whenever a user is free.
+    """
+
+    def __init__(
+        self,
+        order: RunOrder,
+        settings: Settings,
+        *,
+        target: Target,
+        worker_key: int,
+        clock: Clock,
+        services: Services,
+        problem: Callable[[str], None],
+    ) -> None:
+        self._order = order
+        self._settings = settings
+        self._target = target
+        self._clock = clock
+        self._services = services
+        self._problem = problem
+        self._budgets = budgets_of(settings)
+        self._script_settings = script_settings_of(settings)
+        clients = distinct(settings.client)
+        self._dealer = Dealer(dataclasses.replace(arm_plan(settings), client=clients), worker_key)
+        self._rng = random.Random(f"{settings.seed}/{worker_key}")
+        share = (worker_key % order.workers, order.workers)
+        self._credentials = credentials_for(settings, order.jwt_key_file, share=share)
+        self._event_loop = gevent_loop_name()
+        self._next_connection = 0
+        self._next_user = 0
+        self._stopped = gevent.event.Event()
+        self.living = 0
+        self.reopening_pauses = 0
+        self.open_starts: OpenStarts | None = None
+        self._seed = f"{settings.seed}/{worker_key}/arrivals"
+
+    def start(self) -> None:
+        """From now on connections may start: an open plan counts its starts from here."""
+        settings = self._settings
+        if settings.arrival_rate is not None:
+            rate_per_s = settings.arrival_rate / self._order.workers
+            self.open_starts = OpenStarts(settings.arrival, rate_per_s, seed=self._seed, tally=self._services.tally)
+
+    def new_user(self) -> int:
+        """A number for a virtual user of this worker."""
+        self._next_user += 1
+        return self._next_user - 1
+
+    def run_user(self, user: int, scenario: str) -> None:
+        """One user's life: connections one after the other until the run stops."""
+        self.living += 1
+        short_sessions = 0
+        try:
+            while not self._services.stop:
+                scheduled = self.open_starts.take() if self.open_starts is not None else time.perf_counter()
+                short_sessions = self._connect_with_retries(user, scenario, scheduled, short_sessions)
+        finally:
+            self.living -= 1
+
+    def probe_plan(self) -> ProbePlan:
+        """What the control probes come as: a user of their own, with numbers of connections beside the others'."""
+        return ProbePlan(
+            every_s=self._settings.probe_every_s,
+            budget_s=self._settings.exchange_budget_s,
+            user=self.new_user(),
+            event_loop=self._event_loop,
+            next_connection=self._number_connection,
+            subject=self._credentials.probe_subject,
+            token=lambda: self._credentials.token_for(self._credentials.probe_subject),
+        )
+
+    def stop(self) -> None:
+        """End every pause now."""
+        self._stopped.set()
+
+    def finish(self) -> None:
+        """No connection starts any more."""
+        if self.open_starts is not None:
+            self.open_starts.stop()
+
+    def _connect_with_retries(self, user: int, scenario: str, scheduled: float, short_sessions: int) -> int:
+        """One planned connection, and what its user waits behind it.
+
+        `short_sessions` are those of the user's sessions before it, in a row, that were ended at once; returns how many
+        there are now.
+        """
+        arm = self._dealer.deal((self._clock.micros(time.perf_counter()) - self._order.started_at) / 1e6)
+        failures = 0
+        while True:
+            subject = self._lease(scheduled)
+            if subject is None:
+                return short_sessions
+            try:
+                result = self._connect(user, scenario, arm, scheduled, subject, retry=failures)
+            except ProtocolFault as error:
+                self._problem(str(error))
+                self._pause(RECONNECT_PAUSE_S)
+                return short_sessions
+            except HarnessError as error:
+                self._services.tally.skip()
+                self._problem(str(error))
+                self._pause(RECONNECT_PAUSE_S)
+                return short_sessions
+            wait_s = None
+            if arm.mitigation == "retry" and not result.ready and result.ended_by == "failure":
+                failures += 1
+                wait_s = backoff_s(failures, self._rng)
+            if wait_s is None:
+                pause = pause_after(result, short_sessions, self._rng, is_probe=scenario == PROBE_SCENARIO)
+                self.reopening_pauses += pause.is_backing_off
+                self._pause(pause.seconds)
+                return pause.short_sessions
+            self._pause(wait_s)
+            if self._services.stop:
+                return short_sessions
+            scheduled = time.perf_counter()
+
+    def _lease(self, scheduled: float) -> str | None:
+        """As whom to come; None: nobody came free before the run's end (or an open plan's patience): left out."""
+        last = scheduled + MAX_LATE_S if self.open_starts is not None else math.inf
+        subject = None
+        try:
+            while subject is None and not self._services.stop and time.perf_counter() < last:
+                with contextlib.suppress(NoSubjectFree):
+                    subject = self._credentials.pool.lease(wait_s=LEASE_WAIT_S)
+        finally:
+            if subject is None:
+                self._services.tally.skip()
+        return subject
+
+    def _connect(
+        self, user: int, scenario: str, arm: Assignment, scheduled: float, subject: str, *, retry: int
+    ) -> ConnectionResult:
+        try:
+            is_probe = scenario == PROBE_SCENARIO
+            kind, token = (
+                self._credentials.bad_token(subject, self._rng)
+                if is_probe
+                else (None, self._credentials.token_for(subject))
+            )
+            library = CLIENTS[arm.client]
+            plan = ConnectionPlan(
+                user=user,
+                connection=self._number_connection(),
+                scenario=scenario,
+                scheduled_at=self._clock.micros(scheduled),
+                subject=subject,
+                seed=self._rng.getrandbits(48),
+                settings=self._script_settings,
+                client=library.client,
+                event_loop=library.event_loop or self._event_loop,
+                delay_s=arm.delay_s,
+                mitigation=arm.mitigation,
+                retry=retry,
+                token=token,
+                budgets=self._budgets,
+                expect_refusal=is_probe,
+                token_kind=kind,
+            )
+            return run_connection(plan, self._target, self._services)
+        finally:
+            self._credentials.pool.release(subject)
+
+    def _number_connection(self) -> int:
+        self._next_connection += 1
+        return self._next_connection - 1
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but not beyond the run's stop."""
+        if seconds > 0.0:
+            self._stopped.wait(timeout=seconds)
+        else:
+            gevent.sleep(0)
