@@ -2,7 +2,7 @@
 
 `reduce.py` makes them (G1 to G6 of the method), `claims/` read them. Times are whole numbers of a
 unit since the epoch, delays are whole microseconds (a float is no key), counts are int64. Which rows
-count as what (the explaining away) is decided in `reduce.py`, once, so that every claim sees the same.
+count as what (the explaining away) is decided in `explain.py`, once, so that every claim sees the same.
 """
 
 from __future__ import annotations

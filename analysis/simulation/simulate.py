@@ -1,6 +1,6 @@
 """Synthetic runs with known effects: contract-exact rows, quickly, in bounded memory at any size.
 
-A run is drawn in chunks of connections that are contiguous in time (`sessions.py`), each chunk becomes one
+A run is drawn in chunks of connections that are contiguous in time (`drawn_sessions.py`), each chunk becomes one
 table of rows (`rows.py`) and one file. What goes wrong, and what an analysis may say of it, is the
 world's (`worlds.py`).
 
