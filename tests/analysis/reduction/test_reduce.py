@@ -378,15 +378,6 @@ def test_two_runs_are_the_tables_of_each_side_by_side():
     pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))
 
 
-def test_nothing_is_left_behind_in_the_engine():
-    rows = open_rows(arrow([a_row(), LATE]))
-    names = "select view_name from duckdb_views() union select table_name from duckdb_tables()"
-    before = set(rows.get_backend().raw_sql(names).fetchall())
-    reduce(rows)
-    left = set(rows.get_backend().raw_sql(names).fetchall()) - before
-    assert not [name for (name,) in left if name.startswith("wsoak")]
-
-
 def test_no_file_is_wrong_usage():
     with pytest.raises(ValueError, match="no Parquet file"):
         open_attempts([])
