@@ -1,7 +1,9 @@
-"""From attempts to small tables: each group-by run, and what they give put in order.
+"""From attempts to small tables: the group-bys of this room are run, and what they give is put in order.
 
-The size of a table depends on hosts, minutes and arms, and not on the number of attempts. What a row
-counts as is decided in `explain.py`; the columns of each table are listed in `tables.py`.
+The group-bys are Ibis expressions, so that DuckDB and Spark run the same ones. Every count is a sum over rows and every
+key a whole number or a name, so that files and runs merge by adding. The size of a table depends on hosts, minutes and
+arms, and not on the number of attempts. What a row counts as is decided in `explain.py`; the columns of each table are
+listed in `tables.py`.
 """
 
 from __future__ import annotations
