@@ -1,0 +1,151 @@
+"""A user's connections: who it comes as, how often a connect is tried, and what is counted of starts left out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scenarios.clients import Services
+from scenarios.clock import Clock
+from scenarios.credentials.subjects import NoSubjectFree
+from scenarios.errors import HarnessError
+from scenarios.load import user_connections
+from scenarios.load.user_connections import UserConnections
+from scenarios.options import Settings
+from scenarios.plan import ConnectionPlan, ConnectionResult, Target
+from scenarios.run_order import RunOrder
+
+TARGET = Target(scheme="ws", host="127.0.0.1", port=1)
+READY = ConnectionResult(ready=True, ended_by="script", outcome="ok", phase="hold")
+FAILED = ConnectionResult(ready=False, ended_by="failure", outcome="failed", phase="tcp")
+
+
+class Pool:
+    """Subjects that are free, one after the other; then none."""
+
+    def __init__(self, *free: str) -> None:
+        self.free = list(free)
+        self.released: list[str] = []
+
+    def lease(self, *, wait_s: float) -> str:
+        if not self.free:
+            raise NoSubjectFree
+        return self.free.pop(0)
+
+    def release(self, subject: str) -> None:
+        self.released.append(subject)
+
+
+class Credentials:
+    """Nobody has a token."""
+
+    probe_subject = "probe"
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    def token_for(self, subject: str) -> None:
+        return None
+
+    def bad_token(self, subject: str, rng: random.Random) -> tuple[str, None]:
+        return "expired", None
+
+
+class Users:
+    """Users whose connections end as a list says; the run stops with the last."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, pool: Pool, results: list[Any], **settings: Any) -> None:
+        self.plans: list[ConnectionPlan] = []
+        self.problems: list[str] = []
+        self.services = Services(recorder=None, clock=Clock.now(), lag=None)  # type: ignore[arg-type]
+        left = iter(results)
+
+        def run(plan: ConnectionPlan, target: Target, services: Services) -> ConnectionResult:
+            self.plans.append(plan)
+            result = next(left)
+            if len(self.plans) == len(results):
+                self.connections.stop()
+                services.stop.give()
+            if isinstance(result, Exception):
+                raise result
+            assert isinstance(result, ConnectionResult)
+            return result
+
+        monkeypatch.setattr(user_connections, "run_connection", run)
+        monkeypatch.setattr(user_connections, "credentials_for", lambda *_, **__: Credentials(pool))
+        monkeypatch.setattr(user_connections, "backoff_s", lambda failures, rng: 0.0)
+        self.connections = UserConnections(
+            RunOrder(run_id="run", target=TARGET, jwt_key_file=None, started_at=0),
+            Settings(**settings),
+            target=TARGET,
+            worker_key=0,
+            clock=self.services.clock,
+            services=self.services,
+            problem=self.problems.append,
+        )
+
+
+def test_a_connect_that_fails_is_tried_again_only_in_the_arm_of_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    retrying = Users(monkeypatch, Pool("a", "b", "c"), [FAILED, FAILED, READY], mitigation=("retry",))
+    retrying.connections.run_user(0, "steady")
+    assert [(plan.retry, plan.connection, plan.subject) for plan in retrying.plans] == [
+        *((0, 0, "a"), (1, 1, "b"), (2, 2, "c"))
+    ]
+    plain = Users(monkeypatch, Pool("a", "b"), [READY, FAILED], mitigation=("none",))
+    plain.connections.run_user(0, "steady")
+    assert [plan.retry for plan in plain.plans] == [0, 0]
+
+
+@pytest.mark.parametrize("result", [READY, HarnessError("a bug of ours")])
+def test_a_subject_is_given_back_however_its_connection_ended(
+    monkeypatch: pytest.MonkeyPatch, result: ConnectionResult | Exception
+) -> None:
+    pool = Pool("a")
+    users = Users(monkeypatch, pool, [result])
+    users.connections.run_user(0, "steady")
+    assert pool.released == ["a"]
+    assert users.connections.living == 0
+    assert users.problems == ([] if result is READY else ["a bug of ours"])
+    assert users.services.tally.skipped == (0 if result is READY else 1)
+
+
+def test_a_start_for_which_nobody_is_free_until_the_stop_is_left_out_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    users = Users(monkeypatch, Pool(), [])
+
+    def stop_then(lease: Callable[..., str]) -> Callable[..., str]:
+        def stopping(**given: Any) -> str:
+            users.services.stop.give()
+            return lease(**given)
+
+        return stopping
+
+    pool: Any = users.connections._credentials.pool
+    pool.lease = stop_then(pool.lease)
+    users.connections.run_user(0, "steady")
+    assert not users.plans
+    assert users.services.tally.skipped == 1
+
+
+def test_only_the_auth_probe_must_be_refused_and_comes_with_a_broken_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    for scenario, is_probe in (("steady", False), ("auth_probe", True)):
+        users = Users(monkeypatch, Pool("a"), [READY])
+        users.connections.run_user(0, scenario)
+        (plan,) = users.plans
+        assert (plan.expect_refusal, plan.token_kind) == (is_probe, "expired" if is_probe else None)
+
+
+def test_probes_are_a_user_of_their_own_whose_connections_are_numbered_with_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    users = Users(monkeypatch, Pool("a"), [READY])
+    assert users.connections.new_user() == 0
+    probes = users.connections.probe_plan()
+    assert probes.user == 1
+    assert probes.next_connection() == 0
+    users.connections.run_user(0, "steady")
+    assert users.plans[0].connection == 1
