@@ -7,8 +7,10 @@ from windows.forwarder import BCRYPTPRIMITIVES, forwarder_dll
 
 def at(image: bytes, address: int) -> int:
     """Where in the file a relative address of the only section is."""
-    header = struct.unpack_from("<I", image, 0x3C)[0]
+    header: int = struct.unpack_from("<I", image, 0x3C)[0]
     section = header + 24 + 240
+    virtual_address: int
+    offset: int
     virtual_address, _, offset = struct.unpack_from("<III", image, section + 12)
     return address - virtual_address + offset
 
