@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 # Generous: a machine may be ten times slower than the one these tests were written on.
@@ -65,10 +67,10 @@ class Soak:
         return wait_for(lambda: next(iter(f.parent for f in self.reports.glob("*/run.json")), None), "a run folder")
 
     def run_json(self) -> dict[str, Any]:
-        return json.loads((self.folder / "run.json").read_text())
+        return json_of(self.folder / "run.json")
 
     def verdict(self) -> dict[str, Any]:
-        return json.loads((self.folder / "verdict.json").read_text())
+        return json_of(self.folder / "verdict.json")
 
     def end(self, timeout: float = PATIENCE_S) -> tuple[int, str]:
         """Exit status and all output, once it has ended by itself."""
@@ -76,7 +78,12 @@ class Soak:
         return self.process.returncode, output
 
 
-def wait_for(probe: Callable[[], Any], what: str, timeout: float = PATIENCE_S) -> Any:
+def json_of(file: Path) -> dict[str, Any]:
+    written: dict[str, Any] = json.loads(file.read_text())
+    return written
+
+
+def wait_for(probe: Callable[[], T | None], what: str, timeout: float = PATIENCE_S) -> T:
     """Poll until `probe` gives something."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.dataset as ds
 import pytest
 
-from tests.conftest import PATIENCE_S, ROOT, crashing_protocol, locust_command, wait_for
+from tests.conftest import PATIENCE_S, ROOT, crashing_protocol, json_of, locust_command, wait_for
 from tests.hosts import Host, hosts
 
 pytestmark = pytest.mark.timeout(300)
@@ -77,7 +77,7 @@ class Fleet:
         return wait_for(lambda: next((f.parent for f in self.reports.glob("*/run.json")), None), "a run folder")
 
     def run_json(self) -> dict[str, Any]:
-        return json.loads((self.folder / "run.json").read_text())
+        return json_of(self.folder / "run.json")
 
     def workers_stored(self) -> set[str]:
         files = list((self.folder / "attempts").glob("*.parquet"))
@@ -111,7 +111,7 @@ def test_rows_of_all_hosts_come_home(tmp_path: Path) -> None:
         assert all(abs(w["clock_offset_s"]) < 0.5 for w in run["workers"])  # one machine's clock
         assert not list(tmp_path.glob("worker-*/.outbox/*/*/*"))  # nothing left behind
         # Void only for what a machine that is busy with other tests does to a loop.
-        generator = json.loads((running.folder / "verdict.json").read_text())["generator"]
+        generator = json_of(running.folder / "verdict.json")["generator"]
         assert (master.returncode == 3) == (generator["state"] == "impaired"), output
 
 
