@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import jwt
 import pytest
 from websocket import create_connection
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.kit.certificates import Authority
 from tests.kit.children import NotStarted, echo_server
@@ -22,8 +23,14 @@ VARIABLES = {"SOAK_JWT_SECRET": SECRET}
 SOON = ("--event-at-s", "0.5")
 
 
-def dial(port: int, **options: Any) -> ClientConnection:
-    return connect(f"ws://127.0.0.1:{port}/ws", proxy=None, compression=None, **options)
+def dial(port: int, *, headers: dict[str, str] | None = None, offered: Iterable[str] = ()) -> ClientConnection:
+    return connect(
+        f"ws://127.0.0.1:{port}/ws",
+        proxy=None,
+        compression=None,
+        additional_headers=headers,
+        subprotocols=[Subprotocol(name) for name in offered] or None,
+    )
 
 
 def bearer(secret: str = SECRET, **claims: object) -> dict[str, str]:
@@ -44,9 +51,9 @@ def greeted(port: int, context: ssl.SSLContext) -> None:
         assert session.recv() == '{"op": "ping"}'
 
 
-def status_of(port: int, **options: Any) -> int:
+def status_of(port: int, *, headers: dict[str, str] | None = None) -> int:
     try:
-        with dial(port, **options) as session:
+        with dial(port, headers=headers) as session:
             exchange(session)
     except InvalidStatus as refused:
         return refused.response.status_code
@@ -56,18 +63,18 @@ def status_of(port: int, **options: Any) -> int:
 def test_an_echo_writes_down_what_credentials_it_was_shown(tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
     with echo_server("echo", tmp_path, "--tokens", str(tokens)) as port:
-        with dial(port, additional_headers={"Authorization": "Bearer a.b.c"}) as session:
+        with dial(port, headers={"Authorization": "Bearer a.b.c"}) as session:
             exchange(session)
-        with dial(port, subprotocols=["jwt-auth", "jwt.YS5iLmM"]) as session:
+        with dial(port, offered=["jwt-auth", "jwt.YS5iLmM"]) as session:
             assert session.subprotocol == "jwt-auth"
     assert tokens.read_text(encoding="ascii").split() == ["a.b.c", "jwt.YS5iLmM"]
 
 
 def test_verify_takes_a_good_token_and_refuses_forged_expired_missing_and_strange_ones(tmp_path: Path) -> None:
     with echo_server("verify", tmp_path, environment=VARIABLES) as port:
-        assert status_of(port, additional_headers=bearer()) == 101
+        assert status_of(port, headers=bearer()) == 101
         for headers in (bearer("x" * 40), bearer(exp=1), {}, bearer(aud="somebody-else")):
-            assert status_of(port, additional_headers=headers) == 401
+            assert status_of(port, headers=headers) == 401
 
 
 def test_every_fifth_is_refused(tmp_path: Path) -> None:
@@ -95,7 +102,7 @@ def test_a_session_is_closed_with_a_code(
     headers = headers or bearer(exp=time.time() + 2.0)
     with (
         echo_server(mode, tmp_path, environment=VARIABLES) as port,
-        dial(port, additional_headers=headers) as session,
+        dial(port, headers=headers) as session,
         pytest.raises(ConnectionClosed) as closed,
     ):
         session.recv(timeout=60)
@@ -105,7 +112,7 @@ def test_a_session_is_closed_with_a_code(
 
 def test_the_subprotocol_with_the_token_is_chosen(tmp_path: Path) -> None:
     offered = ["jwt-auth", "jwt.YS5iLmM"]
-    with echo_server("echo_subprotocol", tmp_path) as port, dial(port, subprotocols=offered) as session:
+    with echo_server("echo_subprotocol", tmp_path) as port, dial(port, offered=offered) as session:
         assert session.subprotocol == "jwt.YS5iLmM"
 
 

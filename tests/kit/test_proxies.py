@@ -17,8 +17,8 @@ from tests.kit.proxies import Haproxy, Nginx, Proxy, proxy_before, why_missing
 FOLDER = Path("/kit")
 
 
-def dial(port: int, **options: object) -> ClientConnection:
-    return connect(f"ws://127.0.0.1:{port}/ws", proxy=None, compression=None, **options)  # type: ignore[arg-type]
+def dial(port: int) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{port}/ws", proxy=None, compression=None)
 
 
 def needs(proxy: Proxy) -> None:
