@@ -193,6 +193,9 @@ class Life:
         frames = [json.loads(payload) for opcode, payload in self.sent if opcode == TEXT]
         return [frame for frame in frames if frame["type"] != "pong"]
 
+    def is_in(self, state: State) -> bool:
+        return self.session.state is state
+
     def of(self, kind: str) -> list[Attempt]:
         return [row for row in self.rows if row.kind == kind]
 

@@ -49,7 +49,7 @@ def test_workers_come_as_different_subjects() -> None:
 def test_every_broken_token_comes_up() -> None:
     mine = credentials(jwt_audience="netra-platform")
     rng = random.Random(1)
-    seen = set()
+    seen: set[tuple[str, str | None]] = set()
     for _ in range(200):
         kind, token = mine.bad_token("s", rng)
         if token is None:

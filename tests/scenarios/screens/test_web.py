@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_the_page_of_runs_links_what_a_run_has(page: FlaskClient, tmp_path: Path
     (run / "report.html").write_text("<p>report</p>")
     text = page.get("/wsoak/").text
     assert "20261123T154500Z-aaaa/report.html" in text
-    with page.get("/wsoak/20261123T154500Z-aaaa/report.html") as report:
+    with closing(page.get("/wsoak/20261123T154500Z-aaaa/report.html")) as report:
         assert report.text == "<p>report</p>"
 
 

@@ -122,9 +122,9 @@ def test_an_unfinished_sequence_is_not_late() -> None:
 
 def test_a_session_that_is_over_closes_behind_its_check() -> None:
     session = life("churn", churn_exchanges=1).ready().after(5.0)
-    assert session.session.state is State.READY
+    assert session.is_in(State.READY)
     session.after(0.1).pong(b"wsoak check 1")
-    assert session.session.state is State.CLOSING
+    assert session.is_in(State.CLOSING)
     assert session.only("exchange").pong_s is not None
 
 
@@ -142,13 +142,13 @@ def test_a_storm_does_not_wait_for_a_pong() -> None:
 
 def test_a_welcome_that_did_not_come_is_asked_for_before_the_socket_is_freed() -> None:
     session = life().dial().after(10.0)
-    assert session.session.state is State.CHECKING
+    assert session.is_in(State.CHECKING)
     assert session.of("connect") == []
     session.after(0.2).pong(b"wsoak check 1")
     row = session.only("connect")
     assert said(row) == ("timeout", "welcome", "silent_peer")
     assert row.pong_s is not None and abs(row.pong_s - 0.24) < 0.05
-    assert session.session.state is State.CLOSED
+    assert session.is_in(State.CLOSED)
     assert session.session.result().outcome == "timeout"
 
 
