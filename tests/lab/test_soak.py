@@ -35,7 +35,7 @@ def verdict(**changes: Any) -> dict[str, Any]:
 
 def test_the_confirmed_claims_are_read_with_their_evidence() -> None:
     found = read(verdict(), "Found.")
-    assert (found.confirmed, found.screen, found.evidence) == ({"auth"}, "Found.", "Refused: all.")
+    assert (found.confirmed, found.screen, found.evidence) == (frozenset({"auth"}), "Found.", "Refused: all.")
     assert (found.impaired, found.void) == ("", "")
 
 
