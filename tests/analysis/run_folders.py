@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +26,14 @@ _ARROW = {
     "bool": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
+# Rows of a frame: by their labels, or by a yes or no of each.
+Where: TypeAlias = "int | list[int] | slice | pd.Index[Any] | npt.NDArray[np.bool_] | pd.Series[bool]"
+
+
+def put(rows: pd.DataFrame, which: Where, **values: Any) -> None:
+    """Writes values into columns of the chosen rows."""
+    for column, value in values.items():
+        rows.loc[which, column] = value
 
 
 def attempts(
@@ -76,7 +85,7 @@ def attempts(
             "budget_s": budget_s,
             "outcome": np.where(timeout, "timeout", "ok"),
             "phase": np.where(connects, "welcome", "exchange"),
-            "cause": pd.Series(np.where(timeout, "silent_peer", None), dtype=object),
+            "cause": pd.Series(["silent_peer" if late else None for late in timeout], dtype=object),
             "closed_by": None,
             "detail": None,
             "dns_s": np.where(connects, 0.001, np.nan),

@@ -1,11 +1,15 @@
 """Tables for the tests of the verdict: sketched runs, and what can be done to them."""
 
 import functools
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from analysis.model import Decision, State
 from analysis.planning.sketch import Sketch
 from analysis.planning.sketched_tables import sketched_tables
 from analysis.planning.tables_of_cells import tables_of
@@ -13,38 +17,40 @@ from analysis.reduction.tables import Tables
 
 # A run of two minutes on one host.
 SHORT = {"minutes": 2, "hosts": 1, "platforms": ("Linux",), "clients": ("websocket-client",), "delays_us": (0,)}
+# Yes or no for each row of a frame.
+Mask: TypeAlias = "pd.Series[bool] | npt.NDArray[np.bool_]"
 
 
 @functools.cache
-def sketched(seed=1, **given):
+def sketched(seed: int = 1, **given: Any) -> Tables:
     """A run of the sketch; the same object for the same arguments."""
     return sketched_tables(Sketch(**given), np.random.default_rng(seed))
 
 
-def frames(tables):
+def frames(tables: Tables) -> dict[str, pd.DataFrame]:
     return {name: frame for name, frame in vars(tables).items() if isinstance(frame, pd.DataFrame)}
 
 
-def on_every_frame(tables, change):
+def on_every_frame(tables: Tables, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Tables:
     """The tables with every frame changed by one function."""
-    return replace(tables, **{name: change(frame) for name, frame in frames(tables).items()})
+    changed: dict[str, Any] = {name: change(frame) for name, frame in frames(tables).items()}
+    return replace(tables, **changed)
 
 
-def no_attempts():
+def no_attempts() -> Tables:
     """A run without a single attempt."""
     return on_every_frame(sketched(), lambda frame: frame.iloc[:0])
 
 
-def with_cells(tables, seed=1, **columns):
+def with_cells(tables: Tables, **columns: Any) -> Tables:
     """The tables that go with changed cells (columns are functions of the cells)."""
-    cells = tables.cells.assign(**columns)
-    return tables_of(cells, np.random.default_rng(seed))
+    return tables_of(tables.cells.assign(**columns), np.random.default_rng(1))
 
 
-def only(tables, keep):
+def only(tables: Tables, keep: Callable[[pd.DataFrame], Mask]) -> Tables:
     """The rows of all frames for which `keep(frame)` holds; frames without its columns stay."""
 
-    def chosen(frame):
+    def chosen(frame: pd.DataFrame) -> pd.DataFrame:
         try:
             return frame[keep(frame)].reset_index(drop=True)
         except KeyError:
@@ -53,26 +59,33 @@ def only(tables, keep):
     return on_every_frame(tables, chosen)
 
 
-def renamed(tables, column, names):
+def renamed(tables: Tables, column: str, names: Mapping[str, str]) -> Tables:
     """Other names in one column of every frame."""
 
-    def change(frame):
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(**{column: frame[column].map(names)}) if column in frame else frame
 
     return on_every_frame(tables, change)
 
 
-def states(decision):
+def states(decision: Decision) -> dict[str, State]:
     return {name: finding.state for name, finding in decision.claims.items()}
 
 
-def one_minute(tables: Tables, minutes=1) -> Tables:
+def one_minute(tables: Tables, minutes: int = 1) -> Tables:
     first = int(tables.cells["minute"].min())
     cells = tables.cells[tables.cells["minute"] < first + minutes].reset_index(drop=True)
     return tables_of(cells, np.random.default_rng(1))
 
 
-def with_sessions(tables: Tables, died, *, sessions=2000, cause="reset", where=lambda cells: cells["n"] > 0) -> Tables:
+def with_sessions(
+    tables: Tables,
+    died: Mapping[str, int],
+    *,
+    sessions: int = 2000,
+    cause: str = "reset",
+    where: Callable[[pd.DataFrame], Mask] = lambda cells: cells["n"] > 0,
+) -> Tables:
     """The tables with so many sessions of each platform, of which some died; spread over its arms, hosts and minutes.
 
     Args:
@@ -114,7 +127,7 @@ def with_sessions(tables: Tables, died, *, sessions=2000, cause="reset", where=l
     return replace(tables, sessions=together.astype({"failed": "int64"}), holds=holds)
 
 
-def moved(tables, column, mask, *, fails=True):
+def moved(tables: Tables, column: str, mask: Mask, *, fails: bool = True) -> Tables:
     """All attempts of the mask's rows fail and are explained by the column."""
     hit = np.where(mask, tables.cells["n"], 0)
     rest = {name: np.where(mask, 0, tables.cells[name]) for name in ("residual", "timeouts")}
