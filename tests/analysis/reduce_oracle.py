@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any
 
 Row = dict[str, Any]
@@ -96,7 +97,8 @@ def of_sessions(rows: list[Row]) -> list[Row]:
 
 
 def is_whole(row: Row, end_s: dict[str, float]) -> bool:
-    return row["outcome"] != "aborted" and second(row) < math.floor(end_s[row["run_id"]] - row["budget_s"])
+    was_aborted = row["outcome"] == "aborted"
+    return not was_aborted and second(row) < math.floor(end_s[row["run_id"]] - row["budget_s"])
 
 
 def waits(rows: list[Row], end_s: dict[str, float]) -> list[Row]:
@@ -221,7 +223,7 @@ def halving(value: float) -> str:
     return str(math.floor(math.log2(max(1.0, value))))
 
 
-LEVELS = {
+LEVELS: dict[str, Callable[[Any], str]] = {
     "scenario": str,
     "subject": str,
     "python": str,
@@ -396,7 +398,7 @@ def holds(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
             how = (math.floor(row["scheduled_at"] / 1e6 + row["duration_s"]), row.get("cause"))
             arm = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6))
             which = (second(row) // 60, by_peer, died, parity, age, idle, silence)
-            key = (*which, *how, measured(row.get("close_code")), *arm)
+            key: tuple[Any, ...] = (*which, *how, measured(row.get("close_code")), *arm)
         else:
             minute = second(row) // 60 if parity == 1 else None
             key = (minute, False, False, parity, coarse(age), None, None if idle is None else coarse(silence))

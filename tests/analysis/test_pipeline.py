@@ -8,7 +8,7 @@ from analysis.model import Settings
 from analysis.pipeline import Analysis, analyse, void_reasons, withhold
 from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.service_levels import Levels
-from tests.analysis.run_folders import attempts, corrupt, health, manifest, write_attempts, write_run, written_now
+from tests.analysis.run_folders import attempts, corrupt, health, manifest, put, write_attempts, write_run, written_now
 from tests.analysis.verdicts import decision
 
 HEALTHY = GeneratorHealth(state="healthy", why="Fine.")
@@ -90,7 +90,7 @@ def test_impaired_generator_voids_all_but_its_own_claim(tmp_path: Path) -> None:
     rows = attempts(2000)
     rows["loop_lag_s"] = 6.0
     bad = rows.index % 4 == 0
-    rows.loc[bad, ["outcome", "cause", "duration_s"]] = ["timeout", "silent_peer", 10.0]
+    put(rows, bad, outcome="timeout", cause="silent_peer", duration_s=10.0)
     found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows)))
     assert found.slo.state == "void"
     assert found.verdict["generator"]["state"] == "impaired"

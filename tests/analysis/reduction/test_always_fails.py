@@ -15,7 +15,7 @@ def always_of(*rows: oracle.Row) -> list[tuple[Any, ...]]:
     return list(table[["platform", "what", "subject", "part", "size", "n", "bad"]].itertuples(index=False, name=None))
 
 
-def test_a_user_whose_attempts_fail_nine_times_in_ten_of_ten_and_more_is_one_that_always_fails():
+def test_a_user_whose_attempts_fail_nine_times_in_ten_of_ten_and_more_is_one_that_always_fails() -> None:
     fine = tried(10, 0, subject="bert")
     assert always_of(*tried(10, 9, subject="anna"), *fine) == [("Windows", "user", "anna", "", -1, 10, 9)]
     assert always_of(*tried(10, 8, subject="anna"), *fine) == []
@@ -25,7 +25,7 @@ def test_a_user_whose_attempts_fail_nine_times_in_ten_of_ten_and_more_is_one_tha
     assert always_of(*tried(9, 9, subject="anna"), *tried(1, 1, subject="anna", mitigation="retry"), *fine) == []
 
 
-def test_where_most_users_of_a_platform_always_fail_it_is_not_they_who_do():
+def test_where_most_users_of_a_platform_always_fail_it_is_not_they_who_do() -> None:
     struck = [tried(10, 10, subject=name) for name in ("anna", "bert")]
     fine = [tried(10, 0, subject=name) for name in ("cleo", "dora")]
     assert [row[2] for row in always_of(*chain(*struck, *fine))] == ["anna", "bert"]
@@ -34,7 +34,7 @@ def test_where_most_users_of_a_platform_always_fail_it_is_not_they_who_do():
     assert always_of(*chain(*struck, *elsewhere)) == []
 
 
-def test_a_user_may_fail_always_in_one_kind_or_one_operation_only():
+def test_a_user_may_fail_always_in_one_kind_or_one_operation_only() -> None:
     fine = [*tried(10, 0, subject="bert"), *tried(30, 0, subject="bert", kind="exchange", operation="chat")]
     mine = {"subject": "anna", "kind": "exchange"}
     half = [
@@ -50,10 +50,11 @@ def test_a_user_may_fail_always_in_one_kind_or_one_operation_only():
 def never_ok_of(*rows: oracle.Row) -> dict[tuple[str, str], tuple[int, int]]:
     """Users who never succeeded and their attempts, by platform and kind; the rows are numbered here."""
     table = tables_of(*(row | {"seq": seq} for seq, row in enumerate(rows)), LATE | {"seq": len(rows)}).never_ok
-    return {(row.platform, row.kind): (row.users, row.n) for row in table.itertuples()}
+    found = table[["platform", "kind", "users", "n"]].itertuples(index=False, name=None)
+    return {(platform, kind): (users, n) for platform, kind, users, n in found}
 
 
-def test_a_user_who_failed_each_time_of_two_to_nine_never_succeeded():
+def test_a_user_who_failed_each_time_of_two_to_nine_never_succeeded() -> None:
     others = [row for name in ("bert", "cleo", "dora") for row in tried(30, 0, subject=name)]
     assert never_ok_of(*tried(2, 2, subject="anna"), *others) == {("Windows", "connect"): (1, 2)}
     assert never_ok_of(*tried(9, 9, subject="anna"), *others) == {("Windows", "connect"): (1, 9)}
@@ -65,14 +66,14 @@ def test_a_user_who_failed_each_time_of_two_to_nine_never_succeeded():
     assert never_ok_of(*tried(2, 2, subject="anna"), *tried(3, 2, subject="bert")) == {}
 
 
-def test_a_user_may_never_succeed_at_one_operation_only():
+def test_a_user_may_never_succeed_at_one_operation_only() -> None:
     others = [row for name in ("bert", "cleo") for row in tried(30, 0, subject=name, kind="exchange", operation="chat")]
     mine = {"subject": "anna", "kind": "exchange"}
     rows = [*tried(3, 3, operation="chat", **mine), *tried(20, 0, operation="ping", **mine), *others]
     assert never_ok_of(*rows) == {("Windows", "exchange"): (1, 3)}
 
 
-def test_a_scenario_may_fail_always_as_a_user_may():
+def test_a_scenario_may_fail_always_as_a_user_may() -> None:
     burst = {"scenario": "burst", "kind": "exchange"}
     fine = [*tried(10, 0), *tried(10, 0, kind="exchange", operation="chat")]
     assert always_of(*fine, *tried(10, 0, scenario="burst"), *tried(10, 10, operation="chat", **burst)) == [
@@ -83,14 +84,14 @@ def test_a_scenario_may_fail_always_as_a_user_may():
     assert always_of(*tried(10, 10, operation="chat", **burst)) == []
 
 
-def test_attempts_of_a_scenario_that_always_fails_are_counted_in_their_cells():
+def test_attempts_of_a_scenario_that_always_fails_are_counted_in_their_cells() -> None:
     fine, struck = tried(12, 0), tried(12, 12, scenario="burst")
     rows = [row | {"seq": seq} for seq, row in enumerate([*fine, *struck])]
     cells = tables_of(*rows, LATE | {"seq": len(rows)}).cells
     assert cells[["n_always", "bad_always"]].sum().to_dict() == {"n_always": 12, "bad_always": 12}
 
 
-def test_a_user_who_came_during_an_outage_is_not_one_that_always_fails():
+def test_a_user_who_came_during_an_outage_is_not_one_that_always_fails() -> None:
     fine = [row | {"scheduled_at": row["scheduled_at"] + 300_000_000} for row in tried(30, 0, subject="bert")]
     assert always_of(*tried(10, 10, subject="anna"), *tried(5, 5, subject="bert"), *fine) == []
     assert [row[2] for row in always_of(*tried(10, 10, subject="anna"), *tried(15, 0, subject="bert"), *fine)] == [
@@ -102,7 +103,7 @@ def asked(n: int, bad: int, size: int | None, **given: Any) -> list[oracle.Row]:
     return tried(n, bad, **({"kind": "exchange", "operation": "chat", "bytes_out": size} | given))
 
 
-def test_a_size_from_which_on_requests_always_fail_is_the_smallest_such():
+def test_a_size_from_which_on_requests_always_fail_is_the_smallest_such() -> None:
     fine = [*asked(10, 0, 100), *asked(10, 0, 600)]
     assert always_of(*fine, *asked(6, 6, 2048), *asked(10, 10, 5000)) == [("Windows", "size", "", "chat", 11, 16, 16)]
     assert always_of(*fine, *asked(10, 2, 2048), *asked(10, 10, 5000)) == [("Windows", "size", "", "chat", 12, 10, 10)]
@@ -111,12 +112,12 @@ def test_a_size_from_which_on_requests_always_fail_is_the_smallest_such():
     assert always_of(*fine, *asked(10, 10, 5000, kind="connect", operation="connect")) == []
 
 
-def test_an_operation_that_fails_at_every_size_is_not_one_of_a_size():
+def test_an_operation_that_fails_at_every_size_is_not_one_of_a_size() -> None:
     few = [*asked(2, 1, 100_000), *asked(2, 1, 5000), *asked(2, 1, 1000)]
     assert always_of(*few, *asked(100, 100, 100)) == []
 
 
-def test_what_always_fails_on_one_platform_is_not_counted_on_the_other():
+def test_what_always_fails_on_one_platform_is_not_counted_on_the_other() -> None:
     rows = [
         row
         for platform, host, bad in (("Windows", "h1", 10), ("Linux", "h2", 0))
@@ -134,7 +135,7 @@ def test_what_always_fails_on_one_platform_is_not_counted_on_the_other():
     }
 
 
-def test_many_users_who_always_fail_hide_no_size(monkeypatch: pytest.MonkeyPatch):
+def test_many_users_who_always_fail_hide_no_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.reduction.always_fails.MOST_ALWAYS", 1)
     users = [row for name in ("anna", "bert") for row in tried(10, 10, subject=name)]
     fine = [row for name in ("cleo", "dora") for row in tried(10, 0, subject=name)]

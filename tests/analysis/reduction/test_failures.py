@@ -18,7 +18,7 @@ from analysis.reduction.failures import (
     usual_cause,
 )
 from analysis.runs.dataset import attempts_table, open_runs
-from tests.analysis.run_folders import attempts, write_run
+from tests.analysis.run_folders import attempts, put, write_run
 
 FOUND = Failure(
     kind="connect",
@@ -46,8 +46,7 @@ def failures_of(tmp_path: Path, rows: pd.DataFrame) -> list[Failure]:
 def refused(rows: pd.DataFrame, count: int, **given: object) -> pd.DataFrame:
     connects = rows.index[rows["kind"] == "connect"][:count]
     words = {"outcome": "failed", "phase": "upgrade", "cause": "http_status", "http_status": 404, "detail": "Not Found"}
-    for name, value in (words | given).items():
-        rows.loc[connects, name] = value
+    put(rows, connects, **words | given)
     return rows
 
 

@@ -5,7 +5,7 @@ from analysis.runs.engine import open_rows
 from tests.analysis.reduction.attempt_rows import LATE, a_row, arrow
 
 
-def test_nothing_is_left_behind_in_the_engine():
+def test_nothing_is_left_behind_in_the_engine() -> None:
     rows = open_rows(arrow([a_row(), LATE]))
     names = "select view_name from duckdb_views() union select table_name from duckdb_tables()"
     before = set(rows.get_backend().raw_sql(names).fetchall())

@@ -19,7 +19,7 @@ from tests.analysis.reduction.attempt_rows import (
 )
 
 
-def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(monkeypatch: pytest.MonkeyPatch):
+def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = arrow([*many_rows(), LATE])
     exact = reduce(open_rows(rows)).dealt
     monkeypatch.setattr("analysis.reduction.samples.SAMPLE_ROWS", len(many_rows()) // 2)
@@ -30,7 +30,7 @@ def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(monkeypatch
     assert not sampled.equals(exact)
 
 
-def test_connections_with_many_attempts_are_summed_as_counting_them_one_by_one_gives():
+def test_connections_with_many_attempts_are_summed_as_counting_them_one_by_one_gives() -> None:
     rng = np.random.default_rng(3)
     silent = {"outcome": "timeout", "cause": "silent_peer", "pong_s": 0.01, "frames_in": 0}
     ways: list[oracle.Row] = [

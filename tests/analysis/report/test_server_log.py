@@ -6,7 +6,7 @@ import pytest
 
 from analysis.report.server_log import age_s, beside, parse
 from analysis.runs.dataset import attempts_table, open_runs
-from tests.analysis.run_folders import START_S, attempts, write_run
+from tests.analysis.run_folders import START_S, attempts, put, write_run
 
 ID = f"ws_staging-_{START_S}_0a1b2c3d"
 
@@ -38,7 +38,7 @@ def test_phrases_give_their_keys_and_the_age() -> None:
     assert found.loc["loop entered", "user"] == "staging-e2e-user-002"
     assert found.loc["established", "user"] == "staging-e2e-user-002"
     assert found.loc["loop left", "age_s"] == pytest.approx(179.0)
-    assert pd.isna(found.loc["authenticated", "age_s"])
+    assert pd.isna(found["age_s"]["authenticated"])
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_age_needs_an_id() -> None:
 def test_log_joins_by_id_and_by_user_and_time(tmp_path: Path) -> None:
     rows = attempts(200)
     rows.loc[0, "server_connection_id"] = ID
-    rows.loc[0, ["outcome", "cause", "kind"]] = ["timeout", "silent_peer", "exchange"]
+    put(rows, 0, outcome="timeout", cause="silent_peer", kind="exchange")
     lost = rows.index[rows["kind"] == "connect"][:2]
-    rows.loc[lost, ["outcome", "cause", "duration_s"]] = ["timeout", "silent_peer", 10.0]
+    put(rows, lost, outcome="timeout", cause="silent_peer", duration_s=10.0)
     at = pd.to_datetime([START_S - 1, START_S + 60], unit="s", utc=True)
     rows.loc[lost, "started_at"] = at
     rows.loc[lost, "subject"] = "staging-e2e-user-002"

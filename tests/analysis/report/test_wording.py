@@ -118,7 +118,7 @@ def test_first_letter_is_lowered_unless_it_is_an_acronym() -> None:
     assert lower_first("") == ""
 
 
-def test_what_could_have_been_found_is_said_in_points_or_percent_and_a_dash_where_it_cannot_be():
+def test_what_could_have_been_found_is_said_in_points_or_percent_and_a_dash_where_it_cannot_be() -> None:
     effect = {"name": "risk difference"}
     claim = {"effect": effect, "smallest_detectable": 0.0123, "smallest_confirmable": 0.0173}
     assert detectable_text(claim) == "1.2 points; confirmed from 1.7"

@@ -8,7 +8,7 @@ import pytest
 from analysis.reduction.overview import describe
 from analysis.runs.accounting import audit_rows, audit_run, audit_times
 from analysis.runs.dataset import attempts_table, open_runs
-from tests.analysis.run_folders import attempts, manifest, write_run, written_now
+from tests.analysis.run_folders import attempts, manifest, put, write_run, written_now
 
 
 def problems_of(tmp_path: Path, rows: pd.DataFrame, run_json: dict[str, Any]) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def test_rows_that_break_the_contract_are_counted(tmp_path: Path) -> None:
 def test_row_that_no_claim_can_use_breaks_the_contract(tmp_path: Path, column: str, value: object) -> None:
     rows = attempts(200)
     rows[column] = rows[column].astype("Int64" if column == "connection" else rows[column].dtype)
-    rows.loc[[3, 150], column] = value
+    put(rows, [3, 150], **{column: value})
     found = [problem for problem in row_problems(tmp_path, rows) if "break the attempt contract" in problem]
     assert [problem.split(": ")[1].split()[0] for problem in found] == ["2"]
 

@@ -46,7 +46,7 @@ for field in fields(one):
     importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
     reason="PySpark and Java are an extra (requirements-spark.txt)",
 )
-def test_spark_gives_the_tables_that_duckdb_gives(tmp_path: Path):
+def test_spark_gives_the_tables_that_duckdb_gives(tmp_path: Path) -> None:
     rows = simulate_rows("mitigation", rows=3_000, minutes=12, seed=2)
     # A user who always fails: their rows are marked.
     one = pc.value_counts(rows["subject"])[0]["values"]
@@ -70,13 +70,13 @@ def test_spark_gives_the_tables_that_duckdb_gives(tmp_path: Path):
     assert int(compared["always"]) > 0
 
 
-def test_spark_that_is_not_there_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_spark_that_is_not_there_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with pytest.raises(EngineError, match=r"requirements-spark\.txt"):
         open_attempts([tmp_path / "a.parquet"], engine="spark")
 
 
-def test_duckdb_has_a_limit_of_memory_and_a_place_to_spill_to(tmp_path: Path):
+def test_duckdb_has_a_limit_of_memory_and_a_place_to_spill_to(tmp_path: Path) -> None:
     pq.write_table(pa.table({"run_id": ["r"]}), tmp_path / "a.parquet")
     for table in (open_attempts([tmp_path / "a.parquet"], memory_limit="300MB"), open_rows(pa.table({"a": [1]}))):
         settings = dict(
@@ -88,7 +88,7 @@ def test_duckdb_has_a_limit_of_memory_and_a_place_to_spill_to(tmp_path: Path):
         assert settings["memory_limit"] in ("286.1 MiB", "1.8 GiB")
 
 
-def test_files_are_matched_by_the_names_of_their_columns(tmp_path: Path):
+def test_files_are_matched_by_the_names_of_their_columns(tmp_path: Path) -> None:
     pq.write_table(pa.table({"run_id": ["r"], "host": ["h"]}), tmp_path / "a.parquet")
     pq.write_table(pa.table({"host": ["i"], "more": [1], "run_id": ["s"]}), tmp_path / "b.parquet")
     rows = open_attempts([tmp_path / "a.parquet", tmp_path / "b.parquet"]).to_pandas().set_index("run_id")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from analysis.verdict.service_levels import Levels, fewest_attempts, judge
-from tests.analysis.run_folders import attempts
+from tests.analysis.run_folders import attempts, put
 from tests.analysis.verdict.judged_runs import check, judged, overview_of
 
 
@@ -26,7 +26,7 @@ def test_healthy_run_meets_every_level(tmp_path: Path) -> None:
 
 def test_single_timeout_breaches_the_timeouts_level(tmp_path: Path) -> None:
     rows = attempts(2000)
-    rows.loc[7, ["outcome", "cause", "duration_s"]] = ["timeout", "silent_peer", 10.0]
+    put(rows, 7, outcome="timeout", cause="silent_peer", duration_s=10.0)
     slo = judged(tmp_path, rows)
     assert slo.state == "breached"
     assert check(slo, "timeouts").value == 1
@@ -81,8 +81,8 @@ def test_no_rows_are_void(tmp_path: Path) -> None:
 
 def test_probes_and_aborted_attempts_never_count(tmp_path: Path) -> None:
     rows = attempts(2000)
-    rows.loc[:99, ["outcome", "cause", "kind", "duration_s"]] = ["timeout", "silent_peer", "probe", 10.0]
-    rows.loc[100:199, ["outcome", "duration_s"]] = ["aborted", 29.0]
+    put(rows, slice(99), outcome="timeout", cause="silent_peer", kind="probe", duration_s=10.0)
+    put(rows, slice(100, 199), outcome="aborted", duration_s=29.0)
     slo = judged(tmp_path, rows)
     assert slo.state == "met"
     assert check(slo, "success_ratio").n == 1800
@@ -90,9 +90,9 @@ def test_probes_and_aborted_attempts_never_count(tmp_path: Path) -> None:
 
 def test_planned_hold_may_be_long_and_a_cut_one_is_a_failure(tmp_path: Path) -> None:
     rows = attempts(2000)
-    rows.loc[0, ["kind", "operation", "phase", "duration_s"]] = ["hold", "hold", "hold", 80.0]
+    put(rows, 0, kind="hold", operation="hold", phase="hold", duration_s=80.0)
     assert judged(tmp_path / "planned", rows).state == "met"
-    rows.loc[0, ["outcome", "cause"]] = ["failed", "server_closed"]
+    put(rows, 0, outcome="failed", cause="server_closed")
     success = check(judged(tmp_path / "cut", rows), "success_ratio")
     assert success.value == pytest.approx(1999 / 2000)
 
@@ -100,7 +100,7 @@ def test_planned_hold_may_be_long_and_a_cut_one_is_a_failure(tmp_path: Path) -> 
 def test_refusal_that_the_auth_probe_asked_for_is_a_pass(tmp_path: Path) -> None:
     rows = attempts(2000)
     refused = rows.index[rows["kind"] == "connect"][:200]
-    rows.loc[refused, ["scenario", "outcome", "cause"]] = ["auth_probe", "failed", "auth_rejected"]
+    put(rows, refused, scenario="auth_probe", outcome="failed", cause="auth_rejected")
     assert check(judged(tmp_path / "probe", rows), "success_ratio").value == 1.0
     rows.loc[refused, "scenario"] = "steady"
     connects = int((rows["kind"] == "connect").sum())
@@ -111,7 +111,7 @@ def test_connects_are_not_outvoted_by_a_hundred_times_as_many_pings(tmp_path: Pa
     rows = attempts(6000)
     rows["kind"] = rows["operation"] = "exchange"
     rows.loc[rows.index[:300], ["kind", "operation"]] = "connect"
-    rows.loc[rows.index[:300:4], ["outcome", "cause", "http_status"]] = ["failed", "http_status", 502]
+    put(rows, rows.index[:300:4], outcome="failed", cause="http_status", http_status=502)
     slo = judged(tmp_path, rows)
     assert slo.state == "breached"
     assert check(slo, "success_ratio").value == pytest.approx(0.75)
@@ -122,8 +122,8 @@ def test_connects_are_not_outvoted_by_a_hundred_times_as_many_pings(tmp_path: Pa
 def test_sessions_that_were_open_at_the_runs_end_were_held_as_long_as_could_be_asked(tmp_path: Path) -> None:
     rows = attempts(2000)
     holds = rows.index[:100]
-    rows.loc[holds, ["kind", "operation", "phase", "outcome", "duration_s"]] = ["hold", "hold", "hold", "aborted", 60.0]
-    rows.loc[holds[:3], ["outcome", "cause"]] = ["failed", "server_closed"]
+    put(rows, holds, kind="hold", operation="hold", phase="hold", outcome="aborted", duration_s=60.0)
+    put(rows, holds[:3], outcome="failed", cause="server_closed")
     slo = judged(tmp_path, rows)
     assert check(slo, "success_ratio_hold").value == pytest.approx(0.97)
     assert slo.state == "met"
@@ -133,7 +133,7 @@ def test_a_few_connects_that_cannot_tell_count_with_all_the_others(tmp_path: Pat
     rows = attempts(3000)
     rows["kind"] = rows["operation"] = "exchange"
     rows.loc[rows.index[:20], ["kind", "operation"]] = "connect"
-    rows.loc[rows.index[:2], ["outcome", "cause"]] = ["failed", "server_error"]
+    put(rows, rows.index[:2], outcome="failed", cause="server_error")
     slo = judged(tmp_path, rows)
     assert slo.state == "met"
     assert [c.name for c in slo.checks if c.name.startswith("success_ratio_")] == ["success_ratio_exchange"]

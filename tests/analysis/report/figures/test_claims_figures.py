@@ -13,7 +13,7 @@ def said(figure: object) -> str:
     return str(figure.layout.annotations[0].text).replace("<br>", " ")  # type: ignore[attr-defined]
 
 
-def cells(**changes: object) -> pd.DataFrame:
+def cells(**changes: str | int) -> pd.DataFrame:
     rows = [
         {
             "platform": platform,
