@@ -15,18 +15,18 @@ ESTIMATES = st.builds(
 )
 
 
-def test_interval_is_students():
+def test_interval_is_students() -> None:
     low, high = Estimate(value=1.0, spreads=(Spread(0.5, 7),)).interval()
     assert (low, high) == pytest.approx(stats.t.interval(0.95, 7, 1.0, 0.5))
 
 
-def test_one_chunk_gives_no_interval_and_no_p_value():
+def test_one_chunk_gives_no_interval_and_no_p_value() -> None:
     estimate = Estimate(value=0.5, spreads=(Spread(math.inf, 0),))
     assert estimate.interval() == (-math.inf, math.inf)
     assert estimate.p_above(0.0) == 1.0
 
 
-def test_p_outside_is_two_sided_where_the_spread_is_large_and_one_sided_where_it_is_small():
+def test_p_outside_is_two_sided_where_the_spread_is_large_and_one_sided_where_it_is_small() -> None:
     wide = Estimate(value=3.0, spreads=(Spread(1.0, math.inf),))
     assert wide.p_outside(0.0) == pytest.approx(2 * wide.p_above(0.0))
     narrow = Estimate(value=-0.02, spreads=(Spread(0.001, math.inf),))
@@ -36,7 +36,7 @@ def test_p_outside_is_two_sided_where_the_spread_is_large_and_one_sided_where_it
 
 
 @given(ESTIMATES, ESTIMATES)
-def test_another_spread_never_narrows_nor_sharpens(one, two):
+def test_another_spread_never_narrows_nor_sharpens(one: Estimate, two: Estimate) -> None:
     both = widest(one, two)
     assert both.interval()[1] >= one.interval()[1]
     assert both.p_above(0.005) >= one.p_above(0.005)
@@ -44,13 +44,13 @@ def test_another_spread_never_narrows_nor_sharpens(one, two):
 
 
 @given(ESTIMATES, st.floats(0.0, 0.5), st.floats(0.0, 0.5))
-def test_a_wider_margin_never_gives_a_smaller_p_value(estimate, margin, more):
+def test_a_wider_margin_never_gives_a_smaller_p_value(estimate: Estimate, margin: float, more: float) -> None:
     assert estimate.p_above(margin + more) >= estimate.p_above(margin)
     assert estimate.p_outside(margin + more) >= estimate.p_outside(margin) - 1e-12
 
 
 @given(ESTIMATES)
-def test_an_interval_inside_the_margin_and_a_small_p_value_exclude_each_other(estimate):
+def test_an_interval_inside_the_margin_and_a_small_p_value_exclude_each_other(estimate: Estimate) -> None:
     low, high = estimate.interval()
     if low > -0.1 and high < 0.1:
         assert estimate.p_outside(0.1) > 0.5

@@ -8,7 +8,7 @@ from analysis.stats.holm import bonferroni, weighted_holm
 PS = st.lists(st.floats(0, 1), min_size=1, max_size=9)
 
 
-def test_holm_published_numbers():
+def test_holm_published_numbers() -> None:
     adjusted = weighted_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, dict.fromkeys("abcd", 1.0))
     assert [adjusted[name] for name in "abcd"] == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
@@ -16,14 +16,16 @@ def test_holm_published_numbers():
 # Their function collects all garbage at each call.
 @settings(max_examples=20)
 @given(PS)
-def test_equal_weights_agree_with_statsmodels(values):
+def test_equal_weights_agree_with_statsmodels(values: list[float]) -> None:
     names = [str(i) for i in range(len(values))]
     adjusted = weighted_holm(dict(zip(names, values, strict=True)), dict.fromkeys(names, 3.0))
     assert [adjusted[name] for name in names] == pytest.approx(multipletests(values, method="holm")[1])
 
 
 @given(PS, st.lists(st.floats(0.01, 1), min_size=9, max_size=9))
-def test_an_adjusted_p_value_is_never_below_its_own_nor_above_its_bonferroni(values, weights):
+def test_an_adjusted_p_value_is_never_below_its_own_nor_above_its_bonferroni(
+    values: list[float], weights: list[float]
+) -> None:
     names = [str(i) for i in range(len(values))]
     share = dict(zip(names, weights, strict=False))
     adjusted = weighted_holm(dict(zip(names, values, strict=True)), share)
@@ -32,6 +34,6 @@ def test_an_adjusted_p_value_is_never_below_its_own_nor_above_its_bonferroni(val
         assert value - 1e-12 <= adjusted[name] <= max(min(1.0, value * total / share[name]), max(adjusted.values()))
 
 
-def test_bonferroni_counts_looks():
+def test_bonferroni_counts_looks() -> None:
     assert bonferroni(0.01, 3) == pytest.approx(0.03)
     assert bonferroni(0.5, 3) == 1.0
