@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_arms_that_are_switched_every_five_minutes_are_not_interleaved() -> None
         s.strike(0.08 * stall, "silent")
 
     for claim, arm in (("latency", "delay"), ("client", "client")):
-        rows = rows_of(lambda s, arm=arm: in_blocks(s, arm), rows=8000, minutes=120)
+        rows = rows_of(partial(in_blocks, arm=arm), rows=8000, minutes=120)
         decision = decided(rows, minutes=120)
         assert decision.claims[claim].state == "undecided"
         assert any(name.startswith("arms interleaved") for name in failed(decision, claim))

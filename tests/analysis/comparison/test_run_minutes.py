@@ -8,7 +8,7 @@ from analysis.comparison.run_minutes import RunMinutes
 
 
 @given(st.sets(st.integers(0, 2000), min_size=1, max_size=300))
-def test_chunks_are_contiguous_and_strata_of_time_lie_within_them(minutes):
+def test_chunks_are_contiguous_and_strata_of_time_lie_within_them(minutes: set[int]) -> None:
     clock = RunMinutes(minutes=np.array(sorted(minutes)))
     chunk = clock.chunk(clock.minutes)
     assert (np.diff(chunk) >= 0).all()
@@ -22,6 +22,6 @@ def test_chunks_are_contiguous_and_strata_of_time_lie_within_them(minutes):
             assert (bins == one).sum() <= unit
 
 
-def test_ninety_seconds_have_two_chunks_and_four_hours_twenty():
+def test_ninety_seconds_have_two_chunks_and_four_hours_twenty() -> None:
     assert RunMinutes(minutes=np.arange(2)).chunks == 2
     assert RunMinutes(minutes=np.arange(240)).chunks == 20

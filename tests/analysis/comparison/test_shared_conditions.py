@@ -7,13 +7,13 @@ import pandas as pd
 from tests.analysis.comparison.confounders import confounded, worse_windows
 
 
-def test_several_networks_of_its_own_are_as_good_as_a_common_one():
+def test_several_networks_of_its_own_are_as_good_as_a_common_one() -> None:
     tables = worse_windows()
     own = replace(tables, sites=tables.sites.assign(site=tables.sites["host"]))
     assert confounded(own)[1]["same networks"] is True
 
 
-def test_packet_loss_of_one_platform_is_its_network():
+def test_packet_loss_of_one_platform_is_its_network() -> None:
     tables = worse_windows()
     rows = [
         {"host": h, "platform": p, "site": "north", "slot": 176_760_000 + s, "operation": "tcp", "n": 2, "bad": bad}
