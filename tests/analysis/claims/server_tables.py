@@ -1,17 +1,23 @@
 """Runs, as small tables, in which something is the server's, or looks like it."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analysis.model import Settings
+from analysis.model import Finding, Settings
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.reduction.reduce import reduce
+from analysis.reduction.tables import Tables
 from analysis.runs.engine import open_rows
+from analysis.simulation.design import Design
+from analysis.simulation.sessions import Sessions
 from analysis.simulation.simulate import chunks
 from analysis.simulation.world import World
+from analysis.stats.groups import Bools, Floats
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import with_cells
 
@@ -25,13 +31,13 @@ SHORT = {
 }
 
 
-def server(tables):
+def server(tables: Tables) -> Finding:
     return decide(tables, Settings()).claims["server"]
 
 
-def answered(tables, share=0.05, seed=1, **only):
+def answered(tables: Tables, share: float = 0.05, /, **only: str) -> Tables:
     """A share of the connects is refused by the server itself, evenly."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(1)
     inside = tables.cells["kind"] == "connect"
     for column, value in only.items():
         inside &= tables.cells[column] == value
@@ -41,7 +47,9 @@ def answered(tables, share=0.05, seed=1, **only):
     return replace(tables, cells=cells, slots=slots)
 
 
-def outages(tables, starts, length=3, group="host", names=None):
+def outages(
+    tables: Tables, starts: Iterable[int], length: int = 3, group: str = "host", names: Sequence[str] | None = None
+) -> Tables:
     """Everybody (or the hosts named) fails in some slots."""
     slots = tables.slots
     rank = slots["slot"] - FIRST_MINUTE * 6
@@ -55,23 +63,29 @@ def outages(tables, starts, length=3, group="host", names=None):
     return replace(tables, slots=slots.assign(bad=lost, residual=lost))
 
 
-def simulated(strike, *, windows=None, **given):
+def simulated(
+    strike: Callable[[Sessions], None],
+    *,
+    windows: Callable[[Design, np.random.Generator], Floats] | None = None,
+    **given: Any,
+) -> Tables:
     """The small tables of a simulated run in which `strike` is what goes wrong."""
     world = World(name="x", title="x", strike=strike, windows=windows)
     design = world.design(seed=1, rows=30_000, hosts=4, **given)
     return reduce(open_rows(pa.concat_tables(chunks(world, design)).unify_dictionaries()))
 
 
-def at_first_site(sessions):
-    return sessions.scene.host_site[sessions.host] == 0
+def at_first_site(sessions: Sessions) -> Bools:
+    first: Bools = sessions.scene.host_site[sessions.host] == 0
+    return first
 
 
-def with_sites(tables, site):
+def with_sites(tables: Tables, site: str | None) -> Tables:
     frames = {name: getattr(tables, name).assign(site=site) for name in ("cells", "slots", "sites")}
     return replace(tables, **frames)
 
 
-def probes(tables, bad=0):
+def probes(tables: Tables, bad: int = 0) -> Tables:
     rows = [
         {"host": h, "platform": p, "site": s, "slot": FIRST_MINUTE * 6 + t, "operation": o, "n": 1, "bad": bad}
         for p, h, s in tables.sites[["platform", "host", "site"]].itertuples(index=False)
@@ -81,7 +95,7 @@ def probes(tables, bad=0):
     return replace(tables, probes=pd.DataFrame(rows))
 
 
-def kept_silent(tables, share=0.05, asked=True, **only):
+def kept_silent(tables: Tables, share: float = 0.05, asked: bool = True, **only: str | int) -> Tables:
     """A share of the attempts runs out while the server answers pings, in the cells that `only` names."""
     cells = tables.cells
     inside = np.ones(len(cells), dtype=bool)

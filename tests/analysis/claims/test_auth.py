@@ -1,22 +1,24 @@
 """Tokens that are refused, counted where the refusals are."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from analysis.claims.auth import auth
-from analysis.comparison.view import view_of
+from analysis.comparison.view import View, view_of
 from analysis.model import Settings
+from analysis.reduction.tables import Tables
 from tests.analysis.tables_by_hand import SHORT, moved, sketched
 
 
-def view(tables):
+def view(tables: Tables) -> View:
     return view_of(tables, Settings())
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])
-def test_refused_tokens_are_confirmed_even_in_ninety_seconds(given):
+def test_refused_tokens_are_confirmed_even_in_ninety_seconds(given: dict[str, Any]) -> None:
     tables = sketched(1, attempts_a_minute=600.0, base_risk=0.0, **given)
     some = (tables.cells["kind"] == "connect") & (tables.cells.index % 6 == 0)
     finding = auth(view(moved(tables, "auth", some)))
@@ -24,14 +26,14 @@ def test_refused_tokens_are_confirmed_even_in_ninety_seconds(given):
     assert "of the connects" in finding.evidence
 
 
-def test_no_refusal_in_740_connects_rules_auth_out():
+def test_no_refusal_in_740_connects_rules_auth_out() -> None:
     assert auth(view(sketched(1, **{**SHORT, "attempts_a_minute": 1300.0}))).state == "ruled_out"
     few = auth(view(sketched(1, **{**SHORT, "attempts_a_minute": 100.0})))
     assert few.state == "undecided"
     assert "more connects" in few.needs
 
 
-def test_refusals_of_one_host_are_not_diluted_by_the_others():
+def test_refusals_of_one_host_are_not_diluted_by_the_others() -> None:
     tables = sketched(1, base_risk=0.0)
     skewed = (
         (tables.cells["host"] == "Linux-1") & (tables.cells["kind"] == "connect") & (tables.cells["minute"] % 40 == 0)
@@ -41,7 +43,7 @@ def test_refusals_of_one_host_are_not_diluted_by_the_others():
     assert "Linux-1" in finding.evidence
 
 
-def test_the_tokens_that_were_still_good_are_counted_where_the_refusals_are():
+def test_the_tokens_that_were_still_good_are_counted_where_the_refusals_are() -> None:
     tables = sketched(1, base_risk=0.0)
     connects = tables.cells["kind"] == "connect"
     here = connects & (tables.cells["host"] == "Linux-1") & (tables.cells["minute"] % 40 == 0)

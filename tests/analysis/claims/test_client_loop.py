@@ -1,19 +1,22 @@
 """The client's own loop, host by host."""
 
+from typing import Any
+
 import pytest
 
 from analysis.claims.client_loop import client_loop
-from analysis.comparison.view import view_of
+from analysis.comparison.view import View, view_of
 from analysis.model import Settings
+from analysis.reduction.tables import Tables
 from tests.analysis.tables_by_hand import SHORT, moved, sketched, with_cells
 
 
-def view(tables):
+def view(tables: Tables) -> View:
     return view_of(tables, Settings())
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])
-def test_a_blocked_loop_is_confirmed_on_its_host(given):
+def test_a_blocked_loop_is_confirmed_on_its_host(given: dict[str, Any]) -> None:
     tables = sketched(1, attempts_a_minute=600.0, **given)
     host = tables.cells["host"].iloc[0]
     blocked = (tables.cells["host"] == host) & (tables.cells.index % 5 == 0)
@@ -22,21 +25,21 @@ def test_a_blocked_loop_is_confirmed_on_its_host(given):
     assert str(host) in finding.evidence
 
 
-def test_many_short_lags_are_not_ruled_out():
+def test_many_short_lags_are_not_ruled_out() -> None:
     tables = sketched(1, base_risk=0.02)
     late = with_cells(tables, any_lag_bad=lambda cells: cells["bad"])
     assert client_loop(view(tables)).state == "ruled_out"
     assert client_loop(view(late)).state == "undecided"
 
 
-def test_a_host_with_few_attempts_and_no_late_loop_is_asked_for_more_of_them():
+def test_a_host_with_few_attempts_and_no_late_loop_is_asked_for_more_of_them() -> None:
     finding = client_loop(view(sketched(1, **SHORT, base_risk=0.0)))
     assert finding.state == "undecided"
     assert "no attempt failed with a late loop" in finding.evidence
     assert "attempts on each host" in finding.needs and "Fewer users" not in finding.needs
 
 
-def test_unmeasured_lag_decides_nothing():
+def test_unmeasured_lag_decides_nothing() -> None:
     finding = client_loop(view(with_cells(sketched(1), lag_null=lambda cells: cells["n"])))
     assert finding.state == "undecided"
     assert "unknown" in finding.evidence

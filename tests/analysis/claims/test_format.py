@@ -1,21 +1,24 @@
 """Messages that are misread, or never answered by type."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from analysis.claims.format import flagged_by_format, format_
-from analysis.comparison.view import view_of
+from analysis.comparison.view import View, view_of
 from analysis.model import Settings
+from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import SHORT, moved, sketched, with_cells
 
 
-def view(tables):
+def view(tables: Tables) -> View:
     return view_of(tables, Settings())
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])
-def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(given):
+def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(given: dict[str, Any]) -> None:
     tables = sketched(1, attempts_a_minute=600.0, **given)
     silent = tables.cells["operation"] == "chat"
     dead = moved(tables, "residual", silent)
@@ -27,7 +30,7 @@ def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(giv
     assert decide(dead, Settings()).claims["intermittent"].state != "confirmed"
 
 
-def test_a_type_that_is_answered_too_late_is_answered():
+def test_a_type_that_is_answered_too_late_is_answered() -> None:
     tables = sketched(1, attempts_a_minute=600.0)
     slow = tables.cells["operation"] == "chat"
     late = moved(tables, "residual", slow)
@@ -36,12 +39,12 @@ def test_a_type_that_is_answered_too_late_is_answered():
     assert format_(view(late)).state != "confirmed"
 
 
-def test_a_target_that_answers_nothing_is_no_matter_of_format():
+def test_a_target_that_answers_nothing_is_no_matter_of_format() -> None:
     dead = moved(sketched(1), "residual", np.ones(len(sketched(1).cells), dtype=bool))
     assert format_(view(dead)).state != "confirmed"
 
 
-def test_frames_before_the_welcome_that_one_client_cannot_read():
+def test_frames_before_the_welcome_that_one_client_cannot_read() -> None:
     tables = sketched(1)
     preface = tables.cells.index % 4 == 0
     blind = preface & (tables.cells["kind"] == "connect") & (tables.cells["client"] == "websockets-asyncio")
@@ -50,7 +53,7 @@ def test_frames_before_the_welcome_that_one_client_cannot_read():
     assert "before the welcome" in finding.evidence
 
 
-def test_malformed_frames_are_counted():
+def test_malformed_frames_are_counted() -> None:
     tables = sketched(1)
     finding = format_(view(moved(tables, "format", tables.cells.index % 20 == 0)))
     assert finding.state == "confirmed"

@@ -6,22 +6,23 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.intermittent import intermittent
-from analysis.comparison.view import view_of
-from analysis.model import Settings
+from analysis.comparison.view import View, view_of
+from analysis.model import Finding, Settings
+from analysis.reduction.tables import Tables
 from tests.analysis.tables_by_hand import moved, sketched, with_cells
 
 
-def view(tables):
+def view(tables: Tables) -> View:
     return view_of(tables, Settings())
 
 
-def test_a_fault_that_strikes_always_is_not_intermittent():
+def test_a_fault_that_strikes_always_is_not_intermittent() -> None:
     tables = sketched(1, base_risk=0.0)
     always = moved(tables, "residual", tables.cells["operation"] == "chat")
     assert intermittent(view(always)).state == "ruled_out"
 
 
-def test_a_type_with_too_few_attempts_is_named_and_not_called_the_worst_of_those_below_the_margin():
+def test_a_type_with_too_few_attempts_is_named_and_not_called_the_worst_of_those_below_the_margin() -> None:
     tables = sketched(3, base_risk=0.0)
     is_rare = (tables.cells["operation"] == "chat") & (tables.cells["minute"] == tables.cells["minute"].min())
     rare = with_cells(tables, operation=np.where(is_rare, "agent_request", tables.cells["operation"]))
@@ -34,7 +35,7 @@ def test_a_type_with_too_few_attempts_is_named_and_not_called_the_worst_of_those
     assert f"Too few attempts to say it of {named} of the run alone." in finding.evidence
 
 
-def test_a_fault_of_connects_is_not_diluted_by_exchanges():
+def test_a_fault_of_connects_is_not_diluted_by_exchanges() -> None:
     tables = sketched(
         1, base_risk=0.0, attempts_a_minute=300.0, operations=("connect", *(f"type-{i}" for i in range(9)))
     )
@@ -45,7 +46,7 @@ def test_a_fault_of_connects_is_not_diluted_by_exchanges():
     assert intermittent(view(few)).state == "confirmed"
 
 
-def test_what_always_fails_for_a_user_or_a_size_is_not_intermittent():
+def test_what_always_fails_for_a_user_or_a_size_is_not_intermittent() -> None:
     tables = sketched(1, base_risk=0.0, attempts_a_minute=600.0)
     struck = tables.cells["n"] // 10
     now_and_then = with_cells(tables, bad=struck, residual=struck, timeouts=struck)
@@ -54,12 +55,12 @@ def test_what_always_fails_for_a_user_or_a_size_is_not_intermittent():
     assert intermittent(view(always)).state == "ruled_out"
 
 
-def test_failures_that_may_all_be_those_of_users_who_never_succeed_confirm_nothing():
+def test_failures_that_may_all_be_those_of_users_who_never_succeed_confirm_nothing() -> None:
     tables = sketched(1, base_risk=0.0, attempts_a_minute=600.0)
     struck = np.where(tables.cells["platform"] == "Windows", tables.cells["n"] // 10, 0)
     tables = with_cells(tables, bad=struck, residual=struck, timeouts=struck)
 
-    def never_ok(platform, n):
+    def never_ok(platform: str, n: int) -> Finding:
         of_kinds = [(platform, kind, 3, n) for kind in ("connect", "exchange")]
         return intermittent(view(replace(tables, never_ok=pd.DataFrame(of_kinds, columns=tables.never_ok.columns))))
 

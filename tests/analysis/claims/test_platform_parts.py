@@ -1,6 +1,7 @@
 """The system, its loop and its clients come apart where the arms were there, and nothing rests on the parts."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from analysis.claims.platform import platform
 from analysis.claims.platform_parts import reading
 from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.comparison.view import view_of
-from analysis.model import Effect, Part, Settings
+from analysis.model import Effect, Finding, Part, Settings, State
+from analysis.planning.sketch import Suspect
+from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import renamed, sketched, with_cells
+from tests.typed import known
 
 LATENCY = {"platform": "", "platform_x_latency": "_x_latency"}
 CLAIMS = {"platform": platform, "platform_x_latency": platform_x_latency}
@@ -26,18 +30,18 @@ SIZE = {"hosts": 4, "attempts_a_minute": 200.0}
 SMALL = {"minutes": 20, "hosts": 2, "clients": ALL}
 
 
-def found(name, tables):
+def found(name: str, tables: Tables) -> Finding:
     return CLAIMS[name](view_of(tables, Settings()), None)
 
 
-def suspected(name, what, **more):
+def suspected(name: str, what: str, **more: Any) -> Tables:
     """A run in which the system, or its loop, is at fault; for the interaction at the highest delay only."""
     suspect = {"system": name, "loop": f"loop{LATENCY[name]}"}[what]
     return sketched(1, suspect=suspect, effect=0.04, **{**SIZE, "clients": ASYNCIO, **more})
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_a_fault_of_the_loop_is_none_at_equal_loop_and_shows_between_the_loops_of_one_host(name):
+def test_a_fault_of_the_loop_is_none_at_equal_loop_and_shows_between_the_loops_of_one_host(name: str) -> None:
     finding = found(name, suspected(name, "loop"))
     assert finding.state == "confirmed"
     assert "Windows, whose asyncio loop is the Proactor, against Linux" in finding.evidence
@@ -48,7 +52,7 @@ def test_a_fault_of_the_loop_is_none_at_equal_loop_and_shows_between_the_loops_o
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_a_fault_of_the_system_shows_at_equal_loop_and_not_between_the_loops(name):
+def test_a_fault_of_the_system_shows_at_equal_loop_and_not_between_the_loops(name: str) -> None:
     finding = found(name, suspected(name, "system"))
     assert finding.state == "confirmed"
     assert finding.parts[EQUAL].state == "confirmed"
@@ -57,7 +61,7 @@ def test_a_fault_of_the_system_shows_at_equal_loop_and_not_between_the_loops(nam
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_without_one_loop_on_both_sides_the_missing_arm_is_named(name):
+def test_without_one_loop_on_both_sides_the_missing_arm_is_named(name: str) -> None:
     finding = found(name, suspected(name, "system", clients=ALL[:3]))
     assert finding.state == "confirmed"
     assert EQUAL not in finding.parts
@@ -67,13 +71,13 @@ def test_without_one_loop_on_both_sides_the_missing_arm_is_named(name):
     assert "--client websockets-asyncio,websockets-selector" in open_still.needs
 
 
-def test_where_nothing_was_found_no_arm_is_asked_for():
+def test_where_nothing_was_found_no_arm_is_asked_for() -> None:
     finding = found("platform", sketched(2, base_risk=0.01, clients=ALL[:3]))
     assert finding.state == "undecided"
     assert "--client" not in finding.needs
 
 
-def test_platforms_of_one_loop_are_at_equal_loop_as_they_are():
+def test_platforms_of_one_loop_are_at_equal_loop_as_they_are() -> None:
     tables = sketched(2, suspect="platform", effect=0.04, platforms=("macOS", "Linux"), clients=ALL, **SIZE)
     finding = found("platform", tables)
     assert finding.state == "confirmed"
@@ -81,7 +85,7 @@ def test_platforms_of_one_loop_are_at_equal_loop_as_they_are():
     assert "--client" not in finding.evidence
 
 
-def test_the_clients_that_differ_are_named_beside_those_that_do_not():
+def test_the_clients_that_differ_are_named_beside_those_that_do_not() -> None:
     tables = sketched(1, suspect="loop", effect=0.04, clients=ALL, **SIZE)
     finding = found("platform", tables)
     assert finding.state == "confirmed"
@@ -89,7 +93,7 @@ def test_the_clients_that_differ_are_named_beside_those_that_do_not():
     assert "They differ with websockets-asyncio/asyncio, not with" in finding.evidence
 
 
-def test_of_three_platforms_each_is_parted_from_the_rest():
+def test_of_three_platforms_each_is_parted_from_the_rest() -> None:
     tables = sketched(1, suspect="loop", effect=0.05, platforms=("Windows", "Linux", "macOS"), clients=ALL, **SIZE)
     finding = found("platform", tables)
     assert finding.state == "confirmed"
@@ -102,7 +106,7 @@ def test_of_three_platforms_each_is_parted_from_the_rest():
     assert finding.parts[LOOP].state == "confirmed"
 
 
-def test_a_client_that_the_others_dilute_keeps_the_platform_from_being_ruled_out():
+def test_a_client_that_the_others_dilute_keeps_the_platform_from_being_ruled_out() -> None:
     tables = sketched(3, suspect="loop", effect=0.009, base_risk=0.0005, hosts=6, clients=ALL, attempts_a_minute=400.0)
     finding = found("platform", tables)
     assert finding.parts["Windows against Linux"].state == "ruled_out"
@@ -111,7 +115,7 @@ def test_a_client_that_the_others_dilute_keeps_the_platform_from_being_ruled_out
     assert "diluted" in finding.needs
 
 
-def test_loops_and_libraries_are_parts_of_the_client():
+def test_loops_and_libraries_are_parts_of_the_client() -> None:
     finding = client(view_of(sketched(1, suspect="loop", effect=0.04, clients=ALL, **SIZE), Settings()))
     assert finding.state == "confirmed"
     assert finding.parts[LOOP].state == "confirmed"
@@ -121,20 +125,20 @@ def test_loops_and_libraries_are_parts_of_the_client():
     assert "On one loop the libraries differ (websocket-client against websockets-gevent on gevent" in other.evidence
 
 
-def test_an_arm_beside_a_platforms_own_loop_is_named_among_the_notes():
+def test_an_arm_beside_a_platforms_own_loop_is_named_among_the_notes() -> None:
     notes = decide(sketched(1, **SMALL), Settings()).data_quality
     assert any("as an arm beside a platform's own loop: websockets-asyncio/asyncio-selector." in note for note in notes)
     assert not any("beside" in note for note in decide(sketched(1, minutes=20, hosts=2), Settings()).data_quality)
 
 
-def test_a_confounded_comparison_is_not_read():
+def test_a_confounded_comparison_is_not_read() -> None:
     tables = suspected("platform", "loop")
     finding = found("platform", replace(tables, sites=tables.sites.assign(site=tables.sites["platform"])))
     assert finding.state == "undecided"
     assert "it is the loop" not in finding.evidence
 
 
-def part(state, value=0.02):
+def part(state: State, value: float = 0.02) -> Part:
     return Part(state=state, effect=Effect(name="risk difference", estimate=value, low=None, high=None))
 
 
@@ -154,7 +158,7 @@ def part(state, value=0.02):
         (part("confirmed", -0.02), [part("undecided")], "stays open"),
     ],
 )
-def test_the_parts_are_read_as_far_as_they_go(equal, loops, words):
+def test_the_parts_are_read_as_far_as_they_go(equal: Part, loops: list[Part], words: str) -> None:
     assert words in reading(equal, loops)
 
 
@@ -164,7 +168,7 @@ suspects = st.sampled_from(["none", "platform", "platform_x_latency", "loop", "c
 
 @few
 @given(suspects, st.integers(1, 8))
-def test_what_happens_on_an_arm_beside_moves_its_parts_and_no_claim_of_platforms(suspect, seed):
+def test_what_happens_on_an_arm_beside_moves_its_parts_and_no_claim_of_platforms(suspect: Suspect, seed: int) -> None:
     tables = sketched(seed, suspect=suspect, effect=0.04, **SMALL)
     beside = (tables.cells["platform"] == "Windows") & (tables.cells["event_loop"] == "asyncio-selector")
     worse = np.where(beside, tables.cells["n"] // 3, tables.cells["bad"])
@@ -178,17 +182,17 @@ def test_what_happens_on_an_arm_beside_moves_its_parts_and_no_claim_of_platforms
 
 @few
 @given(suspects, st.integers(1, 8))
-def test_no_claim_is_confirmed_by_a_part(suspect, seed):
+def test_no_claim_is_confirmed_by_a_part(suspect: Suspect, seed: int) -> None:
     tables = sketched(seed, suspect=suspect, effect=0.04, **SMALL)
     for name in CLAIMS:
         finding = found(name, tables)
-        assert finding.state != "confirmed" or finding.p_value <= 0.05
+        assert finding.state != "confirmed" or known(finding.p_value) <= 0.05
         assert finding.p_value is None or finding.p_value == finding.parts[next(iter(finding.parts))].p_value
 
 
 @few
 @given(suspects, st.integers(1, 8))
-def test_loops_under_one_name_on_all_platforms_give_the_claims_that_families_give(suspect, seed):
+def test_loops_under_one_name_on_all_platforms_give_the_claims_that_families_give(suspect: Suspect, seed: int) -> None:
     tables = sketched(seed, suspect=suspect, effect=0.04, **{**SMALL, "clients": ALL[:3]})
     names = {"asyncio-proactor": "asyncio-selector", "gevent-libuv": "gevent-libev"}
     same = renamed(tables, "event_loop", {**names, **{name: name for name in names.values()}})
@@ -199,6 +203,6 @@ def test_loops_under_one_name_on_all_platforms_give_the_claims_that_families_giv
 
 @pytest.mark.parametrize("seed", range(1, 5))
 @pytest.mark.parametrize("name", CLAIMS)
-def test_planted_effects_are_found_on_real_loops_with_four_hosts_a_side(name, seed):
+def test_planted_effects_are_found_on_real_loops_with_four_hosts_a_side(name: str, seed: int) -> None:
     clients = (ALL[:3], ("websockets-asyncio",), ALL, ("websocket-client", "websockets-gevent"))[seed - 1]
     assert found(name, sketched(seed, suspect=name, effect=0.04, hosts=4, clients=clients)).state == "confirmed"

@@ -1,5 +1,6 @@
 """What the claims that are rates have in common: nothing is ruled out because it was diluted."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,16 +10,18 @@ from analysis.claims.auth import auth
 from analysis.claims.client_loop import client_loop
 from analysis.claims.format import format_
 from analysis.claims.intermittent import intermittent
-from analysis.comparison.view import view_of
-from analysis.model import Settings
-from tests.analysis.tables_by_hand import sketched, with_cells
+from analysis.comparison.view import View, view_of
+from analysis.model import Finding, Settings
+from analysis.reduction.tables import Tables
+from analysis.stats.groups import Ints
+from tests.analysis.tables_by_hand import Mask, sketched, with_cells
 
 
-def view(tables):
+def view(tables: Tables) -> View:
     return view_of(tables, Settings())
 
 
-def share_of(tables, mask, share, seed=1):
+def share_of(tables: Tables, mask: Mask, share: float, seed: int = 1) -> Ints:
     """Some of the attempts of the mask's rows."""
     return np.where(mask, np.random.default_rng(seed).binomial(tables.cells["n"], share), 0)
 
@@ -26,7 +29,7 @@ def share_of(tables, mask, share, seed=1):
 RULED_OUT_AS_A_RATE = [("auth", auth), ("format", format_), ("any_lag_bad", client_loop), ("bad", intermittent)]
 
 
-def a_rare_client(column, share):
+def a_rare_client(column: str, share: float) -> Tables:
     """Of the connects of a client that few sessions have, a share fails so; nothing else fails."""
     tables = sketched(5, base_risk=0.0, attempts_a_minute=600.0)
     rare = tables.cells["client"] == "websockets-asyncio"
@@ -38,7 +41,9 @@ def a_rare_client(column, share):
 
 
 @pytest.mark.parametrize("column, claim", RULED_OUT_AS_A_RATE)
-def test_what_strikes_one_rare_client_is_not_ruled_out_for_being_diluted(column, claim):
+def test_what_strikes_one_rare_client_is_not_ruled_out_for_being_diluted(
+    column: str, claim: Callable[[View], Finding]
+) -> None:
     assert claim(view(a_rare_client(column, 0.0))).state == "ruled_out"
     finding = claim(view(a_rare_client(column, 0.015)))
     assert finding.state == ("confirmed" if claim is intermittent else "undecided")
@@ -48,7 +53,7 @@ def test_what_strikes_one_rare_client_is_not_ruled_out_for_being_diluted(column,
 
 
 @pytest.mark.parametrize("column, claim", [("auth", auth), ("format", format_), ("bad", intermittent)])
-def test_one_instance_of_many_that_fails_so_is_seen(column, claim):
+def test_one_instance_of_many_that_fails_so_is_seen(column: str, claim: Callable[[View], Finding]) -> None:
     tables = sketched(2, base_risk=0.0, attempts_a_minute=300.0)
     frame = tables.instances
     assert claim(view(tables)).state == "ruled_out"

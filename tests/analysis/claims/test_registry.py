@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
@@ -40,11 +41,11 @@ def fall_over(_: Evidence) -> Finding:
 
 
 @pytest.fixture
-def with_moon(monkeypatch):
+def with_moon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "CLAIMS", (*registry.CLAIMS, MOON))
 
 
-def test_names_differ_and_weights_are_the_whole_error_rate():
+def test_names_differ_and_weights_are_the_whole_error_rate() -> None:
     assert len(set(registry.names())) == len(registry.CLAIMS)
     assert sum(registry.weights().values()) == pytest.approx(1.0)
     assert registry.weights()["platform_x_latency"] == pytest.approx(0.25)
@@ -52,7 +53,7 @@ def test_names_differ_and_weights_are_the_whole_error_rate():
 
 
 @pytest.mark.usefixtures("with_moon")
-def test_a_claim_that_is_added_is_in_every_output(tmp_path, capsys):
+def test_a_claim_that_is_added_is_in_every_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = attempts(2000, timeouts=0.1)
     folder = write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health())
     assert cli.main([str(folder)]) == 1
@@ -68,7 +69,7 @@ def test_a_claim_that_is_added_is_in_every_output(tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("with_moon")
-def test_a_claim_that_is_added_is_calibrated_and_shares_the_error_rate():
+def test_a_claim_that_is_added_is_calibrated_and_shares_the_error_rate() -> None:
     assert sum(registry.weights().values()) == pytest.approx(1.0)
     (result,) = decided([draw_case(1)], Settings())
     assert result.states["full_moon"] == "confirmed"
@@ -76,7 +77,9 @@ def test_a_claim_that_is_added_is_calibrated_and_shares_the_error_rate():
     assert naive_verdict(pa.Table.from_pandas(attempts(200)))["full_moon"] == "undecided"
 
 
-def test_a_claim_that_falls_over_is_undecided_with_its_error_and_the_others_stand(monkeypatch):
+def test_a_claim_that_falls_over_is_undecided_with_its_error_and_the_others_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     tables = sketched(1)
     sound = decide(tables, Settings())
     broken = tuple(replace(one, decide=fall_over) if one.name == "auth" else one for one in registry.CLAIMS)
@@ -93,7 +96,7 @@ def test_a_claim_that_falls_over_is_undecided_with_its_error_and_the_others_stan
     assert result.error == sentence
 
 
-def test_what_is_said_while_a_run_grows_is_the_claims_own():
+def test_what_is_said_while_a_run_grows_is_the_claims_own() -> None:
     live = {claim.name: claim.while_live for claim in registry.CLAIMS}
     assert {name for name, rule in live.items() if rule == "at the end"} == {"platform", "platform_x_latency", "server"}
     assert {name for name, rule in live.items() if isinstance(rule, Watched)} == {"latency", "client"}

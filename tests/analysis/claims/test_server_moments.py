@@ -8,24 +8,25 @@ import pytest
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.simulation import strikes
 from analysis.simulation.scene import is_within
+from analysis.simulation.sessions import Sessions
 from tests.analysis.claims.server_tables import at_first_site, outages, probes, server, simulated, with_sites
 from tests.analysis.tables_by_hand import sketched
 
 
-def test_failures_in_the_same_moments_are_the_servers():
+def test_failures_in_the_same_moments_are_the_servers() -> None:
     finding = server(outages(sketched(1), (40, 90, 170, 250, 320)))
     assert finding.state == "confirmed"
     assert "same moments" in finding.evidence
 
 
-def outages_of_a_line(sessions):
+def outages_of_a_line(sessions: Sessions) -> None:
     """Silence in some moments, for the hosts of the first site only."""
     windows, here = sessions.scene.windows, at_first_site(sessions)
     sessions.strike_connects(0.8 * (is_within(sessions.at_s, windows) & here), "silent")
     sessions.strike_exchanges(0.8 * (is_within(sessions.exchange_at_s, windows) & here[:, None]), "silent")
 
 
-def test_outages_of_one_sites_line_are_not_the_servers_though_all_platforms_fail_in_the_same_moments():
+def test_outages_of_one_sites_line_are_not_the_servers_though_all_platforms_fail_in_the_same_moments() -> None:
     bursts = strikes.bursts(10.0)
     finding = server(simulated(outages_of_a_line, windows=bursts))
     assert finding.state == "undecided"
@@ -37,7 +38,9 @@ def test_outages_of_one_sites_line_are_not_the_servers_though_all_platforms_fail
 
 
 @pytest.mark.parametrize("site", [None, "north"])
-def test_moments_of_hosts_that_may_share_a_line_are_the_servers_unless_tcp_probes_fail_in_them_too(site):
+def test_moments_of_hosts_that_may_share_a_line_are_the_servers_unless_tcp_probes_fail_in_them_too(
+    site: str | None,
+) -> None:
     moments = (40, 90, 170, 250, 320)
     tables = with_sites(outages(sketched(1), moments), site)
     finding = server(tables)
@@ -55,19 +58,19 @@ def test_moments_of_hosts_that_may_share_a_line_are_the_servers_unless_tcp_probe
     assert "second site" in finding.needs
 
 
-def test_outages_of_two_sites_at_different_times_are_those_of_two_lines():
+def test_outages_of_two_sites_at_different_times_are_those_of_two_lines() -> None:
     north = outages(sketched(1), (40, 170, 320), group="site", names=["north"])
     finding = server(outages(north, (90, 250, 300), group="site", names=["south"]))
     assert finding.state == "undecided"
     assert "all sites do is not sure" in finding.evidence
 
 
-def test_bursts_of_one_platform_are_not():
+def test_bursts_of_one_platform_are_not() -> None:
     finding = server(outages(sketched(1), (40, 90, 170, 250, 320), group="platform", names=["Windows"]))
     assert finding.state != "confirmed"
 
 
-def test_hosts_of_one_platform_are_compared_with_each_other():
+def test_hosts_of_one_platform_are_compared_with_each_other() -> None:
     one = sketched(1, platforms=("Linux",), hosts=4)
     assert server(outages(one, (40, 90, 170, 250, 320))).state == "confirmed"
     assert server(outages(one, (40, 90, 170, 250, 320), names=["Linux-0"])).state != "confirmed"

@@ -1,43 +1,47 @@
 """Requests that the server had, and did not answer."""
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from analysis.model import Settings
+from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
 from tests.analysis.claims.server_tables import SHORT, kept_silent, server
 from tests.analysis.tables_by_hand import sketched
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])
-def test_silence_behind_answered_pings_is_the_servers_even_if_it_is_constant_and_hits_all_alike(given):
+def test_silence_behind_answered_pings_is_the_servers_even_if_it_is_constant_and_hits_all_alike(
+    given: dict[str, Any],
+) -> None:
     finding = server(kept_silent(sketched(1, **given)))
     assert finding.state == "confirmed"
     assert "it had them and kept silent" in finding.evidence
 
 
-def test_the_same_silence_without_a_ping_cannot_be_told_and_needs_one():
+def test_the_same_silence_without_a_ping_cannot_be_told_and_needs_one() -> None:
     finding = server(kept_silent(sketched(1), asked=False))
     assert finding.state == "undecided"
     assert "--peer-check-s" in finding.needs
 
 
-def test_silence_that_one_platform_has_of_the_server_is_not_the_platforms():
+def test_silence_that_one_platform_has_of_the_server_is_not_the_platforms() -> None:
     """Proven to be the server's on each connection, it is no effect of anything that is compared."""
     claims = decide(kept_silent(sketched(1, base_risk=0.0005), 0.05), Settings()).claims
     assert "confirmed" not in (claims["client"].state, claims["platform_x_latency"].state)
 
 
-def test_a_type_that_nobody_answers_is_not_the_servers_for_its_pongs():
+def test_a_type_that_nobody_answers_is_not_the_servers_for_its_pongs() -> None:
     tables = kept_silent(sketched(1, base_risk=0.0), 1.0, operation="chat")
     finding = server(tables)
     assert finding.state == "undecided"
     assert decide(tables, Settings()).claims["format"].state == "confirmed"
 
 
-def mute(tables, mute, silent_of_mute, silent=200, connections=40):
+def mute(tables: Tables, mute: int, silent_of_mute: int, silent: int = 200, connections: int = 40) -> Tables:
     where = {"host": "Linux-0", "platform": "Linux"}
     rows = [
         where | {"is_mute": is_mute, "operation": operation, "n": n}
@@ -51,7 +55,7 @@ def mute(tables, mute, silent_of_mute, silent=200, connections=40):
     return replace(tables, mute=pd.DataFrame(rows))
 
 
-def test_sessions_that_are_mute_from_a_moment_on_are_named():
+def test_sessions_that_are_mute_from_a_moment_on_are_named() -> None:
     finding = server(mute(kept_silent(sketched(1)), 36, 190))
     assert (
         "36 of 40 such connections were mute from a moment on, while pings were answered (190 of 200"
