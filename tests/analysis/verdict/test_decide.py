@@ -1,6 +1,7 @@
 """The invariants that any verdict must keep, whatever the data (method, section 7)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -14,10 +15,13 @@ from analysis.claims.client import client
 from analysis.claims.latency import latency
 from analysis.claims.platform import platform
 from analysis.claims.platform_x_latency import platform_x_latency
-from analysis.comparison.view import view_of
-from analysis.model import Finding, Settings
+from analysis.comparison.view import View, view_of
+from analysis.model import Decision, Effect, Finding, Settings, State
+from analysis.planning.sketch import Suspect
 from analysis.planning.tables_of_cells import tables_of
+from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide, hypothesis, stepped_down
+from tests.analysis.effects import estimate_of, width_of
 from tests.analysis.tables_by_hand import (
     no_attempts,
     on_every_frame,
@@ -28,6 +32,7 @@ from tests.analysis.tables_by_hand import (
     states,
     with_cells,
 )
+from tests.typed import known
 
 SUSPECTS = ("none", "latency", "platform", "platform_x_latency", "client")
 SMALL = {"minutes": 20, "hosts": 2}
@@ -39,16 +44,18 @@ runs = st.builds(
     st.sampled_from([0.0, 0.03]),
 )
 few = settings(max_examples=6, deadline=None)
+# Of each claim: its state, attempts, p-value and effect.
+Reading = dict[str, tuple[State, int, float | None, Effect | None]]
 
 
-def read(decision):
+def read(decision: Decision) -> Reading:
     return {
         name: (f.state, f.n, None if f.p_value is None else round(f.p_value, 9), f.effect)
         for name, f in decision.claims.items()
     }
 
 
-def close(one, two):
+def close(one: Reading, two: Reading) -> None:
     """Same states, and the same numbers but for the last digits (sums in another order)."""
     for name, (state, n, p, effect) in one.items():
         other = two[name]
@@ -56,7 +63,7 @@ def close(one, two):
         assert p == pytest.approx(other[2], abs=1e-6)
         assert (effect is None) == (other[3] is None)
         if effect is not None and effect.estimate is not None:
-            assert effect.estimate == pytest.approx(other[3].estimate, abs=1e-9)
+            assert effect.estimate == pytest.approx(estimate_of(other[3]), abs=1e-9)
             for bound in ("low", "high"):
                 mine, theirs = getattr(effect, bound), getattr(other[3], bound)
                 assert (mine is None) == (theirs is None)
@@ -65,7 +72,7 @@ def close(one, two):
 
 
 @pytest.mark.parametrize("suspect", SUSPECTS)
-def test_each_suspect_is_found_and_no_other_one(suspect):
+def test_each_suspect_is_found_and_no_other_one(suspect: Suspect) -> None:
     decision = decide(sketched(3, suspect=suspect, effect=0.03), Settings())
     confirmed = {name for name, finding in decision.claims.items() if finding.state == "confirmed"}
     if suspect == "none":
@@ -76,7 +83,7 @@ def test_each_suspect_is_found_and_no_other_one(suspect):
         assert confirmed <= {suspect, "intermittent", *(["platform"] if suspect == "platform_x_latency" else [])}
 
 
-def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecided():
+def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecided() -> None:
     for suspect in SUSPECTS:
         decision = decide(sketched(5, suspect=suspect, effect=0.02), Settings())
         assert tuple(decision.claims) == registry.names()
@@ -87,7 +94,7 @@ def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecide
 
 @few
 @given(runs, st.integers(0, 1000))
-def test_row_order_and_names_of_hosts_change_nothing(tables, seed):
+def test_row_order_and_names_of_hosts_change_nothing(tables: Tables, seed: int) -> None:
     rng = np.random.default_rng(seed)
     hosts = sorted(set(tables.cells["host"]))
     names = dict(zip(hosts, [f"h{i}" for i in rng.permutation(len(hosts))], strict=True))
@@ -101,15 +108,15 @@ def test_row_order_and_names_of_hosts_change_nothing(tables, seed):
 
 @few
 @given(runs)
-def test_renaming_platforms_changes_no_state(tables):
+def test_renaming_platforms_changes_no_state(tables: Tables) -> None:
     swapped = renamed(tables, "platform", {"Windows": "Aardvark", "Linux": "Zebra"})
     close(read(decide(tables, Settings())), read(decide(swapped, Settings())))
 
 
 @few
 @given(runs, st.integers(1, 10_000))
-def test_shifting_all_times_changes_nothing(tables, minutes):
-    def later(frame):
+def test_shifting_all_times_changes_nothing(tables: Tables, minutes: int) -> None:
+    def later(frame: pd.DataFrame) -> pd.DataFrame:
         moved = {
             name: frame[name] + minutes * factor
             for name, factor in (("minute", 1), ("slot", 6), ("first_minute", 1), ("last_minute", 1))
@@ -122,7 +129,7 @@ def test_shifting_all_times_changes_nothing(tables, minutes):
 
 @few
 @given(runs)
-def test_cells_of_two_files_are_added(tables):
+def test_cells_of_two_files_are_added(tables: Tables) -> None:
     counts = tables.cells.select_dtypes("number").columns.difference(["minute", "delay_us"])
     half = tables.cells[counts] // 2
     first = tables.cells.assign(**{name: half[name] for name in counts})
@@ -133,8 +140,8 @@ def test_cells_of_two_files_are_added(tables):
 
 @few
 @given(runs, st.integers(2, 4))
-def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables, times):
-    def again(frame):
+def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables: Tables, times: int) -> None:
+    def again(frame: pd.DataFrame) -> pd.DataFrame:
         counts = [
             name
             for name in (
@@ -151,8 +158,8 @@ def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables
             if name in frame
         ]
         # The same connections with every attempt written again: sums grow alike, sums of squares by squares.
-        sums = [name for name in frame if name.startswith("x_")]
-        squares = [name for name in frame if name == "nn" or name.startswith(("nx_", "xx_"))]
+        sums = [name for name in frame.columns if name.startswith("x_")]
+        squares = [name for name in frame.columns if name == "nn" or name.startswith(("nx_", "xx_"))]
         grown = dict.fromkeys([*counts, *sums], times) | dict.fromkeys(squares, times**2)
         return frame.assign(**{name: frame[name] * by for name, by in grown.items()})
 
@@ -162,12 +169,12 @@ def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables
         assert HARDNESS[after.state] <= HARDNESS[before.state] or before.state == after.state, name
         if before.effect is None or before.effect.low is None or tables.cells["bad"].sum() < 20:
             continue
-        width, width_again = (f.effect.high - f.effect.low for f in (before, after))
+        width, width_again = width_of(before.effect), width_of(after.effect)
         assert width_again >= 0.98 * width, name
 
 
 @pytest.mark.slow
-def test_permuting_platforms_over_hosts_confirms_nothing():
+def test_permuting_platforms_over_hosts_confirms_nothing() -> None:
     rng = np.random.default_rng(2)
     confirmed = 0
     base = sketched(11, hosts=6, minutes=30, host_sd=0.8, base_risk=0.02, suspect="latency", effect=0.02)
@@ -180,7 +187,7 @@ def test_permuting_platforms_over_hosts_confirms_nothing():
     assert confirmed <= 4
 
 
-def dealt_again(cells, column, rng):
+def dealt_again(cells: pd.DataFrame, column: str, rng: np.random.Generator) -> pd.DataFrame:
     """The column's labels dealt again over the attempts of each stratum (hypergeometric)."""
     keys = [k for k in ("host", "platform", "minute", "client", "delay_us", "operation") if k != column]
     parts = []
@@ -194,7 +201,9 @@ def dealt_again(cells, column, rng):
 @pytest.mark.parametrize(
     ("column", "suspect", "claim"), [("delay_us", "latency", latency), ("client", "client", client)]
 )
-def test_permuting_an_arm_over_connections_confirms_nothing(column, suspect, claim):
+def test_permuting_an_arm_over_connections_confirms_nothing(
+    column: str, suspect: Suspect, claim: Callable[[View], Finding]
+) -> None:
     rng = np.random.default_rng(4)
     base = sketched(12, minutes=20, hosts=2, suspect=suspect, effect=0.05)
     assert claim(view_of(base, Settings())).state == "confirmed"
@@ -207,40 +216,40 @@ def test_permuting_an_arm_over_connections_confirms_nothing(column, suspect, cla
 
 @few
 @given(runs)
-def test_one_host_on_a_side_never_confirms_the_platform(tables):
+def test_one_host_on_a_side_never_confirms_the_platform(tables: Tables) -> None:
     alone = only(tables, lambda frame: (frame["platform"] != "Windows") | (frame["host"] == "Windows-0"))
     finding = decide(alone, Settings()).claims["platform"]
     assert finding.state != "confirmed"
     assert finding.state == "undecided" or finding.ceiling
 
 
-def test_everything_ok_confirms_nothing():
+def test_everything_ok_confirms_nothing() -> None:
     fine = with_cells(sketched(1), bad=0, residual=0, timeouts=0, good=lambda c: c["n"])
     found = states(decide(fine, Settings()))
     assert "confirmed" not in found.values()
     assert found["auth"] == found["format"] == "ruled_out"
 
 
-def test_everything_timed_out_confirms_nothing_and_compares_nothing():
+def test_everything_timed_out_confirms_nothing_and_compares_nothing() -> None:
     dead = with_cells(sketched(1), bad=lambda c: c["n"], residual=lambda c: c["n"], timeouts=lambda c: c["n"], good=0)
     found = states(decide(dead, Settings()))
     assert {name for name, state in found.items() if state == "confirmed"} <= {"server", "format"}
     assert found["latency"] == found["platform"] == found["platform_x_latency"] == found["client"] == "undecided"
 
 
-def test_reversed_arms_are_not_confirmed():
+def test_reversed_arms_are_not_confirmed() -> None:
     tables = sketched(3, suspect="latency", effect=0.05)
     most = tables.cells["delay_us"].max()
     turned = with_cells(tables, delay_us=lambda c: most - c["delay_us"])
     before, after = (decide(t, Settings()).claims["latency"] for t in (tables, turned))
     assert before.state == "confirmed"
     assert after.state == "undecided"
-    assert after.effect.reversed
+    assert known(after.effect).reversed
 
 
 @few
 @given(runs, st.integers(0, 19))
-def test_an_outage_of_everybody_confirms_no_comparison(tables, minute):
+def test_an_outage_of_everybody_confirms_no_comparison(tables: Tables, minute: int) -> None:
     down = tables.cells["minute"] == tables.cells["minute"].min() + minute
     hit = {name: np.where(down, tables.cells["n"], tables.cells[name]) for name in ("bad", "residual", "timeouts")}
     outage = with_cells(tables, **hit)
@@ -251,7 +260,7 @@ def test_an_outage_of_everybody_confirms_no_comparison(tables, minute):
 
 @few
 @given(runs, st.sampled_from(["lag", "rtt", "instance", "site"]))
-def test_what_is_not_measured_only_moves_claims_towards_undecided(tables, what):
+def test_what_is_not_measured_only_moves_claims_towards_undecided(tables: Tables, what: str) -> None:
     if what == "lag":
         poorer = replace(tables, cells=tables.cells.assign(lag_null=tables.cells["n"], any_lag_bad=tables.cells["bad"]))
     elif what == "rtt":
@@ -271,7 +280,7 @@ def test_what_is_not_measured_only_moves_claims_towards_undecided(tables, what):
         assert moved.state in (finding.state, "undecided"), (name, finding, moved)
 
 
-def test_a_server_without_named_instances_is_ruled_out_only_by_a_cohort_of_all_hosts():
+def test_a_server_without_named_instances_is_ruled_out_only_by_a_cohort_of_all_hosts() -> None:
     tables = sketched(5, suspect="platform", effect=0.03, base_risk=0.0005, minutes=120)
     unnamed = replace(tables, **{name: getattr(tables, name).iloc[:0] for name in ("instances", "platform_instances")})
     assert "of any instance" in decide(tables, Settings()).claims["server"].evidence
@@ -279,15 +288,17 @@ def test_a_server_without_named_instances_is_ruled_out_only_by_a_cohort_of_all_h
     # The hosts of the clean platform may all meet an instance of their own, if addresses are hashed.
     assert found.state == "undecided"
     late = sketched(5, suspect="latency", effect=0.03, base_risk=0.0005, minutes=120)
-    nowhere = {"instances": unnamed.instances, "platform_instances": unnamed.platform_instances}
-    found = decide(replace(late, **nowhere), Settings()).claims["server"]
+    nowhere = replace(late, instances=unnamed.instances, platform_instances=unnamed.platform_instances)
+    found = decide(nowhere, Settings()).claims["server"]
     assert found.state == "ruled_out"
     assert "of all attempts" in found.evidence
 
 
 @few
 @given(runs, st.floats(0.001, 0.02), st.floats(1.1, 4.0))
-def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(tables, margin, factor):
+def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(
+    tables: Tables, margin: float, factor: float
+) -> None:
     decided = decide(tables, Settings(margin=margin))
     narrow = states(decided)
     wide = states(decide(tables, Settings(margin=margin * factor)))
@@ -303,7 +314,7 @@ def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(ta
 
 @pytest.mark.parametrize("minutes", [1, 2, 3])
 @pytest.mark.parametrize("hosts", [1, 2])
-def test_a_short_run_compares_nothing_and_says_how_long_it_must_be(minutes, hosts):
+def test_a_short_run_compares_nothing_and_says_how_long_it_must_be(minutes: int, hosts: int) -> None:
     tables = one_minute(sketched(2, hosts=hosts, suspect="platform", effect=0.1), minutes)
     for name in ("latency", "client", "platform", "platform_x_latency"):
         finding = decide(tables, Settings()).claims[name]
@@ -311,14 +322,14 @@ def test_a_short_run_compares_nothing_and_says_how_long_it_must_be(minutes, host
         assert "minutes" in finding.needs or "hosts" in finding.needs.lower()
 
 
-def test_no_attempt_at_all_is_undecided():
+def test_no_attempt_at_all_is_undecided() -> None:
     decision = decide(no_attempts(), Settings())
     assert set(states(decision).values()) == {"undecided"}
     assert decision.hypothesis.state == "undecided"
     assert decision.causes == () == decision.mitigations
 
 
-def test_a_run_shorter_than_its_budgets_says_so():
+def test_a_run_shorter_than_its_budgets_says_so() -> None:
     totals = sketched().totals.assign(dropped_tail=209)
     finding = decide(replace(no_attempts(), totals=totals), Settings()).claims["server"]
     assert finding.state == "undecided"
@@ -328,7 +339,7 @@ def test_a_run_shorter_than_its_budgets_says_so():
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 40), st.booleans(), st.booleans())
-def test_a_few_rows_of_a_run_raise_nothing(rows, seed, one_platform, one_host):
+def test_a_few_rows_of_a_run_raise_nothing(rows: int, seed: int, one_platform: bool, one_host: bool) -> None:
     tables = sketched(seed, **SMALL)
     cells = tables.cells.sample(rows, random_state=seed)
     if one_platform:
@@ -341,12 +352,12 @@ def test_a_few_rows_of_a_run_raise_nothing(rows, seed, one_platform, one_host):
     assert all(decision.claims[name].state != "confirmed" for name in compared)
 
 
-def claims(**given):
+def claims(**given: State) -> dict[str, Finding]:
     found = dict.fromkeys(registry.names(), Finding(state="undecided"))
     return {**found, **{name: Finding(state=state) for name, state in given.items()}}
 
 
-def test_the_hypothesis_needs_every_part():
+def test_the_hypothesis_needs_every_part() -> None:
     every = claims(
         intermittent="confirmed",
         platform_x_latency="confirmed",
@@ -363,17 +374,17 @@ def test_the_hypothesis_needs_every_part():
 @pytest.mark.parametrize(
     "refuted", [{"intermittent": "ruled_out"}, {"platform_x_latency": "ruled_out"}, {"server": "confirmed"}]
 )
-def test_one_part_refutes_the_hypothesis(refuted):
+def test_one_part_refutes_the_hypothesis(refuted: dict[str, State]) -> None:
     assert hypothesis(claims(**refuted)).state == "ruled_out"
 
 
-def test_an_interaction_beside_server_bursts_is_kept_and_the_hypothesis_is_refuted():
+def test_an_interaction_beside_server_bursts_is_kept_and_the_hypothesis_is_refuted() -> None:
     both = claims(intermittent="confirmed", platform_x_latency="confirmed", server="confirmed")
     assert hypothesis(both).state == "ruled_out"
     assert hypothesis(both).because == ("server is confirmed",)
 
 
-def test_what_is_confirmed_alone_may_not_be_beside_eight_other_claims():
+def test_what_is_confirmed_alone_may_not_be_beside_eight_other_claims() -> None:
     lonely = Finding(state="confirmed", p_value=0.03, evidence="It differs.")
     found = stepped_down({**claims(), "client": lonely}, 0.05)
     assert found["client"].state == "undecided"
@@ -384,8 +395,8 @@ def test_what_is_confirmed_alone_may_not_be_beside_eight_other_claims():
 
 
 @pytest.mark.parametrize("suspect", SUSPECTS)
-def test_a_decision_holds_plain_numbers_only(suspect):
-    def plain(value):
+def test_a_decision_holds_plain_numbers_only(suspect: Suspect) -> None:
+    def plain(value: object) -> bool:
         if isinstance(value, dict):
             return all(plain(one) for one in value.values())
         if isinstance(value, list | tuple):

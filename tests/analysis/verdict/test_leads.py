@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,6 @@ from analysis.claims.held import deaths_words
 from analysis.comparison.view import View, view_of
 from analysis.model import Settings
 from analysis.planning.sketched_tables import FIRST_MINUTE
-from analysis.reduction.tables import Tables
 from analysis.verdict.leads import (
     MOST_MOMENTS,
     always_fails,
@@ -25,8 +25,8 @@ from tests.analysis.tables_by_hand import sketched, with_sessions
 START_S = 60 * FIRST_MINUTE
 
 
-def seen(**tables: pd.DataFrame) -> View:
-    changed: Tables = replace(sketched(1), **tables)
+def seen(**tables: Any) -> View:
+    changed = replace(sketched(1), **tables)
     return view_of(changed, Settings())
 
 
@@ -145,13 +145,13 @@ def always(*rows: tuple[str, str, str, str, int, int, int]) -> list[str]:
     return always_fails(seen(always=pd.DataFrame(list(rows), columns=columns)))
 
 
-def test_users_who_always_fail_are_named_once_with_their_attempts_on_all_platforms():
+def test_users_who_always_fail_are_named_once_with_their_attempts_on_all_platforms() -> None:
     assert always() == []
     words = "The attempts of a user always fail: anna (19 of 20)."
     assert always(("Linux", "user", "anna", "", -1, 12, 11), ("Windows", "user", "anna", "", -1, 8, 8)) == [words]
 
 
-def test_what_of_a_users_attempts_always_fails_is_said():
+def test_what_of_a_users_attempts_always_fails_is_said() -> None:
     rows = [("Linux", "user", "anna", part, -1, 12, 12) for part in ("exchanges", "chat")]
     assert always(*rows) == [
         "The chat requests of a user always fail: anna (12 of 12).",
@@ -159,7 +159,7 @@ def test_what_of_a_users_attempts_always_fails_is_said():
     ]
 
 
-def test_a_scenario_that_always_fails_is_named_as_one():
+def test_a_scenario_that_always_fails_is_named_as_one() -> None:
     rows = [("Linux", "scenario", "burst", "exchanges", -1, 12, 12), ("Linux", "user", "anna", "", -1, 10, 10)]
     assert always(*rows) == [
         "The attempts of a user always fail: anna (10 of 10).",
@@ -167,7 +167,7 @@ def test_a_scenario_that_always_fails_is_named_as_one():
     ]
 
 
-def test_a_few_users_are_named_and_the_others_counted():
+def test_a_few_users_are_named_and_the_others_counted() -> None:
     rows = [("Linux", "user", f"u{n}", "", -1, 10, 10) for n in range(MOST_MOMENTS + 2)]
     (words,) = always(*rows)
     assert words.startswith("The attempts of some users always fail: u0 (10 of 10), u1 (10 of 10)")
@@ -175,7 +175,7 @@ def test_a_few_users_are_named_and_the_others_counted():
     assert f"u{MOST_MOMENTS}" not in words
 
 
-def test_sizes_that_always_fail_are_said_in_bytes_and_where_not_on_all_platforms():
+def test_sizes_that_always_fail_are_said_in_bytes_and_where_not_on_all_platforms() -> None:
     everywhere = [(name, "size", "", "chat", 11, 30, 30) for name in ("Linux", "Windows")]
     assert always(*everywhere) == [
         "Requests of chat from 2,048 bytes on always fail (60 of 60), smaller ones do not.",
@@ -185,7 +185,7 @@ def test_sizes_that_always_fail_are_said_in_bytes_and_where_not_on_all_platforms
     ]
 
 
-def test_what_always_fails_is_among_the_leads():
+def test_what_always_fails_is_among_the_leads() -> None:
     frame = pd.DataFrame(
         [("Linux", "user", "anna", "", -1, 12, 12)], columns=["platform", "what", "subject", "part", "size", "n", "bad"]
     )

@@ -1,25 +1,27 @@
 import numpy as np
 import pytest
 
-from analysis.model import Settings
+from analysis.model import Decision, Settings
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.planning.tables_of_cells import tables_of
+from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
+from tests.analysis.effects import width_of
 from tests.analysis.tables_by_hand import no_attempts, sketched
 
 
-def so_far(tables, minutes):
+def so_far(tables: Tables, minutes: int) -> Decision:
     cells = tables.cells[tables.cells["minute"] < FIRST_MINUTE + minutes].reset_index(drop=True)
     return decide(tables_of(cells, np.random.default_rng(1)), Settings(), live=True)
 
 
-def test_the_first_twenty_minutes_compare_nothing():
+def test_the_first_twenty_minutes_compare_nothing() -> None:
     found = so_far(sketched(1, suspect="latency", effect=0.1), 15).claims["latency"]
     assert found.state == "undecided"
     assert "silent for the first 20" in found.evidence
 
 
-def test_a_large_effect_is_confirmed_while_the_run_grows_and_the_rule_is_said():
+def test_a_large_effect_is_confirmed_while_the_run_grows_and_the_rule_is_said() -> None:
     decision = so_far(sketched(1, suspect="latency", effect=0.1), 60)
     found = decision.claims["latency"]
     assert found.state == "confirmed"
@@ -28,32 +30,32 @@ def test_a_large_effect_is_confirmed_while_the_run_grows_and_the_rule_is_said():
 
 
 @pytest.mark.parametrize("name", ["platform", "platform_x_latency", "server"])
-def test_claims_that_need_hosts_or_shifts_wait_for_the_end(name):
+def test_claims_that_need_hosts_or_shifts_wait_for_the_end(name: str) -> None:
     found = so_far(sketched(1, suspect="platform", effect=0.1), 60).claims[name]
     assert found.state == "undecided"
     assert found.needs == "The end of the run."
     assert found.evidence.startswith("So far")
 
 
-def test_nothing_is_ruled_out_before_the_end():
+def test_nothing_is_ruled_out_before_the_end() -> None:
     states = {finding.state for finding in so_far(sketched(1, base_risk=0.0), 60).claims.values()}
     assert "ruled_out" not in states
 
 
-def test_it_is_wider_than_the_final_rule():
+def test_it_is_wider_than_the_final_rule() -> None:
     tables = sketched(1, suspect="client", effect=0.03)
-    live, final = so_far(tables, 60).claims["client"].effect, decide(tables, Settings()).claims["client"].effect
-    assert live.high - live.low > final.high - final.low
+    live, final = (decision.claims["client"].effect for decision in (so_far(tables, 60), decide(tables, Settings())))
+    assert width_of(live) > width_of(final)
 
 
-def test_clients_are_watched_as_they_are_compared_at_the_end():
+def test_clients_are_watched_as_they_are_compared_at_the_end() -> None:
     found = so_far(sketched(1, suspect="client", effect=0.1, hosts=4), 60).claims["client"]
     assert found.state == "confirmed"
     assert any(name.startswith("websocket-client/gevent against") for name in found.parts)
 
 
 @pytest.mark.slow
-def test_watched_all_the_time_it_confirms_no_effect_that_is_not_there():
+def test_watched_all_the_time_it_confirms_no_effect_that_is_not_there() -> None:
     for seed in range(1, 4):
         tables = sketched(seed, suspect="latency", effect=0.0, base_risk=0.02)
         for minutes in range(20, 61, 5):
@@ -61,5 +63,5 @@ def test_watched_all_the_time_it_confirms_no_effect_that_is_not_there():
             assert states["latency"] == states["client"] == "undecided"
 
 
-def test_an_empty_run_may_be_watched():
+def test_an_empty_run_may_be_watched() -> None:
     assert set(f.state for f in decide(no_attempts(), Settings(), live=True).claims.values()) == {"undecided"}
