@@ -28,7 +28,7 @@ def with_what_always_fails(rows: pa.Table) -> pa.Table:
 
 
 @pytest.mark.slow
-def test_runs_reduced_together_are_the_runs_reduced_alone():
+def test_runs_reduced_together_are_the_runs_reduced_alone() -> None:
     runs = [simulate_rows(world, rows=6_000, minutes=12, seed=seed) for seed, world in enumerate(("W2", "W6", "W13"))]
     runs[0] = with_what_always_fails(runs[0])
     named = []

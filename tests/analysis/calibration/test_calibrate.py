@@ -1,18 +1,19 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from analysis.calibration import calibrate
 from analysis.calibration.calibrate import Score, jobs, outcomes, part_states, report, truth_of
 from analysis.claims import registry
-from analysis.model import Settings
+from analysis.model import Settings, State
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import sketched
 
-UNDECIDED = dict.fromkeys(registry.names(), "undecided")
+UNDECIDED: dict[str, State] = dict.fromkeys(registry.names(), "undecided")
 
 
-def test_a_score_counts_what_the_truth_forbids_and_what_it_promises():
+def test_a_score_counts_what_the_truth_forbids_and_what_it_promises() -> None:
     truth = truth_of("W2b", {"effect": 0.02}, Settings())
     score = Score()
     score.add("W2b", 1, {**UNDECIDED, "platform": "confirmed"}, truth)
@@ -26,7 +27,7 @@ def test_a_score_counts_what_the_truth_forbids_and_what_it_promises():
     assert "| platform | W2b | 50.0% (1/2;" in table
 
 
-def test_parts_are_counted_by_what_is_there():
+def test_parts_are_counted_by_what_is_there() -> None:
     truth = truth_of("proactor", {"effect": 0.02}, Settings())
     score = Score()
     score.add_parts("proactor", {"client loop": "confirmed"}, truth, margin=0.005)
@@ -36,7 +37,7 @@ def test_parts_are_counted_by_what_is_there():
     assert "| client loop | proactor | yes | 50.0% (1/2;" in table
 
 
-def test_the_parts_of_a_verdict_have_the_names_that_worlds_have_for_them():
+def test_the_parts_of_a_verdict_have_the_names_that_worlds_have_for_them() -> None:
     tables = sketched(1, suspect="loop", effect=0.05, hosts=4, clients=("websockets-asyncio", "websockets-selector"))
     found = part_states(decide(tables, Settings()))
     assert set(found) == {"platform at equal loop", "platform_x_latency at equal loop", "client loop"}
@@ -44,14 +45,14 @@ def test_the_parts_of_a_verdict_have_the_names_that_worlds_have_for_them():
     assert set(truth_of("proactor", {}, Settings()).parts) <= set(found)
 
 
-def test_jobs_hold_every_seed_once():
+def test_jobs_hold_every_seed_once() -> None:
     listed = jobs(["W1", "W2"], seeds=23, given={}, settings=Settings(), first_seed=5)
     for name in ("W1", "W2"):
         seeds = [seed for job in listed if job.world == name for seed in job.seeds]
         assert seeds == list(range(5, 28))
 
 
-def test_an_unknown_world_is_wrong_usage_in_one_sentence(capsys):
+def test_an_unknown_world_is_wrong_usage_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert calibrate.main(["--worlds", "Atlantis", "--seeds", "1"]) == 2
     said = capsys.readouterr().err
     assert "Atlantis" in said
@@ -59,7 +60,9 @@ def test_an_unknown_world_is_wrong_usage_in_one_sentence(capsys):
 
 
 @pytest.mark.slow
-def test_a_small_calibration_errs_nowhere_and_sees_the_gross(capsys, tmp_path):
+def test_a_small_calibration_errs_nowhere_and_sees_the_gross(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     out = tmp_path / "states.jsonl"
     arguments = ["--worlds", "healthy,W2,W12,one_host", "--seeds", "2", "--rows", "20000", "--effect", "0.05"]
     assert calibrate.main([*arguments, "--mistakes", "--out", str(out)]) == 0
@@ -79,7 +82,7 @@ EXAMPLES = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_no_claim_is_wrong_in_a_world_that_broke_the_verdict(name):
+def test_no_claim_is_wrong_in_a_world_that_broke_the_verdict(name: str) -> None:
     (job,) = jobs([name], seeds=2, given={}, settings=Settings(), first_seed=1)
     score = Score()
     for one in outcomes(job):

@@ -6,7 +6,7 @@ from analysis.simulation.simulate import simulate_rows
 
 
 @pytest.mark.slow
-def test_it_falls_into_the_traps_that_it_stands_for():
+def test_it_falls_into_the_traps_that_it_stands_for() -> None:
     null = naive_verdict(simulate_rows("null", rows=10_000, minutes=15, seed=1))
     assert set(null) == set(registry.names())
     # A timeout's duration is its budget: correlating it with failing confirms latency where there is none.
@@ -16,6 +16,6 @@ def test_it_falls_into_the_traps_that_it_stands_for():
 
 
 @pytest.mark.slow
-def test_no_attempt_is_no_error():
+def test_no_attempt_is_no_error() -> None:
     empty = simulate_rows("null", rows=2_000, minutes=5).slice(0, 0)
     assert set(naive_verdict(empty)) == set(registry.names())

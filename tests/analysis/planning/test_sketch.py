@@ -11,7 +11,7 @@ SESSIONS = Sketch(minutes=60, users=20, hosts=2, effect=0.0, base_risk=0.02, hos
 
 
 @pytest.mark.parametrize("session_s", [60.0, 180.0, 900.0, math.inf])
-def test_the_design_effect_is_the_one_that_the_tables_show(session_s):
+def test_the_design_effect_is_the_one_that_the_tables_show(session_s: float) -> None:
     sketch = replace(SESSIONS, session_s=session_s, connection_sd=0.6, hosts=10, platforms=("Linux",))
     exchanges, attempts = [], []
     for rng in np.random.default_rng(1).spawn(20):
@@ -26,7 +26,7 @@ def test_the_design_effect_is_the_one_that_the_tables_show(session_s):
     assert np.mean(attempts) == pytest.approx(1 + (sketch.design_effect - 1) / alike, rel=0.05)
 
 
-def test_a_connection_of_its_own_for_each_attempt_shares_nothing():
+def test_a_connection_of_its_own_for_each_attempt_shares_nothing() -> None:
     assert Sketch().design_effect == 1.0
     # On both sides of where the series takes over.
     one, two = (replace(SESSIONS, session_s=36e6 * factor).design_effect for factor in (0.999, 1.001))

@@ -11,7 +11,7 @@ from tests.analysis.planning.test_sketch import SESSIONS
 
 
 @pytest.mark.parametrize("session_s", [30.0, 180.0, 900.0, math.inf])
-def test_sessions_make_as_many_attempts_and_connections_as_they_promise(session_s):
+def test_sessions_make_as_many_attempts_and_connections_as_they_promise(session_s: float) -> None:
     sketch = replace(SESSIONS, session_s=session_s)
     tables = sketched_tables(sketch, np.random.default_rng(1))
     cells, dealt = tables.cells, tables.dealt

@@ -10,7 +10,8 @@ SUSPECT, OTHER = "Windows", "Linux"
 
 
 def drawn(world: str = "healthy", **given: Any) -> pd.DataFrame:
-    return simulate_rows(world, **{"rows": 20_000, "minutes": 30, "seed": 5, **given}).to_pandas()
+    rows: pd.DataFrame = simulate_rows(world, **{"rows": 20_000, "minutes": 30, "seed": 5, **given}).to_pandas()
+    return rows
 
 
 def of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -18,4 +19,5 @@ def of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def by_side(frame: pd.DataFrame, values: pd.Series) -> dict[str, float]:
-    return values.groupby(frame["platform"], observed=True).mean().to_dict()
+    means = values.groupby(frame["platform"], observed=True).mean()
+    return {str(side): mean for side, mean in means.items()}

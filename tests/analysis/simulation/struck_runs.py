@@ -14,7 +14,7 @@ HELD: Mapping[str, Any] = {"rows": 24_000, "minutes": 40, "session_s": 120.0, "p
 
 def struck_by(mechanism: Mechanism, **given: Any) -> pd.DataFrame:
     where = World(name="x", title="x", mechanisms=lambda design: (mechanism,), base_risk=0.0)
-    frame = pd.concat([chunk.to_pandas() for chunk in chunks(where, where.design(**{**HELD, **given}))])
+    frame: pd.DataFrame = pd.concat([chunk.to_pandas() for chunk in chunks(where, where.design(**{**HELD, **given}))])
     return frame.assign(bad=frame["outcome"].isin(["timeout", "failed"]))
 
 

@@ -7,7 +7,7 @@ from analysis.simulation.sessions import Sessions
 from tests.analysis.simulation.rows_of_runs import OTHER, SUSPECT, drawn, of_kind
 
 
-def test_a_hold_says_how_long_nothing_was_heard_before_its_end():
+def test_a_hold_says_how_long_nothing_was_heard_before_its_end() -> None:
     frame = drawn(session_s=120.0, pace_s=4.0)
     holds = of_kind(frame, "hold")
     assert holds["idle_s"].between(0.0, holds["duration_s"] + 1e-9).all()
@@ -19,13 +19,13 @@ def test_a_hold_says_how_long_nothing_was_heard_before_its_end():
     assert idle.groupby(of_kind(frame, "exchange")["connection"]).max().max() > 12
 
 
-def test_silence_is_not_heard_by_a_session_that_nobody_answers():
+def test_silence_is_not_heard_by_a_session_that_nobody_answers() -> None:
     frame = drawn("W2b", effect=0.2, session_s=600.0, pace_s=4.0)
     unheard = of_kind(frame, "hold").assign(one=1).groupby("platform", observed=True)["idle_s"].mean()
     assert unheard[SUSPECT] > unheard[OTHER] + 0.3
 
 
-def test_sessions_know_how_many_are_open_beside_them():
+def test_sessions_know_how_many_are_open_beside_them() -> None:
     seen: list[np.ndarray] = []
 
     def look(sessions: Sessions) -> None:

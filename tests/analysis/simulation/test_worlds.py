@@ -29,7 +29,7 @@ TRUTHS: dict[str, dict[str, str]] = {
 
 
 def drawn(name: str, **given: Any) -> pd.DataFrame:
-    frame = simulate_rows(name, **{"seed": 4, **given}).to_pandas()
+    frame: pd.DataFrame = simulate_rows(name, **{"seed": 4, **given}).to_pandas()
     return frame.assign(bad=frame["outcome"].isin(["timeout", "failed"]))
 
 
@@ -42,25 +42,25 @@ def rates(frame: pd.DataFrame, by: str) -> pd.Series:
 
 
 @pytest.mark.parametrize("name", TRUTHS)
-def test_the_truth_that_follows_from_the_mechanisms_is_what_a_person_says(name: str):
+def test_the_truth_that_follows_from_the_mechanisms_is_what_a_person_says(name: str) -> None:
     where = world(name)
     codes = where.truth(where.design()).codes
     assert codes is not None
     assert {claim: code for claim, code in codes.items() if code != "n"} == TRUTHS[name]
 
 
-def test_every_world_of_mechanisms_has_its_truth_told_here():
+def test_every_world_of_mechanisms_has_its_truth_told_here() -> None:
     of_mechanisms = {name for name, w in WORLDS.items() if w.is_bare or w.mechanisms(w.design())}
     assert of_mechanisms == set(TRUTHS)
 
 
 @pytest.mark.parametrize("name", TRUTHS)
-def test_a_world_is_of_the_size_in_which_verdicts_went_wrong(name: str):
+def test_a_world_is_of_the_size_in_which_verdicts_went_wrong(name: str) -> None:
     assert 5_700 <= world(name).design().rows <= 35_000
     assert 5_000 <= len(drawn(name)) <= 45_000
 
 
-def test_a_few_sessions_of_the_whole_run_are_bad_in_every_part_of_it():
+def test_a_few_sessions_of_the_whole_run_are_bad_in_every_part_of_it() -> None:
     exchanges = drawn("whole_run_instances").query("kind == 'exchange'")
     by_session = exchanges.groupby(["worker", "connection"], observed=True)["bad"].mean()
     assert len(by_session) == 120
@@ -71,7 +71,7 @@ def test_a_few_sessions_of_the_whole_run_are_bad_in_every_part_of_it():
     assert of_half[True] == pytest.approx(of_half[False], rel=0.25)
 
 
-def test_slow_connects_are_those_of_the_highest_delay_among_forty_exchanges_each():
+def test_slow_connects_are_those_of_the_highest_delay_among_forty_exchanges_each() -> None:
     frame = waits(drawn("slow_connects"))
     connects = frame[frame["kind"] == "connect"]
     assert rates(connects, "delay_s")[0.3] == pytest.approx(0.08, abs=0.05)
@@ -80,13 +80,13 @@ def test_slow_connects_are_those_of_the_highest_delay_among_forty_exchanges_each
     assert (frame["kind"] == "exchange").sum() / len(connects) == pytest.approx(40, rel=0.2)
 
 
-def test_the_rare_type_is_diluted_below_any_margin():
+def test_the_rare_type_is_diluted_below_any_margin() -> None:
     frame = waits(drawn("rare_type"))
     assert rates(frame, "operation")["agent_request"] == pytest.approx(0.1, abs=0.03)
     assert frame["bad"].mean() < 0.007
 
 
-def test_only_one_side_is_told_1011():
+def test_only_one_side_is_told_1011() -> None:
     frame = drawn("errors_for_one_side")
     told = frame[frame["close_code"] == 1011]
     assert len(told) > 50
@@ -94,26 +94,26 @@ def test_only_one_side_is_told_1011():
     assert frame.groupby("platform", observed=True)["host"].nunique().eq(1).all()
 
 
-def test_a_tenant_is_a_sides_own_and_its_shard_is_bad():
+def test_a_tenant_is_a_sides_own_and_its_shard_is_bad() -> None:
     frame = waits(drawn("tenants"))
     odd = frame["subject"].astype(str).str[-1].astype(int) % 2 == 1
     assert (odd == frame["platform"].eq("Windows")).all()
     assert rates(frame.assign(odd=odd), "odd")[True] == pytest.approx(0.04, abs=0.01)
 
 
-def test_two_laptops_differ_and_six_machines_do_not():
+def test_two_laptops_differ_and_six_machines_do_not() -> None:
     spread: dict[str, list[float]] = {"Windows": [], "Linux": []}
     for seed in range(1, 6):
         frame = waits(drawn("unequal_hosts", seed=seed, base_risk=0.15, rows=20_000, minute_sd=0.0, site_sd=0.0))
-        for platform, of_platform in frame.groupby("platform", observed=True):
-            by_host = rates(of_platform, "host")
-            assert len(by_host) == {"Windows": 2, "Linux": 6}[platform]
+        for platform, hosts in (("Windows", 2), ("Linux", 6)):
+            by_host = rates(frame[frame["platform"] == platform], "host")
+            assert len(by_host) == hosts
             spread[platform].append(float(np.log(by_host.max() / by_host.min())))
     assert max(spread["Windows"]) > 0.6
     assert np.median(spread["Linux"]) < 0.25
 
 
-def test_some_hosts_are_led_to_the_bad_instance_and_nobody_says_so():
+def test_some_hosts_are_led_to_the_bad_instance_and_nobody_says_so() -> None:
     frame = waits(drawn("address_hashing"))
     assert frame["server_instance"].isna().all()
     by_host = rates(frame, "host")
@@ -121,7 +121,7 @@ def test_some_hosts_are_led_to_the_bad_instance_and_nobody_says_so():
     assert by_host[by_host < 0.02].max() < 0.006
 
 
-def test_one_reset_ends_every_session_in_one_moment_and_all_come_back():
+def test_one_reset_ends_every_session_in_one_moment_and_all_come_back() -> None:
     frame = drawn("one_reset")
     cut = frame[(frame["kind"] == "hold") & (frame["cause"] == "reset")]
     ended = cut["scheduled_at"] + pd.to_timedelta(cut["duration_s"], unit="s")
@@ -130,21 +130,21 @@ def test_one_reset_ends_every_session_in_one_moment_and_all_come_back():
     assert (frame["kind"] == "connect").sum() == pytest.approx(240, abs=6)
 
 
-def test_one_account_of_forty_never_gets_an_answer_and_the_others_do():
+def test_one_account_of_forty_never_gets_an_answer_and_the_others_do() -> None:
     by_account = rates(drawn("one_account").query("kind == 'exchange' and outcome != 'aborted'"), "subject")
     assert len(by_account) == 40
     assert (by_account == 1.0).sum() == 1
     assert by_account[by_account < 1.0].max() < 0.02
 
 
-def test_a_firewall_drops_bare_probes_always_and_other_probes_see_the_bursts_only():
+def test_a_firewall_drops_bare_probes_always_and_other_probes_see_the_bursts_only() -> None:
     probes = drawn("firewalled_probes").query("kind == 'probe'")
     by_kind = rates(probes, "operation")
     assert by_kind["tcp"] == pytest.approx(0.2, abs=0.04)
     assert 0.005 < by_kind["health"] < 0.06
 
 
-def test_a_truth_may_depend_on_whom_an_address_leads_to():
+def test_a_truth_may_depend_on_whom_an_address_leads_to() -> None:
     where = world("address_hashing")
     codes = set()
     for seed in range(1, 30):
@@ -154,7 +154,7 @@ def test_a_truth_may_depend_on_whom_an_address_leads_to():
     assert codes == {"Y?", "n"}
 
 
-def test_a_world_of_nothing_has_nothing_to_confirm():
+def test_a_world_of_nothing_has_nothing_to_confirm() -> None:
     where = World(name="x", title="x", is_bare=True, base_risk=0.0001)
     truth = where.truth(where.design(sides=Sides(tenant_share=(1.0, 0.0))))
     assert truth.must_not_confirm == frozenset(truth.codes or ())
