@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -278,6 +279,11 @@ def test_contributing_has_a_line_for_every_room_that_is_a_package() -> None:
 
 def test_every_module_stands_in_a_room() -> None:
     assert not [name for name in modules() if room_of(name) is None]
+
+
+def test_mypy_reads_every_package_of_ours() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert set(settings["packages"]) == OURS
 
 
 def test_no_room_imports_another_that_imports_it_in_turn() -> None:
