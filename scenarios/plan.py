@@ -112,7 +112,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     token_kind: str | None = None
 
     def facts(self, **of_the_connection: Any) -> ConnectionFacts:
-        """What is true of all rows of this connection; `of_the_connection`: its ends, and what the server says of itself."""
+        """What is true of all its rows; `of_the_connection`: its ends, and what the server says of itself."""
         return ConnectionFacts(
             user=self.user,
             connection=self.connection,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from scenarios.clients.dial import Address
 from scenarios.evidence.endpoint import Ends, Mark, Snapshot
-from scenarios.evidence.kernel import Kernel, kernel_of
+from scenarios.evidence.kernel import TcpKernel, kernel_of
 from scenarios.evidence.sample import NOT_ASKED, TcpSample
 from scenarios.machine.fingerprint import salted
 
@@ -20,8 +20,8 @@ class OwnEnd:
     """The `Endpoint` of a connection that a driver moves; it keeps no session, and no driver.
 
     Args:
-        is_direct: Its socket leads to the target (or to a proxy on the way). False = to the relay of this machine, whose
-            kernel says nothing of the way.
+        is_direct: Its socket leads to the target (or to a proxy on the way). False = to the relay of this machine: what
+            the kernel says of that says nothing of the way.
         is_proactor: Windows' Proactor loop reads it: what was received is never in the kernel's queue.
     """
 
@@ -29,25 +29,34 @@ class OwnEnd:
         self._is_direct = is_direct
         self._is_proactor = is_proactor
         self._socket: Any = None
-        self._kernel: Kernel | None = None
+        self._kernel: TcpKernel | None = None
         self._ends = _NOBODY
         self._waiting_bytes: Callable[[], int] | None = None
         self._is_mid_message: Callable[[], bool] | None = None
+        self._taken_bytes: Callable[[], int | None] | None = None
 
     def dials(self, sock: Any, address: Address) -> None:
-        """This socket is being connected there."""
+        """This socket is being connected there; None = there was none to be had."""
         if self._is_direct:
             self._socket = sock
-            self._kernel = kernel_of(sock, is_proactor=self._is_proactor)
+            self._kernel = None if sock is None else kernel_of(sock, is_proactor=self._is_proactor)
             self._ends = Ends(_hashed(str(address[1][0])))
 
     def writes_with(self, waiting_bytes: Callable[[], int]) -> None:
         """How many bytes this process still has to hand over to the kernel is asked here."""
         self._waiting_bytes = waiting_bytes
 
-    def reads_with(self, is_mid_message: Callable[[], bool]) -> None:
-        """Whether a frame has begun and not ended is asked here."""
-        self._is_mid_message = is_mid_message
+    def reads_with(
+        self, is_mid_message: Callable[[], bool], taken_bytes: Callable[[], int | None] | None = None
+    ) -> None:
+        """Whether a frame has begun and not ended is asked here.
+
+        Args:
+            is_mid_message: See `Snapshot`.
+            taken_bytes: How much the loop has given on since the connection began; needed where the kernel's queue says
+                nothing, None = TLS hides it.
+        """
+        self._is_mid_message, self._taken_bytes = is_mid_message, taken_bytes
 
     def mark(self) -> Mark | None:
         """See `Endpoint.mark`."""
@@ -62,6 +71,10 @@ class OwnEnd:
     def snapshot(self) -> Snapshot:
         """See `Endpoint.snapshot`."""
         sample = None if self._kernel is None else self._kernel.sample()
+        if sample is not None and sample.queued_bytes is None and sample.received_bytes is not None:
+            taken = None if self._taken_bytes is None else self._taken_bytes()
+            if taken is not None:
+                sample = sample._replace(queued_bytes=max(0, sample.received_bytes - taken))
         return Snapshot(
             sample or NOT_ASKED,
             None if self._waiting_bytes is None else self._waiting_bytes(),
@@ -82,4 +95,3 @@ class OwnEnd:
 @lru_cache(maxsize=1024)
 def _hashed(address: str) -> str:
     return salted(f"address/{address}", os.environ)
-

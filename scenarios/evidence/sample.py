@@ -19,8 +19,8 @@ class TcpSample(NamedTuple):
         peer_window_bytes: What the peer has room for, beyond what is unacknowledged.
         acknowledged_bytes: Bytes that the peer's kernel has acknowledged.
         received_bytes: Bytes that this kernel has received in order, whether or not the process has read them.
-        queued_bytes: Of these, those that the process has not read. Not known under Windows' Proactor, which always has
-            a receive posted.
+        queued_bytes: Of these, those that the process's loop has not read. Windows' Proactor always has a receive
+            posted, so the kernel's queue is empty there: it is what was received without what the loop has given on.
         received_ago_s: Since when nothing was received.
         rtt_s: The smoothed round trip; it holds the server's own time where the acknowledgement rides on its reply.
         min_rtt_s: The smallest round trip so far: the network's alone.

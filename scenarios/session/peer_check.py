@@ -113,6 +113,9 @@ class PeerCheck:
     def late(self, wait: Wait, now: float) -> None:
         """The answer to a wait that is held back came after all."""
         wait.attempt.late_s = now - wait.deadline
+        for check in self._checks:
+            if wait in check.waits and check.pong_s is not None:
+                self._answered([check], now)
 
     def tick(self, now: float) -> None:
         """The deadline may have come: rows that have been listened for long enough go out."""
@@ -121,7 +124,7 @@ class PeerCheck:
             self._checks = [check for check in self._checks if check.due > now]
             for check in due:
                 self._put_out(check, now)
-            self._set_deadline()
+        self._set_deadline()
 
     def end(self, now: float) -> None:
         """The connection is over: rows go out with what is known."""
@@ -135,7 +138,9 @@ class PeerCheck:
             if check.pong_s is None:
                 check.pong_s = now - check.sent
                 check.due = min(check.due, now + GRACE_S)
-        self._set_deadline()
+            if all(wait.attempt.late_s is not None for wait in check.waits):
+                check.due = now  # nothing more can come
+        self.tick(now)
 
     def _put_out(self, check: _Check, now: float) -> None:
         for wait in check.waits:

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections import deque
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import DATA_OPCODES, Frame, Opcode
@@ -57,20 +57,22 @@ class SeenConnection(ClientConnection):
         self.is_asked_for_certificate = False
         self._kind = Opcode.TEXT
         self._is_fragmented = False
+        self._taken_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP and TLS are done."""
-        assert isinstance(transport, asyncio.WriteTransport)
         seen = transport.get_extra_info("ssl_object")
         self.is_asked_for_certificate = getattr(seen, "is_asked_for_certificate", False)
         super().connection_made(transport)
         self.listener.secured(perf_counter())
-        self.end.writes_with(transport.get_write_buffer_size)
-        self.end.reads_with(self.is_mid_message)
+        # uvloop's transports are none of asyncio's classes.
+        self.end.writes_with(cast(asyncio.WriteTransport, transport).get_write_buffer_size)
+        self.end.reads_with(self.is_mid_message, self._taken if seen is None else None)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; a broken frame is reported at once, and not when the peer has closed."""
         self.last_data_at = perf_counter()
+        self._taken_bytes += len(data)
         self.listener.received(self.last_data_at)
         super().data_received(data)
         if self.protocol.parser_exc is not None or self.protocol.close_rcvd is not None:
@@ -91,6 +93,9 @@ class SeenConnection(ClientConnection):
                 self.kinds.append(self._kind)
         elif event.opcode is Opcode.PONG:
             self.listener.pong(bytes(event.data))
+
+    def _taken(self) -> int:
+        return self._taken_bytes
 
     def is_mid_message(self) -> bool:
         """Whether a frame, or a message of several, has begun to come and is not whole."""
