@@ -300,6 +300,13 @@ def test_windows_is_asked_for_version_0_by_the_whole_handle_and_answers_with_its
     assert (sample.is_connecting, sample.queued_bytes) == (False, 7)
 
 
+def test_a_windows_that_writes_less_than_the_header_has_is_read_as_far_as_it_wrote() -> None:
+    winsock = FakeWinsock(answer=b"\4" + bytes(63), queued=0)
+    sample = IoctlKernel(FakeSocket(4), winsock=winsock, is_proactor=False).sample()
+    assert sample is not None
+    assert (sample.received_bytes, sample.retransmits) == (0, None)
+
+
 def test_the_proactors_queue_which_is_always_empty_is_not_known() -> None:
     winsock = FakeWinsock(answer=b"\4" + bytes(87), queued=0)
     sample = IoctlKernel(FakeSocket(4), winsock=winsock, is_proactor=True).sample()
