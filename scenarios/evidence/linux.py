@@ -33,7 +33,7 @@ SYN_SENT, CLOSE, LISTEN = 2, 7, 10
 # that wait to be accepted. A 0 there would say "all was acknowledged".
 WITHOUT_QUEUE = frozenset({CLOSE, LISTEN})
 
-_U32 = struct.Struct("=I")
+_u32_from = struct.Struct("=I").unpack_from
 
 
 def parse(raw: bytes) -> TcpSample:
@@ -75,7 +75,7 @@ def min_rtt_s(raw: bytes) -> float | None:
     """The connection's smallest round trip so far: what `parse` says of it, at the price of this field alone."""
     if len(raw) < 152:
         return None
-    microseconds: int = _U32.unpack_from(raw, 148)[0]
+    microseconds: int = _u32_from(raw, 148)[0]
     return microseconds / 1e6 if 0 < microseconds < UNKNOWN_U32 else None
 
 
@@ -83,5 +83,5 @@ def retransmits(raw: bytes) -> int | None:
     """Segments sent again so far, SYNs included: what `parse` says of it, at the price of this field alone."""
     if len(raw) < 104:
         return None
-    segments: int = _U32.unpack_from(raw, 100)[0]
+    segments: int = _u32_from(raw, 100)[0]
     return segments
