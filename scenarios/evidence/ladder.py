@@ -110,6 +110,8 @@ def _had_time(silence: Silence) -> bool:
     Where the kernel can be asked it says whether anything had to be sent again; else only an answer that usually takes
     next to nothing of the budget proves it.
     """
+    if silence.at_timeout.tcp.retransmits == 0:  # ever, on this connection
+        return True
     repeated = retransmits(silence.before, silence.at_timeout.tcp)
     if repeated is not None:
         return repeated == 0
