@@ -80,7 +80,7 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.protocols": "scenarios.errors scenarios.plan",
     "scenarios.experiment": "scenarios.errors scenarios.plan",
     "scenarios.session": (
-        "scenarios.clock scenarios.errors scenarios.experiment scenarios.plan scenarios.protocols "
+        "scenarios.clock scenarios.errors scenarios.evidence scenarios.experiment scenarios.plan scenarios.protocols "
         "scenarios.redact scenarios.rfc6455 attempts.schema"
     ),
     "scenarios.credentials": "scenarios.errors scenarios.options scenarios.plan scenarios.redact",
@@ -92,9 +92,9 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.os_errors"
     ),
     "scenarios.clients": (
-        "scenarios.authority scenarios.clock scenarios.errors scenarios.http_head scenarios.os_errors "
-        "scenarios.plan scenarios.protocols scenarios.redact scenarios.relay scenarios.rfc6455 "
-        "scenarios.session scenarios.signals attempts.schema"
+        "scenarios.authority scenarios.clock scenarios.errors scenarios.evidence scenarios.http_head "
+        "scenarios.machine scenarios.os_errors scenarios.plan scenarios.protocols scenarios.redact "
+        "scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals attempts.schema"
     ),
     "scenarios.clients.on_gevent": "scenarios.clients scenarios.plan scenarios.rfc6455 scenarios.session",
     "scenarios.clients.on_asyncio": (
@@ -102,7 +102,7 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.plan scenarios.protocols scenarios.rfc6455 scenarios.session attempts.schema"
     ),
     "scenarios.probes": (
-        "scenarios.authority scenarios.clients scenarios.errors scenarios.experiment scenarios.plan "
+        "scenarios.authority scenarios.clients scenarios.errors scenarios.evidence scenarios.experiment scenarios.plan "
         "scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session attempts.schema"
     ),
     "scenarios.load": (
