@@ -79,6 +79,7 @@ RUNGS: Final = (
     "generator",
     "unsent",
     "unacknowledged",
+    "undelivered",
     "unread",
     "partial",
     "unmatched",

@@ -44,15 +44,19 @@ class Silence(NamedTuple):
 
 
 def lost_at(silence: Silence) -> str:
-    """The rung of a wait that ran out: generator, unsent, unacknowledged, unread, partial, ... or unknown."""
-    at_timeout, at_end = silence.at_timeout.tcp, (silence.at_end or silence.at_timeout).tcp
+    """The rung of a wait that ran out: generator, unsent, unacknowledged, undelivered, ... or unknown."""
+    at_timeout = silence.at_timeout.tcp
+    # A pong came behind everything that the peer had sent before it: what lies open by then is of later requests.
+    last = silence.at_timeout if silence.at_end is None or silence.has_pong else silence.at_end
     if silence.is_generator:
         return "generator"
     if _is_unsent(silence.at_timeout):
         return "unsent"
-    if _is_unacknowledged(at_timeout) or (silence.at_end is not None and _is_unacknowledged(at_end)):
+    if _is_unacknowledged(at_timeout) or _is_unacknowledged(last.tcp):
         return "unacknowledged"
-    if _is_unread(at_timeout) or (silence.at_end is not None and _is_unread(at_end)):
+    if _has_hole(silence.before, last.tcp):
+        return "undelivered"
+    if _is_unread(at_timeout) or _is_unread(last.tcp):
         return "unread"
     if (silence.at_end or silence.at_timeout).is_mid_message:
         return "partial"
@@ -62,7 +66,7 @@ def lost_at(silence: Silence) -> str:
         return "late"
     if silence.has_pong:
         return "silent_application" if _had_time(silence) else "unknown"
-    if at_end.unacknowledged == 0 and not at_end.is_connecting:
+    if last.tcp.unacknowledged == 0 and not last.tcp.is_connecting:
         return "silent_process"
     return "unknown"
 
@@ -97,6 +101,13 @@ def _is_window_closed(tcp: TcpSample) -> bool:
 def _is_unacknowledged(tcp: TcpSample) -> bool:
     """Whether the SYN is not answered, or what was sent is repeated without an acknowledgement."""
     return bool(tcp.is_connecting) or (bool(tcp.unacknowledged) and tcp.backoffs != 0)
+
+
+def _has_hole(before: TcpSample, after: TcpSample) -> bool:
+    """Whether segments came, and nothing can be made of them: one that was sent before them is missing."""
+    if before.early_segments is None or after.early_segments is None:
+        return False
+    return after.early_segments > before.early_segments and bytes_in(before, after) == 0
 
 
 def _is_unread(tcp: TcpSample) -> bool:

@@ -26,6 +26,7 @@ NOTSENT_BYTES = u32(144)
 MIN_RTT = u32(148)
 BYTES_SENT = u64(200)
 BYTES_RETRANS = u64(208)
+RCV_OOOPACK = u32(224)
 SND_WND = u32(228)
 
 SYN_SENT, CLOSE, LISTEN = 2, 7, 10
@@ -56,6 +57,7 @@ def parse(raw: bytes) -> TcpSample:
         peer_window_bytes=None if is_connecting or not has_queue else _room(raw, acknowledged),
         acknowledged_bytes=acknowledged,
         received_bytes=BYTES_RECEIVED.of(raw),
+        early_segments=RCV_OOOPACK.of(raw),
         # Before the connection is there it is the age of the machine.
         received_ago_s=None if is_connecting or received_ago_ms is None else received_ago_ms / 1000,
         rtt_s=seconds(RTT.of(raw), per_second=1e6),

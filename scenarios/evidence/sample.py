@@ -19,8 +19,9 @@ class TcpSample(NamedTuple):
         peer_window_bytes: What the peer has room for, beyond what is unacknowledged.
         acknowledged_bytes: Bytes that the peer's kernel has acknowledged.
         received_bytes: Bytes that this kernel has received in order, whether or not the process has read them.
-        queued_bytes: Of these, those that the process's loop has not read. Windows' Proactor always has a receive
-            posted, so the kernel's queue is empty there: it is what was received without what the loop has given on.
+        early_segments: Segments that came before others that the peer had sent first: the way lost or overtook those.
+        queued_bytes: Of the received bytes, those that the process's loop has not read. Windows' Proactor always has a
+            receive posted, so the kernel's queue is empty there: it is what was received without what the loop gave on.
         received_ago_s: Since when nothing was received.
         rtt_s: The smoothed round trip; it holds the server's own time where the acknowledgement rides on its reply.
         min_rtt_s: The smallest round trip so far: the network's alone.
@@ -34,6 +35,7 @@ class TcpSample(NamedTuple):
     peer_window_bytes: int | None = None
     acknowledged_bytes: int | None = None
     received_bytes: int | None = None
+    early_segments: int | None = None
     queued_bytes: int | None = None
     received_ago_s: float | None = None
     rtt_s: float | None = None

@@ -22,7 +22,7 @@ LATE_S: Final = 0.050
 # kernel is not asked a second time.
 RETRANSMITTED_AFTER_S: Final = 0.2
 # What a connection's kernel has counted before it begins.
-_FRESH: Final = TcpSample(retransmits=0, received_bytes=0)
+_FRESH: Final = TcpSample(retransmits=0, received_bytes=0, early_segments=0)
 
 
 class End(NamedTuple):

@@ -179,7 +179,16 @@ def link() -> Iterator[tuple[Host, Host]]:
 
 
 def drop_all_that_comes_to(host: Host) -> None:
-    rules = "add table inet t; add chain inet t c { type filter hook input priority 0; policy drop; }"
+    rule_on(host, "add chain inet t c { type filter hook input priority 0; policy drop; }")
+
+
+def drop_what_is_long(host: Host) -> None:
+    """As a road does whose smallest packet size nobody is told."""
+    rule_on(host, "add chain inet t c { type filter hook input priority 0; }; add rule inet t c ip length > 500 drop")
+
+
+def rule_on(host: Host, rule: str) -> None:
+    rules = f"add table inet t; {rule}"
     done = subprocess.run(host.command("nft", rules), capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"no nft rules here: {done.stderr.strip()}")
@@ -223,6 +232,28 @@ def test_a_request_that_the_link_drops_is_unacknowledged_and_sent_again_and_agai
         healed = sampled(client, until=lambda sample: sample.unacknowledged == 0)
         assert (healed.backoffs, healed.acknowledged_bytes) == (0, 50)
         assert healed.retransmits is not None and healed.retransmits >= again.retransmits
+
+
+@on_linux
+def test_a_short_segment_behind_a_long_one_that_the_link_drops_is_early(link: tuple[Host, Host]) -> None:
+    near, far = link
+    with socket_on(far) as listener, socket_on(near) as client:
+        listener.bind((far.address, 0))
+        listener.listen()
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        drop_what_is_long(near)
+        try:
+            server.sendall(bytes(1000))
+            server.sendall(bytes(50))
+            seen = sampled(client, until=lambda sample: bool(sample.early_segments))
+            assert seen.received_bytes == 0
+        finally:
+            let_all_come_to(near)
+        healed = sampled(client, until=lambda sample: sample.received_bytes == 1050)
+        assert healed.queued_bytes == 1050
+        server.close()
 
 
 @on_linux

@@ -23,6 +23,7 @@ CLEAN = TcpSample(
     unsent_bytes=0,
     peer_window_bytes=65_535,
     received_bytes=50,
+    early_segments=0,
     queued_bytes=0,
     received_ago_s=5.0,
 )
@@ -78,6 +79,17 @@ def test_a_syn_without_an_answer_is_unacknowledged() -> None:
     assert lost_at(silence(end(is_connecting=True, unacknowledged=1, backoffs=0))) == "unacknowledged"
 
 
+def test_segments_behind_a_hole_are_undelivered() -> None:
+    assert lost_at(silence(end(), end(early_segments=1))) == "undelivered"
+    # The hole was filled: something could be made of it.
+    assert lost_at(silence(end(), end(early_segments=1, received_bytes=90))) == "silent_process"
+
+
+def test_what_lies_open_behind_a_pong_is_of_later_requests() -> None:
+    later = end(unacknowledged=1, backoffs=2, early_segments=3, queued_bytes=9, received_ago_s=1.0)
+    assert lost_at(silence(end(), later, has_pong=True)) == "silent_application"
+
+
 def test_what_lies_in_the_kernel_is_unread() -> None:
     assert lost_at(silence(end(queued_bytes=50, received_ago_s=1.2))) == "unread"
     assert lost_at(silence(end(), end(queued_bytes=50, received_ago_s=1.2))) == "unread"
@@ -131,6 +143,7 @@ SAMPLES = st.builds(
     unsent_bytes=COUNT,
     peer_window_bytes=COUNT,
     received_bytes=COUNT,
+    early_segments=COUNT,
     queued_bytes=COUNT,
     received_ago_s=st.none() | st.floats(0, 1),
 )
@@ -154,6 +167,8 @@ def test_every_evidence_has_one_rung_and_blames_the_server_only_with_proof(evide
     rung = lost_at(evidence)
     assert rung in RUNGS
     last = (evidence.at_end or evidence.at_timeout).tcp
+    if rung == "undelivered" and not evidence.has_pong:
+        assert bytes_in(evidence.before, last) == 0
     if rung == "silent_process":
         assert last.unacknowledged == 0 and not evidence.has_pong
     if rung == "silent_application":

@@ -66,6 +66,7 @@ def test_every_field_of_a_waiting_request_is_read() -> None:
             bytes_sent=250,
             bytes_retrans=120,
             bytes_received=40,
+            rcv_ooopack=2,
             snd_wnd=1000,
             last_data_recv=2500,
             rtt=30100,
@@ -81,6 +82,7 @@ def test_every_field_of_a_waiting_request_is_read() -> None:
         peer_window_bytes=970,
         acknowledged_bytes=100,
         received_bytes=40,
+        early_segments=2,
         received_ago_s=2.5,
         rtt_s=0.0301,
         min_rtt_s=26e-6,
@@ -121,6 +123,7 @@ def test_a_window_that_is_filled_with_what_is_in_flight_has_no_room() -> None:
         (136, {"received_bytes"}),
         (148, {"unsent_bytes"}),
         (152, {"min_rtt_s"}),
+        (228, {"early_segments"}),
         (232, {"peer_window_bytes"}),
     ],
 )
