@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from scenarios.plan import Budgets
 from tests.scenarios.clients.rows import Rows, plan_of, target_of
 from tests.scenarios.kit.certificates import tls
 from tests.scenarios.kit.scripted_server import PONG, Peer, ScriptedServer
+from tests.scenarios.kit.sockets import full_backlog
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are the answers of Linux' kernel")
 
@@ -142,19 +142,9 @@ def test_a_silence_has_the_rung_that_its_evidence_proves(
 
 
 def test_a_syn_without_an_answer_is_unacknowledged(client: str, rows: Rows) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        # The queue takes one more than it was told; then Linux drops every SYN.
-        full = [socket.socket() for _ in range(4)]
-        for one in full:
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", port))
+    with full_backlog() as (_, port):
         patient = Budgets(connect_s=1.5)
         run_connection(plan_of(rows, client, budgets=patient), target_of(port), rows.services)
-        for one in full:
-            one.close()
     (row,) = rows.of("connect")
     assert (row.outcome, row.phase, row.lost_at) == ("timeout", "tcp", "unacknowledged")
     assert row.tcp_retransmits is not None and row.tcp_retransmits >= 1
