@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from typing import Final
 
 from scenarios.authority import authority_of, split_authority
@@ -40,8 +39,6 @@ _TICK_S: Final = 0.010
 # A client sends its request at once; one that does not is somebody else.
 _REQUEST_TIMEOUT_S: Final = 10.0
 _BACKLOG: Final = 1024
-# The loop that the relay runs on there.
-_IS_PROACTOR: Final = sys.platform == "win32"
 
 _Address = tuple[int, tuple[str, int]]
 
@@ -257,7 +254,7 @@ class Client(Leg):
 
     def dials(self, sock: socket.socket) -> None:
         """This socket is being connected to the target for it."""
-        self._way = kernel_of(sock, is_proactor=_IS_PROACTOR)
+        self._way = kernel_of(sock)
 
     def way(self) -> TcpSample | None:
         """What the kernel says of its way to the target; None = there is none, or it is gone."""

@@ -19,7 +19,7 @@ from scenarios.plan import Budgets
 from scenarios.relay.question import ANSWER_LIMIT_S
 from scenarios.session import ledger
 from scenarios.session.ledger import LATE_S
-from tests.scenarios.clients.rows import Rows, plan_of, target_of
+from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
 from tests.scenarios.clients.test_rungs import (
     BUDGETS,
     NO_CONNECT,
@@ -53,8 +53,17 @@ def running() -> Iterator[RunningRelay]:
         yield found
 
 
-def run(client: str, rows: Rows, relay: RunningRelay, port: int, budgets: Budgets, **target: Any) -> None:
-    plan = plan_of(rows, client, budgets=budgets, delay_s=DELAY_S)
+def run(
+    client: str,
+    rows: Rows,
+    relay: RunningRelay,
+    port: int,
+    budgets: Budgets,
+    *,
+    delay_s: float = DELAY_S,
+    **target: Any,
+) -> None:
+    plan = plan_of(rows, client, budgets=budgets, delay_s=delay_s)
     run_connection(plan, target_of(port, relay=relay.address, **target), rows.services)
 
 
@@ -124,6 +133,19 @@ def test_the_peers_address_is_the_targets_and_not_the_relays(rows: Rows, running
     direct, relayed = rows.facts
     assert direct.peer_address == relayed.peer_address is not None
     assert direct.local_port is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("script", "rung"), [(nothing, "unknown"), (serve, "late")])
+def test_a_request_that_the_relay_still_holds_is_no_silence_of_the_peers(
+    script: Callable[[Peer], object], rung: str, rows: Rows, running: RunningRelay
+) -> None:
+    # Half of it is more than the exchange and its peer check: nothing has reached the target by then.
+    delay_s = 2.5 * (SHORT.exchange_s + SHORT.peer_check_s)
+    budgets = SHORT if script is nothing else BUDGETS
+    with ScriptedServer(script) as server:
+        run("websocket-client", rows, running, server.port, budgets, delay_s=delay_s)
+    assert rows.of("exchange")[0].lost_at == rung
 
 
 @pytest.mark.slow
