@@ -17,8 +17,8 @@ counts = st.none() | st.integers(0, 2**40)
 seconds = st.none() | st.floats(0.0, 1e6)
 samples = st.builds(
     TcpSample,
-    *(st.none() | st.booleans(), counts, counts, counts, counts, counts, counts, counts, counts),
-    *(seconds, seconds, seconds),
+    is_connecting=st.none() | st.booleans(),
+    **{name: seconds if name.endswith("_s") else counts for name in TcpSample._fields if name != "is_connecting"},
 )
 
 
