@@ -88,18 +88,21 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.evidence": "",
     "scenarios.machine": "scenarios.errors attempts.schema",
     "scenarios.relay": (
-        "scenarios.authority scenarios.errors scenarios.exit_codes scenarios.http_head scenarios.machine "
-        "scenarios.os_errors"
+        "scenarios.authority scenarios.errors scenarios.evidence scenarios.exit_codes scenarios.http_head "
+        "scenarios.machine scenarios.os_errors"
     ),
     "scenarios.clients": (
         "scenarios.authority scenarios.clock scenarios.errors scenarios.evidence scenarios.http_head "
         "scenarios.machine scenarios.os_errors scenarios.plan scenarios.protocols scenarios.redact "
         "scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals attempts.schema"
     ),
-    "scenarios.clients.on_gevent": "scenarios.clients scenarios.plan scenarios.rfc6455 scenarios.session",
+    "scenarios.clients.on_gevent": (
+        "scenarios.clients scenarios.evidence scenarios.plan scenarios.relay scenarios.rfc6455 scenarios.session"
+    ),
     "scenarios.clients.on_asyncio": (
-        "scenarios.clients scenarios.clock scenarios.errors scenarios.http_head scenarios.machine "
-        "scenarios.plan scenarios.protocols scenarios.rfc6455 scenarios.session attempts.schema"
+        "scenarios.clients scenarios.clock scenarios.errors scenarios.evidence scenarios.http_head "
+        "scenarios.machine scenarios.plan scenarios.protocols scenarios.relay scenarios.rfc6455 "
+        "scenarios.session attempts.schema"
     ),
     "scenarios.probes": (
         "scenarios.authority scenarios.clients scenarios.errors scenarios.evidence scenarios.experiment scenarios.plan "

@@ -1,9 +1,14 @@
-"""This machine's end of one connection, as the session asks about it: its kernel, its process, its addresses."""
+"""This machine's end of one connection, as the session asks about it: its kernel, its process, its addresses.
+
+Behind the relay the kernel is asked by the relay, about a socket of its own. That takes a question and an answer, so
+the driver asks before the session does, and tells it here.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -21,7 +26,7 @@ class OwnEnd:
 
     Args:
         is_direct: Its socket leads to the target (or to a proxy on the way). False = to the relay of this machine: what
-            the kernel says of that says nothing of the way.
+            the kernel says of that says nothing of the way, and what waits to be taken by the relay is the arm's delay.
         is_proactor: Windows' Proactor loop reads it: what was received is never in the kernel's queue.
     """
 
@@ -30,17 +35,42 @@ class OwnEnd:
         self._is_proactor = is_proactor
         self._socket: Any = None
         self._kernel: TcpKernel | None = None
+        self._told = NOT_ASKED
         self._ends = _NOBODY
         self._waiting_bytes: Callable[[], int] | None = None
         self._is_mid_message: Callable[[], bool] | None = None
         self._taken_bytes: Callable[[], int | None] | None = None
 
-    def dials(self, sock: Any, address: Address) -> None:
-        """This socket is being connected there; None = there was none to be had."""
+    def dials(self, sock: Any, towards: Address | None) -> None:
+        """This socket is being connected, there or to the relay in its place; None = there was none to be had."""
+        self._socket = sock
+        if towards is not None:
+            self._ends = Ends(_hashed(str(towards[1][0])))
         if self._is_direct:
-            self._socket = sock
             self._kernel = None if sock is None else kernel_of(sock, is_proactor=self._is_proactor)
-            self._ends = Ends(_hashed(str(address[1][0])))
+
+    @contextmanager
+    def kept_open(self) -> Iterator[int | None]:
+        """The port from which the connection comes to the relay, which stays open meanwhile; None = there is none.
+
+        A library that was told to give up frees its socket at the next opportunity, and the relay what belongs to it.
+        """
+        try:
+            kept = None if self._socket is None else self._socket.dup()
+        except (OSError, ValueError):
+            kept = None
+        if kept is None:
+            yield None
+            return
+        with kept:
+            port = None
+            with suppress(OSError):
+                port = kept.getsockname()[1]
+            yield port
+
+    def told(self, sample: TcpSample | None) -> None:
+        """What the relay says of the way at this instant, until it is told anew; None = nothing."""
+        self._told = sample or NOT_ASKED
 
     def writes_with(self, waiting_bytes: Callable[[], int]) -> None:
         """How many bytes this process still has to hand over to the kernel is asked here."""
@@ -70,6 +100,9 @@ class OwnEnd:
 
     def snapshot(self) -> Snapshot:
         """See `Endpoint.snapshot`."""
+        is_mid_message = None if self._is_mid_message is None else self._is_mid_message()
+        if not self._is_direct:
+            return Snapshot(self._told, None, is_mid_message)
         sample = None if self._kernel is None else self._kernel.sample()
         if sample is not None and sample.queued_bytes is None and sample.received_bytes is not None:
             taken = None if self._taken_bytes is None else self._taken_bytes()
@@ -78,12 +111,12 @@ class OwnEnd:
         return Snapshot(
             sample or NOT_ASKED,
             None if self._waiting_bytes is None else self._waiting_bytes(),
-            None if self._is_mid_message is None else self._is_mid_message(),
+            is_mid_message,
         )
 
     def ends(self) -> Ends:
         """See `Endpoint.ends`."""
-        if self._socket is None:
+        if self._socket is None or not self._is_direct:  # the target sees the relay's port
             return self._ends
         try:
             port = self._socket.getsockname()[1]

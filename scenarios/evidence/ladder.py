@@ -54,7 +54,9 @@ def lost_at(silence: Silence) -> str:
         return "unsent"
     if _is_unacknowledged(at_timeout) or _is_unacknowledged(last.tcp):
         return "unacknowledged"
-    if _has_hole(silence.before, last.tcp):
+    # Behind the relay nobody is asked when a request goes out: a pong that came early during the check shows it, too.
+    is_known_before = silence.before.early_segments is not None
+    if _has_hole(silence.before if is_known_before else at_timeout, last.tcp):
         return "undelivered"
     if _is_unread(at_timeout) or _is_unread(last.tcp):
         return "unread"

@@ -109,13 +109,19 @@ class Conversation:
         if self.waits:
             self._refused(self.waits[0], end, now)
 
-    def tick(self, now: float) -> None:
-        """The deadline has come; all that could be read has been fed before."""
-        silent = [wait for wait in self.waits if wait.deadline <= now]
+    def is_silent(self, now: float) -> bool:
+        """Whether something in flight has run out."""
+        return any(wait.deadline <= now for wait in self.waits)
+
+    def tick(self, now: float, *, came_at: float | None = None) -> None:
+        """The deadline has come; all that could be read has been fed before. `came_at`: see `Session.tick`."""
+        if came_at is None:
+            came_at = now
+        silent = [wait for wait in self.waits if wait.deadline <= came_at]
         if silent:
             for wait in silent:
                 self._in_flight.timed_out(wait)
-                self._ledger.complete(wait, now, "timeout", wait.blame(now, answered=False))
+                self._ledger.complete(wait, came_at, "timeout", wait.blame(came_at, answered=False))
             self._peer.hold(silent, now)  # the ping goes out before whatever the script sends next
             self._settled("timeout", now)
         self._start_if_due(now)

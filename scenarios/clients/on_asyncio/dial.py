@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket as sockets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final, NoReturn, cast
 
@@ -79,6 +79,15 @@ class Mover:
 
     Attributes:
         ws: The library's connection, as soon as there is one.
+
+    Args:
+        dialler: It decides.
+        plan, target, protocol: What is asked of whom.
+        session: Whose connection it is.
+        end: Is told of each socket.
+        patience: Of the task that waits.
+        must_ask: Whether somebody is to be asked before the dialler hears that its wait has ended.
+        ask: Asks.
     """
 
     def __init__(
@@ -91,6 +100,8 @@ class Mover:
         end: OwnEnd,
         protocol: TargetProtocol,
         patience: AsyncPatience,
+        must_ask: Callable[[float], bool],
+        ask: Callable[[], Awaitable[None]],
     ) -> None:
         self.ws: JudgedConnection | None = None
         self._dialler = dialler
@@ -100,6 +111,8 @@ class Mover:
         self._end = end
         self._protocol = protocol
         self._patience = patience
+        self._must_ask = must_ask
+        self._ask = ask
         self._loop = asyncio.get_running_loop()
         self._socket: sockets.socket | None = None
         self._buffer = bytearray()
@@ -125,7 +138,7 @@ class Mover:
             try:
                 await self._do(step)
             except Woken:
-                self._woken(step)
+                await self._woken(step)
             except (OSError, EOFError) as error:
                 dialler.failed(error, perf_counter())
         if isinstance(step, Ended):
@@ -138,7 +151,7 @@ class Mover:
             dialler.resolved([(int(family), where) for family, _, _, _, where in found], perf_counter())
         elif isinstance(step, Connect):
             sock = self._new_socket(step.address[0])
-            self._end.dials(sock, step.address)
+            self._end.dials(sock, dialler.towards)
             await within(loop.sock_connect(sock, step.address[1]), step.until)
             dialler.connected(perf_counter())
         elif isinstance(step, Send):
@@ -165,7 +178,7 @@ class Mover:
         assert self._socket is not None
         return self._socket
 
-    def _woken(self, step: Step) -> None:
+    async def _woken(self, step: Step) -> None:
         now, sock = perf_counter(), self._socket
         if isinstance(step, Connect):
             is_answered = sock is not None and _is_connected(sock)
@@ -173,6 +186,8 @@ class Mover:
             is_answered = any(self._buffer) or (sock is not None and _has_answer(sock))
         else:  # a look-up, or what the library does
             is_answered = self.ws is not None and self.ws.last_data_at >= self._session.deadline
+        if self._must_ask(now):
+            await self._ask()
         self._dialler.woken(now, answered=is_answered)
 
     async def upgrade(self, listener: Listener) -> SeenConnection:
@@ -220,7 +235,7 @@ class Mover:
         except Woken:
             if self.ws is not None and self.ws.refusal is not None:  # it came in the same turn
                 self._fail(self.ws.refusal)
-            self._woken(self._dialler.step)
+            await self._woken(self._dialler.step)
             raise Over from None
         except (OSError, EOFError, InvalidHandshake) as error:
             is_asked = self.ws is not None and self.ws.is_asked_for_certificate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from scenarios.plan import Budgets
 from tests.scenarios.clients.rows import Rows, plan_of, target_of
 from tests.scenarios.kit.certificates import tls
 from tests.scenarios.kit.scripted_server import PONG, Peer, ScriptedServer
+from tests.scenarios.kit.sockets import full_backlog
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are the answers of Linux' kernel")
 
@@ -43,7 +43,7 @@ def rows() -> Iterator[Rows]:
         close_children(kept.services)
 
 
-def _to_the_close(peer: Peer, *, pongs: bool, pong: bytes | None = None) -> None:
+def to_the_close(peer: Peer, *, pongs: bool, pong: bytes | None = None) -> None:
     while True:
         opcode, payload = peer.read_frame()
         if opcode == 0x9 and pongs:
@@ -60,22 +60,22 @@ def no_response(peer: Peer) -> None:
 
 def no_welcome(peer: Peer) -> None:
     peer.upgrade()
-    _to_the_close(peer, pongs=True)
+    to_the_close(peer, pongs=True)
 
 
 def no_answer(peer: Peer) -> None:
     peer.welcome()
-    _to_the_close(peer, pongs=True)
+    to_the_close(peer, pongs=True)
 
 
 def no_answer_and_empty_pongs(peer: Peer) -> None:
     peer.welcome()
-    _to_the_close(peer, pongs=True, pong=b"")
+    to_the_close(peer, pongs=True, pong=b"")
 
 
 def nothing(peer: Peer) -> None:
     peer.welcome()
-    _to_the_close(peer, pongs=False)
+    to_the_close(peer, pongs=False)
 
 
 def half_a_frame(peer: Peer) -> None:
@@ -96,7 +96,7 @@ def something_else(peer: Peer) -> None:
     peer.welcome()
     peer.read_frame()
     peer.json({"type": "what_nobody_knows"})
-    _to_the_close(peer, pongs=True)
+    to_the_close(peer, pongs=True)
 
 
 def behind_the_budget(peer: Peer) -> None:
@@ -107,7 +107,7 @@ def behind_the_budget(peer: Peer) -> None:
     assert opcode == 0x9
     peer.frame(0xA, payload)
     peer.json(PONG)
-    _to_the_close(peer, pongs=True)
+    to_the_close(peer, pongs=True)
 
 
 def met(script: Callable[[Peer], object], client: str, rows: Rows, budgets: Budgets, **target: Any) -> Attempt:
@@ -142,19 +142,9 @@ def test_a_silence_has_the_rung_that_its_evidence_proves(
 
 
 def test_a_syn_without_an_answer_is_unacknowledged(client: str, rows: Rows) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        # The queue takes one more than it was told; then Linux drops every SYN.
-        full = [socket.socket() for _ in range(4)]
-        for one in full:
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", port))
+    with full_backlog() as (_, port):
         patient = Budgets(connect_s=1.5)
         run_connection(plan_of(rows, client, budgets=patient), target_of(port), rows.services)
-        for one in full:
-            one.close()
     (row,) = rows.of("connect")
     assert (row.outcome, row.phase, row.lost_at) == ("timeout", "tcp", "unacknowledged")
     assert row.tcp_retransmits is not None and row.tcp_retransmits >= 1
@@ -176,7 +166,7 @@ def test_a_loop_that_stood_still_is_the_generators(rows: Rows) -> None:
         peer.read_frame()
         time.sleep(0.5)  # while the client's loop stands still for longer
         peer.json(PONG)
-        _to_the_close(peer, pongs=True)
+        to_the_close(peer, pongs=True)
 
     def stand_still(_: object) -> None:
         time.sleep(1.0)
@@ -195,7 +185,7 @@ def test_the_kernels_round_trip_and_both_ends_are_on_the_rows(client: str, rows:
         peer.read_frame()
         time.sleep(0.3)  # the server's own time
         peer.json(PONG)
-        _to_the_close(peer, pongs=True)
+        to_the_close(peer, pongs=True)
 
     ports: list[int] = []
     with ScriptedServer(serve) as server:

@@ -85,6 +85,12 @@ def test_segments_behind_a_hole_are_undelivered() -> None:
     assert lost_at(silence(end(), end(early_segments=1, received_bytes=90))) == "silent_process"
 
 
+def test_where_nobody_was_asked_at_the_beginning_a_hole_shows_during_the_check() -> None:
+    hole = silence(end(), end(early_segments=1), before=NOT_ASKED)
+    assert lost_at(hole) == "undelivered"
+    assert lost_at(hole._replace(at_timeout=end(early_segments=1))) == "silent_process"
+
+
 def test_what_lies_open_behind_a_pong_is_of_later_requests() -> None:
     later = end(unacknowledged=1, backoffs=2, early_segments=3, queued_bytes=9, received_ago_s=1.0)
     assert lost_at(silence(end(), later, has_pong=True)) == "silent_application"
@@ -168,7 +174,8 @@ def test_every_evidence_has_one_rung_and_blames_the_server_only_with_proof(evide
     assert rung in RUNGS
     last = (evidence.at_end or evidence.at_timeout).tcp
     if rung == "undelivered" and not evidence.has_pong:
-        assert bytes_in(evidence.before, last) == 0
+        is_known_before = evidence.before.early_segments is not None
+        assert bytes_in(evidence.before if is_known_before else evidence.at_timeout.tcp, last) == 0
     if rung == "silent_process":
         assert last.unacknowledged == 0 and not evidence.has_pong
     if rung == "silent_application":

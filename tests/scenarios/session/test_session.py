@@ -145,6 +145,66 @@ def test_a_blocked_loop_with_nothing_waiting_is_still_a_silent_peer() -> None:
     assert row.loop_lag_s == 12.0
 
 
+# -- whoever must be asked first ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [State.TCP, State.TLS, State.UPGRADE, State.WELCOME])
+def test_a_connect_that_runs_out_asks_where_it_was_lost(state: State) -> None:
+    life = Life(plan={"budgets": BUDGETS}).dial(tls=True, until=state)
+    assert not life.session.asks(109.9)
+    assert life.session.asks(110.0)
+
+
+def test_nobody_is_asked_about_a_name_a_refusal_or_a_pause() -> None:
+    assert not Life(plan={"budgets": BUDGETS}).dial(until=State.DNS).session.asks(120.0)
+    refused = Life(plan={"budgets": BUDGETS}).dial().frame(error("unauthorized"))
+    assert refused.session.state is State.REFUSED and not refused.session.asks(120.0)
+    pausing = Life(plan={"budgets": BUDGETS}, **{**PING_ONLY, "pace_s": 3.0}).ready().frame(PONG)
+    assert pausing.session.deadline <= 110.0 and not pausing.session.asks(110.0)
+
+
+def test_credentials_that_must_be_refused_and_are_not_are_no_silence() -> None:
+    life = Life(protocol=Echo(), plan={"budgets": BUDGETS, "expect_refusal": True}).dial()
+    assert life.session.state is State.WELCOME and not life.session.asks(life.session.deadline)
+
+
+def test_an_exchange_its_peer_check_and_the_close_ask_at_their_end() -> None:
+    life = Life(
+        plan={"budgets": BUDGETS}, answers_checks=False, churn_exchanges=1, scenario="churn", **PING_ONLY
+    ).ready()
+    for _ in range(3):
+        assert not life.session.asks(life.session.deadline - 0.001)
+        assert life.session.asks(life.session.deadline)
+        life.next()
+    assert [row.kind for row in life.rows if row.outcome == "timeout"] == ["exchange", "close"]
+    assert not life.session.asks(life.now + 1000.0)
+
+
+@pytest.mark.parametrize("state", [State.TCP, State.TLS, State.UPGRADE, State.WELCOME])
+def test_the_time_that_a_question_takes_is_in_no_connect(state: State) -> None:
+    life = Life(plan={"budgets": BUDGETS}, answers_checks=False).dial(tls=True, until=state).blocked(10.2)
+    came_at = life.session.deadline
+    life.tick(came_at=came_at).after(GRACE_S + BUDGETS.peer_check_s)
+    assert life.only("connect").duration_s == 10.0
+    assert said(life.only("connect")) == ("timeout", state.value, "silent_peer")
+
+
+def test_the_time_that_a_question_takes_is_in_no_wait_no_pong_and_not_in_the_next_exchange() -> None:
+    life = pinging()
+    came_at = life.session.deadline
+    life.blocked(came_at + 0.2 - life.now).tick(came_at=came_at).after(0.1).frame(PONG).stop()
+    first, second = life.of("exchange")[:2]
+    assert (first.duration_s, first.pong_s) == (5.0, 0.0)
+    assert second.started_at - first.started_at == 5_200_000
+
+
+def test_what_ran_out_while_somebody_was_asked_is_the_next_ticks() -> None:
+    life = pinging(in_flight=2)
+    came_at = life.session.deadline
+    life.session.tick(came_at + 1000.0, came_at=came_at - 0.001)
+    assert life.take().rows[1:] == []
+
+
 @pytest.mark.parametrize(
     ("cause", "end"),
     [
