@@ -27,10 +27,12 @@ class Mark(NamedTuple):
     Attributes:
         min_rtt_s: The smallest round trip so far.
         raw: The kernel's answer, to be read if the wait runs out.
+        is_own: It was asked for this wait; False = for one a little before.
     """
 
     min_rtt_s: float | None
     raw: Any
+    is_own: bool = True
 
 
 class Ends(NamedTuple):
@@ -46,10 +48,16 @@ class Ends(NamedTuple):
 
 
 class Endpoint(Protocol):
-    """Answers a session's questions about its own end of the connection, without waiting."""
+    """Answers a session's questions about its own end of the connection, without waiting.
+
+    Attributes:
+        taken_bytes: How much this process has read from the kernel since the connection began; None = TLS hides it.
+    """
+
+    taken_bytes: int | None
 
     def mark(self) -> Mark | None:
-        """The kernel's answer at this instant; asked for every exchange."""
+        """The kernel's answer at this instant, or a little before; for every exchange."""
 
     def marked(self, mark: Mark) -> TcpSample:
         """What an earlier answer says."""
@@ -63,6 +71,8 @@ class Endpoint(Protocol):
 
 class Nothing:
     """The endpoint of a session that has nobody to ask."""
+
+    taken_bytes: int | None = None
 
     def mark(self) -> Mark | None:
         """Not known."""

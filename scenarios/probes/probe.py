@@ -67,6 +67,7 @@ class Probe:
     Attributes:
         phase: Where the turn is: where its row will say that it ended.
         deadline: When the turn's budget runs out, in monotonic seconds.
+        end: This machine's end of its connection.
     """
 
     operation: ClassVar[str]
@@ -80,7 +81,7 @@ class Probe:
         self._patience = Patience()
         self.stream = Stream(self._patience)
         self.ledger = services.ledger(services.probe_tally, token_issued_at=None)
-        self._end = OwnEnd(is_direct=True)
+        self.end = OwnEnd(is_direct=True)
         self._mover: Mover | None = None
         self._attempt: Attempt | None = None
         self._phase_at = 0.0
@@ -95,7 +96,7 @@ class Probe:
         now = perf_counter()
         self.phase = "tcp"
         self.deadline = now + self.plan.budget_s
-        self.ledger.endpoint = self._end
+        self.ledger.endpoint = self.end
         wait = self.ledger.start(
             *("probe", self.operation, self.plan.budget_s, now), phase="tcp", scheduled_at=scheduled_at, skipped=skipped
         )
@@ -145,7 +146,7 @@ class Probe:
         """TCP to the first address of the target."""
         direct = msgspec.structs.replace(self.target, relay=None, proxy=None)
         dialler = Dialler(direct, self, self.services.addresses, most_addresses=1)
-        self._mover = Mover(dialler, direct, self.stream, self._patience, self._end)
+        self._mover = Mover(dialler, direct, self.stream, self._patience, self.end)
         self._attempt = attempt
         self.phase = "dns"
         self._phase_at = perf_counter()
@@ -203,7 +204,7 @@ class Probe:
 
     def tick(self, now: float, *, answered: bool) -> None:
         """See `Phases.tick`."""
-        self.ledger.endpoint = Seen(self._end.snapshot())  # the socket is closed before the row is written
+        self.ledger.endpoint = Seen(self.end.snapshot())  # the socket is closed before the row is written
         raise OutOfTime(is_answered=answered)
 
     def _phase_done(self, column: str | None, now: float) -> None:

@@ -52,6 +52,7 @@ class Wait(msgspec.Struct, eq=False):
         event: How many of the request's events have come.
         mark: The kernel when it began; None = not asked.
         at_timeout: This end of the connection when the budget ran out.
+        taken_bytes: What this process had read from the kernel when it began; None = not known.
         noise: How many frames nobody could classify when it began.
         ordinary_ratio: How long such requests usually take here, in parts of the budget; None = not known.
         is_late: What was waited for came after the deadline.
@@ -63,6 +64,7 @@ class Wait(msgspec.Struct, eq=False):
     request: Request | None
     event: int = 0
     mark: Mark | None = None
+    taken_bytes: int | None = None
     at_timeout: Snapshot | None = None
     noise: int = 0
     ordinary_ratio: float | None = None
@@ -171,7 +173,9 @@ class Ledger:
         mark = None if kind == "connect" else self.endpoint.mark()
         if mark is not None:
             attempt.tcp_rtt_s = mark.min_rtt_s
-        return Wait(attempt, now, now + budget_s, request, mark=mark, noise=self._noise)
+        wait = Wait(attempt, now, now + budget_s, request, mark=mark, noise=self._noise)
+        wait.taken_bytes = self.endpoint.taken_bytes
+        return wait
 
     def finish(self, wait: Wait, now: float, outcome: str, end: End = NOTHING) -> None:
         """Complete a row and put it out."""
@@ -223,7 +227,9 @@ class Ledger:
         """What the kernel counted during a wait."""
         attempt, before = wait.attempt, self._before(wait)
         after = wait.at_timeout = self.endpoint.snapshot()
-        attempt.tcp_retransmits = retransmits(before, after.tcp)
+        repeated = retransmits(before, after.tcp)
+        # What was sent again since somebody else's mark may have been before this wait.
+        attempt.tcp_retransmits = repeated if not repeated or wait.mark is None or wait.mark.is_own else None
         attempt.tcp_bytes_in = bytes_in(before, after.tcp)
         if wait.mark is None:
             attempt.tcp_rtt_s = after.tcp.min_rtt_s
@@ -244,5 +250,8 @@ class Ledger:
 
     def _before(self, wait: Wait) -> TcpSample:
         if wait.mark is not None:
-            return self.endpoint.marked(wait.mark)
+            before = self.endpoint.marked(wait.mark)
+            if wait.mark.is_own:
+                return before
+            return before._replace(received_bytes=wait.taken_bytes, early_segments=None)
         return _FRESH if wait.attempt.kind in ("connect", "probe") else NOT_ASKED

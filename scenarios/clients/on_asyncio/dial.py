@@ -163,6 +163,7 @@ class Mover:
             size = await within(loop.sock_recv_into(self._the_socket, self._buffer), step.until)
             if not size:
                 raise EOFError
+            self._end.took(size)
             dialler.received(bytes(self._buffer[:size]), perf_counter())
 
     def _new_socket(self, family: int) -> sockets.socket:

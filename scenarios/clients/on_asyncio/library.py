@@ -57,7 +57,6 @@ class SeenConnection(ClientConnection):
         self.is_asked_for_certificate = False
         self._kind = Opcode.TEXT
         self._is_fragmented = False
-        self._taken_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP and TLS are done."""
@@ -67,12 +66,14 @@ class SeenConnection(ClientConnection):
         self.listener.secured(perf_counter())
         # uvloop's transports are none of asyncio's classes.
         self.end.writes_with(cast(asyncio.WriteTransport, transport).get_write_buffer_size)
-        self.end.reads_with(self.is_mid_message, self._taken if seen is None else None)
+        self.end.reads_with(self.is_mid_message)
+        if seen is not None:
+            self.end.taken_bytes = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; a broken frame is reported at once, and not when the peer has closed."""
         self.last_data_at = perf_counter()
-        self._taken_bytes += len(data)
+        self.end.took(len(data))
         self.listener.received(self.last_data_at)
         super().data_received(data)
         if self.protocol.parser_exc is not None or self.protocol.close_rcvd is not None:
@@ -93,9 +94,6 @@ class SeenConnection(ClientConnection):
                 self.kinds.append(self._kind)
         elif event.opcode is Opcode.PONG:
             self.listener.pong(bytes(event.data))
-
-    def _taken(self) -> int:
-        return self._taken_bytes
 
     def is_mid_message(self) -> bool:
         """Whether a frame, or a message of several, has begun to come and is not whole."""

@@ -125,6 +125,7 @@ class Mover:
         while (data := self._stream.read(step.until)) is None:
             if not self._waits_on(step, self._stream.has_answer):
                 return None
+        self._end.took(len(data))
         return data
 
     def _waits_on(self, step: Step, is_answered: Callable[[], bool]) -> bool:

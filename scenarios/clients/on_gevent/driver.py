@@ -95,7 +95,7 @@ class GeventConnection(Connection):
     # -- a session that is upgraded -------------------------------------------------------------------------
 
     def _talk(self) -> None:
-        session, stream = self._session, self._stream
+        session, stream, end = self._session, self._stream, self._end
         self._upgraded(self._patience.wake)
         try:
             while True:
@@ -107,6 +107,7 @@ class GeventConnection(Connection):
                 received = stream.read(session.deadline)
                 if received is not None:
                     now = perf_counter()
+                    end.took(len(received))
                     session.heard(now)
                     self._feed(stream.plain(received), now)
                 else:
@@ -155,6 +156,7 @@ class GeventConnection(Connection):
             if received is None:
                 break
             now = perf_counter()
+            self._end.took(len(received))
             self._session.heard(now)
             self._feed(self._stream.plain(received), now)
 

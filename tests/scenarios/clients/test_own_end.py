@@ -1,14 +1,16 @@
-"""What this end says of a connection that goes through the relay."""
+"""What this end says of a connection: cheaply for every exchange, and what it was told behind the relay."""
 
 from __future__ import annotations
 
+import itertools
 import socket
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
-from scenarios.clients.own_end import OwnEnd
+from scenarios.clients.own_end import MARKED_EVERY, OwnEnd
 from scenarios.evidence.endpoint import Snapshot
 from scenarios.evidence.sample import NOT_ASKED, TcpSample
 
@@ -81,3 +83,51 @@ def test_a_socket_that_is_gone_or_never_was_has_no_port(path: Path) -> None:
         assert port is None
     with OwnEnd(is_direct=False).kept_open() as port:
         assert port is None
+
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux' kernel")
+
+
+@on_linux
+def test_a_few_exchanges_share_one_answer_of_the_kernels(path: Path) -> None:
+    end = OwnEnd(is_direct=True)
+    end.dials(path.sock, TOWARDS)
+    marks = [end.mark() for _ in range(2 * MARKED_EVERY + 1)]
+    assert all(marks)
+    assert [mark.is_own for mark in marks if mark] == [n % MARKED_EVERY == 0 for n in range(2 * MARKED_EVERY + 1)]
+    raws = [mark.raw for mark in marks if mark]
+    assert all(raw is raws[n - n % MARKED_EVERY] for n, raw in enumerate(raws))
+
+
+@on_linux
+def test_a_line_that_loses_is_asked_each_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = itertools.count()
+    end = OwnEnd(is_direct=True)
+    end.dials(path.sock, TOWARDS)
+    kernel = end._kernel
+    assert kernel is not None
+    monkeypatch.setattr(kernel, "retransmits", lambda raw: next(lost))
+    marks = [end.mark() for _ in range(MARKED_EVERY + 4)]
+    assert [mark.is_own for mark in marks if mark][MARKED_EVERY:] == [True] * 4
+
+
+@on_linux
+def test_the_next_socket_shares_nothing_with_the_one_before(path: Path) -> None:
+    end = OwnEnd(is_direct=True)
+    end.dials(path.sock, TOWARDS)
+    first = end.mark()
+    end.took(9)
+    end.dials(path.at_relay, TOWARDS)
+    second = end.mark()
+    assert first is not None and second is not None
+    assert second.is_own
+    assert end.taken_bytes == 0
+
+
+def test_bytes_that_tls_hides_are_not_counted() -> None:
+    end = OwnEnd(is_direct=True)
+    end.took(3)
+    assert end.taken_bytes == 3
+    end.taken_bytes = None
+    end.took(4)
+    assert end.taken_bytes is None
