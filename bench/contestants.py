@@ -30,9 +30,10 @@ from gevent.threadpool import ThreadPool
 from attempts.schema import Attempt, ConnectionFacts, WorkerFacts
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import FLUSH_S, Spool
-from scenarios.clients import Services, prepare, run_connection
+from scenarios.clients import Services, own_end, prepare, run_connection
 from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clock import Clock
+from scenarios.evidence.kernel import LINUX, TcpKernel
 from scenarios.machine.garbage import settle_collector
 from scenarios.machine.vitals import GeventWatch, Vitals
 from scenarios.plan import ConnectionPlan, Setting, Target
@@ -44,14 +45,18 @@ durations_s: deque[float] = deque(maxlen=200_000)
 PING = '{"type":"ping"}'
 WORKER = WorkerFacts("bench", "w0", "Linux", "", "3.11", "host", None, False)
 
-# name -> (client, whether rows are recorded)
+NOT_RECORDED = ", not recorded"
+NOT_ASKED = ", kernel not asked"
+# name -> (client, what it does without)
 OURS = {
-    "websocket-client": ("websocket-client", True),
-    "websocket-client, not recorded": ("websocket-client", False),
-    "websockets-gevent": ("websockets-gevent", True),
-    "websockets-gevent, not recorded": ("websockets-gevent", False),
-    "websockets-selector": ("websockets-selector", True),
-    "websockets-uvloop": ("websockets-uvloop", True),
+    "websocket-client": ("websocket-client", ""),
+    "websocket-client" + NOT_RECORDED: ("websocket-client", NOT_RECORDED),
+    "websocket-client" + NOT_ASKED: ("websocket-client", NOT_ASKED),
+    "websockets-gevent": ("websockets-gevent", ""),
+    "websockets-gevent" + NOT_RECORDED: ("websockets-gevent", NOT_RECORDED),
+    "websockets-gevent" + NOT_ASKED: ("websockets-gevent", NOT_ASKED),
+    "websockets-selector": ("websockets-selector", ""),
+    "websockets-uvloop": ("websockets-uvloop", ""),
 }
 
 
@@ -150,7 +155,9 @@ def our_user(
     name: str, job: str, port: int, counts: dict[str, int], folder: Path
 ) -> tuple[type[User], Callable[[], None]]:
     """Our user, with all that a worker has around it; and what ends it."""
-    client, is_recorded = OURS[name]
+    client, without = OURS[name]
+    if without == NOT_ASKED:
+        vars(own_end)["kernel_of"] = lambda *_, **__: TcpKernel(LINUX)  # one that answers nothing
     clock = Clock.now()
     recording = Recording(folder, clock)
     screens: list[Screen] = []
@@ -162,7 +169,7 @@ def our_user(
         screens[0].show(attempt)
 
     services = Services(
-        recorder=recording.recorder if is_recorded else Unrecorded(),
+        recorder=Unrecorded() if without == NOT_RECORDED else recording.recorder,
         clock=clock,
         lag=recording.vitals.lag,
         cpu=lambda: recording.vitals.cpu,

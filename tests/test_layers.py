@@ -81,27 +81,32 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.protocols": "scenarios.errors scenarios.plan",
     "scenarios.experiment": "scenarios.errors scenarios.plan",
     "scenarios.session": (
-        "scenarios.clock scenarios.errors scenarios.experiment scenarios.plan scenarios.protocols "
+        "scenarios.clock scenarios.errors scenarios.evidence scenarios.experiment scenarios.plan scenarios.protocols "
         "scenarios.redact scenarios.rfc6455 attempts.schema"
     ),
     "scenarios.credentials": "scenarios.errors scenarios.options scenarios.plan scenarios.redact",
+    # Asked from within all event loops, so it knows none of them.
+    "scenarios.evidence": "",
     "scenarios.machine": "scenarios.errors attempts.schema",
     "scenarios.relay": (
-        "scenarios.authority scenarios.errors scenarios.exit_codes scenarios.http_head scenarios.machine "
-        "scenarios.os_errors"
+        "scenarios.authority scenarios.errors scenarios.evidence scenarios.exit_codes scenarios.http_head "
+        "scenarios.machine scenarios.os_errors"
     ),
     "scenarios.clients": (
-        "scenarios.authority scenarios.clock scenarios.errors scenarios.http_head scenarios.os_errors "
-        "scenarios.plan scenarios.protocols scenarios.redact scenarios.relay scenarios.rfc6455 "
-        "scenarios.session scenarios.signals attempts.schema"
+        "scenarios.authority scenarios.clock scenarios.errors scenarios.evidence scenarios.http_head "
+        "scenarios.machine scenarios.os_errors scenarios.plan scenarios.protocols scenarios.redact "
+        "scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals attempts.schema"
     ),
-    "scenarios.clients.on_gevent": "scenarios.clients scenarios.plan scenarios.rfc6455 scenarios.session",
+    "scenarios.clients.on_gevent": (
+        "scenarios.clients scenarios.evidence scenarios.plan scenarios.relay scenarios.rfc6455 scenarios.session"
+    ),
     "scenarios.clients.on_asyncio": (
-        "scenarios.clients scenarios.clock scenarios.errors scenarios.http_head scenarios.machine "
-        "scenarios.plan scenarios.protocols scenarios.rfc6455 scenarios.session attempts.schema"
+        "scenarios.clients scenarios.clock scenarios.errors scenarios.evidence scenarios.http_head "
+        "scenarios.machine scenarios.plan scenarios.protocols scenarios.relay scenarios.rfc6455 "
+        "scenarios.session attempts.schema"
     ),
     "scenarios.probes": (
-        "scenarios.authority scenarios.clients scenarios.errors scenarios.experiment scenarios.plan "
+        "scenarios.authority scenarios.clients scenarios.errors scenarios.evidence scenarios.experiment scenarios.plan "
         "scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session attempts.schema"
     ),
     "scenarios.load": (
@@ -151,8 +156,14 @@ LIBRARIES: Final = (
         frozenset({"locust"}),
         only_in=("locustfile", "scenarios.control", "scenarios.load", "scenarios.screens", "bench"),
     ),
-    Library(frozenset({"gevent"}), not_in=("analysis", "attempts", "standin", "scenarios.relay", "lab")),
-    Library(frozenset({"asyncio"}), not_in=("analysis", "scenarios.clients.on_gevent", "scenarios.load")),
+    Library(
+        frozenset({"gevent"}),
+        not_in=("analysis", "attempts", "standin", "scenarios.evidence", "scenarios.relay", "lab"),
+    ),
+    Library(
+        frozenset({"asyncio"}),
+        not_in=("analysis", "scenarios.clients.on_gevent", "scenarios.evidence", "scenarios.load"),
+    ),
     Library(
         frozenset({"numpy", "pandas", "pyarrow", "scipy"}),
         not_in=(

@@ -9,9 +9,11 @@ from typing import Final
 
 from scenarios.clients import Services
 from scenarios.clients.dialler import Dialler
+from scenarios.clients.own_end import OwnEnd
+from scenarios.evidence.endpoint import Nothing
 from scenarios.plan import SHOWN, ConnectionPlan, Target
 from scenarios.protocols.load import load_protocol
-from scenarios.session.ledger import End
+from scenarios.session.ledger import LATE_S, End
 from scenarios.session.session import Session
 
 # After the closing handshake the server closes TCP first (RFC 6455, section 7.1.1): then TIME_WAIT stays
@@ -32,6 +34,9 @@ class Connection:
         self._services = services
         self._protocol = load_protocol(target.protocol)
         ledger = services.ledger(services.tally, token_issued_at=plan.token.issued_at if plan.token else None)
+        self._end = OwnEnd(is_direct=target.relay is None, is_proactor=plan.event_loop == "asyncio-proactor")
+        ledger.endpoint = self._end
+        self._ledger = ledger
         self._session = Session(plan, protocol=self._protocol, ledger=ledger, now=perf_counter())
         self._dialler = Dialler(
             target,
@@ -70,6 +75,8 @@ class Connection:
             try:
                 self._record()
             finally:
+                # The end knows the wire or the loop's connection, which know the session: no cycle is left behind.
+                self._ledger.endpoint = Nothing()
                 self._free()
                 services.open.count -= self._is_open
 
@@ -93,8 +100,24 @@ class Connection:
         self._storms = self._services.storm.count
         self._services.storm.subscribe(self, wake)
 
-    def _tick(self) -> None:
-        """The run has stopped, a storm has come, or it is the deadline; all that was there has been fed."""
+    def _must_ask(self, now: float) -> bool:
+        """Whether the relay is to be asked before the deadline is handled; directly connected sessions need nobody."""
+        return self._target.relay is not None and not self._services.stop and self._session.asks(now)
+
+    def _may_feed(self) -> bool:
+        """Whether what has come since the deadline may be fed before it is handled.
+
+        Beyond this an answer would look as though the loop had been late, and it was the relay that was slow to tell:
+        it is fed after the deadline then, as any that is late.
+        """
+        return perf_counter() < self._session.deadline + LATE_S
+
+    def _tick(self, *, came_at: float | None = None) -> None:
+        """The run has stopped, a storm has come, or it is the deadline; all that was there has been fed.
+
+        Args:
+            came_at: When the deadline was come to, if the relay has been asked since.
+        """
         session, services, now = self._session, self._services, perf_counter()
         if services.stop:
             session.stop(now)
@@ -102,7 +125,7 @@ class Connection:
             self._storms = services.storm.count
             session.storm(now)
         else:
-            session.tick(now)
+            session.tick(now, came_at=came_at)
 
     def _record(self) -> None:
         """Write the rows that are finished."""

@@ -137,6 +137,8 @@ class Dialler:
 
     Attributes:
         step: What is to be done next.
+        towards: Where the connection leads that is being tried: the target's address behind the relay, which is ours;
+            a proxy's own, which is on the way. None = nowhere yet.
     """
 
     def __init__(
@@ -164,6 +166,7 @@ class Dialler:
             most_addresses: How many of the target's addresses are tried; None = all.
         """
         self.step: Step = Ended()
+        self.towards: Address | None = None
         self._target = target
         self._phases = phases
         self._known = known
@@ -285,8 +288,11 @@ class Dialler:
         self._tried += 1
         target = self._target
         via = target.relay or target.proxy
+        self.towards = address
         if via is not None:
             address = (dial.family_of(via[0]), via)
+        if target.relay is None:
+            self.towards = address
         # The relay's own silence is no address's: it is not left for the next one.
         until = deadline if target.relay is not None else min(self._share_until, deadline)
         return self._go(Connect(address, until))

@@ -177,6 +177,7 @@ class IdleProbe(Probe):
         self._rtt_s = perf_counter() - started
 
     def _receive(self, received: bytes) -> None:
+        self.end.took(len(received))
         self._sort(self.stream.plain(received))
 
     def _sort(self, data: bytes) -> None:
@@ -184,7 +185,8 @@ class IdleProbe(Probe):
         for opcode, payload in self._wire.receive(data):
             self.ledger.received(len(payload))
             if opcode == PONG:
-                self._is_answered |= payload == self._awaited
+                # Some servers repeat no payload: that is life, too.
+                self._is_answered |= payload in (self._awaited, b"")
             elif opcode == CLOSE:
                 raise ProbeFailed(self._end_of_close(*close_code(payload)))
             elif opcode == BROKEN:

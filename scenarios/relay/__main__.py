@@ -4,9 +4,10 @@
 
 A process of its own, so that its punctuality does not depend on a load generator's loop. It prints one JSON
 line when it is ready ({"event": "ready", "host", "port"}), answers CONNECT on that port as
-`scenarios.relay.protocol` says, and `GET /report` with how well it keeps time. It ends on SIGTERM, or when
-its standard input closes (--exit-with-stdin), and then prints the report as its last line; the exit status
-is 3 when it broke its promise: rows that were measured through it then have delays that nobody asked for.
+`scenarios.relay.protocol` says, `GET /connection` with what its kernel says of a client's way to the target,
+and `GET /report` with how well it keeps time. It ends on SIGTERM, or when its standard input closes
+(--exit-with-stdin), and then prints the report as its last line; the exit status is 3 when it broke its
+promise: rows that were measured through it then have delays that nobody asked for.
 
 A zero arm goes through it as well, without jitter, stalls or a limit: it is the control.
 """

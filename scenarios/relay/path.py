@@ -70,6 +70,11 @@ class Flow:
         self._is_stopped = False
         self.has_ended = False
 
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether something that the source sent is not in the hands of the sink's kernel yet."""
+        return self._held_bytes > 0 or self._sink.get_write_buffer_size() > 0
+
     def feed(self, data: bytes) -> None:
         """The source received this."""
         self._held_bytes += len(data)

@@ -16,6 +16,9 @@ The relay answers after its own handshake with the target plus the delay (the SY
 slow way, too), so the phase `tcp` ends with the reply, and a target that drops SYNs stays a timeout in tcp.
 A plain port per arm could not do this: the relay would have accepted before it knew, and a refusal would
 look like a reset in a later phase.
+
+The same port answers `GET /connection?port=...` with what the relay's kernel says of a path's way to the target, also
+while it is being dialled: see `scenarios.relay.question`.
 """
 
 from __future__ import annotations

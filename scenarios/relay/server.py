@@ -1,6 +1,7 @@
 """The relay's server: who asks is connected to the target, and the relay keeps books on its own punctuality.
 
-It sees how late it gave chunks on, and by a ticker of its own how late it may have been in reading them.
+It sees how late it gave chunks on, and by a ticker of its own how late it may have been in reading them. On the same
+port it tells its report, and each client what the kernel says of its way to the target (`scenarios.relay.question`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import asyncio
 import socket
 from typing import Final
 
-import msgspec
-
 from scenarios.authority import authority_of, split_authority
 from scenarios.errors import ConfigError
+from scenarios.evidence.kernel import TcpKernel, kernel_of
+from scenarios.evidence.sample import TcpSample
 from scenarios.http_head import END_OF_HEAD
 from scenarios.os_errors import errno_of
 from scenarios.relay.lateness import DelayError
@@ -26,6 +27,7 @@ from scenarios.relay.protocol import (
     read_request,
     refused_reply,
 )
+from scenarios.relay.question import answer, as_the_client_sees_it, json_reply, port_asked_about
 from scenarios.relay.report import Report
 
 # Far above a millisecond, the step of epoll's timer, and far below the smallest arm that makes sense.
@@ -65,6 +67,8 @@ class Relay:
         self._quality = quality or LineQuality()
         self._seed = seed
         self._promise_s = promise_s
+        # By the address that a client comes from: it asks from the same machine, so of its own paths only.
+        self.clients: dict[tuple[str, int], Client] = {}
         self._allowed: set[str] = set()
         self._late_reads = DelayError()
         self._addresses: dict[str, list[_Address]] = {}
@@ -126,7 +130,7 @@ class Relay:
     async def _dial(self, client: Client, request: RelayRequest) -> None:
         loop = asyncio.get_running_loop()
         try:
-            sock, handshake_s = await self._connect(request.target)
+            sock, handshake_s = await self._connect(client, request.target)
         except OSError as error:
             self.failed += 1
             # A refusal travels the slow way, too.
@@ -159,7 +163,7 @@ class Relay:
         client.joined(up, down)
         target.resume_reading()
 
-    async def _connect(self, target: str) -> tuple[socket.socket, float]:
+    async def _connect(self, client: Client, target: str) -> tuple[socket.socket, float]:
         """A connected socket and how long its handshake took; the last address's error if none works."""
         loop = asyncio.get_running_loop()
         refusal: OSError = OSError(0, "the target has no address")
@@ -167,6 +171,7 @@ class Relay:
             # Named as TCP: asyncio sets TCP_NODELAY only on sockets that say so.
             sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             sock.setblocking(False)
+            client.dials(sock)
             started_at = loop.time()
             try:
                 await loop.sock_connect(sock, address)
@@ -209,11 +214,15 @@ class Client(Leg):
         self._received = b""
         self._dial: asyncio.Task[None] | None = None
         self._timeout: asyncio.TimerHandle | None = None
+        self._from: tuple[str, int] = ("", 0)
+        self._delay_s = 0.0
+        self._way: TcpKernel | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connected; give them some time to ask."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._from = (transport.get_extra_info("peername") or self._from)[:2]  # it may be gone already
         self._timeout = asyncio.get_running_loop().call_later(_REQUEST_TIMEOUT_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -235,11 +244,25 @@ class Client(Leg):
         if self._dial is not None:
             self._relay.open -= 1
             self._dial.cancel()
+            if self._relay.clients.get(self._from) is self:  # else the port is another connection's by now
+                del self._relay.clients[self._from]
         super().connection_lost(error)
 
     def answer(self, reply: bytes) -> None:
         """Send a reply of the relay itself."""
         self.transport.write(reply)
+
+    def dials(self, sock: socket.socket) -> None:
+        """This socket is being connected to the target for it."""
+        self._way = kernel_of(sock)
+
+    def way(self) -> TcpSample | None:
+        """What the kernel says of its way to the target; None = there is none, or it is gone."""
+        mark = None if self._way is None else self._way.mark()
+        if self._way is None or mark is None:
+            return None
+        holds_bytes = self.out is None or self.out.holds_bytes
+        return as_the_client_sees_it(self._way.read(mark), delay_s=self._delay_s, holds_bytes=holds_bytes)
 
     def joined(self, up: Flow, down: Flow) -> None:
         """The path is there; what came early goes first."""
@@ -251,7 +274,7 @@ class Client(Leg):
     def _read_request(self) -> None:
         try:
             if self._received.startswith(b"GET ") and self._received.endswith(END_OF_HEAD):
-                self._answer_report()
+                self._answer_question()
                 return
             request = None if self._received.startswith(b"GET ") else read_request(self._received)
             if request is None:
@@ -266,12 +289,17 @@ class Client(Leg):
         self._received = request.rest
         self._relay.connections += 1
         self._relay.open += 1
+        self._relay.clients[self._from] = self
+        self._delay_s = request.delay_s
         self._dial = self._relay.start_dial(self, request)
 
-    def _answer_report(self) -> None:
-        body = msgspec.json.encode(self._relay.report())
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        self.answer(head.encode("ascii") + body)
+    def _answer_question(self) -> None:
+        port = port_asked_about(self._received)
+        if port is None:
+            self.answer(json_reply(self._relay.report()))
+        else:
+            asked_about = self._relay.clients.get((self._from[0], port))
+            self.answer(answer(None if asked_about is None else asked_about.way()))
         self.transport.close()
 
     def _stop_timeout(self) -> None:

@@ -7,7 +7,8 @@ after every call into a session:
 1. send what is in `outbox`, and clear it;
 2. record what is in `finished` under `facts` (which are complete by then), and clear it;
 3. if `state` is CLOSED, free the socket and ask for `result`; else sleep until data comes or `deadline`;
-4. at the deadline, first feed all that can be read already, then call `tick`.
+4. at the deadline, first feed all that can be read already, then call `tick`. Where its end of the connection must ask
+   somebody else first (the relay), it does so if `asks`, and feeds again what has come meanwhile.
 
 Duty 4 keeps the generator's lateness apart from the target's. What is found waiting when a deadline is
 handled late was there because *this* loop was blocked: the attempt is a timeout (its budget did run out)
@@ -45,6 +46,10 @@ ACCEPTANCE_GRACE_S: Final = 2.0
 # An enum's members are slow to reach, and these are asked for by far the most.
 _REPLY: Final = Kind.REPLY
 _CLOSED: Final = State.CLOSED
+# Looking a name up is nobody's way, and a refusal whose close does not come is no silence.
+_ASKS_AT_ITS_END: Final = frozenset(
+    {State.TCP, State.TLS, State.UPGRADE, State.WELCOME, State.CHECKING, State.CLOSING},
+)
 _ACCEPTED: Final = End("credentials_accepted", detail="credentials that must be refused were accepted")
 
 
@@ -153,6 +158,9 @@ class Session:
             kind = message.kind
             if kind is _REPLY:
                 conversation.received(message, now)
+            elif kind is Kind.NOISE:
+                self._ledger.puzzled()
+                conversation.received(message, now)
             elif kind is Kind.PING:
                 self._answer_ping()
                 conversation.received(message, now)
@@ -183,13 +191,14 @@ class Session:
 
     def pong(self, payload: bytes, now: float) -> None:
         """A pong frame came; no frame column counts it."""
-        is_check = self._peer.pong(payload, now)
-        if self._conversation is not None:
-            if not is_check:
-                self._conversation.pong(payload, now)
-            self._follow(self._conversation, now)
-        elif is_check and self.state is State.CHECKING:
-            self._over(Event.CHECKED)
+        is_known = self._peer.pong(payload, now)
+        conversation = self._conversation
+        if not is_known and not (conversation is not None and conversation.pong(payload, now)):
+            self._peer.nameless_pong(now)
+        if conversation is not None:
+            self._follow(conversation, now)
+        elif self.state is State.CHECKING:
+            self.deadline = self._peer.deadline
 
     def peer_closed(self, code: int | None, reason: str, now: float) -> None:
         """The peer's close frame came; None = it named no code (RFC 6455: 1005)."""
@@ -216,33 +225,47 @@ class Session:
 
     # -- time, and the run --------------------------------------------------------------------------------
 
-    def tick(self, now: float, *, answered: bool = False) -> None:
+    def asks(self, now: float) -> bool:
+        """Whether `tick` would end a wait in silence, or a peer check: it asks then where the wait was lost."""
+        if now < self.deadline:
+            return False
+        if self._conversation is not None:
+            return self._peer.deadline <= now or self._conversation.is_silent(now)
+        return self.state in _ASKS_AT_ITS_END and not (self._is_on_probation and self.state is State.WELCOME)
+
+    def tick(self, now: float, *, answered: bool = False, came_at: float | None = None) -> None:
         """A deadline may have come; all that could be read has been fed before.
 
-        `answered`, while dialling: what the phase waits for has begun to come (bytes can be read, or the
-        socket is connected), so it is this loop that is late.
+        Args:
+            now: As everywhere.
+            answered: While dialling: what the phase waits for has begun to come (bytes can be read, or the socket is
+                connected), so it is this loop that is late.
+            came_at: When the driver came to the deadline, if it has asked somebody since: what has run out ran out
+                then, and the question is in no duration. None = now.
         """
-        if now < self.deadline:
+        if came_at is None:
+            came_at = now
+        if came_at < self.deadline:
             return
         if self._conversation is not None:
-            self._peer.tick(now)
-            self._conversation.tick(now)
+            self._peer.tick(came_at)
+            self._conversation.tick(now, came_at=came_at)
             self._follow(self._conversation, now)
         elif self.state is State.CHECKING:
-            self._peer.end(now)
-            self._over(Event.EXPIRED)
+            self._peer.end(came_at)
+            self._over(Event.CHECKED)
         elif self.state is State.REFUSED:
             self._refused_for_good(Event.EXPIRED, NOTHING)
         elif self.state is State.CLOSING:
             wait = self._waiting()
-            self._ledger.finish(wait, now, "timeout", wait.blame(now, answered=False))
+            self._ledger.finish(wait, came_at, "timeout", wait.blame(came_at, answered=False))
             self._over(Event.EXPIRED)
         elif self._is_on_probation and self.state is State.WELCOME:
             self._became_ready(now)
         elif self.state is State.WELCOME:
-            self._fell_silent(now)
+            self._fell_silent(now, came_at=came_at)
         else:
-            self._connect_expired(now, answered=answered)
+            self._connect_expired(came_at, answered=answered)
 
     def storm(self, now: float) -> None:
         """Everybody reconnects: close as planned, after the exchange that is in flight."""
@@ -312,6 +335,8 @@ class Session:
         else:
             if kind is Kind.PING:
                 self._answer_ping()
+            elif kind is Kind.NOISE:
+                self._ledger.puzzled()
             self._preface = (self._preface or 0) + 1
 
     def _welcomed(self, welcome: Welcome, now: float) -> None:
@@ -352,11 +377,11 @@ class Session:
         self._connect_ended(now, "timeout", self._waiting().blame(now, answered=answered))
         self._over(Event.EXPIRED)
 
-    def _fell_silent(self, now: float) -> None:
+    def _fell_silent(self, now: float, *, came_at: float) -> None:
         """Upgraded, and no welcome: is anybody there?"""
         wait = self._waiting()
         self._connect_decided("timeout", NOTHING)
-        self._ledger.complete(wait, now, "timeout", wait.blame(now, answered=False))
+        self._ledger.complete(wait, came_at, "timeout", wait.blame(came_at, answered=False))
         self._peer.hold([wait], now)
         self.deadline = self._peer.deadline
         self._move(Event.FELL_SILENT)
@@ -395,7 +420,10 @@ class Session:
             phase=self._waiting().attempt.phase,
             cause=end.cause,
         )
+        ends = self._ledger.endpoint.ends()
         self.facts = plan.facts(
+            peer_address=ends.peer_address,
+            local_port=ends.local_port,
             server_connection_id=named(welcome.server_connection_id),
             server_instance=named(self._instance or welcome.server_instance),
             startup_complete=welcome.startup_complete,

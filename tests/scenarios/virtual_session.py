@@ -167,8 +167,8 @@ class Life:
         self.lag.loop_lag_s = seconds
         return self
 
-    def tick(self, *, answered: bool = False) -> Life:
-        self.session.tick(self.now, answered=answered)
+    def tick(self, *, answered: bool = False, came_at: float | None = None) -> Life:
+        self.session.tick(self.now, answered=answered, came_at=came_at)
         return self.take()
 
     def closed(self, code: int | None = None, reason: str = "") -> Life:

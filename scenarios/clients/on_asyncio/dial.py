@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket as sockets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final, NoReturn, cast
 
@@ -16,6 +16,7 @@ from scenarios.clients.connection import Over
 from scenarios.clients.dialler import Connect, Dialler, Ended, Read, Resolve, Send, Step
 from scenarios.clients.on_asyncio.library import Connecting, Listener, SeenConnection
 from scenarios.clients.on_asyncio.waiter import AsyncPatience, Woken
+from scenarios.clients.own_end import OwnEnd
 from scenarios.clients.tls import tls_context
 from scenarios.http_head import EndlessHead, split_head
 from scenarios.plan import ConnectionPlan, Target
@@ -78,6 +79,15 @@ class Mover:
 
     Attributes:
         ws: The library's connection, as soon as there is one.
+
+    Args:
+        dialler: It decides.
+        plan, target, protocol: What is asked of whom.
+        session: Whose connection it is.
+        end: Is told of each socket.
+        patience: Of the task that waits.
+        must_ask: Whether somebody is to be asked before the dialler hears that its wait has ended.
+        ask: Asks.
     """
 
     def __init__(
@@ -87,16 +97,22 @@ class Mover:
         target: Target,
         *,
         session: Session,
+        end: OwnEnd,
         protocol: TargetProtocol,
         patience: AsyncPatience,
+        must_ask: Callable[[float], bool],
+        ask: Callable[[], Awaitable[None]],
     ) -> None:
         self.ws: JudgedConnection | None = None
         self._dialler = dialler
         self._plan = plan
         self._target = target
         self._session = session
+        self._end = end
         self._protocol = protocol
         self._patience = patience
+        self._must_ask = must_ask
+        self._ask = ask
         self._loop = asyncio.get_running_loop()
         self._socket: sockets.socket | None = None
         self._buffer = bytearray()
@@ -122,7 +138,7 @@ class Mover:
             try:
                 await self._do(step)
             except Woken:
-                self._woken(step)
+                await self._woken(step)
             except (OSError, EOFError) as error:
                 dialler.failed(error, perf_counter())
         if isinstance(step, Ended):
@@ -134,7 +150,9 @@ class Mover:
             found = await within(loop.getaddrinfo(step.host, step.port, type=sockets.SOCK_STREAM), step.until)
             dialler.resolved([(int(family), where) for family, _, _, _, where in found], perf_counter())
         elif isinstance(step, Connect):
-            await within(loop.sock_connect(self._new_socket(step.address[0]), step.address[1]), step.until)
+            sock = self._new_socket(step.address[0])
+            self._end.dials(sock, dialler.towards)
+            await within(loop.sock_connect(sock, step.address[1]), step.until)
             dialler.connected(perf_counter())
         elif isinstance(step, Send):
             await within(loop.sock_sendall(self._the_socket, step.data), step.until)
@@ -145,6 +163,7 @@ class Mover:
             size = await within(loop.sock_recv_into(self._the_socket, self._buffer), step.until)
             if not size:
                 raise EOFError
+            self._end.took(size)
             dialler.received(bytes(self._buffer[:size]), perf_counter())
 
     def _new_socket(self, family: int) -> sockets.socket:
@@ -160,7 +179,7 @@ class Mover:
         assert self._socket is not None
         return self._socket
 
-    def _woken(self, step: Step) -> None:
+    async def _woken(self, step: Step) -> None:
         now, sock = perf_counter(), self._socket
         if isinstance(step, Connect):
             is_answered = sock is not None and _is_connected(sock)
@@ -168,6 +187,8 @@ class Mover:
             is_answered = any(self._buffer) or (sock is not None and _has_answer(sock))
         else:  # a look-up, or what the library does
             is_answered = self.ws is not None and self.ws.last_data_at >= self._session.deadline
+        if self._must_ask(now):
+            await self._ask()
         self._dialler.woken(now, answered=is_answered)
 
     async def upgrade(self, listener: Listener) -> SeenConnection:
@@ -186,6 +207,7 @@ class Mover:
         def make(*args: Any, **kwargs: Any) -> JudgedConnection:
             self.ws = JudgedConnection(*args, **kwargs)
             self.ws.listener = listener
+            self.ws.end = self._end
             self.ws.judge = judge
             self._socket = None  # the library's transport has it now
             return self.ws
@@ -214,7 +236,7 @@ class Mover:
         except Woken:
             if self.ws is not None and self.ws.refusal is not None:  # it came in the same turn
                 self._fail(self.ws.refusal)
-            self._woken(self._dialler.step)
+            await self._woken(self._dialler.step)
             raise Over from None
         except (OSError, EOFError, InvalidHandshake) as error:
             is_asked = self.ws is not None and self.ws.is_asked_for_certificate

@@ -18,6 +18,7 @@ from websockets.protocol import OPEN
 
 from scenarios.clients import Services, dial
 from scenarios.clients.connection import LINGER_S, Connection
+from scenarios.clients.on_asyncio.ask_relay import way_of
 from scenarios.clients.on_asyncio.dial import Mover
 from scenarios.clients.on_asyncio.library import SeenConnection
 from scenarios.clients.on_asyncio.waiter import AsyncPatience, Woken
@@ -42,8 +43,11 @@ class AsyncioConnection(Connection):
             plan,
             target,
             session=self._session,
+            end=self._end,
             protocol=self._protocol,
             patience=self._patience,
+            must_ask=self._must_ask,
+            ask=self._ask_relay,
         )
         self._closing: asyncio.Task[None] | None = None
 
@@ -141,7 +145,27 @@ class AsyncioConnection(Connection):
                 await asyncio.sleep(0.001)  # at least one whole turn, wherever this loop polls its sockets
         while ws.kinds:
             self._message(ws, await ws.recv(decode=False), perf_counter())
-        self._tick()
+        now = perf_counter()
+        if self._must_ask(now):
+            await self._tick_informed(ws, now)
+        else:
+            self._tick()
+
+    async def _tick_informed(self, ws: SeenConnection, came_at: float) -> None:
+        """Ask the relay about the way, take in what has come meanwhile, and handle the deadline."""
+        await self._ask_relay()
+        try:
+            while ws.kinds and self._may_feed():
+                self._message(ws, await ws.recv(decode=False), perf_counter())
+        finally:  # the connection may have ended meanwhile: what ran out before ran out
+            self._tick(came_at=came_at)
+            self._end.told(None)
+
+    async def _ask_relay(self) -> None:
+        """Ask the relay about the way."""
+        relay = self._target.relay
+        with self._end.kept_open() as port:
+            self._end.told(None if relay is None or port is None else await way_of(relay, port))
 
     def _send(self, ws: SeenConnection) -> None:
         """Hand everything to the transport.

@@ -13,6 +13,7 @@ from scenarios.clients.dial import Address
 from scenarios.clients.dialler import Connect, Dialler, Read, Resolve, Secure, Send, Step
 from scenarios.clients.on_gevent.stream import Stream
 from scenarios.clients.on_gevent.waiter import Patience
+from scenarios.clients.own_end import OwnEnd
 from scenarios.plan import Target
 
 
@@ -20,13 +21,31 @@ class Mover:
     """Moves what one dialler decides about; made in the greenlet that waits.
 
     Each method goes on until the dialler has another kind of step, which is returned.
+
+    Args:
+        dialler: It decides.
+        target: Where to.
+        stream: It is connected.
+        patience: Of the greenlet that waits.
+        end: Is told of each socket.
+        before_end: Called when a wait has ended without a result, before the dialler hears of it; it may wait.
     """
 
-    def __init__(self, dialler: Dialler, target: Target, stream: Stream, patience: Patience) -> None:
+    def __init__(
+        self,
+        dialler: Dialler,
+        target: Target,
+        stream: Stream,
+        patience: Patience,
+        end: OwnEnd,
+        before_end: Callable[[float], object] = lambda _: None,
+    ) -> None:
         self._dialler = dialler
         self._target = target
         self._stream = stream
         self._patience = patience
+        self._end = end
+        self._before_end = before_end
 
     def connect(self) -> Step:
         """Names and TCP; the dialler has begun."""
@@ -74,7 +93,11 @@ class Mover:
 
     def _connect(self, step: Connect) -> None:
         stream = self._stream
-        if not stream.connect(*step.address):
+        try:
+            is_connected = stream.connect(*step.address)
+        finally:
+            self._end.dials(stream.socket, self._dialler.towards)
+        if not is_connected:
             while not stream.is_connected(step.until):
                 if not self._waits_on(step, stream.has_connected):
                     return
@@ -102,11 +125,13 @@ class Mover:
         while (data := self._stream.read(step.until)) is None:
             if not self._waits_on(step, self._stream.has_answer):
                 return None
+        self._end.took(len(data))
         return data
 
     def _waits_on(self, step: Step, is_answered: Callable[[], bool]) -> bool:
-        now = perf_counter()
-        return self._dialler.woken(now, answered=is_answered()) is step
+        now, answered = perf_counter(), is_answered()
+        self._before_end(now)
+        return self._dialler.woken(now, answered=answered) is step
 
 
 def _look_up(host: str, port: int) -> list[Address] | OSError:

@@ -14,6 +14,7 @@ from typing import Final
 from scenarios.clients import Services, dial
 from scenarios.clients.connection import LINGER_S, Connection, Over
 from scenarios.clients.dialler import Answered, Ended, Secure
+from scenarios.clients.on_gevent.ask_relay import way_of
 from scenarios.clients.on_gevent.dial import Mover
 from scenarios.clients.on_gevent.stream import EndOfStream, Stream
 from scenarios.clients.on_gevent.waiter import Patience
@@ -64,7 +65,8 @@ class GeventConnection(Connection):
         Raises:
             Over: The session ended on the way.
         """
-        mover = Mover(self._dialler, self._target, self._stream, self._patience)
+        mover = Mover(self._dialler, self._target, self._stream, self._patience, self._end, self._ask_relay)
+        self._end.writes_with(self._stream.waiting_bytes)
         self._begin()
         step = mover.connect()
         if isinstance(step, Ended):
@@ -83,6 +85,7 @@ class GeventConnection(Connection):
             self._dialler.fail(end, now)
             raise Over
         self._wire = wire
+        self._end.reads_with(wire.is_mid_message)
         self._session.upgraded(now, instance=dial.instance_of(answer.head))
         if self._session.over:
             raise Over
@@ -92,7 +95,7 @@ class GeventConnection(Connection):
     # -- a session that is upgraded -------------------------------------------------------------------------
 
     def _talk(self) -> None:
-        session, stream = self._session, self._stream
+        session, stream, end = self._session, self._stream, self._end
         self._upgraded(self._patience.wake)
         try:
             while True:
@@ -104,6 +107,7 @@ class GeventConnection(Connection):
                 received = stream.read(session.deadline)
                 if received is not None:
                     now = perf_counter()
+                    end.took(len(received))
                     session.heard(now)
                     self._feed(stream.plain(received), now)
                 else:
@@ -134,14 +138,36 @@ class GeventConnection(Connection):
 
     def _awake(self) -> None:
         """The deadline, a stop or a storm: first take in what is there already."""
+        self._take_in()
+        now = perf_counter()
+        if not self._ask_relay(now):
+            self._tick()
+            return
+        try:
+            if self._may_feed():
+                self._take_in()
+        finally:  # the connection may have ended meanwhile: what ran out before ran out
+            self._tick(came_at=now)
+            self._end.told(None)
+
+    def _take_in(self) -> None:
         for _ in range(MOST_READS):
             received = self._stream.read_now()
             if received is None:
                 break
             now = perf_counter()
+            self._end.took(len(received))
             self._session.heard(now)
             self._feed(self._stream.plain(received), now)
-        self._tick()
+
+    def _ask_relay(self, now: float) -> bool:
+        """Ask the relay about the way, if the session is about to; False = it is not."""
+        relay = self._target.relay
+        if relay is None or not self._must_ask(now):
+            return False
+        with self._end.kept_open() as port:
+            self._end.told(None if port is None else way_of(relay, port))
+        return True
 
     def _send(self) -> None:
         wire, outbox = self._wire, self._session.outbox

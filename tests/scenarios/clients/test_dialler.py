@@ -285,6 +285,19 @@ def test_the_relay_is_asked_for_the_address_and_tells_the_round_trip() -> None:
     assert told.heard[-1] == ("connected", False, 0.161)
 
 
+def test_behind_the_relay_the_connection_leads_to_the_targets_address() -> None:
+    dialler, _ = asked_relay(FIRST, SECOND)
+    assert dialler.towards == FIRST
+    dialler.received(failed_reply(errno.ECONNREFUSED, "Connection refused"), 1.0)
+    assert dialler.towards == SECOND
+
+
+def test_a_proxy_is_on_the_way_itself() -> None:
+    dialler, _ = asked_proxy(FIRST)
+    assert isinstance(dialler.step, Read)
+    assert dialler.towards is not None and dialler.towards[1] == PROXY
+
+
 def test_a_relay_that_takes_no_connection_is_the_harness_and_no_address_is_tried_instead() -> None:
     dialler, told = begun(target_of(relay=RELAY), FIRST, SECOND)
     step = dialler.step

@@ -13,20 +13,19 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scenarios.errors import ConfigError
 from scenarios.relay.__main__ import main, parse
-from scenarios.relay.protocol import RelayError, RelayReply, connect_request, read_reply
+from scenarios.relay.protocol import RelayError, connect_request, read_reply
 from tests.scenarios.kit.certificates import make_certificate
+from tests.scenarios.kit.running_relay import DEADLINE_S, relay
+from tests.scenarios.kit.sockets import full_backlog
 
-DEADLINE_S = 30.0
 # Less than the clocks' and epoll's steps: a delay may not come out shorter than this.
 STEP_S = 0.002
 
@@ -70,58 +69,6 @@ def target(handler: Handler) -> Iterator[tuple[str, int]]:
 def echo(sock: socket.socket) -> None:
     while data := sock.recv(65_536):
         sock.sendall(data)
-
-
-class RunningRelay:
-    """A relay process that has said it is ready."""
-
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "scenarios.relay", "--exit-with-stdin", *arguments]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
-        ready = json.loads(line)
-        assert ready["event"] == "ready"
-        self.address: tuple[str, int] = (ready["host"], ready["port"])
-
-    def end(self) -> tuple[int, dict[str, Any], str]:
-        """Close its input: exit status, last line, errors."""
-        out, errors = self.process.communicate(timeout=DEADLINE_S)
-        return self.process.returncode, json.loads(out.splitlines()[-1]), errors
-
-    def ask(self, host: str, port: int, *, delay_s: float = 0.0, seed: int = 0) -> tuple[socket.socket, RelayReply]:
-        sock = socket.create_connection(self.address, timeout=DEADLINE_S)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            sock.sendall(connect_request(host, port, delay_s=delay_s, seed=seed))
-            received = b""
-            while (reply := read_reply(received)) is None:
-                data = sock.recv(4096)
-                assert data, "the relay closed without an answer"
-                received += data
-        except BaseException:
-            sock.close()
-            raise
-        return sock, reply
-
-    def report(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.address[1]}/report", timeout=DEADLINE_S) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-            return found
-
-
-@contextmanager
-def relay(*arguments: str) -> Iterator[RunningRelay]:
-    running = RunningRelay(*arguments)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            running.process.kill()
-        running.process.communicate()
 
 
 def received_all(sock: socket.socket, size: int) -> bytes:
@@ -337,6 +284,69 @@ def test_a_relay_with_a_target_leads_nowhere_else() -> None:
         assert reply.errno is None
         with pytest.raises(RelayError, match="leads to localhost:.* only"):
             running.ask(*other)
+
+
+def read_to_the_end(sock: socket.socket) -> None:
+    while sock.recv(4096):
+        pass
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="these are the answers of Linux' kernel")
+
+
+@needs_linux
+def test_it_tells_what_its_kernel_says_of_a_way_with_the_arms_delay() -> None:
+    with target(echo) as address, relay() as running:
+        sock, _ = running.ask(*address, delay_s=0.04)
+        with sock:
+            sock.sendall(b"12345")
+            received_all(sock, 5)
+            way = running.way_of(sock.getsockname()[1])
+    assert way is not None
+    assert (way.is_connecting, way.unacknowledged, way.retransmits) == (False, 0, 0)
+    assert (way.acknowledged_bytes, way.received_bytes, way.queued_bytes) == (5, 5, None)
+    assert way.min_rtt_s is not None and 0.04 < way.min_rtt_s < 0.08
+
+
+@needs_linux
+def test_what_it_holds_itself_proves_no_acknowledgement_until_it_has_given_it_on() -> None:
+    with target(read_to_the_end) as address, relay() as running:
+        sock, _ = running.ask(*address, delay_s=1.0)
+        with sock:
+            port = sock.getsockname()[1]
+            sock.sendall(b"x")
+            until(lambda: (way := running.way_of(port)) is not None and way.unacknowledged is None)
+            until(lambda: (way := running.way_of(port)) is not None and way.acknowledged_bytes == 1)
+            until(lambda: (way := running.way_of(port)) is not None and way.unacknowledged == 0)
+
+
+@needs_linux
+def test_it_tells_of_a_syn_that_is_not_answered() -> None:
+    with full_backlog() as address, relay() as running:
+        with socket.create_connection(running.address, timeout=DEADLINE_S) as sock:
+            sock.sendall(connect_request(*address, delay_s=0.04, seed=0))
+            port = sock.getsockname()[1]
+            until(lambda: running.way_of(port) is not None)
+            way = running.way_of(port)
+            assert way is not None
+            assert (way.is_connecting, way.unacknowledged) == (True, 1)
+        until(lambda: running.way_of(port) is None)
+
+
+def test_of_a_connection_that_it_does_not_have_it_tells_nothing() -> None:
+    with target(echo) as address, relay() as running:
+        assert running.way_of(1) is None
+        sock, _ = running.ask(*address)
+        port = sock.getsockname()[1]
+        sock.close()
+        until(lambda: running.way_of(port) is None)
 
 
 def test_it_reports_its_error_and_says_it_last() -> None:

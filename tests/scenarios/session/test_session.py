@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scenarios.plan import Budgets, Token
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.shape import Kind, Message, Refusal, Request
+from scenarios.session.peer_check import GRACE_S
 from scenarios.session.scripts import ScriptSettings, planned_s
 from scenarios.session.session import ACCEPTANCE_GRACE_S, REFUSAL_GRACE_S, SessionMisuse
 from scenarios.session.states import State
@@ -138,10 +139,70 @@ def test_a_welcome_found_after_a_blocked_loop_is_a_timeout_of_the_harness() -> N
 
 
 def test_a_blocked_loop_with_nothing_waiting_is_still_a_silent_peer() -> None:
-    life = Life(plan={"budgets": BUDGETS}).dial().blocked(12.0).tick()
+    life = Life(plan={"budgets": BUDGETS}).dial().blocked(12.0).tick().after(GRACE_S)
     row = life.only("connect")
     assert said(row) == ("timeout", "welcome", "silent_peer")
     assert row.loop_lag_s == 12.0
+
+
+# -- whoever must be asked first ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [State.TCP, State.TLS, State.UPGRADE, State.WELCOME])
+def test_a_connect_that_runs_out_asks_where_it_was_lost(state: State) -> None:
+    life = Life(plan={"budgets": BUDGETS}).dial(tls=True, until=state)
+    assert not life.session.asks(109.9)
+    assert life.session.asks(110.0)
+
+
+def test_nobody_is_asked_about_a_name_a_refusal_or_a_pause() -> None:
+    assert not Life(plan={"budgets": BUDGETS}).dial(until=State.DNS).session.asks(120.0)
+    refused = Life(plan={"budgets": BUDGETS}).dial().frame(error("unauthorized"))
+    assert refused.session.state is State.REFUSED and not refused.session.asks(120.0)
+    pausing = Life(plan={"budgets": BUDGETS}, **{**PING_ONLY, "pace_s": 3.0}).ready().frame(PONG)
+    assert pausing.session.deadline <= 110.0 and not pausing.session.asks(110.0)
+
+
+def test_credentials_that_must_be_refused_and_are_not_are_no_silence() -> None:
+    life = Life(protocol=Echo(), plan={"budgets": BUDGETS, "expect_refusal": True}).dial()
+    assert life.session.state is State.WELCOME and not life.session.asks(life.session.deadline)
+
+
+def test_an_exchange_its_peer_check_and_the_close_ask_at_their_end() -> None:
+    life = Life(
+        plan={"budgets": BUDGETS}, answers_checks=False, churn_exchanges=1, scenario="churn", **PING_ONLY
+    ).ready()
+    for _ in range(3):
+        assert not life.session.asks(life.session.deadline - 0.001)
+        assert life.session.asks(life.session.deadline)
+        life.next()
+    assert [row.kind for row in life.rows if row.outcome == "timeout"] == ["exchange", "close"]
+    assert not life.session.asks(life.now + 1000.0)
+
+
+@pytest.mark.parametrize("state", [State.TCP, State.TLS, State.UPGRADE, State.WELCOME])
+def test_the_time_that_a_question_takes_is_in_no_connect(state: State) -> None:
+    life = Life(plan={"budgets": BUDGETS}, answers_checks=False).dial(tls=True, until=state).blocked(10.2)
+    came_at = life.session.deadline
+    life.tick(came_at=came_at).after(GRACE_S + BUDGETS.peer_check_s)
+    assert life.only("connect").duration_s == 10.0
+    assert said(life.only("connect")) == ("timeout", state.value, "silent_peer")
+
+
+def test_the_time_that_a_question_takes_is_in_no_wait_no_pong_and_not_in_the_next_exchange() -> None:
+    life = pinging()
+    came_at = life.session.deadline
+    life.blocked(came_at + 0.2 - life.now).tick(came_at=came_at).after(0.1).frame(PONG).stop()
+    first, second = life.of("exchange")[:2]
+    assert (first.duration_s, first.pong_s) == (5.0, 0.0)
+    assert second.started_at - first.started_at == 5_200_000
+
+
+def test_what_ran_out_while_somebody_was_asked_is_the_next_ticks() -> None:
+    life = pinging(in_flight=2)
+    came_at = life.session.deadline
+    life.session.tick(came_at + 1000.0, came_at=came_at - 0.001)
+    assert life.take().rows[1:] == []
 
 
 @pytest.mark.parametrize(
@@ -201,7 +262,7 @@ def test_a_close_instead_of_a_welcome_says_why(code: int | None, cause: str) -> 
 
 def test_a_welcome_that_is_not_ready_is_not_the_welcome() -> None:
     not_yet = {"type": "system_message", "data": {**WELCOME["data"], "connection_ready": False}}
-    life = Life(plan={"budgets": BUDGETS}).dial().frame(not_yet).after(10.0)
+    life = Life(plan={"budgets": BUDGETS}).dial().frame(not_yet).after(10.0 + GRACE_S)
     assert said(life.only("connect")) == ("timeout", "welcome", "silent_peer")
 
 
@@ -322,7 +383,7 @@ def test_pings_can_be_left_unanswered() -> None:
 
 
 def test_a_request_without_a_reply_is_a_timeout_and_the_session_goes_on() -> None:
-    life = pinging().after(5.0)
+    life = pinging().after(5.0 + GRACE_S)
     row = life.only("exchange")
     assert said(row) == ("timeout", "exchange", "silent_peer")
     assert row.duration_s == 5.0
@@ -360,12 +421,12 @@ def test_a_late_reply_is_not_taken_for_the_next_requests() -> None:
 def test_a_reply_that_was_lost_does_not_shift_the_later_ones() -> None:
     life = pinging().after(5.0)
     life.frame(acknowledgement(life.requests()[-1]["message_id"]))  # the pong never came
-    life.after(0.3).frame(PONG)
-    assert [r.outcome for r in life.of("exchange")] == ["timeout", "ok", "ok"]
+    life.after(0.3).frame(PONG).after(GRACE_S)
+    assert [r.outcome for r in life.of("exchange")] == ["ok", "ok", "timeout"]
 
 
 def test_a_zombie_times_out_in_every_exchange() -> None:
-    life = pinging().frame(PONG).after(25.0)
+    life = pinging().frame(PONG).after(25.0 + GRACE_S)
     assert [r.outcome for r in life.of("exchange")] == ["ok", *["timeout"] * 5]
     assert life.session.state is State.READY
 
@@ -472,7 +533,7 @@ def test_an_agent_whose_last_event_does_not_come_is_a_timeout_of_its_own_budget(
     life = Life("agent", pace_s=1.0, plan={"budgets": BUDGETS}).ready().after(1.0)
     for event in EVENTS[:-1]:
         life.frame({"type": event})
-    row = life.after(15.0).only("exchange")
+    row = life.after(15.0 + GRACE_S).only("exchange")
     assert said(row) == ("timeout", "exchange", "silent_peer")
     assert row.duration_s == 15.0
 
@@ -730,6 +791,7 @@ def test_warmup_meets_the_cold_server_with_a_longer_budget_first() -> None:
 
 def test_verify_state_looks_before_it_talks_and_leaves_a_dead_session() -> None:
     life = Life("steady", plan={"mitigation": "verify_state", "budgets": BUDGETS}, **PING_ONLY).ready().after(5.0)
+    life.after(GRACE_S)
     assert said(life.only("exchange")) == ("timeout", "exchange", "silent_peer")
     assert life.only("exchange").operation == "protocol_ping"
     assert life.session.state is State.CLOSING
