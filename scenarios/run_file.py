@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,11 @@ from scenarios.machine.fingerprint import Fingerprint
 
 VERSION: Final = "0.1.0"
 FILE_NAME: Final = "run.json"
+
+
+def iso(instant: datetime) -> str:
+    """An instant as `run.json` has it: 2026-11-23T15:45:00.000000Z."""
+    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class TargetFacts(msgspec.Struct, kw_only=True):

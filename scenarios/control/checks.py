@@ -12,7 +12,7 @@ import gevent.subprocess as subprocess
 from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.clients.tls import tls_context
 from scenarios.control.child_process import module_command
-from scenarios.control.live_run import standin_arguments
+from scenarios.control.standin_child import standin_arguments
 from scenarios.control.target import TargetUrl, check_allowed, parse_target
 from scenarios.credentials.credentials import credentials_for
 from scenarios.credentials.standin_secret import standin_secret

@@ -21,8 +21,10 @@ import msgspec
 from scenarios.clock import Clock
 from scenarios.control.child_process import Child
 from scenarios.control.fleet import Fleet
-from scenarios.control.live_run import LiveRun, create, start_standin, utc_now
+from scenarios.control.live_run import LiveRun, utc_now
+from scenarios.control.new_run import create
 from scenarios.control.shapes import DEFAULT_RUN_TIME_S, storm_at_s
+from scenarios.control.standin_child import start_standin
 from scenarios.control.target import parse_target
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, HarnessError

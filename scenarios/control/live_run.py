@@ -1,4 +1,4 @@
-"""One run as its controller sees it: the folder, the processes beside the users, and how it ends.
+"""One run as its controller sees it: the processes beside the users, and how it ends.
 
 The order of the end is the point: the users have stopped and their rows are on disk before the stand-in
 goes; the stand-in's truth is whole before the store closes; `run.json` says all that is known before the
@@ -7,42 +7,26 @@ analysis reads it. Whatever fails on the way becomes a sentence in `problems`, a
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from attempts import accounting
 from attempts.schema import OUTCOMES
 from scenarios.control.child_process import Child, module_command, start_child
-from scenarios.credentials.jwt import load_key
-from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.options import Settings
-from scenarios.run_file import AccountingEntry, RunFile, TargetFacts, WorkerEntry
+from scenarios.run_file import AccountingEntry, RunFile, WorkerEntry, iso
 
 # Storing a day's last segments and analysing some 10^8 rows take minutes on two cores; past this
 # something hangs, and a hanging CI job tells less than a void run.
 STORE_TIMEOUT_S: Final = 1800.0
 ANALYSIS_TIMEOUT_S: Final = 1800.0
-# The stand-in logs two lines a message as the real one does: 300 MB in ten minutes at 300 users. In longer
-# runs it leaves these out.
-MESSAGE_LOG_S: Final = 600.0
-
-
-def new_run_id(now: datetime) -> str:
-    """A folder name that sorts by time and does not collide: 20261123T154500Z-1f2e."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 @dataclass(kw_only=True)
@@ -104,7 +88,7 @@ class LiveRun:
             now: When the users had stopped.
         """
         self.watch()
-        self.file.ended, self.file.ended_at = ended, _iso(now)
+        self.file.ended, self.file.ended_at = ended, iso(now)
         self.file.workers = list(workers)
         if self.standin is not None:
             self._stop(self.standin)
@@ -178,47 +162,6 @@ class LiveRun:
         return EXIT_VOID
 
 
-def create(
-    settings: Settings,
-    *,
-    target: TargetFacts,
-    command: Sequence[str],
-    run_time_s: float | None,
-    plan: Mapping[str, Any],
-    versions: Mapping[str, str],
-    now: datetime,
-) -> LiveRun:
-    """Make the run's folder and write the first `run.json`: from here on the run exists.
-
-    Raises:
-        ConfigError: If the folder is there already or cannot be made.
-    """
-    run_id = settings.run_id or new_run_id(now)
-    folder = Path(settings.reports_dir) / run_id
-    try:
-        folder.mkdir(parents=True)
-        (folder / "spool").mkdir()
-    except FileExistsError:
-        raise ConfigError(
-            f"The run folder {folder} exists already, and a run is never written over another: choose a new --run-id."
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"The run folder {folder} cannot be made: {os.strerror(error.errno or 0)}.") from None
-    planned_end = now + timedelta(seconds=run_time_s) if run_time_s else None
-    file = RunFile(
-        run_id=run_id,
-        command=list(command),
-        started_at=_iso(now),
-        planned_end_at=_iso(planned_end) if planned_end else None,
-        target=target,
-        plan=dict(plan),
-        versions=dict(versions),
-        settings=settings.for_run_file(),
-    )
-    file.write(folder)
-    return LiveRun(folder=folder, file=file, settings=settings, planned_end=planned_end)
-
-
 def account(
     tallies: Sequence[Mapping[str, int]], workers: Sequence[WorkerEntry], rows_stored: int | None
 ) -> accounting.Accounting:
@@ -251,47 +194,6 @@ def _as_entry(sums: accounting.Accounting) -> AccountingEntry:
         rows_stored=sums.rows_stored,
         balanced=sums.is_balanced,
     )
-
-
-def start_standin(settings: Settings, *, port: int, folder: Path, secret: str, run_time_s: float | None) -> Child:
-    """Start the embedded stand-in for one run.
-
-    Raises:
-        ConfigError: If it refuses a fault; HarnessError if it does not start.
-    """
-    arguments = standin_arguments(settings)
-    if not run_time_s or run_time_s > MESSAGE_LOG_S:
-        arguments.append("--no-message-log")
-    if settings.jwt_algorithm != "HS256" and settings.token_source == "mint":
-        key = load_key(settings.jwt_algorithm, key_file=settings.jwt_key_file, environment=os.environ)
-        public = folder / "jwt-public.pem"
-        public.write_bytes(key.public_pem() or b"")
-        arguments += ["--public-key-file", str(public)]
-    arguments += ["--port", str(port), "--exit-with-stdin"]
-    arguments += ["--log", str(folder / "standin.log"), "--truth", str(folder / "truth.jsonl")]
-    child = start_child(
-        "stand-in",
-        module_command("standin", *arguments),
-        environment={**os.environ, "STANDIN_JWT_SECRET": secret},
-    )
-    if "url" not in child.ready:
-        child.stop()
-        raise HarnessError("The stand-in's ready line names no url.")
-    return child
-
-
-def standin_arguments(settings: Settings) -> list[str]:
-    """The stand-in's part of the options, as its command line."""
-    arguments = ["--host", "127.0.0.1", "--seed", str(settings.seed)]
-    arguments += ["--instances", str(settings.standin_instances)]
-    arguments += ["--issuer", settings.jwt_issuer]
-    if settings.jwt_audience:
-        arguments += ["--audience", settings.jwt_audience]
-    for fault in settings.fault:
-        arguments += ["--fault", fault]
-    if settings.standin_quirks:
-        arguments += ["--quirks", settings.standin_quirks]
-    return arguments + (["--tls"] if settings.standin_tls else [])
 
 
 def utc_now() -> datetime:
