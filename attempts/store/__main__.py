@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from attempts.exit_codes import EXIT_MISSING, EXIT_OK, EXIT_USAGE
 from attempts.locks import only_process, store_lock
-from attempts.store.parts import StoreError
+from attempts.store.part_folder import StoreError
 from attempts.store.segment_store import Store
 
 END_FILE: Final = "END"

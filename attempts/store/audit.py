@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from attempts.accounting import WorkerRows
 from attempts.intervals import Intervals
-from attempts.store.parts import ROW_GROUP_ROWS
+from attempts.store.part_folder import ROW_GROUP_ROWS
 
 
 @dataclass

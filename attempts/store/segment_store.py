@@ -18,7 +18,7 @@ from attempts.spool.frames import NotASegment, Segment, read_segment
 from attempts.spool.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, seal_abandoned, segments, sync_folder
 from attempts.store import audit
 from attempts.store.audit import runs_of
-from attempts.store.parts import PartFolder, StoredSegments
+from attempts.store.part_folder import PartFolder, StoredSegments
 from attempts.store.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table
 from attempts.store.truth import store_truth
 

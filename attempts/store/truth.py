@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attempts.spool.spool import sync_folder
-from attempts.store.parts import StoreError
+from attempts.store.part_folder import StoreError
 from attempts.store.tables import METADATA
 
 _BATCH_LINES: Final = 50_000  # a line is a connection's dict of some 15 entries: about 50 MB of them

@@ -1,9 +1,9 @@
-"""wsoak's options: `settings` has one field each, `fields` what such a field may say, `help` what is made of them.
+"""wsoak's options: `settings` has one field each, `field_kinds` what such a field may say, `help` what is made of them.
 
 `python -m scenarios.options` prints what each one means.
 """
 
-from scenarios.options.fields import Option, options_of
+from scenarios.options.field_kinds import Option, options_of
 from scenarios.options.settings import (
     ALGORITHMS,
     DEFAULTS,

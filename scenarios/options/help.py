@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final
 
 from scenarios.errors import ConfigError
-from scenarios.options.fields import Option
+from scenarios.options.field_kinds import Option
 from scenarios.options.settings import OPTIONS
 
 COMMAND: Final = "python -m scenarios.options"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from scenarios.errors import ConfigError, unknown_name
-from scenarios.options.fields import Bounds, read_number, refused
+from scenarios.options.field_kinds import Bounds, read_number, refused
 
 ABOVE_0: Final = Bounds(above=0)
 DELAY_MS: Final = Bounds(low=0, high=60_000, unit="milliseconds")

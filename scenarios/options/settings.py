@@ -15,7 +15,7 @@ from typing import Any, Final
 from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError
 from scenarios.options import parsers
-from scenarios.options.fields import (
+from scenarios.options.field_kinds import (
     Option,
     Whose,
     choice,

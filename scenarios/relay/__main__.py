@@ -33,7 +33,7 @@ from scenarios.errors import ConfigError
 from scenarios.exit_codes import EXIT_BROKEN_PROMISE, EXIT_USAGE
 from scenarios.machine.priority import raise_priority
 from scenarios.machine.process import raise_descriptor_limit
-from scenarios.relay.line import LineQuality
+from scenarios.relay.delay_line import LineQuality
 from scenarios.relay.report import Report
 from scenarios.relay.server import PROMISE_S, Relay
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
+from scenarios.relay.delay_line import DelayLine, LineQuality
 from scenarios.relay.lateness import DelayError
-from scenarios.relay.line import DelayLine, LineQuality
 
 # Bytes that one flow may hold before its sender is told to wait: the product of bandwidth and delay of
 # 50 Mbit/s over 160 ms, far above what WebSocket messages need.

@@ -16,8 +16,8 @@ from scenarios.evidence.kernel import TcpKernel, kernel_of
 from scenarios.evidence.sample import TcpSample
 from scenarios.http_head import END_OF_HEAD
 from scenarios.os_errors import errno_of
+from scenarios.relay.delay_line import LineQuality
 from scenarios.relay.lateness import DelayError
-from scenarios.relay.line import LineQuality
 from scenarios.relay.path import Flow, Leg, join
 from scenarios.relay.protocol import (
     RelayError,

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from attempts.schema import COLUMNS, Attempt, ConnectionFacts, Health, WorkerFacts
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import Spool
-from attempts.store import parts, segment_store
-from attempts.store.parts import StoreError, read_ledger
+from attempts.store import part_folder as parts
+from attempts.store import segment_store
+from attempts.store.part_folder import StoreError, read_ledger
 from attempts.store.segment_store import Store
 from tests.attempts import recording
 from tests.attempts.recording import EPOCH_US, connection_facts, crash, exchange, kill_a_writer, record, worker_facts

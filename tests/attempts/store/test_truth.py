@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attempts.store import truth
-from attempts.store.parts import StoreError
+from attempts.store.part_folder import StoreError
 from attempts.store.truth import store_truth
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from scenarios.errors import ConfigError
 from scenarios.options import DEFAULTS, OPTIONS, Option, Settings, options_of, settings_from
-from scenarios.options.fields import Bounds, Whose, flag, number, read_options, text
+from scenarios.options.field_kinds import Bounds, Whose, flag, number, read_options, text
 from scenarios.options.help import help_text, page
 from scenarios.screens.web import refuse_locked_option
 

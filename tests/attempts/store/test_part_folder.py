@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attempts.intervals import Intervals
 from attempts.spool.spool import SegmentName
-from attempts.store.parts import PartFolder, StoredSegments, StoreError, read_ledger
+from attempts.store.part_folder import PartFolder, StoredSegments, StoreError, read_ledger
 
 SCHEMA = pa.schema([pa.field("at", pa.int64()), pa.field("text", pa.dictionary(pa.int32(), pa.string()))])
 

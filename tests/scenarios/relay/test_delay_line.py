@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.relay.line import DelayLine, LineQuality
+from scenarios.relay.delay_line import DelayLine, LineQuality
 
 chunks = st.lists(st.tuples(st.floats(0.0, 0.5), st.integers(0, 100_000)), min_size=1, max_size=60)
 qualities = st.builds(
