@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
+from hypothesis import settings
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 # Generous: a machine may be ten times slower than the one these tests were written on.
 PATIENCE_S = 90.0
+
+# Properties are tried with few examples before each commit, and with many where there is time (`make test-all`).
+settings.register_profile("fast", max_examples=25)
+settings.register_profile("thorough", max_examples=100)
+settings.load_profile("fast")
 
 
 # What is in these folders starts whole processes of Locust, or needs Wine: `make test-all` has them, `make test` not.

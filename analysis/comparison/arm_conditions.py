@@ -5,9 +5,11 @@ Each is measured, named, and comes with the cheapest way out; one that is None c
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from analysis.comparison.cells import Cells
 from analysis.comparison.rule import Condition, joined_words
@@ -26,15 +28,12 @@ BUDGETS_ALIKE: Final = 1.05
 
 def delay_arrived(view: View, hosts: Ints, low: int, high: int, *, where: str) -> Condition:
     """The round trip really rose by most of what the tester added (codes of the two arms)."""
-    frame = view.tables.arm_rtt
-    host = view.host_codes(frame)
-    delays = frame["delay_us"].to_numpy()
-    rtt = frame["rtt_s"].to_numpy(dtype=np.float64)
+    rtt_s = view.once(("rtt by arm",), lambda: _rtt_by_arm(view))
     rises = []
-    for h in hosts:
-        ends = [rtt[(host == h) & (delays == view.delays_us[arm])] for arm in (low, high)]
-        if all(len(end) for end in ends) and not any(np.isnan(end).any() for end in ends):
-            rises.append(float(ends[1][0] - ends[0][0]))
+    for h in hosts.tolist():
+        ends = [rtt_s.get((h, view.delays_us[arm])) for arm in (low, high)]
+        if ends[0] is not None and ends[1] is not None:
+            rises.append(ends[1] - ends[0])
     wanted = (view.delays_us[high] - view.delays_us[low]) / 1e6
     need = "a delay proxy that works: its round trip must rise by what the arm asks"
     name = f"delay arrived ({where})"
@@ -45,6 +44,18 @@ def delay_arrived(view: View, hosts: Ints, low: int, high: int, *, where: str) -
     ok = wanted > 0 and rise >= ARRIVED_LEAST * wanted
     detail = f"Of {1e3 * wanted:.0f} ms added, {1e3 * rise:.0f} ms arrived on {where}."
     return Condition(check=Check(name=name, ok=ok, detail=detail), need=need)
+
+
+def _rtt_by_arm(view: View) -> dict[tuple[int, int], float]:
+    """The median round trip of each host code and delay, where it was measured."""
+    frame = view.tables.arm_rtt
+    rows = zip(
+        view.host_codes(frame).tolist(),
+        frame["delay_us"].tolist(),
+        frame["rtt_s"].astype("float64").tolist(),
+        strict=True,
+    )
+    return {(host, delay_us): rtt_s for host, delay_us, rtt_s in rows if not math.isnan(rtt_s)}
 
 
 def arms_interleaved(share: float | None, cells: Cells, exposed: Bools, *, arms: str, where: str) -> Condition:
@@ -95,16 +106,19 @@ def budgets_alike(view: View, column: str, what: str) -> Condition:
         column: Whose budgets are compared: platform, client or delay_us.
         what: The same in words.
     """
-    by_operation = view.tables.budgets.groupby(["operation", column], observed=True).agg(
-        {"least_s": "min", "most_s": "max"}
-    )
-    # Budgets that are drawn, or rounded, differ by a little: what counts is whether somebody waits longer.
-    ends = by_operation.groupby("operation", observed=True)
-    spread = ends[["least_s", "most_s"]].max() / ends[["least_s", "most_s"]].min()
-    different = [str(name) for name in spread.index[(spread > BUDGETS_ALIKE).any(axis=1)]]
+    different = view.once(("budgets", column), lambda: _unlike_budgets(view.tables.budgets, column))
     detail = f"The {what} had the same budgets."
     if different:
         detail = f"The {what} had different budgets ({joined_words(different)}): who waits longer times out less."
     return Condition(
         check=Check(name="same budgets", ok=not different, detail=detail), need=f"the same budgets for all {what}"
     )
+
+
+def _unlike_budgets(budgets: pd.DataFrame, column: str) -> list[str]:
+    """The operations whose budgets differ by the column."""
+    by_operation = budgets.groupby(["operation", column], observed=True).agg({"least_s": "min", "most_s": "max"})
+    # Budgets that are drawn, or rounded, differ by a little: what counts is whether somebody waits longer.
+    ends = by_operation.groupby("operation", observed=True)
+    spread = ends[["least_s", "most_s"]].max() / ends[["least_s", "most_s"]].min()
+    return [str(name) for name in spread.index[(spread > BUDGETS_ALIKE).any(axis=1)]]

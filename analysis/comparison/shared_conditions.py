@@ -145,7 +145,8 @@ def _widest_within(side: Ints, group: Ints, bad: Ints, n: Ints) -> float:
 
 def probes_alike(view: View, platforms: Sequence[int]) -> Condition | None:
     """Bare TCP connects are lost alike on all platforms; None where there were no probes."""
-    losses = tcp_losses(view, platforms)
+    names = [view.platforms[p] for p in platforms]
+    losses = view.once(("tcp losses", *names), lambda: tcp_losses(view, platforms))
     if losses is None:
         return None
     ok = losses.difference_low <= 0
@@ -163,6 +164,11 @@ def probes_alike(view: View, platforms: Sequence[int]) -> Condition | None:
 
 def instances_shared(view: View, platforms: Sequence[int]) -> Condition | None:
     """The platforms met the same instances of the server; None where none or one is known."""
+    names = [view.platforms[p] for p in platforms]
+    return view.once(("same instances", *names), lambda: _instances_shared(view, platforms))
+
+
+def _instances_shared(view: View, platforms: Sequence[int]) -> Condition | None:
     frame = view.tables.platform_instances
     frame = frame[frame["server_instance"].notna() & frame["platform"].isin([view.platforms[p] for p in platforms])]
     if frame["server_instance"].nunique() < 2:

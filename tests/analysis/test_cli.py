@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ import pandas as pd
 import pytest
 
 from analysis import cli
+from analysis.model import Settings
+from analysis.pipeline import analyse
 from analysis.report import html as report
 from analysis.verdict.document import SCHEMA_FILE
+from analysis.verdict.service_levels import Levels
 from tests.analysis.run_folders import START_S, attempts, health, manifest, write_run
 
 FILES = {"verdict.json", "report.html", "summary.md", "junit.xml"}
@@ -25,7 +29,11 @@ def run_folder(path: Path, *, timeouts: float = 0.0, lag_s: float | None = None,
 
 
 def verdict_in(folder: Path) -> dict[str, object]:
-    verdict: dict[str, object] = json.loads((folder / "verdict.json").read_text())
+    return valid(json.loads((folder / "verdict.json").read_text()))
+
+
+def valid(verdict: dict[str, object]) -> dict[str, object]:
+    """The verdict, held against its schema."""
     jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text())).validate(verdict)
     return verdict
 
@@ -47,18 +55,29 @@ def test_exit_status_is_that_of_the_service_levels(
     ElementTree.parse(folder / "junit.xml")
 
 
-def test_command_in_a_process_of_its_own(tmp_path: Path) -> None:
-    folder = run_folder(tmp_path / "run", timeouts=0.02)
-    done = subprocess.run(
-        [sys.executable, "-m", "analysis", str(folder), "--slo-timeouts", "1000"],
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m analysis` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "analysis", *arguments],
         cwd=Path(cli.__file__).parents[1],
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
         capture_output=True,
         text=True,
         timeout=100,
     )
+
+
+@pytest.mark.slow
+def test_command_in_a_process_of_its_own(tmp_path: Path) -> None:
+    done = command(str(run_folder(tmp_path / "run", timeouts=0.02)), "--slo-timeouts", "1000")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Service levels met: 2,000 attempts")
+
+
+def test_command_that_is_used_wrongly_in_a_process_of_its_own() -> None:
+    done = command("nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nowhere is no folder" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -85,25 +104,32 @@ def test_wrong_usage_is_one_sentence_and_status_2(
     assert not (folder / "verdict.json").exists()
 
 
-def test_several_runs_leave_their_own_verdicts_alone(tmp_path: Path) -> None:
-    first, second = (run_folder(tmp_path / name, run_id=name) for name in ("a", "b"))
-    assert cli.main([str(first), str(second)]) == 0
-    assert not (first / "verdict.json").exists()
-    together = [path for path in tmp_path.iterdir() if path.name.startswith("together-")]
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs, and what the analysis of both left beside them."""
+    folder = tmp_path_factory.mktemp("reports")
+    runs = [run_folder(folder / name, run_id=name) for name in ("a", "b")]
+    assert cli.main([str(run) for run in runs]) == 0
+    return folder
+
+
+def test_several_runs_leave_their_own_verdicts_alone(two_runs: Path) -> None:
+    assert not (two_runs / "a" / "verdict.json").exists()
+    together = [path for path in two_runs.iterdir() if path.name.startswith("together-")]
     assert len(together) == 1
     assert verdict_in(together[0])["runs"] == ["a", "b"]
-    assert cli.main([str(second), str(first), "--out", str(tmp_path / "out")]) == 0
+
+
+def test_the_results_of_several_runs_go_where_they_are_told_to(two_runs: Path, tmp_path: Path) -> None:
+    assert cli.main([str(two_runs / "b"), str(two_runs / "a"), "--out", str(tmp_path / "out")]) == 0
     assert verdict_in(tmp_path / "out")["attempts"] == 4000
 
 
 def test_what_reports_holds_besides_runs_is_left_out_of_several(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = attempts(20)
-    for name in ("one", "two"):
-        write_run(tmp_path / name, rows, run_json=manifest(rows) | {"run_id": name})
+    shutil.copytree(two_runs, tmp_path, dirs_exist_ok=True)
     (tmp_path / "README.md").write_text("# Runs")
-    cli.main([str(tmp_path / "one"), str(tmp_path / "two")])  # leaves its results beside the runs
     everything = sorted(tmp_path.iterdir())
     assert len(everything) == 4
     status = cli.main([str(path) for path in everything])
@@ -155,8 +181,15 @@ def test_fault_of_a_subcommand_does_not_pass_for_a_breach(
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_simulated_run_can_be_made_and_analysed(tmp_path: Path) -> None:
+@pytest.fixture
+def simulated(tmp_path: Path) -> Path:
+    """A run folder that the simulator made."""
     folder = tmp_path / "sim"
-    assert cli.main(["simulate", "--world", "W1", "--rows", "5000", "--seed", "3", "--out", str(folder)]) == 0
-    assert cli.main([str(folder)]) in (0, 1)
-    assert verdict_in(folder)["attempts"]
+    assert cli.main(["simulate", "--world", "W1", "--rows", "2000", "--seed", "3", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_simulated_run_can_be_made_and_analysed(simulated: Path) -> None:
+    found = analyse([simulated], settings=Settings(), levels=Levels())
+    assert found.slo.state in ("met", "breached")
+    assert valid(dict(found.verdict))["attempts"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analysis.model import Finding, Settings
+from analysis.model import Finding
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.reduction.reduce import reduce
 from analysis.reduction.tables import Tables
@@ -18,7 +18,7 @@ from analysis.simulation.sessions import Sessions
 from analysis.simulation.simulate import chunks
 from analysis.simulation.world import World
 from analysis.stats.groups import Bools, Floats
-from analysis.verdict.decide import decide
+from tests.analysis.deciding import found_alone
 from tests.analysis.tables_by_hand import with_cells
 
 SHORT = {
@@ -32,7 +32,7 @@ SHORT = {
 
 
 def server(tables: Tables) -> Finding:
-    return decide(tables, Settings()).claims["server"]
+    return found_alone(tables, "server")
 
 
 def answered(tables: Tables, share: float = 0.05, /, **only: str) -> Tables:
@@ -71,7 +71,7 @@ def simulated(
 ) -> Tables:
     """The small tables of a simulated run in which `strike` is what goes wrong."""
     world = World(name="x", title="x", strike=strike, windows=windows)
-    design = world.design(seed=1, rows=30_000, hosts=4, **given)
+    design = world.design(seed=1, rows=20_000, hosts=4, **given)
     return reduce(open_rows(pa.concat_tables(chunks(world, design)).unify_dictionaries()))
 
 

@@ -9,7 +9,7 @@ from analysis.claims.format import flagged_by_format, format_
 from analysis.comparison.view import View, view_of
 from analysis.model import Settings
 from analysis.reduction.tables import Tables
-from analysis.verdict.decide import decide
+from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import SHORT, moved, sketched, with_cells
 
 
@@ -24,10 +24,11 @@ def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(giv
     dead = moved(tables, "residual", silent)
     prepared = view(dead)
     assert flagged_by_format(prepared).sum() == silent.sum()
-    finding = decide(dead, Settings()).claims["format"]
+    claims = decided_alone(dead, "format", "intermittent").claims
+    finding = claims["format"]
     assert finding.state == "confirmed"
     assert "No chat is answered" in finding.evidence
-    assert decide(dead, Settings()).claims["intermittent"].state != "confirmed"
+    assert claims["intermittent"].state != "confirmed"
 
 
 def test_a_type_that_is_answered_too_late_is_answered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 
 from analysis.claims.held import PART, causes_words, deaths, held_of
 from analysis.comparison.view import view_of
-from analysis.model import Finding, Settings
+from analysis.model import Finding, Settings, State
 from analysis.reduction.reduce import reduce
 from analysis.reduction.tables import Tables
 from analysis.runs.engine import open_rows
 from analysis.simulation.simulate import simulate_rows
 from analysis.verdict.decide import decide
+from tests.analysis.deciding import decided_alone, found_alone
 from tests.analysis.tables_by_hand import sketched, states, with_sessions
 
 # No attempt fails: everything is ruled out.
@@ -26,19 +28,25 @@ def clean() -> Tables:
     return sketched(5, **CLEAN)
 
 
-def claims(tables: Tables) -> dict[str, Finding]:
-    return decide(tables, Settings()).claims
+@functools.cache
+def states_of_clean() -> dict[str, State]:
+    return states(decide(clean(), Settings()))
+
+
+def claims(tables: Tables, *names: str) -> dict[str, Finding]:
+    """The claims, of which only these look at the data."""
+    return decided_alone(tables, *names).claims
 
 
 def reopened(tables: Tables) -> set[str]:
     """What is ruled out of the clean run, and not of this one."""
-    before, after = states(decide(clean(), Settings())), states(decide(tables, Settings()))
+    before, after = states_of_clean(), states(decide(tables, Settings()))
     assert all(after[name] in (state, "undecided") for name, state in before.items())
     return {name for name, state in before.items() if after[name] != state}
 
 
 def test_the_clean_run_rules_everything_out() -> None:
-    assert set(states(decide(clean(), Settings())).values()) == {"ruled_out"}
+    assert set(states_of_clean().values()) == {"ruled_out"}
 
 
 def test_sessions_that_all_lived_keep_nothing_open() -> None:
@@ -48,8 +56,9 @@ def test_sessions_that_all_lived_keep_nothing_open() -> None:
 def test_sessions_that_die_everywhere_keep_the_server_and_intermittent_open() -> None:
     tables = with_sessions(clean(), died={"Windows": 160, "Linux": 160})
     assert {"server", "intermittent"} <= reopened(tables) <= COMPARED | {"server", "intermittent"}
+    found = claims(tables, "server", "intermittent")
     for name in ("server", "intermittent"):
-        finding = claims(tables)[name]
+        finding = found[name]
         assert "sessions that end before their time are not among them" in finding.evidence
         assert "8.00 % (320 of 4000" in finding.evidence
         assert "reset 320" in finding.needs
@@ -60,7 +69,7 @@ def test_sessions_that_die_everywhere_keep_the_server_and_intermittent_open() ->
 
 
 def test_sessions_that_die_on_one_platform_keep_the_comparison_of_platforms_open() -> None:
-    found = claims(with_sessions(clean(), died={"Windows": 300, "Linux": 0}))["platform"]
+    found = claims(with_sessions(clean(), died={"Windows": 300, "Linux": 0}), "platform")["platform"]
     assert found.state == "undecided"
     assert "(Windows" in found.evidence
     assert "(Linux" in found.evidence
@@ -83,7 +92,7 @@ def test_a_few_sessions_that_died_among_many_keep_nothing_open() -> None:
 
 def test_a_rate_that_may_reach_the_margin_keeps_open_though_it_is_not_surely_beyond() -> None:
     tables = with_sessions(clean(), died={"Windows": 4, "Linux": 4}, sessions=1000)
-    finding = claims(tables)["intermittent"]
+    finding = claims(tables, "intermittent")["intermittent"]
     assert finding.state == "undecided"
     assert "More sessions" in finding.needs
 
@@ -94,11 +103,8 @@ def test_one_death_among_too_few_sessions_to_say_keeps_nothing_open() -> None:
 
 def test_what_is_confirmed_stays_confirmed() -> None:
     tables = sketched(1, suspect="platform", effect=0.05)
-    before = states(decide(tables, Settings()))
-    assert before["platform"] == "confirmed"
-    assert (
-        states(decide(with_sessions(tables, died={"Windows": 0, "Linux": 300}), Settings()))["platform"] == "confirmed"
-    )
+    assert found_alone(tables, "platform").state == "confirmed"
+    assert found_alone(with_sessions(tables, died={"Windows": 0, "Linux": 300}), "platform").state == "confirmed"
 
 
 def test_the_commonest_causes_are_named_with_their_close_codes() -> None:

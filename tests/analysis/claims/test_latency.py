@@ -6,7 +6,7 @@ from analysis.comparison.view import view_of
 from analysis.model import Finding, Settings
 from analysis.reduction.tables import Tables
 from analysis.stats.groups import Ints
-from analysis.verdict.decide import decide
+from tests.analysis.deciding import found_alone
 from tests.analysis.tables_by_hand import sketched, with_cells
 
 
@@ -48,7 +48,7 @@ def test_a_delay_that_is_worse_than_a_longer_one_is_said_not_to_be_monotone() ->
     words = shape(view_of(struck_at(80_000), Settings()))
     assert "Windows 80 ms +" in words
     assert "(not monotone: 80 ms is worse than 160 ms)" in words
-    assert words in decide(struck_at(80_000), Settings()).claims["latency"].evidence
+    assert words in found_alone(struck_at(80_000), "latency").evidence
 
 
 def test_a_risk_that_rises_with_the_delay_is_monotone() -> None:

@@ -16,8 +16,9 @@ from analysis.comparison.view import view_of
 from analysis.model import Effect, Finding, Part, Settings, State
 from analysis.planning.sketch import Suspect
 from analysis.reduction.tables import Tables
-from analysis.verdict.decide import decide
+from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import renamed, sketched, with_cells
+from tests.kit.examples import examples
 from tests.typed import known
 
 LATENCY = {"platform": "", "platform_x_latency": "_x_latency"}
@@ -126,9 +127,9 @@ def test_loops_and_libraries_are_parts_of_the_client() -> None:
 
 
 def test_an_arm_beside_a_platforms_own_loop_is_named_among_the_notes() -> None:
-    notes = decide(sketched(1, **SMALL), Settings()).data_quality
+    notes = decided_alone(sketched(1, **SMALL)).data_quality
     assert any("as an arm beside a platform's own loop: websockets-asyncio/asyncio-selector." in note for note in notes)
-    assert not any("beside" in note for note in decide(sketched(1, minutes=20, hosts=2), Settings()).data_quality)
+    assert not any("beside" in note for note in decided_alone(sketched(1, minutes=20, hosts=2)).data_quality)
 
 
 def test_a_confounded_comparison_is_not_read() -> None:
@@ -162,7 +163,7 @@ def test_the_parts_are_read_as_far_as_they_go(equal: Part, loops: list[Part], wo
     assert words in reading(equal, loops)
 
 
-few = settings(max_examples=6, deadline=None)
+few = settings(max_examples=examples(1 / 8), deadline=None)
 suspects = st.sampled_from(["none", "platform", "platform_x_latency", "loop", "client"])
 
 

@@ -77,23 +77,33 @@ def test_a_claim_that_is_added_is_calibrated_and_shares_the_error_rate() -> None
     assert naive_verdict(pa.Table.from_pandas(attempts(200)))["full_moon"] == "undecided"
 
 
+FELL = "Authentication could not be decided: the analysis failed (ZeroDivisionError: no moon)."
+
+
+def let_auth_fall(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tuple(replace(one, decide=fall_over) if one.name == "auth" else one for one in registry.CLAIMS)
+    monkeypatch.setattr(registry, "CLAIMS", broken)
+
+
 def test_a_claim_that_falls_over_is_undecided_with_its_error_and_the_others_stand(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tables = sketched(1)
+    tables = sketched(1, minutes=20, hosts=2)
     sound = decide(tables, Settings())
-    broken = tuple(replace(one, decide=fall_over) if one.name == "auth" else one for one in registry.CLAIMS)
-    monkeypatch.setattr(registry, "CLAIMS", broken)
+    let_auth_fall(monkeypatch)
     found = decide(tables, Settings())
     assert found.claims["auth"].state == "undecided"
     assert {n: f for n, f in found.claims.items() if n != "auth"} == {
         n: f for n, f in sound.claims.items() if n != "auth"
     }
-    sentence = "Authentication could not be decided: the analysis failed (ZeroDivisionError: no moon)."
-    assert found.errors == (sentence,)
-    assert sentence in found.data_quality
+    assert found.errors == (FELL,)
+    assert FELL in found.data_quality
+
+
+def test_a_calibration_keeps_the_error_of_a_claim_that_falls_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_auth_fall(monkeypatch)
     (result,) = decided([draw_case(1)], Settings())
-    assert result.error == sentence
+    assert result.error == FELL
 
 
 def test_what_is_said_while_a_run_grows_is_the_claims_own() -> None:

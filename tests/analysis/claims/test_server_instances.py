@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.model import Settings
 from analysis.reduction.tables import Tables
 from analysis.simulation.sessions import Sessions
-from analysis.verdict.decide import decide
 from tests.analysis.claims.server_tables import SHORT, server, simulated
+from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import sketched
 
 
@@ -22,7 +21,7 @@ def pinned_processes(sessions: Sessions) -> None:
 
 
 def test_an_instance_is_not_blamed_for_the_client_that_is_pinned_to_it() -> None:
-    decision = decide(simulated(pinned_processes, instances=3), Settings())
+    decision = decided_alone(simulated(pinned_processes, instances=3), "server")
     assert decision.claims["server"].state == "undecided"
     assert "instances could not be compared" in decision.claims["server"].evidence
     assert "session affinity" in decision.claims["server"].needs

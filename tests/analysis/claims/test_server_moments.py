@@ -27,14 +27,16 @@ def outages_of_a_line(sessions: Sessions) -> None:
 
 
 def test_outages_of_one_sites_line_are_not_the_servers_though_all_platforms_fail_in_the_same_moments() -> None:
-    bursts = strikes.bursts(10.0)
-    finding = server(simulated(outages_of_a_line, windows=bursts))
+    finding = server(simulated(outages_of_a_line, windows=strikes.bursts(10.0)))
     assert finding.state == "undecided"
     assert "the site site-b was nearly spared" in finding.evidence
     assert "two or more sites" in finding.needs
-    everywhere = server(simulated(strikes.stalls, windows=bursts))
-    assert everywhere.state == "confirmed"
-    assert "at all sites" in everywhere.evidence
+
+
+def test_outages_at_all_sites_are_the_servers() -> None:
+    finding = server(simulated(strikes.stalls, windows=strikes.bursts(10.0)))
+    assert finding.state == "confirmed"
+    assert "at all sites" in finding.evidence
 
 
 @pytest.mark.parametrize("site", [None, "north"])

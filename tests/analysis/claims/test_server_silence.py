@@ -6,10 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.model import Settings
 from analysis.reduction.tables import Tables
-from analysis.verdict.decide import decide
 from tests.analysis.claims.server_tables import SHORT, kept_silent, server
+from tests.analysis.deciding import decided_alone, found_alone
 from tests.analysis.tables_by_hand import sketched
 
 
@@ -30,7 +29,8 @@ def test_the_same_silence_without_a_ping_cannot_be_told_and_needs_one() -> None:
 
 def test_silence_that_one_platform_has_of_the_server_is_not_the_platforms() -> None:
     """Proven to be the server's on each connection, it is no effect of anything that is compared."""
-    claims = decide(kept_silent(sketched(1, base_risk=0.0005), 0.05), Settings()).claims
+    compared = ("client", "platform_x_latency")
+    claims = decided_alone(kept_silent(sketched(1, base_risk=0.0005), 0.05), *compared).claims
     assert "confirmed" not in (claims["client"].state, claims["platform_x_latency"].state)
 
 
@@ -38,7 +38,7 @@ def test_a_type_that_nobody_answers_is_not_the_servers_for_its_pongs() -> None:
     tables = kept_silent(sketched(1, base_risk=0.0), 1.0, operation="chat")
     finding = server(tables)
     assert finding.state == "undecided"
-    assert decide(tables, Settings()).claims["format"].state == "confirmed"
+    assert found_alone(tables, "format").state == "confirmed"
 
 
 def mute(tables: Tables, mute: int, silent_of_mute: int, silent: int = 200, connections: int = 40) -> Tables:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.model import Finding, Settings
-from analysis.verdict.decide import decide
+from analysis.model import Finding
+from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import sketched
 
 
@@ -18,13 +18,14 @@ def test_tokens_refused_long_before_their_expiry_are_the_servers_too() -> None:
 
     def judged(sometimes: int) -> dict[str, Finding]:
         row = {"run_id": "sketched", "kind": "connect", "n": n, "fresh": refused, "sometimes": sometimes}
-        return decide(replace(tables, cells=cells, fresh_refusals=pd.DataFrame([row])), Settings()).claims
+        refusals = pd.DataFrame([row])
+        return decided_alone(replace(tables, cells=cells, fresh_refusals=refusals), "auth", "server").claims
 
     found = judged(refused)
     assert found["auth"].state == found["server"].state == "confirmed"
     always = judged(0)
     assert always["auth"].state == "confirmed"
     assert always["server"].state != "confirmed"
-    stale = decide(replace(tables, cells=tables.cells.assign(auth=hit, bad=hit)), Settings()).claims
+    stale = decided_alone(replace(tables, cells=tables.cells.assign(auth=hit, bad=hit)), "auth", "server").claims
     assert stale["auth"].state == "confirmed"
     assert stale["server"].state != "confirmed"

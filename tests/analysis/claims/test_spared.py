@@ -9,8 +9,8 @@ import pytest
 from analysis.claims.spared import are_spared, spared_of_answers, spared_of_ends
 from analysis.comparison.view import View, view_of
 from analysis.model import Settings
-from analysis.verdict.decide import decide
 from tests.analysis.claims.server_tables import answered, kept_silent
+from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import sketched, with_sessions
 
 
@@ -28,7 +28,7 @@ def test_silence_that_spares_a_cohort_is_not_the_servers_and_stays_in_the_compar
     spared: dict[str, Any], words: str
 ) -> None:
     tables = kept_silent(sketched(1, delays_us=(0, 300_000)), 0.1, **spared)
-    decision = decide(tables, Settings())
+    decision = decided_alone(tables, "server", "client")
     finding = decision.claims["server"]
     assert finding.parts["silence while it answers pings"].state != "confirmed"
     assert words in decision.spared

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from analysis.model import Finding, Settings
+from analysis.model import Finding
 from analysis.reduction.tables import Tables
-from analysis.verdict.decide import decide
+from tests.analysis.deciding import found_alone
 from tests.analysis.tables_by_hand import sketched
 
 
 def confounded(tables: Tables, claim: str = "platform") -> tuple[Finding, dict[str, bool | None]]:
-    finding = decide(tables, Settings()).claims[claim]
+    finding = found_alone(tables, claim)
     return finding, {check.name: check.ok for check in finding.checks}
 
 

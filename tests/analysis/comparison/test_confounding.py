@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,25 +11,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from analysis.model import Decision, Settings
+from analysis.model import Decision
 from analysis.reduction.reduce import reduce
 from analysis.runs.engine import open_rows
 from analysis.simulation.sessions import Sessions
 from analysis.simulation.simulate import STARTED_AT, chunks
 from analysis.simulation.world import World
-from analysis.verdict.decide import decide
+from analysis.verdict.decide import EXCLUDED
+from tests.analysis.deciding import decided_alone
 
 Strike = Callable[[Sessions], None]
 
 
 def rows_of(strike: Strike, **design: Any) -> pa.Table:
     world = World(name="x", title="x", strike=strike, base_risk=0.001)
-    return pa.concat_tables(chunks(world, world.design(**{"seed": 1, **design}))).unify_dictionaries()
+    return pa.concat_tables(chunks(world, world.design(**{"seed": 1, "rows": 25_000, **design}))).unify_dictionaries()
 
 
-def decided(rows: pa.Table, minutes: int = 60) -> Decision:
+def decided(rows: pa.Table, *claims: str, minutes: int = 60) -> Decision:
+    """The decision in which only the claims that are named look at the rows."""
     end = STARTED_AT + timedelta(minutes=minutes)
-    return decide(reduce(open_rows(rows), ends={"simulated": end}), Settings())
+    return decided_alone(reduce(open_rows(rows), ends={"simulated": end}), *claims)
 
 
 def failed(decision: Decision, claim: str) -> set[str]:
@@ -51,7 +52,8 @@ def slow_at_first(s: Sessions) -> None:
 
 
 def test_latency_that_hurts_while_only_one_platform_runs_is_no_interaction() -> None:
-    decision = decided(rows_of(slow_at_first, periods="apart"))
+    of_the_hypothesis = ("intermittent", "platform_x_latency", "client_loop", *EXCLUDED)
+    decision = decided(rows_of(slow_at_first, periods="apart"), *of_the_hypothesis)
     assert decision.claims["platform_x_latency"].state == "undecided"
     assert "same minutes" in failed(decision, "platform_x_latency")
     assert decision.hypothesis.state != "confirmed"
@@ -62,7 +64,7 @@ def test_a_client_that_latency_hurts_is_no_platform_where_it_is_tied_to_one() ->
         s.client = np.where(s.is_suspect, 1, 0)
         s.strike(0.03 * ((s.client == 1) & (s.delay_s == 0.3)), "silent")
 
-    decision = decided(rows_of(tied))
+    decision = decided(rows_of(tied), "platform_x_latency")
     assert decision.claims["platform_x_latency"].state == "undecided"
     assert "same clients" in failed(decision, "platform_x_latency")
 
@@ -70,21 +72,20 @@ def test_a_client_that_latency_hurts_is_no_platform_where_it_is_tied_to_one() ->
 def test_an_interaction_may_be_the_python_version_where_each_platform_has_its_own() -> None:
     rows = rows_of(lambda s: s.strike(0.03 * ((s.delay_s == 0.3) & s.is_suspect), "late"))
     own = np.where(texts(rows, "platform") == "Windows", "3.8", "3.14")
-    decision = decided(with_column(rows, "python", own))
+    decision = decided(with_column(rows, "python", own), "platform_x_latency")
     assert decision.claims["platform_x_latency"].state == "undecided"
     assert "same Python versions" in failed(decision, "platform_x_latency")
 
 
-def test_another_mix_of_messages_is_no_platform_and_no_client() -> None:
-    for claim, side in (("platform", "is_suspect"), ("client", "client")):
+@pytest.mark.parametrize(("claim", "side"), [("platform", "is_suspect"), ("client", "client")])
+def test_another_mix_of_messages_is_no_platform_and_no_client(claim: str, side: str) -> None:
+    def mixed(s: Sessions) -> None:
+        mine = np.asarray(getattr(s, side)) == 1
+        drawn = s.rng.random(s.operation.shape) < 0.8
+        s.operation = np.where(mine[:, None], np.where(drawn, 1, 0), np.where(drawn, 0, 1))
+        s.strike_exchanges(0.05 * (s.operation == 1), "silent")
 
-        def mixed(s: Sessions, side: str = side) -> None:
-            mine = np.asarray(getattr(s, side)) == 1
-            drawn = s.rng.random(s.operation.shape) < 0.8
-            s.operation = np.where(mine[:, None], np.where(drawn, 1, 0), np.where(drawn, 0, 1))
-            s.strike_exchanges(0.05 * (s.operation == 1), "silent")
-
-        assert decided(rows_of(mixed)).claims[claim].state != "confirmed"
+    assert decided(rows_of(mixed), claim).claims[claim].state != "confirmed"
 
 
 def test_a_shorter_budget_is_no_platform() -> None:
@@ -93,7 +94,7 @@ def test_a_shorter_budget_is_no_platform() -> None:
     timed_out = pc.equal(rows["outcome"].cast(pa.string()), "timeout").to_numpy(zero_copy_only=False)
     budget, duration = (rows[name].to_numpy().copy() for name in ("budget_s", "duration_s"))
     budget[short], duration[short & timed_out] = 2.0, 2.0
-    decision = decided(with_column(with_column(rows, "budget_s", budget), "duration_s", duration))
+    decision = decided(with_column(with_column(rows, "budget_s", budget), "duration_s", duration), "platform")
     assert decision.claims["platform"].state == "undecided"
     assert "same budgets" in failed(decision, "platform")
 
@@ -104,7 +105,7 @@ def on_one_of_two(s: Sessions) -> None:
 
 
 def test_a_platform_that_meets_the_bad_instance_more_often_is_not_the_cause() -> None:
-    decision = decided(rows_of(on_one_of_two, instances=2))
+    decision = decided(rows_of(on_one_of_two, instances=2), "platform", "server")
     assert decision.claims["platform"].state == "undecided"
     assert "same instances" in failed(decision, "platform")
     assert decision.claims["server"].state == "confirmed"
@@ -116,22 +117,21 @@ def test_a_platform_that_takes_the_bad_network_more_often_is_not_the_cause() -> 
     unnamed = rows.set_column(
         rows.schema.get_field_index("server_instance"), "server_instance", pa.nulls(len(rows), pa.string())
     )
-    decision = decided(with_column(unnamed, "site", site))
+    decision = decided(with_column(unnamed, "site", site), "platform")
     assert decision.claims["platform"].state == "undecided"
     assert "same networks" in failed(decision, "platform")
 
 
-def test_arms_that_are_switched_every_five_minutes_are_not_interleaved() -> None:
-    def in_blocks(s: Sessions, arm: str) -> None:
+@pytest.mark.parametrize(("claim", "arm"), [("latency", "delay"), ("client", "client")])
+def test_arms_that_are_switched_every_five_minutes_are_not_interleaved(claim: str, arm: str) -> None:
+    def in_blocks(s: Sessions) -> None:
         setattr(s, arm, (s.at_s // 300).astype(int) % 2 * (2 if arm == "delay" else 1))
         stall = (s.at_s % 600 >= 300) & (s.at_s % 600 < 480)
         s.strike(0.08 * stall, "silent")
 
-    for claim, arm in (("latency", "delay"), ("client", "client")):
-        rows = rows_of(partial(in_blocks, arm=arm), rows=8000, minutes=120)
-        decision = decided(rows, minutes=120)
-        assert decision.claims[claim].state == "undecided"
-        assert any(name.startswith("arms interleaved") for name in failed(decision, claim))
+    decision = decided(rows_of(in_blocks, rows=8000, minutes=120), claim, minutes=120)
+    assert decision.claims[claim].state == "undecided"
+    assert any(name.startswith("arms interleaved") for name in failed(decision, claim))
 
 
 def test_older_tokens_on_one_platform_are_no_platform() -> None:
@@ -139,7 +139,7 @@ def test_older_tokens_on_one_platform_are_no_platform() -> None:
         s.token_age_s = s.token_age_s + 700.0 * s.is_suspect
         s.strike_exchanges(0.05 * (s.token_age_s > 1000.0)[:, None], "silent")
 
-    decision = decided(rows_of(aged, hosts=4, token_ttl_s=900.0))
+    decision = decided(rows_of(aged, hosts=4, token_ttl_s=900.0), "platform")
     assert "same ages of tokens" in failed(decision, "platform")
     assert decision.claims["platform"].state != "confirmed"
 
@@ -152,7 +152,7 @@ def test_a_job_that_starts_with_the_minute_is_not_the_platform_that_is_always_la
         s.exchange_at_s = np.sort(s.exchange_at_s + away, axis=1)
         s.strike_exchanges(0.06 * (s.exchange_at_s // 30 % 2 == 0), "silent")
 
-    decision = decided(rows_of(busy, hosts=4))
+    decision = decided(rows_of(busy, hosts=4), "platform")
     assert "same times within the minute" in failed(decision, "platform")
     assert decision.claims["platform"].state != "confirmed"
 
@@ -172,7 +172,7 @@ def test_what_only_one_clients_sessions_are_is_not_the_client(what: str) -> None
             s.sent_bytes = np.broadcast_to(np.where(often, 60_000, 100)[:, None], s.sent_bytes.shape).copy()
         s.strike_exchanges(0.06 * np.broadcast_to(often[:, None], s.sent_bytes.shape), "silent")
 
-    decision = decided(rows_of(uneven, hosts=4))
+    decision = decided(rows_of(uneven, hosts=4), "client")
     assert f"same {what}" in failed(decision, "client")
     assert decision.claims["client"].state != "confirmed"
 
@@ -182,6 +182,6 @@ def test_users_that_a_balancer_ties_to_an_instance_are_not_that_instance() -> No
         s.instance = s.subject % 3
         s.strike(0.3 * (s.subject % 12 == 0), "silent")
 
-    decision = decided(rows_of(tied, hosts=4, subjects=40))
+    decision = decided(rows_of(tied, hosts=4, subjects=40), "server")
     assert decision.claims["server"].state != "confirmed"
     assert "users" in decision.claims["server"].evidence

@@ -11,8 +11,8 @@ from analysis.comparison.host_conditions import base_rtt_similar
 from analysis.comparison.view import view_of
 from analysis.model import Settings
 from analysis.reduction.tables import Tables
-from analysis.verdict.decide import decide
 from tests.analysis.comparison.confounders import confounded, worse_windows
+from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import only, sketched, with_cells
 
 
@@ -120,7 +120,8 @@ def test_a_confounder_is_named_and_leaves_the_platform_undecided(confound: Calla
 
 
 def test_a_rehearsal_may_use_labels() -> None:
-    assert decide(simulated(worse_windows()), Settings(rehearsal=True)).claims["platform"].state == "confirmed"
+    rehearsed = decided_alone(simulated(worse_windows()), "platform", settings=Settings(rehearsal=True))
+    assert rehearsed.claims["platform"].state == "confirmed"
 
 
 def test_a_platform_with_one_host_does_not_spoil_the_comparison_of_the_others() -> None:

@@ -1,7 +1,7 @@
 """Attempts of a run, row by row, and the tables that they are reduced to."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -116,3 +116,7 @@ def many_rows(count: int = 3000) -> list[oracle.Row]:
         )
         for n in range(count)
     ]
+
+
+# When the run of many rows was to end: its last minute is cut off.
+MANY_END = {"run-1": datetime.fromtimestamp(START_US / 1e6, UTC) + timedelta(minutes=9)}

@@ -1,8 +1,9 @@
 """Every small table against a slow oracle on random rows, and the method's invariants 1, 4 and 14."""
 
+import functools
 import math
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -23,6 +24,7 @@ from tests.analysis import reduce_oracle as oracle
 from tests.analysis.reduction.attempt_rows import (
     DEALT_COUNTS,
     LATE,
+    MANY_END,
     START_US,
     a_row,
     arrow,
@@ -31,6 +33,7 @@ from tests.analysis.reduction.attempt_rows import (
     tables_of,
     without_zeros,
 )
+from tests.kit.examples import examples
 
 NULL_FREE = {"kind", "seq"}
 
@@ -112,7 +115,7 @@ INSTANCE_COUNTS = ["n", "bad", "auth", "auth_fresh", "format", "explicit", "unan
 SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit", "format", "failed"]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(0.1), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=ROWS, ended=st.one_of(st.none(), st.integers(0, 700)))
 def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], ended: int | None) -> None:
     ends = {} if ended is None else {"run-1": datetime.fromtimestamp(START_US / 1e6 + ended, UTC)}
@@ -239,15 +242,13 @@ def test_every_arm_of_mitigation_has_cells_of_its_own() -> None:
     assert cells.set_index("mitigation")["n"].to_dict() == {"none": 1, "warmup": 1}
 
 
-def test_no_rows_and_one_row_give_tables_with_all_columns() -> None:
-    empty, one = tables_of(), tables_of(a_row())
-    assert empty.totals.loc[0, "rows"] == 0
-    assert one.totals.loc[0, "dropped_tail"] == 1
-    full = tables_of(a_row(), a_row(kind="exchange", operation="ping", seq=2, server_instance="i1"), LATE)
+@pytest.mark.parametrize("rows", [0, 1])
+def test_no_rows_and_one_row_give_tables_with_all_columns(many: Tables, rows: int) -> None:
+    few, full = tables_of(*[a_row()] * rows), many
+    assert few.totals[["rows", "dropped_tail"]].to_numpy().tolist() == [[rows, rows]]
     for field in fields(Tables):
         if field.name != "notes":
-            for few in (empty, one):
-                assert list(getattr(few, field.name).columns) == list(getattr(full, field.name).columns), field.name
+            assert list(getattr(few, field.name).columns) == list(getattr(full, field.name).columns), field.name
 
 
 def test_a_missing_optional_column_is_not_measured() -> None:
@@ -323,23 +324,29 @@ def assert_same(one: Tables, two: Tables, *, but: tuple[str, ...] = ()) -> None:
                 assert left == right
 
 
-def test_neither_the_order_of_rows_nor_the_files_they_are_in_matter(tmp_path: Any) -> None:
-    rows = arrow(many_rows())
-    shuffled = rows.take(np.random.default_rng(1).permutation(len(rows)))
+def shuffled_rows() -> pa.Table:
+    rows = arrow([*many_rows(), LATE])
+    return rows.take(np.random.default_rng(1).permutation(len(rows)))
+
+
+def test_the_order_of_rows_does_not_matter(many: Tables) -> None:
+    assert_same(many, reduce(open_rows(shuffled_rows()), ends=MANY_END))
+
+
+def test_the_files_that_rows_are_in_do_not_matter(many: Tables, tmp_path: Any) -> None:
+    shuffled = shuffled_rows()
     pq.write_table(shuffled.slice(0, 700), tmp_path / "b.parquet")
     # Files of other versions: other order of columns, some absent, some of them encoded.
-    other = shuffled.slice(700).select(sorted(rows.column_names)).drop_columns(["detail", "errno"])
+    other = shuffled.slice(700).select(sorted(shuffled.column_names)).drop_columns(["detail", "errno"])
     encoded = other.set_column(other.column_names.index("host"), "host", other["host"].dictionary_encode())
     pq.write_table(encoded, tmp_path / "a.parquet")
-    whole = reduce(open_rows(rows))
-    assert_same(whole, reduce(open_rows(shuffled)))
-    assert_same(whole, reduce(open_attempts([tmp_path / "a.parquet", tmp_path / "b.parquet"])))
+    files = open_attempts([tmp_path / "a.parquet", tmp_path / "b.parquet"])
+    assert_same(many, reduce(files, ends=MANY_END))
 
 
-def test_the_cells_of_two_files_add_up_to_the_cells_of_both() -> None:
-    rows, end = many_rows(), {"run-1": datetime.fromtimestamp(START_US / 1e6, UTC) + timedelta(minutes=9)}
-    parts = [reduce(open_rows(arrow([*part, LATE])), ends=end) for part in (rows[::2], rows[1::2])]
-    whole = reduce(open_rows(arrow([*rows, LATE])), ends=end)
+def test_the_cells_of_two_files_add_up_to_the_cells_of_both(many: Tables) -> None:
+    rows, whole = many_rows(), many
+    parts = [reduce(open_rows(arrow([*part, LATE])), ends=MANY_END) for part in (rows[::2], rows[1::2])]
     for name, counts in (("cells", [c for c in CELL_COUNTS if c != "connections"]), ("slots", ["n", "bad"])):
         together = pd.concat([getattr(part, name) for part in parts])
         keys = [k for k in whole.cells.columns if k not in CELL_COUNTS] if name == "cells" else ["host", "slot"]
@@ -347,11 +354,12 @@ def test_the_cells_of_two_files_add_up_to_the_cells_of_both() -> None:
         pd.testing.assert_frame_equal(added, getattr(whole, name).groupby(keys, dropna=False)[counts].sum())
 
 
-def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = arrow([*many_rows(), LATE])
-    exact = reduce(open_rows(rows)).cells
+def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(
+    many: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = many.cells
     monkeypatch.setattr("analysis.reduction.reduce.DISTINCT_ROWS", 600)
-    estimated = reduce(open_rows(rows)).cells
+    estimated = reduce(open_rows(arrow([*many_rows(), LATE])), ends=MANY_END).cells
     keys = [name for name in exact.columns if name != "connections"]
     pd.testing.assert_frame_equal(exact[keys], estimated[keys])
     counted = exact["minute"] < exact["minute"].min() + 2
@@ -360,22 +368,31 @@ def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(m
     assert (estimated["connections"] <= estimated["n"]).all()
 
 
-def test_aborted_rows_change_no_count_but_their_own() -> None:
-    rows = [*many_rows(500), LATE]
-    before = reduce(open_rows(arrow(rows)))
+def test_aborted_rows_change_no_count_but_their_own(many: Tables) -> None:
+    rows = [*many_rows(), LATE]
     cut_off = [row | {"outcome": "aborted", "seq": None} for row in many_rows(200) if row["kind"] == "exchange"]
-    after = reduce(open_rows(arrow(rows + cut_off)))
-    assert_same(before, after, but=("totals", "notes", "cut"))
-    changed = before.totals.compare(after.totals).columns.get_level_values(0).unique()
+    after = reduce(open_rows(arrow(rows + cut_off)), ends=MANY_END)
+    assert_same(many, after, but=("totals", "notes", "cut"))
+    changed = many.totals.compare(after.totals).columns.get_level_values(0).unique()
     assert set(changed) == {"rows", "aborted"}
 
 
-def test_two_runs_are_the_tables_of_each_side_by_side() -> None:
-    one = [a_row(seq=n, scheduled_at=START_US + n * 1_000_000, started_at=None) for n in range(30)]
-    two = [row | {"run_id": "run-2", "scheduled_at": row["scheduled_at"] + 10**12} for row in one]
-    both = reduce(open_rows(arrow(one + two))).cells
-    alone = [reduce(open_rows(arrow(rows))).cells for rows in (one, two)]
-    pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))
+def run_of(run: str) -> list[oracle.Row]:
+    start_us = START_US + {"run-1": 0, "run-2": 10**12}[run]
+    return [a_row(run_id=run, seq=n, scheduled_at=start_us + n * 1_000_000, started_at=None) for n in range(30)]
+
+
+@functools.cache
+def cells_of_both_runs() -> pd.DataFrame:
+    return tables_of(*run_of("run-1"), *run_of("run-2")).cells
+
+
+@pytest.mark.parametrize("run", ["run-1", "run-2"])
+def test_two_runs_are_the_tables_of_each_side_by_side(run: str) -> None:
+    both = cells_of_both_runs()
+    assert list(both["run_id"].unique()) == ["run-1", "run-2"]
+    mine = both[both["run_id"] == run].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, tables_of(*run_of(run)).cells)
 
 
 def test_no_file_is_wrong_usage() -> None:

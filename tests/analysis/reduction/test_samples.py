@@ -5,11 +5,13 @@ import pytest
 
 from analysis.comparison.dealt import VARIANTS
 from analysis.reduction.reduce import reduce
+from analysis.reduction.tables import Tables
 from analysis.runs.engine import open_rows
 from tests.analysis import reduce_oracle as oracle
 from tests.analysis.reduction.attempt_rows import (
     DEALT_COUNTS,
     LATE,
+    MANY_END,
     a_row,
     arrow,
     as_dict,
@@ -19,11 +21,13 @@ from tests.analysis.reduction.attempt_rows import (
 )
 
 
-def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(
+    many: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = arrow([*many_rows(), LATE])
-    exact = reduce(open_rows(rows)).dealt
+    exact = many.dealt
     monkeypatch.setattr("analysis.reduction.samples.SAMPLE_ROWS", len(many_rows()) // 2)
-    sampled = reduce(open_rows(rows)).dealt
+    sampled = reduce(open_rows(rows), ends=MANY_END).dealt
     counts = ["m", "n", "nn", "x_unexplained"]
     assert (sampled[counts].to_numpy() % 2 == 0).all()
     assert sampled[counts].sum().to_numpy() == pytest.approx(exact[counts].sum().to_numpy(), rel=0.2)

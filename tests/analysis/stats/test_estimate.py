@@ -46,7 +46,8 @@ def test_another_spread_never_narrows_nor_sharpens(one: Estimate, two: Estimate)
 @given(ESTIMATES, st.floats(0.0, 0.5), st.floats(0.0, 0.5))
 def test_a_wider_margin_never_gives_a_smaller_p_value(estimate: Estimate, margin: float, more: float) -> None:
     assert estimate.p_above(margin + more) >= estimate.p_above(margin)
-    assert estimate.p_outside(margin + more) >= estimate.p_outside(margin) - 1e-12
+    # Of Student's t SciPy takes what is within 1e-8 of zero for zero: such a p-value is off by about as much.
+    assert estimate.p_outside(margin + more) >= estimate.p_outside(margin) - 1e-7
 
 
 @given(ESTIMATES)

@@ -5,19 +5,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.model import CauseShare, Settings
+from analysis.model import CauseShare
 from analysis.planning.sketch import Suspect
 from analysis.reduction.tables import Tables
-from analysis.verdict.decide import decide
+from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import sketched, with_cells
+from tests.kit.examples import examples
 from tests.typed import known
 
 
 def shares(tables: Tables) -> dict[str, CauseShare]:
-    return {one.name: one for one in decide(tables, Settings()).causes}
+    """By cause; no claim need look at the data for them."""
+    return {one.name: one for one in decided_alone(tables).causes}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(1 / 8), deadline=None)
 @given(st.sampled_from(["none", "latency", "platform", "platform_x_latency", "client"]), st.integers(1, 8))
 def test_shares_are_disjoint_and_exhaust_the_failures(suspect: Suspect, seed: int) -> None:
     found = shares(sketched(seed, suspect=suspect, effect=0.03, minutes=20, hosts=2))
@@ -49,4 +51,4 @@ def test_named_causes_are_counted_as_they_are() -> None:
 
 def test_nothing_failed_has_no_shares() -> None:
     tables = sketched(1)
-    assert decide(with_cells(tables, bad=0, residual=0, timeouts=0), Settings()).causes == ()
+    assert decided_alone(with_cells(tables, bad=0, residual=0, timeouts=0)).causes == ()

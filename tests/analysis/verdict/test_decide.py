@@ -21,6 +21,7 @@ from analysis.planning.sketch import Suspect
 from analysis.planning.tables_of_cells import tables_of
 from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide, hypothesis, stepped_down
+from tests.analysis.deciding import found_alone
 from tests.analysis.effects import estimate_of, width_of
 from tests.analysis.tables_by_hand import (
     no_attempts,
@@ -32,6 +33,7 @@ from tests.analysis.tables_by_hand import (
     states,
     with_cells,
 )
+from tests.kit.examples import examples
 from tests.typed import known
 
 SUSPECTS = ("none", "latency", "platform", "platform_x_latency", "client")
@@ -43,7 +45,7 @@ runs = st.builds(
     st.integers(1, 8),
     st.sampled_from([0.0, 0.03]),
 )
-few = settings(max_examples=6, deadline=None)
+few = settings(max_examples=examples(1 / 8), deadline=None)
 # Of each claim: its state, attempts, p-value and effect.
 Reading = dict[str, tuple[State, int, float | None, Effect | None]]
 
@@ -83,13 +85,13 @@ def test_each_suspect_is_found_and_no_other_one(suspect: Suspect) -> None:
         assert confirmed <= {suspect, "intermittent", *(["platform"] if suspect == "platform_x_latency" else [])}
 
 
-def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecided() -> None:
-    for suspect in SUSPECTS:
-        decision = decide(sketched(5, suspect=suspect, effect=0.02), Settings())
-        assert tuple(decision.claims) == registry.names()
-        for name, finding in decision.claims.items():
-            assert finding.evidence, name
-            assert bool(finding.needs) == (finding.state == "undecided"), (name, finding)
+@pytest.mark.parametrize("suspect", SUSPECTS)
+def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecided(suspect: Suspect) -> None:
+    decision = decide(sketched(5, suspect=suspect, effect=0.02), Settings())
+    assert tuple(decision.claims) == registry.names()
+    for name, finding in decision.claims.items():
+        assert finding.evidence, name
+        assert bool(finding.needs) == (finding.state == "undecided"), (name, finding)
 
 
 @few
@@ -283,13 +285,13 @@ def test_what_is_not_measured_only_moves_claims_towards_undecided(tables: Tables
 def test_a_server_without_named_instances_is_ruled_out_only_by_a_cohort_of_all_hosts() -> None:
     tables = sketched(5, suspect="platform", effect=0.03, base_risk=0.0005, minutes=120)
     unnamed = replace(tables, **{name: getattr(tables, name).iloc[:0] for name in ("instances", "platform_instances")})
-    assert "of any instance" in decide(tables, Settings()).claims["server"].evidence
-    found = decide(unnamed, Settings()).claims["server"]
+    assert "of any instance" in found_alone(tables, "server").evidence
+    found = found_alone(unnamed, "server")
     # The hosts of the clean platform may all meet an instance of their own, if addresses are hashed.
     assert found.state == "undecided"
     late = sketched(5, suspect="latency", effect=0.03, base_risk=0.0005, minutes=120)
     nowhere = replace(late, instances=unnamed.instances, platform_instances=unnamed.platform_instances)
-    found = decide(nowhere, Settings()).claims["server"]
+    found = found_alone(nowhere, "server")
     assert found.state == "ruled_out"
     assert "of all attempts" in found.evidence
 
@@ -337,7 +339,7 @@ def test_a_run_shorter_than_its_budgets_says_so() -> None:
     assert "longer than its longest budget" in finding.needs
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(1 / 4), deadline=None)
 @given(st.integers(1, 30), st.integers(1, 40), st.booleans(), st.booleans())
 def test_a_few_rows_of_a_run_raise_nothing(rows: int, seed: int, one_platform: bool, one_host: bool) -> None:
     tables = sketched(seed, **SMALL)
