@@ -30,6 +30,7 @@ __all__ = [
     "KINDS",
     "OUTCOMES",
     "PHASES",
+    "RUNGS",
     "SCHEMA_VERSION",
     "Attempt",
     "Column",
@@ -73,6 +74,19 @@ CAUSES: Final = frozenset(
     }
 )
 CLOSED_BY: Final = frozenset({"client", "server", "network"})
+# Where a wait that ran out was lost: the rungs of docs/evidence.md, from this process to the server's application.
+RUNGS: Final = (
+    "generator",
+    "unsent",
+    "unacknowledged",
+    "unread",
+    "partial",
+    "unmatched",
+    "silent_process",
+    "silent_application",
+    "late",
+    "unknown",
+)
 
 ColumnType = Literal["string", "int64", "int32", "double", "bool", "timestamp"]
 Level = Literal["worker", "connection", "attempt"]
@@ -158,6 +172,16 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("longest_silence_s", "double", True, "attempt"),
     # How a token was broken so that it must be refused (missing, expired, forged ...); null = an ordinary one.
     Column("token_kind", "string", True, "connection"),
+    # Where a timeout was lost, by what this machine knows of it (docs/evidence.md).
+    Column("lost_at", "string", True, "attempt"),
+    # The kernel's smallest round trip of the connection before this attempt, `delay_s` included.
+    Column("tcp_rtt_s", "double", True, "attempt"),
+    # Segments that this machine sent again, and bytes that it received, during the attempt.
+    Column("tcp_retransmits", "int32", True, "attempt"),
+    Column("tcp_bytes_in", "int64", True, "attempt"),
+    # The address that the connection went to, as a salted hash; and the local port, as the target sees it.
+    Column("peer_address", "string", True, "connection"),
+    Column("local_port", "int32", True, "connection"),
 )
 
 
@@ -192,6 +216,8 @@ class ConnectionFacts(msgspec.Struct, frozen=True, array_like=True):
     preface_frames: int | None = None
     token_ttl_s: float | None = None
     token_kind: str | None = None
+    peer_address: str | None = None
+    local_port: int | None = None
 
 
 class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):
@@ -239,6 +265,10 @@ class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     pong_s: float | None = None
     late_s: float | None = None
     longest_silence_s: float | None = None
+    lost_at: str | None = None
+    tcp_rtt_s: float | None = None
+    tcp_retransmits: int | None = None
+    tcp_bytes_in: int | None = None
 
 
 class Health(msgspec.Struct, frozen=True, array_like=True):
@@ -277,6 +307,7 @@ RULES: Final[dict[str, ColumnRule]] = {
     "phase": _one_of(PHASES),
     "cause": _one_of(CAUSES),
     "closed_by": _one_of(CLOSED_BY),
+    "lost_at": _one_of(frozenset(RUNGS)),
     "budget_s": ColumnRule(
         Annotated[float, Meta(gt=0.0, le=sys.float_info.max)], "is a finite number of seconds above 0"
     ),

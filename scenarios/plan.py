@@ -111,8 +111,8 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     expect_refusal: bool = False
     token_kind: str | None = None
 
-    def facts(self, **of_the_server: Any) -> ConnectionFacts:
-        """What is true of all rows of this connection; `of_the_server` is what the server says of itself."""
+    def facts(self, **of_the_connection: Any) -> ConnectionFacts:
+        """What is true of all its rows; `of_the_connection`: its ends, and what the server says of itself."""
         return ConnectionFacts(
             user=self.user,
             connection=self.connection,
@@ -125,7 +125,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
             retry=self.retry,
             token_ttl_s=self.token.ttl_s if self.token else None,
             token_kind=self.token_kind,
-            **of_the_server,
+            **of_the_connection,
         )
 
 

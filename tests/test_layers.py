@@ -84,6 +84,8 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.redact scenarios.rfc6455 attempts.schema"
     ),
     "scenarios.credentials": "scenarios.errors scenarios.options scenarios.plan scenarios.redact",
+    # Asked from within all event loops, so it knows none of them.
+    "scenarios.evidence": "",
     "scenarios.machine": "scenarios.errors attempts.schema",
     "scenarios.relay": (
         "scenarios.authority scenarios.errors scenarios.exit_codes scenarios.http_head scenarios.machine "
@@ -150,8 +152,14 @@ LIBRARIES: Final = (
         frozenset({"locust"}),
         only_in=("locustfile", "scenarios.control", "scenarios.load", "scenarios.screens", "bench"),
     ),
-    Library(frozenset({"gevent"}), not_in=("analysis", "attempts", "standin", "scenarios.relay", "lab")),
-    Library(frozenset({"asyncio"}), not_in=("analysis", "scenarios.clients.on_gevent", "scenarios.load")),
+    Library(
+        frozenset({"gevent"}),
+        not_in=("analysis", "attempts", "standin", "scenarios.evidence", "scenarios.relay", "lab"),
+    ),
+    Library(
+        frozenset({"asyncio"}),
+        not_in=("analysis", "scenarios.clients.on_gevent", "scenarios.evidence", "scenarios.load"),
+    ),
     Library(
         frozenset({"numpy", "pandas", "pyarrow", "scipy"}),
         not_in=(

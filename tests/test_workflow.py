@@ -87,6 +87,14 @@ def test_secrets_reach_only_the_step_that_needs_them_and_no_command_line() -> No
     assert not [command for command in commands if "${{" in command], "an input in a command is an injection"
 
 
+def test_every_platform_shows_what_its_kernel_says_of_a_connection_and_soaks_whatever_that_is(tmp_path: Path) -> None:
+    asked = step("host", "Ask the kernel about a connection")
+    assert "if" not in asked and asked["continue-on-error"] is True
+    python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    told = {**os.environ, "PATH": python, "PYTHONPATH": str(ROOT)}
+    assert shell(asked["run"], told, cwd=tmp_path, allowed={0}) == 0
+
+
 def test_all_hosts_wait_for_one_start_and_a_late_one_does_not_run() -> None:
     command = step("host", "Wait for the others")["run"]
     assert step("host", "Wait for the others")["env"]["START_AT"] == "${{ needs.start.outputs.at }}"

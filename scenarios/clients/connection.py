@@ -9,6 +9,8 @@ from typing import Final
 
 from scenarios.clients import Services
 from scenarios.clients.dialler import Dialler
+from scenarios.clients.own_end import OwnEnd
+from scenarios.evidence.endpoint import Nothing
 from scenarios.plan import SHOWN, ConnectionPlan, Target
 from scenarios.protocols.load import load_protocol
 from scenarios.session.ledger import End
@@ -32,6 +34,9 @@ class Connection:
         self._services = services
         self._protocol = load_protocol(target.protocol)
         ledger = services.ledger(services.tally, token_issued_at=plan.token.issued_at if plan.token else None)
+        self._end = OwnEnd(is_direct=target.relay is None, is_proactor=plan.event_loop == "asyncio-proactor")
+        ledger.endpoint = self._end
+        self._ledger = ledger
         self._session = Session(plan, protocol=self._protocol, ledger=ledger, now=perf_counter())
         self._dialler = Dialler(
             target,
@@ -70,6 +75,8 @@ class Connection:
             try:
                 self._record()
             finally:
+                # The end knows the wire or the loop's connection, which know the session: no cycle is left behind.
+                self._ledger.endpoint = Nothing()
                 self._free()
                 services.open.count -= self._is_open
 

@@ -39,6 +39,9 @@ class Wire(Protocol):
         Then send `data_to_send()`.
         """
 
+    def is_mid_message(self) -> bool:
+        """Whether a frame, or a message of several, has begun to come and is not whole."""
+
     def data_to_send(self) -> bytes:
         """All frames that are due, masked, oldest first; they are this wire's no more."""
 

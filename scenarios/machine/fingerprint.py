@@ -204,8 +204,13 @@ def machine_identity(root: Path, *, in_container: bool) -> str:
 
 def host_hash(identity: str, platform_of_it: str, environment: Mapping[str, str]) -> str:
     """16 hexadecimal digits of a salted hash; the same machine under two platforms is two hosts."""
+    return salted(f"{platform_of_it}/{identity}", environment)
+
+
+def salted(identity: str, environment: Mapping[str, str]) -> str:
+    """16 hexadecimal digits of a salted hash: the same everywhere, unless a site has a salt of its own."""
     salt = environment.get(SALT_VARIABLE) or _SALT
-    return hashlib.sha256(f"{salt}/{platform_of_it}/{identity}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{salt}/{identity}".encode()).hexdigest()[:16]
 
 
 def _release(name: str, root: Path) -> str:

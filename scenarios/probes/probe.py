@@ -16,6 +16,8 @@ from scenarios.clients.dialler import Answered, Dialler
 from scenarios.clients.on_gevent.dial import Mover
 from scenarios.clients.on_gevent.stream import Stream
 from scenarios.clients.on_gevent.waiter import Patience
+from scenarios.clients.own_end import OwnEnd
+from scenarios.evidence.endpoint import Seen
 from scenarios.plan import Target, Token
 from scenarios.session.ledger import NOTHING, End, Wait
 
@@ -78,6 +80,7 @@ class Probe:
         self._patience = Patience()
         self.stream = Stream(self._patience)
         self.ledger = services.ledger(services.probe_tally, token_issued_at=None)
+        self._end = OwnEnd(is_direct=True)
         self._mover: Mover | None = None
         self._attempt: Attempt | None = None
         self._phase_at = 0.0
@@ -92,6 +95,7 @@ class Probe:
         now = perf_counter()
         self.phase = "tcp"
         self.deadline = now + self.plan.budget_s
+        self.ledger.endpoint = self._end
         wait = self.ledger.start(
             *("probe", self.operation, self.plan.budget_s, now), phase="tcp", scheduled_at=scheduled_at, skipped=skipped
         )
@@ -141,7 +145,7 @@ class Probe:
         """TCP to the first address of the target."""
         direct = msgspec.structs.replace(self.target, relay=None, proxy=None)
         dialler = Dialler(direct, self, self.services.addresses, most_addresses=1)
-        self._mover = Mover(dialler, direct, self.stream, self._patience)
+        self._mover = Mover(dialler, direct, self.stream, self._patience, self._end)
         self._attempt = attempt
         self.phase = "dns"
         self._phase_at = perf_counter()
@@ -199,6 +203,7 @@ class Probe:
 
     def tick(self, now: float, *, answered: bool) -> None:
         """See `Phases.tick`."""
+        self.ledger.endpoint = Seen(self._end.snapshot())  # the socket is closed before the row is written
         raise OutOfTime(is_answered=answered)
 
     def _phase_done(self, column: str | None, now: float) -> None:

@@ -18,6 +18,8 @@ Outbox = list[tuple[int, bytes]]
 
 # Smoothing of the round trip, as TCP does it (RFC 6298, section 2: alpha = 1/8).
 RTT_GAIN: Final = 0.125
+# How long an operation usually takes: the longest of late, an older one fading by this much an answer.
+USUAL_DECAY: Final = 0.9
 
 _WORST: Final = {"ok": 0, "failed": 1, "timeout": 2}
 
@@ -62,6 +64,7 @@ class Conversation:
         self.waits = self._in_flight.waits
         self._scheduled: Step | None = None  # not started yet
         self._number = 0
+        self._usual_s: dict[str, float] = {}  # by operation
         self._worst = "ok"  # of those that were sent together
         self._storm = False
         self._resume(None, now)
@@ -75,12 +78,18 @@ class Conversation:
         elif self._peer.deadline < math.inf:
             self._peer.heard(message, now)
 
-    def pong(self, payload: bytes, now: float) -> None:
-        """A pong frame came (RFC 6455, section 5.5.3)."""
+    def pong(self, payload: bytes, now: float) -> bool:
+        """A pong frame came (RFC 6455, section 5.5.3); False = nobody here waits for it.
+
+        One without a payload answers the oldest ping: some servers repeat none.
+        """
         for wait in self.waits:
-            if wait.request is not None and wait.request.payload == payload:
+            if wait.request is None or wait.attempt.operation != PROTOCOL_PING:
+                continue
+            if wait.request.payload == payload or not payload:
                 self._answered(wait, now)
-                return
+                return True
+        return False
 
     def erred(self, message: Message, end: End, now: float) -> None:
         """An error came: the answer to the request that it names; without a name, to the oldest one."""
@@ -152,8 +161,9 @@ class Conversation:
         if self._is_late(wait, now):
             return
         self._ledger.finish(wait, now, "ok")
+        operation, took_s = wait.attempt.operation, wait.attempt.duration_s
+        self._usual_s[operation] = max(took_s, USUAL_DECAY * self._usual_s.get(operation, 0.0))
         if wait.attempt.operation in self._protocol.round_trips:
-            took_s = wait.attempt.duration_s
             known = self.rtt_s if self._has_pinged else None
             self.rtt_s = took_s if known is None else known + RTT_GAIN * (took_s - known)
             self._has_pinged = True
@@ -222,7 +232,10 @@ class Conversation:
         attempt = wait.attempt
         attempt.age_s = now - self._ready_at
         attempt.idle_s = now - self._last_frame_at
-        attempt.rtt_s = self.rtt_s
+        # The kernel's smallest round trip is the network's alone; a ping's holds the server's own time.
+        attempt.rtt_s = self.rtt_s if attempt.tcp_rtt_s is None else attempt.tcp_rtt_s
+        if operation in self._usual_s:
+            wait.ordinary_ratio = self._usual_s[operation] / budget_s
         self.waits.append(wait)
         payload = request.payload
         if operation == PROTOCOL_PING:

@@ -9,12 +9,20 @@ import msgspec
 
 from attempts.schema import Attempt
 from scenarios.clock import Clock
+from scenarios.evidence.endpoint import Endpoint, Mark, Nothing, Snapshot
+from scenarios.evidence.ladder import Silence, bytes_in, lost_at, retransmits
+from scenarios.evidence.sample import NOT_ASKED, TcpSample
 from scenarios.plan import LagSource, OpenConnections, Tally
 from scenarios.protocols.shape import Request
 from scenarios.redact import NOTHING_SECRET, Secret, redacted
 
 # A deadline that is handled later than this was handled late: the floor of a blocked loop (attempts.md).
 LATE_S: Final = 0.050
+# Whatever ends sooner had nothing sent again by TCP's timer, which waits at least this long (RFC 6298 on Linux): the
+# kernel is not asked a second time.
+RETRANSMITTED_AFTER_S: Final = 0.2
+# What a connection's kernel has counted before it begins.
+_FRESH: Final = TcpSample(retransmits=0, received_bytes=0)
 
 
 class End(NamedTuple):
@@ -42,6 +50,11 @@ class Wait(msgspec.Struct, eq=False):
         started, deadline: Monotonic seconds.
         request: Of an exchange.
         event: How many of the request's events have come.
+        mark: The kernel when it began; None = not asked.
+        at_timeout: This end of the connection when the budget ran out.
+        noise: How many frames nobody could classify when it began.
+        ordinary_ratio: How long such requests usually take here, in parts of the budget; None = not known.
+        is_late: What was waited for came after the deadline.
     """
 
     attempt: Attempt
@@ -49,12 +62,18 @@ class Wait(msgspec.Struct, eq=False):
     deadline: float
     request: Request | None
     event: int = 0
+    mark: Mark | None = None
+    at_timeout: Snapshot | None = None
+    noise: int = 0
+    ordinary_ratio: float | None = None
+    is_late: bool = False
 
     def blame(self, now: float, *, answered: bool) -> End:
         """Who is to blame that the budget ran out: this process, or nobody that is known yet.
 
         `answered`: what was waited for is there, only after the deadline.
         """
+        self.is_late = answered
         return End("harness" if answered and now - self.deadline > LATE_S else "silent_peer")
 
 
@@ -68,6 +87,7 @@ class Ledger:
     Attributes:
         finished: Complete rows that nobody has taken yet.
         secret: What must be in no row: the connection's token.
+        endpoint: Whom to ask about this end of the connection.
     """
 
     def __init__(
@@ -82,6 +102,9 @@ class Ledger:
     ) -> None:
         self.finished: list[Attempt] = []
         self.secret: Secret = NOTHING_SECRET
+        self.endpoint: Endpoint = Nothing()
+        self._noise = 0
+        self._is_noisy = False
         self._clock = clock
         self._lag_between = lag.lag_between
         self._cpu = cpu
@@ -104,6 +127,10 @@ class Ledger:
         """A message of so many bytes goes out."""
         self._frames_out += 1
         self._bytes_out += size
+
+    def puzzled(self) -> None:
+        """A whole frame came that the protocol class cannot classify."""
+        self._noise += 1
 
     def start(
         self,
@@ -140,7 +167,11 @@ class Ledger:
             bytes_in=-self._bytes_in,
             bytes_out=-self._bytes_out,
         )
-        return Wait(attempt, now, now + budget_s, request)
+        # A connect's own socket is yet to come.
+        mark = None if kind == "connect" else self.endpoint.mark()
+        if mark is not None:
+            attempt.tcp_rtt_s = mark.min_rtt_s
+        return Wait(attempt, now, now + budget_s, request, mark=mark, noise=self._noise)
 
     def finish(self, wait: Wait, now: float, outcome: str, end: End = NOTHING) -> None:
         """Complete a row and put it out."""
@@ -154,12 +185,18 @@ class Ledger:
         tally = self._tally
         if outcome == "ok":
             tally.ok += 1
+            self._is_noisy |= self._noise > wait.noise
+            if duration_s >= RETRANSMITTED_AFTER_S or attempt.kind == "connect":
+                self._ask(wait)
         elif outcome == "timeout":
             tally.timeout += 1
             # now >= started + budget holds, but now - started >= budget may fail by the last bit.
             duration_s = max(duration_s, attempt.budget_s)
+            self._ask(wait)
+            self._lost(wait, end)
         elif outcome == "failed":
             tally.failed += 1
+            self._ask(wait)
         else:
             tally.aborted += 1
         attempt.duration_s = duration_s
@@ -177,3 +214,35 @@ class Ledger:
             attempt.close_code = end.close_code
             attempt.closed_by = end.closed_by
             attempt.detail = redacted(end.detail, secret=self.secret) or None
+
+    def checked(self, wait: Wait, *, has_pong: bool) -> None:
+        """The peer check of a wait has ended: what is known now of where it was lost."""
+        self._lost(wait, NOTHING, at_end=self.endpoint.snapshot(), has_pong=has_pong)
+
+    def _ask(self, wait: Wait) -> None:
+        """What the kernel counted during a wait."""
+        attempt, before = wait.attempt, self._before(wait)
+        after = wait.at_timeout = self.endpoint.snapshot()
+        attempt.tcp_retransmits = retransmits(before, after.tcp)
+        attempt.tcp_bytes_in = bytes_in(before, after.tcp)
+        if wait.mark is None:
+            attempt.tcp_rtt_s = after.tcp.min_rtt_s
+
+    def _lost(self, wait: Wait, end: End, *, at_end: Snapshot | None = None, has_pong: bool = False) -> None:
+        attempt = wait.attempt
+        silence = Silence(
+            is_generator=(end.cause or attempt.cause) == "harness",
+            before=self._before(wait),
+            at_timeout=wait.at_timeout or Snapshot(),
+            at_end=at_end,
+            unmatched=0 if self._is_noisy else self._noise - wait.noise,
+            is_late=wait.is_late or attempt.late_s is not None,
+            has_pong=has_pong,
+            ordinary_ratio=wait.ordinary_ratio,
+        )
+        attempt.lost_at = lost_at(silence)
+
+    def _before(self, wait: Wait) -> TcpSample:
+        if wait.mark is not None:
+            return self.endpoint.marked(wait.mark)
+        return _FRESH if wait.attempt.kind in ("connect", "probe") else NOT_ASKED

@@ -10,13 +10,18 @@ section 3.4), and a WebSocket endpoint answers a ping as soon as it can (RFC 645
 - The answer comes before the pong: it was on its way when the budget ran out.
 - Neither comes: the way, the whole peer or this client is dead or stuck.
 
-The row of the wait is complete but for these facts (`checked_s`, `pong_s`, `late_s`), and is held back until
-they are known, at most for the budget of the check. The session goes on meanwhile.
+A pong proves that the peer had the request *then*, not for how long: TCP may have delivered it a moment before, after
+losing it for seconds. Whether the peer had it for about the whole budget is for `scenarios.evidence.ladder` to say.
+
+The row of the wait is complete but for these facts (`checked_s`, `pong_s`, `late_s`, `lost_at`), and is held back until
+they are known, at most for the budget of the check. After a pong the answer is listened for a little longer: one that
+still comes was late, and not withheld. The session goes on meanwhile.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import msgspec
 
@@ -25,13 +30,18 @@ from scenarios.rfc6455 import PING
 from scenarios.session.ledger import Ledger, Wait
 from scenarios.session.replies import answers
 
+# How long an answer is listened for behind the pong, at most.
+GRACE_S: Final = 1.0
+
 
 class _Check(msgspec.Struct, eq=False):
-    """One ping, and the rows that wait for its pong."""
+    """One ping, and the rows that wait for its pong: until `due`."""
 
     payload: bytes
     sent: float
     waits: list[Wait]
+    due: float
+    pong_s: float | None = None
 
 
 class PeerCheck:
@@ -48,6 +58,7 @@ class PeerCheck:
 
     def __init__(self, ledger: Ledger, outbox: list[tuple[int, bytes]], *, budget_s: float) -> None:
         self.deadline = math.inf
+        self._ledger = ledger
         self._finished = ledger.finished
         self._outbox = outbox
         self._budget_s = budget_s
@@ -60,10 +71,10 @@ class PeerCheck:
             self._finished += [wait.attempt for wait in waits]
             return
         self._number += 1
-        check = _Check(b"wsoak check %d" % self._number, now, waits)
+        check = _Check(b"wsoak check %d" % self._number, now, waits, now + self._budget_s)
         self._checks.append(check)
         self._outbox.append((PING, check.payload))
-        self.deadline = self._checks[0].sent + self._budget_s
+        self.deadline = min(self.deadline, check.due)
 
     def pong(self, payload: bytes, now: float) -> bool:
         """A pong came; False = it is not a check's.
@@ -73,11 +84,20 @@ class PeerCheck:
         """
         for index, check in enumerate(self._checks):
             if check.payload == payload:
-                for answered in self._checks[: index + 1]:
-                    self._put_out(answered, now, pong_s=now - answered.sent)
-                self._forget(index + 1)
+                self._answered(self._checks[: index + 1], now)
                 return True
         return False
+
+    def nameless_pong(self, now: float) -> None:
+        """A pong came that repeats no ping's payload, as it should: it is life all the same.
+
+        Some servers send it empty. It counts for the oldest ping that has no pong yet.
+        """
+        unanswered = [check for check in self._checks if check.pong_s is None]
+        self._answered(unanswered[:1], now)
+        for check in unanswered[:1]:
+            for wait in check.waits:
+                wait.attempt.detail = wait.attempt.detail or "the pong did not repeat the ping's payload"
 
     def heard(self, message: Message, now: float) -> None:
         """A reply or error that answers nothing in flight: it may be one that was waited for in vain."""
@@ -93,31 +113,42 @@ class PeerCheck:
     def late(self, wait: Wait, now: float) -> None:
         """The answer to a wait that is held back came after all."""
         wait.attempt.late_s = now - wait.deadline
+        for check in self._checks:
+            if wait in check.waits and check.pong_s is not None:
+                self._answered([check], now)
 
     def tick(self, now: float) -> None:
-        """The deadline may have come: rows whose pong did not come go out."""
-        due = 0
-        for check in self._checks:
-            if check.sent + self._budget_s > now:
-                break
-            self._put_out(check, now, pong_s=None)
-            due += 1
+        """The deadline may have come: rows that have been listened for long enough go out."""
+        due = [check for check in self._checks if check.due <= now]
         if due:
-            self._forget(due)
+            self._checks = [check for check in self._checks if check.due > now]
+            for check in due:
+                self._put_out(check, now)
+        self._set_deadline()
 
     def end(self, now: float) -> None:
         """The connection is over: rows go out with what is known."""
         for check in self._checks:
-            self._put_out(check, now, pong_s=None)
-        self._forget(len(self._checks))
+            self._put_out(check, now)
+        self._checks.clear()
+        self._set_deadline()
 
-    def _put_out(self, check: _Check, now: float, *, pong_s: float | None) -> None:
+    def _answered(self, checks: list[_Check], now: float) -> None:
+        for check in checks:
+            if check.pong_s is None:
+                check.pong_s = now - check.sent
+                check.due = min(check.due, now + GRACE_S)
+            if all(wait.attempt.late_s is not None for wait in check.waits):
+                check.due = now  # nothing more can come
+        self.tick(now)
+
+    def _put_out(self, check: _Check, now: float) -> None:
         for wait in check.waits:
             attempt = wait.attempt
             attempt.checked_s = now - check.sent
-            attempt.pong_s = pong_s
+            attempt.pong_s = check.pong_s
+            self._ledger.checked(wait, has_pong=check.pong_s is not None)
             self._finished.append(attempt)
 
-    def _forget(self, count: int) -> None:
-        del self._checks[:count]
-        self.deadline = self._checks[0].sent + self._budget_s if self._checks else math.inf
+    def _set_deadline(self) -> None:
+        self.deadline = min((check.due for check in self._checks), default=math.inf)

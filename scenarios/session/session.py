@@ -153,6 +153,9 @@ class Session:
             kind = message.kind
             if kind is _REPLY:
                 conversation.received(message, now)
+            elif kind is Kind.NOISE:
+                self._ledger.puzzled()
+                conversation.received(message, now)
             elif kind is Kind.PING:
                 self._answer_ping()
                 conversation.received(message, now)
@@ -183,13 +186,14 @@ class Session:
 
     def pong(self, payload: bytes, now: float) -> None:
         """A pong frame came; no frame column counts it."""
-        is_check = self._peer.pong(payload, now)
-        if self._conversation is not None:
-            if not is_check:
-                self._conversation.pong(payload, now)
-            self._follow(self._conversation, now)
-        elif is_check and self.state is State.CHECKING:
-            self._over(Event.CHECKED)
+        is_known = self._peer.pong(payload, now)
+        conversation = self._conversation
+        if not is_known and not (conversation is not None and conversation.pong(payload, now)):
+            self._peer.nameless_pong(now)
+        if conversation is not None:
+            self._follow(conversation, now)
+        elif self.state is State.CHECKING:
+            self.deadline = self._peer.deadline
 
     def peer_closed(self, code: int | None, reason: str, now: float) -> None:
         """The peer's close frame came; None = it named no code (RFC 6455: 1005)."""
@@ -230,7 +234,7 @@ class Session:
             self._follow(self._conversation, now)
         elif self.state is State.CHECKING:
             self._peer.end(now)
-            self._over(Event.EXPIRED)
+            self._over(Event.CHECKED)
         elif self.state is State.REFUSED:
             self._refused_for_good(Event.EXPIRED, NOTHING)
         elif self.state is State.CLOSING:
@@ -312,6 +316,8 @@ class Session:
         else:
             if kind is Kind.PING:
                 self._answer_ping()
+            elif kind is Kind.NOISE:
+                self._ledger.puzzled()
             self._preface = (self._preface or 0) + 1
 
     def _welcomed(self, welcome: Welcome, now: float) -> None:
@@ -395,7 +401,10 @@ class Session:
             phase=self._waiting().attempt.phase,
             cause=end.cause,
         )
+        ends = self._ledger.endpoint.ends()
         self.facts = plan.facts(
+            peer_address=ends.peer_address,
+            local_port=ends.local_port,
             server_connection_id=named(welcome.server_connection_id),
             server_instance=named(self._instance or welcome.server_instance),
             startup_complete=welcome.startup_complete,

@@ -16,6 +16,7 @@ from scenarios.clients.connection import Over
 from scenarios.clients.dialler import Connect, Dialler, Ended, Read, Resolve, Send, Step
 from scenarios.clients.on_asyncio.library import Connecting, Listener, SeenConnection
 from scenarios.clients.on_asyncio.waiter import AsyncPatience, Woken
+from scenarios.clients.own_end import OwnEnd
 from scenarios.clients.tls import tls_context
 from scenarios.http_head import EndlessHead, split_head
 from scenarios.plan import ConnectionPlan, Target
@@ -87,6 +88,7 @@ class Mover:
         target: Target,
         *,
         session: Session,
+        end: OwnEnd,
         protocol: TargetProtocol,
         patience: AsyncPatience,
     ) -> None:
@@ -95,6 +97,7 @@ class Mover:
         self._plan = plan
         self._target = target
         self._session = session
+        self._end = end
         self._protocol = protocol
         self._patience = patience
         self._loop = asyncio.get_running_loop()
@@ -134,7 +137,9 @@ class Mover:
             found = await within(loop.getaddrinfo(step.host, step.port, type=sockets.SOCK_STREAM), step.until)
             dialler.resolved([(int(family), where) for family, _, _, _, where in found], perf_counter())
         elif isinstance(step, Connect):
-            await within(loop.sock_connect(self._new_socket(step.address[0]), step.address[1]), step.until)
+            sock = self._new_socket(step.address[0])
+            self._end.dials(sock, step.address)
+            await within(loop.sock_connect(sock, step.address[1]), step.until)
             dialler.connected(perf_counter())
         elif isinstance(step, Send):
             await within(loop.sock_sendall(self._the_socket, step.data), step.until)
@@ -186,6 +191,7 @@ class Mover:
         def make(*args: Any, **kwargs: Any) -> JudgedConnection:
             self.ws = JudgedConnection(*args, **kwargs)
             self.ws.listener = listener
+            self.ws.end = self._end
             self.ws.judge = judge
             self._socket = None  # the library's transport has it now
             return self.ws

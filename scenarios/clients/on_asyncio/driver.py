@@ -42,6 +42,7 @@ class AsyncioConnection(Connection):
             plan,
             target,
             session=self._session,
+            end=self._end,
             protocol=self._protocol,
             patience=self._patience,
         )

@@ -6,12 +6,13 @@ import asyncio
 import math
 from collections import deque
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Response
 
+from scenarios.clients.own_end import OwnEnd
 from scenarios.clients.websockets_masks import share_masking_keys
 
 share_masking_keys()
@@ -37,7 +38,7 @@ class SeenConnection(ClientConnection):
     """The library's connection.
 
     Attributes:
-        listener: Set by whoever makes it.
+        listener, end: Set by whoever makes it.
         is_asked_for_certificate: Whether the server asked for a client certificate in TLS; it has got none.
         kinds: Opcodes of the messages that `recv` has not returned yet.
         lost: The error that ended the connection, if it was one.
@@ -45,6 +46,7 @@ class SeenConnection(ClientConnection):
     """
 
     listener: Listener
+    end: OwnEnd
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,6 +56,8 @@ class SeenConnection(ClientConnection):
         self.responded_at = 0.0
         self.is_asked_for_certificate = False
         self._kind = Opcode.TEXT
+        self._is_fragmented = False
+        self._taken_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP and TLS are done."""
@@ -61,10 +65,14 @@ class SeenConnection(ClientConnection):
         self.is_asked_for_certificate = getattr(seen, "is_asked_for_certificate", False)
         super().connection_made(transport)
         self.listener.secured(perf_counter())
+        # uvloop's transports are none of asyncio's classes.
+        self.end.writes_with(cast(asyncio.WriteTransport, transport).get_write_buffer_size)
+        self.end.reads_with(self.is_mid_message, self._taken if seen is None else None)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; a broken frame is reported at once, and not when the peer has closed."""
         self.last_data_at = perf_counter()
+        self._taken_bytes += len(data)
         self.listener.received(self.last_data_at)
         super().data_received(data)
         if self.protocol.parser_exc is not None or self.protocol.close_rcvd is not None:
@@ -78,12 +86,20 @@ class SeenConnection(ClientConnection):
             return
         assert isinstance(event, Frame)
         if event.opcode in DATA_OPCODES:
+            self._is_fragmented = not event.fin
             if event.opcode is not Opcode.CONT:
                 self._kind = event.opcode
             if event.fin:
                 self.kinds.append(self._kind)
         elif event.opcode is Opcode.PONG:
             self.listener.pong(bytes(event.data))
+
+    def _taken(self) -> int:
+        return self._taken_bytes
+
+    def is_mid_message(self) -> bool:
+        """Whether a frame, or a message of several, has begun to come and is not whole."""
+        return bool(self.protocol.reader.buffer) or self._is_fragmented
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, with its error if it was one."""

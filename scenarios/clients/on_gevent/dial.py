@@ -13,6 +13,7 @@ from scenarios.clients.dial import Address
 from scenarios.clients.dialler import Connect, Dialler, Read, Resolve, Secure, Send, Step
 from scenarios.clients.on_gevent.stream import Stream
 from scenarios.clients.on_gevent.waiter import Patience
+from scenarios.clients.own_end import OwnEnd
 from scenarios.plan import Target
 
 
@@ -22,11 +23,12 @@ class Mover:
     Each method goes on until the dialler has another kind of step, which is returned.
     """
 
-    def __init__(self, dialler: Dialler, target: Target, stream: Stream, patience: Patience) -> None:
+    def __init__(self, dialler: Dialler, target: Target, stream: Stream, patience: Patience, end: OwnEnd) -> None:
         self._dialler = dialler
         self._target = target
         self._stream = stream
         self._patience = patience
+        self._end = end
 
     def connect(self) -> Step:
         """Names and TCP; the dialler has begun."""
@@ -74,7 +76,11 @@ class Mover:
 
     def _connect(self, step: Connect) -> None:
         stream = self._stream
-        if not stream.connect(*step.address):
+        try:
+            is_connected = stream.connect(*step.address)
+        finally:
+            self._end.dials(stream.socket, step.address)
+        if not is_connected:
             while not stream.is_connected(step.until):
                 if not self._waits_on(step, stream.has_connected):
                     return

@@ -64,7 +64,8 @@ class GeventConnection(Connection):
         Raises:
             Over: The session ended on the way.
         """
-        mover = Mover(self._dialler, self._target, self._stream, self._patience)
+        mover = Mover(self._dialler, self._target, self._stream, self._patience, self._end)
+        self._end.writes_with(self._stream.waiting_bytes)
         self._begin()
         step = mover.connect()
         if isinstance(step, Ended):
@@ -83,6 +84,7 @@ class GeventConnection(Connection):
             self._dialler.fail(end, now)
             raise Over
         self._wire = wire
+        self._end.reads_with(wire.is_mid_message)
         self._session.upgraded(now, instance=dial.instance_of(answer.head))
         if self._session.over:
             raise Over

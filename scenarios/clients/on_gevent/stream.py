@@ -34,21 +34,28 @@ class Stream:
 
     Methods that wait return None or False when they were woken or `until` has come: nothing is lost
     then, and they are called again.
+
+    Attributes:
+        socket: Of the latest `connect`; None before it and when it is closed.
     """
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
-        self._socket: sockets.socket | None = None
+        self.socket: sockets.socket | None = None
         self._readable: Any = None
         self._either: Any = None
         self._unsent = b""
         self._tls: Tls | None = None
 
+    def waiting_bytes(self) -> int:
+        """How much the kernel has not taken yet."""
+        return len(self._unsent)
+
     def connect(self, family: int, address: Any) -> bool:
         """Begin to connect; True = it is connected already, else ask `is_connected`."""
         self.close()
         self._unsent = b""
-        sock = self._socket = _Socket(family, sockets.SOCK_STREAM)
+        sock = self.socket = _Socket(family, sockets.SOCK_STREAM)
         sock.setblocking(False)
         sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
         code = sock.connect_ex(address)
@@ -59,25 +66,25 @@ class Stream:
 
     def is_connected(self, until: float) -> bool:
         """Wait for the connection."""
-        assert self._socket is not None
-        watcher = self._patience.watcher(self._socket.fileno(), WRITE)
+        assert self.socket is not None
+        watcher = self._patience.watcher(self.socket.fileno(), WRITE)
         try:
             if not self._patience.wait(watcher, until):
                 return False
         finally:
             watcher.close()
-        code = self._socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR)
+        code = self.socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
         return True
 
     def has_answer(self) -> bool:
         """Whether the peer's answer (to the connect: the connection) is there, without waiting."""
-        if self._socket is None:
+        if self.socket is None:
             return False
         try:
-            self._socket.getpeername()
-            self._socket.recv(1, sockets.MSG_PEEK)
+            self.socket.getpeername()
+            self.socket.recv(1, sockets.MSG_PEEK)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -86,11 +93,11 @@ class Stream:
 
     def has_connected(self) -> bool:
         """Whether the connect has an outcome, without waiting."""
-        assert self._socket is not None
-        if self._socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR):
+        assert self.socket is not None
+        if self.socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR):
             return True
         try:
-            self._socket.getpeername()
+            self.socket.getpeername()
         except OSError:
             return False
         return True
@@ -119,8 +126,8 @@ class Stream:
     def read(self, until: float) -> bytes | None:
         """Wait for bytes of the peer's, as they come from the network (TLS: not yet decrypted)."""
         if self._unsent:
-            if self._either is None and self._socket is not None:
-                self._either = self._patience.watcher(self._socket.fileno(), READ | WRITE)
+            if self._either is None and self.socket is not None:
+                self._either = self._patience.watcher(self.socket.fileno(), READ | WRITE)
             if not self._patience.wait(self._either, until):
                 return None
             self._write(b"")
@@ -130,9 +137,9 @@ class Stream:
 
     def read_now(self) -> bytes | None:
         """What is there; None = nothing."""
-        assert self._socket is not None
+        assert self.socket is not None
         try:
-            data = self._socket.recv(_READ_BYTES)
+            data = self.socket.recv(_READ_BYTES)
         except BlockingIOError:
             return None
         if not data:
@@ -154,21 +161,21 @@ class Stream:
             if watcher is not None:
                 watcher.close()
         self._readable = self._either = None
-        sock, self._socket = self._socket, None
+        sock, self.socket = self.socket, None
         if sock is not None:
             with contextlib.suppress(OSError):  # never connected, or gone already
                 sock.shutdown(sockets.SHUT_RDWR)
             sock.close()
 
     def _write(self, data: bytes) -> None:
-        assert self._socket is not None
+        assert self.socket is not None
         if self._unsent:
             data = self._unsent + data
             self._unsent = b""
         if not data:
             return
         try:
-            sent = self._socket.send(data)
+            sent = self.socket.send(data)
         except BlockingIOError:
             sent = 0
         if sent < len(data):

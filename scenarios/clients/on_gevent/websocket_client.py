@@ -144,6 +144,11 @@ class WebSocketClientWire:
                 self.send(opcode, payload[:2])
             messages.append((opcode, payload))
 
+    def is_mid_message(self) -> bool:
+        """See `Wire.is_mid_message`."""
+        frames = self._frames
+        return bool(frames.header or frames.recv_buffer or self._message.recving_frames)
+
     def send(self, opcode: int, payload: bytes) -> None:
         """See `Wire.send`."""
         self._has_closed |= opcode == ABNF.OPCODE_CLOSE

@@ -90,6 +90,10 @@ class WebsocketsWire:
             messages.append((self._opcode, b"".join(self._parts)))
             self._parts.clear()
 
+    def is_mid_message(self) -> bool:
+        """See `Wire.is_mid_message`."""
+        return bool(self._protocol.reader.buffer or self._parts)
+
     def send(self, opcode: int, payload: bytes) -> None:
         """See `Wire.send`; nothing is sent behind a close."""
         protocol = self._protocol

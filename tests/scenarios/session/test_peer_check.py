@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.plan import Budgets
+from scenarios.session.peer_check import GRACE_S
 from scenarios.session.states import State
 from tests.scenarios.virtual_session import (
     CHECK,
@@ -49,11 +50,34 @@ def test_the_ping_goes_out_before_the_next_request() -> None:
 
 def test_a_pong_and_no_answer_says_that_the_peer_had_the_request_and_kept_silent() -> None:
     session = silent_exchange().after(0.3).pong(b"wsoak check 1")
-    row = session.only("exchange")
+    assert session.of("exchange") == []  # it is listened for a while longer
+    row = session.after(GRACE_S).only("exchange")
     assert said(row) == SILENT
     assert (row.duration_s, row.late_s) == (5.0, None)
     assert row.pong_s is not None and abs(row.pong_s - 0.3) < 1e-9
-    assert row.checked_s == row.pong_s
+    assert row.checked_s is not None and abs(row.checked_s - 0.3 - GRACE_S) < 1e-9
+
+
+def test_an_answer_behind_the_pong_is_late_and_the_row_goes_out_with_it() -> None:
+    session = silent_exchange().after(0.3).pong(b"wsoak check 1").after(0.4).frame(PONG)
+    row = session.of("exchange")[0]
+    assert said(row) == SILENT
+    assert row.late_s is not None and abs(row.late_s - 0.7) < 1e-9
+    assert row.pong_s is not None and abs(row.pong_s - 0.3) < 1e-9
+
+
+def test_a_pong_without_the_pings_payload_is_life_and_is_noted() -> None:
+    row = silent_exchange().after(0.3).pong(b"").after(GRACE_S).only("exchange")
+    assert row.pong_s is not None and abs(row.pong_s - 0.3) < 1e-9
+    assert row.detail == "the pong did not repeat the ping's payload"
+
+
+def test_a_nameless_pong_counts_for_the_oldest_ping_that_has_none() -> None:
+    session = life(budgets=Budgets(exchange_s=0.5, peer_check_s=2.0), pace_s=0.0).ready().after(1.2)
+    session.pong(b"").after(0.1).pong(b"").after(GRACE_S)
+    first, second = session.of("exchange")[:2]
+    assert first.pong_s is not None and second.pong_s is not None
+    assert abs(first.pong_s - 0.7) < 1e-9 and abs(second.pong_s - 0.3) < 1e-9
 
 
 def test_an_answer_before_the_pong_was_on_its_way() -> None:
@@ -65,7 +89,7 @@ def test_an_answer_before_the_pong_was_on_its_way() -> None:
 
 
 def test_what_answers_nobody_is_no_late_answer() -> None:
-    session = silent_exchange().frame(SERVER_PING).frame(acknowledgement("17")).pong(b"wsoak check 1")
+    session = silent_exchange().frame(SERVER_PING).frame(acknowledgement("17")).pong(b"wsoak check 1").after(GRACE_S)
     assert session.only("exchange").late_s is None
 
 
@@ -92,8 +116,8 @@ def test_the_session_goes_on_while_a_row_waits_for_its_pong() -> None:
 def test_a_pong_answers_for_the_pings_before_it() -> None:
     session = life(budgets=Budgets(exchange_s=0.5, peer_check_s=2.0), pace_s=0.0).ready().after(1.2)
     assert pings(session) == [b"wsoak check 1", b"wsoak check 2"]
-    session.pong(b"wsoak check 2")
-    first, second = session.of("exchange")
+    session.pong(b"wsoak check 2").after(GRACE_S)
+    first, second = session.of("exchange")[:2]
     assert first.pong_s is not None and second.pong_s is not None
     assert abs(first.pong_s - 0.7) < 1e-9 and abs(second.pong_s - 0.2) < 1e-9
 
@@ -101,7 +125,7 @@ def test_a_pong_answers_for_the_pings_before_it() -> None:
 def test_all_that_ran_out_together_is_asked_for_once() -> None:
     session = life(in_flight=3).ready().next().after(5.0)
     assert len(pings(session)) == 1
-    session.after(0.1).pong(b"wsoak check 1")
+    session.after(0.1).pong(b"wsoak check 1").after(GRACE_S)
     assert [row.pong_s is not None for row in session.of("exchange")] == [True] * 3
 
 
@@ -116,14 +140,14 @@ def test_the_events_of_a_sequence_are_late_when_the_last_one_is() -> None:
 
 def test_an_unfinished_sequence_is_not_late() -> None:
     session = life("agent").ready().next().after(6.0)
-    session.frame({"type": EVENTS[0]}).pong(b"wsoak check 1")
+    session.frame({"type": EVENTS[0]}).pong(b"wsoak check 1").after(GRACE_S)
     assert session.only("exchange").late_s is None
 
 
 def test_a_session_that_is_over_closes_behind_its_check() -> None:
     session = life("churn", churn_exchanges=1).ready().after(5.0)
     assert session.session.state is State.READY
-    session.after(0.1).pong(b"wsoak check 1")
+    session.after(0.1).pong(b"wsoak check 1").after(GRACE_S)
     assert session.session.state is State.CLOSING
     assert session.only("exchange").pong_s is not None
 
@@ -145,7 +169,8 @@ def test_a_welcome_that_did_not_come_is_asked_for_before_the_socket_is_freed() -
     assert session.session.state is State.CHECKING
     assert session.of("connect") == []
     session.after(0.2).pong(b"wsoak check 1")
-    row = session.only("connect")
+    assert session.session.state is State.CHECKING
+    row = session.after(GRACE_S).only("connect")
     assert said(row) == ("timeout", "welcome", "silent_peer")
     assert row.pong_s is not None and abs(row.pong_s - 0.24) < 0.05
     assert session.session.state is State.CLOSED

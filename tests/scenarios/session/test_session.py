@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scenarios.plan import Budgets, Token
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.shape import Kind, Message, Refusal, Request
+from scenarios.session.peer_check import GRACE_S
 from scenarios.session.scripts import ScriptSettings, planned_s
 from scenarios.session.session import ACCEPTANCE_GRACE_S, REFUSAL_GRACE_S, SessionMisuse
 from scenarios.session.states import State
@@ -138,7 +139,7 @@ def test_a_welcome_found_after_a_blocked_loop_is_a_timeout_of_the_harness() -> N
 
 
 def test_a_blocked_loop_with_nothing_waiting_is_still_a_silent_peer() -> None:
-    life = Life(plan={"budgets": BUDGETS}).dial().blocked(12.0).tick()
+    life = Life(plan={"budgets": BUDGETS}).dial().blocked(12.0).tick().after(GRACE_S)
     row = life.only("connect")
     assert said(row) == ("timeout", "welcome", "silent_peer")
     assert row.loop_lag_s == 12.0
@@ -201,7 +202,7 @@ def test_a_close_instead_of_a_welcome_says_why(code: int | None, cause: str) -> 
 
 def test_a_welcome_that_is_not_ready_is_not_the_welcome() -> None:
     not_yet = {"type": "system_message", "data": {**WELCOME["data"], "connection_ready": False}}
-    life = Life(plan={"budgets": BUDGETS}).dial().frame(not_yet).after(10.0)
+    life = Life(plan={"budgets": BUDGETS}).dial().frame(not_yet).after(10.0 + GRACE_S)
     assert said(life.only("connect")) == ("timeout", "welcome", "silent_peer")
 
 
@@ -322,7 +323,7 @@ def test_pings_can_be_left_unanswered() -> None:
 
 
 def test_a_request_without_a_reply_is_a_timeout_and_the_session_goes_on() -> None:
-    life = pinging().after(5.0)
+    life = pinging().after(5.0 + GRACE_S)
     row = life.only("exchange")
     assert said(row) == ("timeout", "exchange", "silent_peer")
     assert row.duration_s == 5.0
@@ -360,12 +361,12 @@ def test_a_late_reply_is_not_taken_for_the_next_requests() -> None:
 def test_a_reply_that_was_lost_does_not_shift_the_later_ones() -> None:
     life = pinging().after(5.0)
     life.frame(acknowledgement(life.requests()[-1]["message_id"]))  # the pong never came
-    life.after(0.3).frame(PONG)
-    assert [r.outcome for r in life.of("exchange")] == ["timeout", "ok", "ok"]
+    life.after(0.3).frame(PONG).after(GRACE_S)
+    assert [r.outcome for r in life.of("exchange")] == ["ok", "ok", "timeout"]
 
 
 def test_a_zombie_times_out_in_every_exchange() -> None:
-    life = pinging().frame(PONG).after(25.0)
+    life = pinging().frame(PONG).after(25.0 + GRACE_S)
     assert [r.outcome for r in life.of("exchange")] == ["ok", *["timeout"] * 5]
     assert life.session.state is State.READY
 
@@ -472,7 +473,7 @@ def test_an_agent_whose_last_event_does_not_come_is_a_timeout_of_its_own_budget(
     life = Life("agent", pace_s=1.0, plan={"budgets": BUDGETS}).ready().after(1.0)
     for event in EVENTS[:-1]:
         life.frame({"type": event})
-    row = life.after(15.0).only("exchange")
+    row = life.after(15.0 + GRACE_S).only("exchange")
     assert said(row) == ("timeout", "exchange", "silent_peer")
     assert row.duration_s == 15.0
 
@@ -730,6 +731,7 @@ def test_warmup_meets_the_cold_server_with_a_longer_budget_first() -> None:
 
 def test_verify_state_looks_before_it_talks_and_leaves_a_dead_session() -> None:
     life = Life("steady", plan={"mitigation": "verify_state", "budgets": BUDGETS}, **PING_ONLY).ready().after(5.0)
+    life.after(GRACE_S)
     assert said(life.only("exchange")) == ("timeout", "exchange", "silent_peer")
     assert life.only("exchange").operation == "protocol_ping"
     assert life.session.state is State.CLOSING

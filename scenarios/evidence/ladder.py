@@ -1,0 +1,118 @@
+"""Where a wait that ran out in silence was lost: the first rung that its evidence proves (docs/evidence.md).
+
+The rungs go from this process to the application behind the server. Each needs a proof of its own; what proves nothing
+is `unknown`, and never the next one down. A proxy, a load balancer or a scanner on the way acknowledges for the server,
+so everything from `silent_process` on speaks of the other end of this TCP connection.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from scenarios.evidence.endpoint import Snapshot
+from scenarios.evidence.sample import TcpSample
+
+# Bytes that came less than this before the look may be on their way through a healthy loop.
+READ_GRACE_S: Final = 0.050
+# What TCP loses it sends again, each time after twice as long: a request that is on the way for nine tenths of the
+# budget was lost four times in a row. A server whose usual answer takes at most this share had the rest of the time.
+ORDINARY_SHARE: Final = 0.1
+
+
+class Silence(NamedTuple):
+    """One wait that ran out, and what was learned of it.
+
+    Attributes:
+        is_generator: This process's own loop stood still: the answer may have been there in time.
+        before: The kernel when the request was sent.
+        at_timeout: When the budget ran out, before the peer was asked.
+        at_end: When the peer check had ended; None = the peer was not asked.
+        unmatched: Whole frames came that the protocol class cannot classify, and that are no habit of this connection.
+        is_late: The answer came after the budget.
+        has_pong: The peer answered a ping that was sent after the timeout.
+        ordinary_ratio: How long such requests take on this connection, in parts of the budget; None = not known.
+    """
+
+    is_generator: bool
+    before: TcpSample
+    at_timeout: Snapshot
+    at_end: Snapshot | None = None
+    unmatched: int = 0
+    is_late: bool = False
+    has_pong: bool = False
+    ordinary_ratio: float | None = None
+
+
+def lost_at(silence: Silence) -> str:
+    """The rung of a wait that ran out: generator, unsent, unacknowledged, unread, partial, ... or unknown."""
+    at_timeout, at_end = silence.at_timeout.tcp, (silence.at_end or silence.at_timeout).tcp
+    if silence.is_generator:
+        return "generator"
+    if _is_unsent(silence.at_timeout):
+        return "unsent"
+    if _is_unacknowledged(at_timeout) or (silence.at_end is not None and _is_unacknowledged(at_end)):
+        return "unacknowledged"
+    if _is_unread(at_timeout) or (silence.at_end is not None and _is_unread(at_end)):
+        return "unread"
+    if (silence.at_end or silence.at_timeout).is_mid_message:
+        return "partial"
+    if silence.unmatched:
+        return "unmatched"
+    if silence.is_late:
+        return "late"
+    if silence.has_pong:
+        return "silent_application" if _had_time(silence) else "unknown"
+    if at_end.unacknowledged == 0 and not at_end.is_connecting:
+        return "silent_process"
+    return "unknown"
+
+
+def retransmits(before: TcpSample, after: TcpSample) -> int | None:
+    """Segments that were sent again between two samples; None = not known."""
+    if before.retransmits is None or after.retransmits is None:
+        return None
+    return max(0, after.retransmits - before.retransmits)
+
+
+def bytes_in(before: TcpSample, after: TcpSample) -> int | None:
+    """Bytes that the kernel received between two samples; None = not known."""
+    if before.received_bytes is None or after.received_bytes is None:
+        return None
+    return max(0, after.received_bytes - before.received_bytes)
+
+
+def _is_unsent(snapshot: Snapshot) -> bool:
+    """Whether bytes have not left although they could: the peer's window is open, and nothing is being repeated."""
+    tcp = snapshot.tcp
+    if not snapshot.waiting_bytes and not tcp.unsent_bytes:
+        return False
+    return not tcp.backoffs and not _is_window_closed(tcp)
+
+
+def _is_window_closed(tcp: TcpSample) -> bool:
+    """Whether the peer takes no more: bytes wait in the kernel, none is on the way (or the window is said to be 0)."""
+    return bool(tcp.unsent_bytes) and (tcp.unacknowledged == 0 or tcp.peer_window_bytes == 0)
+
+
+def _is_unacknowledged(tcp: TcpSample) -> bool:
+    """Whether the SYN is not answered, or what was sent is repeated without an acknowledgement."""
+    return bool(tcp.is_connecting) or (bool(tcp.unacknowledged) and tcp.backoffs != 0)
+
+
+def _is_unread(tcp: TcpSample) -> bool:
+    """Whether bytes lie in this kernel for longer than a healthy loop needs."""
+    return bool(tcp.queued_bytes) and (tcp.received_ago_s is None or tcp.received_ago_s > READ_GRACE_S)
+
+
+def _had_time(silence: Silence) -> bool:
+    """Whether a pong proves that the peer had the request for about the whole budget, and not only at its end.
+
+    Where the kernel can be asked it says whether anything had to be sent again; else only an answer that usually takes
+    next to nothing of the budget proves it.
+    """
+    if silence.at_timeout.tcp.retransmits == 0:  # ever, on this connection
+        return True
+    repeated = retransmits(silence.before, silence.at_timeout.tcp)
+    if repeated is not None:
+        return repeated == 0
+    return silence.ordinary_ratio is not None and silence.ordinary_ratio <= ORDINARY_SHARE

@@ -1,0 +1,183 @@
+"""The rung of a wait, from made-up evidence: each needs a proof of its own, and what proves nothing is unknown."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attempts.schema import RUNGS
+from scenarios.evidence.endpoint import Snapshot
+from scenarios.evidence.ladder import ORDINARY_SHARE, READ_GRACE_S, Silence, bytes_in, lost_at, retransmits
+from scenarios.evidence.sample import NOT_ASKED, TcpSample
+
+# All that was sent is acknowledged, nothing lies unread, nothing had to be sent again.
+CLEAN = TcpSample(
+    is_connecting=False,
+    unacknowledged=0,
+    backoffs=0,
+    retransmits=0,
+    unsent_bytes=0,
+    peer_window_bytes=65_535,
+    received_bytes=50,
+    queued_bytes=0,
+    received_ago_s=5.0,
+)
+
+
+def end(waiting_bytes: int | None = 0, is_mid_message: bool | None = False, **tcp: Any) -> Snapshot:
+    return Snapshot(CLEAN._replace(**tcp), waiting_bytes, is_mid_message)
+
+
+def silence(at_timeout: Snapshot | None = None, at_end: Snapshot | None = None, **values: Any) -> Silence:
+    given_values = {"is_generator": False, "before": CLEAN, "at_end": at_end, **values}
+    return Silence(at_timeout=at_timeout or end(), **given_values)
+
+
+def test_a_loop_that_stood_still_proves_nothing_about_anybody_else() -> None:
+    assert lost_at(silence(end(unacknowledged=1, backoffs=3), is_generator=True, has_pong=True)) == "generator"
+
+
+def test_bytes_that_the_process_holds_back_are_unsent() -> None:
+    assert lost_at(silence(end(waiting_bytes=80))) == "unsent"
+
+
+def test_bytes_that_the_kernel_holds_back_with_an_open_window_are_unsent() -> None:
+    assert lost_at(silence(end(unsent_bytes=80, unacknowledged=10))) == "unsent"
+
+
+@pytest.mark.parametrize("window", [{"unacknowledged": 0}, {"unacknowledged": 1, "peer_window_bytes": 0}])
+def test_a_peer_without_room_is_a_process_that_does_not_read(window: dict[str, int]) -> None:
+    closed = end(waiting_bytes=80, unsent_bytes=4096, **window)
+    rung = lost_at(silence(closed, end(unsent_bytes=4096, unacknowledged=0)))
+    assert rung == "silent_process"
+
+
+def test_what_is_sent_again_and_again_is_unacknowledged() -> None:
+    assert lost_at(silence(end(unacknowledged=1, backoffs=3))) == "unacknowledged"
+    # However much piles up behind it.
+    assert lost_at(silence(end(unacknowledged=1, backoffs=3, unsent_bytes=900))) == "unacknowledged"
+
+
+def test_a_way_that_is_cut_behind_the_request_is_seen_by_the_ping() -> None:
+    assert lost_at(silence(end(), end(unacknowledged=1, backoffs=2))) == "unacknowledged"
+
+
+def test_what_was_sent_a_moment_ago_is_on_its_way() -> None:
+    assert lost_at(silence(end(unacknowledged=1, backoffs=0), end(), has_pong=True)) == "silent_application"
+
+
+def test_a_kernel_that_does_not_count_backoffs_says_what_is_in_flight() -> None:
+    assert lost_at(silence(end(unacknowledged=80, backoffs=None))) == "unacknowledged"
+
+
+def test_a_syn_without_an_answer_is_unacknowledged() -> None:
+    assert lost_at(silence(end(is_connecting=True, unacknowledged=1, backoffs=0))) == "unacknowledged"
+
+
+def test_what_lies_in_the_kernel_is_unread() -> None:
+    assert lost_at(silence(end(queued_bytes=50, received_ago_s=1.2))) == "unread"
+    assert lost_at(silence(end(), end(queued_bytes=50, received_ago_s=1.2))) == "unread"
+
+
+def test_what_came_a_moment_ago_is_not_unread() -> None:
+    rung = lost_at(silence(end(queued_bytes=50, received_ago_s=READ_GRACE_S / 2), end(), is_late=True, has_pong=True))
+    assert rung == "late"
+
+
+def test_half_a_frame_is_partial_and_a_strange_one_is_unmatched() -> None:
+    assert lost_at(silence(end(), end(is_mid_message=True))) == "partial"
+    assert lost_at(silence(end(), end(), unmatched=1, has_pong=True)) == "unmatched"
+
+
+def test_an_answer_that_came_is_late() -> None:
+    assert lost_at(silence(end(), end(), is_late=True, has_pong=True)) == "late"
+
+
+def test_a_pong_shows_the_application_only_where_the_peer_had_the_whole_time() -> None:
+    assert lost_at(silence(end(), end(), has_pong=True)) == "silent_application"
+    assert lost_at(silence(end(retransmits=2), end(retransmits=2), has_pong=True)) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("ordinary_ratio", "rung"),
+    [(None, "unknown"), (ORDINARY_SHARE, "silent_application"), (ORDINARY_SHARE * 1.01, "unknown")],
+)
+def test_without_a_kernel_only_an_answer_that_is_usually_quick_tells(ordinary_ratio: float | None, rung: str) -> None:
+    nobody = Snapshot()
+    assert lost_at(Silence(False, NOT_ASKED, nobody, nobody, has_pong=True, ordinary_ratio=ordinary_ratio)) == rung
+
+
+def test_all_acknowledged_and_nothing_heard_is_the_other_process() -> None:
+    assert lost_at(silence(end(), end())) == "silent_process"
+    assert lost_at(silence(end())) == "silent_process"  # before the upgrade nobody can be pinged
+
+
+def test_who_could_ask_nobody_knows_nothing() -> None:
+    assert lost_at(Silence(False, NOT_ASKED, Snapshot(), Snapshot())) == "unknown"
+    assert lost_at(Silence(False, NOT_ASKED, Snapshot())) == "unknown"
+
+
+COUNT = st.none() | st.integers(0, 3)
+SAMPLES = st.builds(
+    TcpSample,
+    is_connecting=st.none() | st.booleans(),
+    unacknowledged=COUNT,
+    backoffs=COUNT,
+    retransmits=COUNT,
+    unsent_bytes=COUNT,
+    peer_window_bytes=COUNT,
+    received_bytes=COUNT,
+    queued_bytes=COUNT,
+    received_ago_s=st.none() | st.floats(0, 1),
+)
+SNAPSHOTS = st.builds(Snapshot, SAMPLES, COUNT, st.none() | st.booleans())
+
+
+@given(
+    st.builds(
+        Silence,
+        is_generator=st.booleans(),
+        before=SAMPLES,
+        at_timeout=SNAPSHOTS,
+        at_end=st.none() | SNAPSHOTS,
+        unmatched=st.integers(0, 1),
+        is_late=st.booleans(),
+        has_pong=st.booleans(),
+        ordinary_ratio=st.none() | st.floats(0, 2),
+    )
+)
+def test_every_evidence_has_one_rung_and_blames_the_server_only_with_proof(evidence: Silence) -> None:
+    rung = lost_at(evidence)
+    assert rung in RUNGS
+    last = (evidence.at_end or evidence.at_timeout).tcp
+    if rung == "silent_process":
+        assert last.unacknowledged == 0 and not evidence.has_pong
+    if rung == "silent_application":
+        assert evidence.has_pong and not evidence.is_late
+    if rung == "late":
+        assert evidence.is_late
+
+
+@given(SAMPLES, SAMPLES)
+def test_what_was_counted_between_two_looks_is_null_or_a_number(before: TcpSample, after: TcpSample) -> None:
+    for counted, column in ((retransmits, "retransmits"), (bytes_in, "received_bytes")):
+        known = None not in (getattr(before, column), getattr(after, column))
+        count = counted(before, after)
+        assert (count is not None) == known and (count is None or count >= 0)
+
+
+def test_the_first_rung_that_is_proved_wins() -> None:
+    proofs: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("generator", {}, {"is_generator": True}),
+        ("unsent", {"waiting_bytes": 1}, {}),
+        ("unread", {"queued_bytes": 9, "received_ago_s": 1.0}, {}),
+        ("partial", {"is_mid_message": True}, {}),
+        ("unmatched", {}, {"unmatched": 1}),
+        ("late", {}, {"is_late": True}),
+    ]
+    for (first, a, b), (_, c, d) in itertools.combinations(proofs, 2):
+        assert lost_at(silence(end(**{**a, **c}), **{**b, **d})) == first
