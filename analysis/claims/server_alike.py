@@ -10,6 +10,7 @@ from analysis.claims.server_path import Path
 from analysis.comparison.probes import probe_rate
 from analysis.comparison.rule import rate_effect, rate_words
 from analysis.comparison.view import View
+from analysis.reduction.variants import RESIDUAL
 
 # Clients that fail alike within a factor of two, and many of them: see `alike`.
 SAME_LEAST: Final = 1 / 2
@@ -33,12 +34,12 @@ def alike(view: View) -> Path | None:
     for group, members in groups:
         for member in members:
             mine = lowest.where(group == member)
-            rates.append(view.rate(mine, mine.residual, mine.n_clean, cautious=True, about="silent"))
+            rates.append(view.rate(mine, mine.residual, mine.n_clean, cautious=True, about=RESIDUAL))
     if any(rate.n == 0 for rate in rates):
         return None
     estimates = [rate.estimate or 0.0 for rate in rates]
     same = min(estimates) > SAME_LEAST * max(estimates)
-    overall = view.rate(lowest, lowest.residual, lowest.n_clean, about="silent")
+    overall = view.rate(lowest, lowest.residual, lowest.n_clean, about=RESIDUAL)
     return Path(
         name="everybody alike, controls clean",
         effect=rate_effect(overall),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.reduction.frames import empty_frame
 from analysis.reduction.tables import Tables
+from analysis.reduction.variants import failures
 
 
 def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: float = 0.04) -> Tables:
@@ -51,6 +52,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         .drop_duplicates()
         .assign(least_s=10.0, most_s=10.0),
         probes=empty_frame("host platform site slot operation n bad"),
+        peers=empty_frame("host platform site peer_address n on_way"),
         mitigation_costs=empty_frame("host platform minute mitigation kind latency_bin n"),
         totals=pd.DataFrame(
             {
@@ -80,14 +82,13 @@ def _dealt(cells: pd.DataFrame) -> pd.DataFrame:
     """Connections of one attempt each: nothing is shared but what the cells share."""
     keys = ["host", "platform", "client", "event_loop", "delay_us", "kind"]
     plain = cells[cells["mitigation"] == "none"]
-    silent, answered = plain["residual"] - plain["unanswered"], plain["unanswered"]
-    failed = {
-        "unexplained": silent,
-        "silent": silent + answered,
-        "said": silent + plain["explicit"],
-        "both": silent + answered + plain["explicit"],
-        "everything": silent + answered + plain["explicit"] + plain["auth"] + plain["format"],
-    }
+    failed = failures(
+        plain["residual"],
+        silence=plain["unanswered"],
+        answers=plain["explicit"],
+        way=plain["on_way"],
+        others=plain["auth"] + plain["format"],
+    )
     counted = plain.assign(**{f"x_{name}": x for name, x in failed.items()}, m=plain["n_clean"])
     by = counted.groupby(keys, as_index=False)[["m", *(f"x_{name}" for name in failed)]].sum()
     same = {name: by["m"] for name in ("n", "nn")} | {
@@ -111,15 +112,18 @@ def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def _instances(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Connections dealt evenly to two instances."""
     keys = ["host", "platform", "minute", "client", "event_loop", "delay_us", "kind", "operation"]
-    exact = ["auth", "format", "explicit", "unanswered"]
+    exact = ["auth", "format", "explicit", "unanswered", "acknowledged"]
     minutes = cells.groupby(keys, as_index=False)[["n", "residual", *exact]].sum()
     total, silent = minutes["n"].to_numpy(), minutes["residual"].to_numpy() - minutes["unanswered"].to_numpy()
+    # What is acknowledged is one of the unanswered.
+    minutes["unanswered"] -= minutes["acknowledged"]
     good = _spread(total - silent - minutes[exact].sum(axis=1).to_numpy(), 2, rng)
     bad = _spread(silent, 2, rng)
     dealt = {name: _spread(minutes[name].to_numpy(), 2, rng) for name in exact}
+    dealt["unanswered"] += dealt["acknowledged"]
     both = minutes.loc[minutes.index.repeat(2), keys].reset_index(drop=True)
     both["server_instance"] = np.tile(["a", "b"], len(minutes))
-    both["n"] = (good + bad + sum(dealt.values())).ravel()
+    both["n"] = (good + bad + sum(dealt.values()) - dealt["acknowledged"]).ravel()
     both["bad"] = (bad + dealt["explicit"] + dealt["unanswered"]).ravel()
     both = both.assign(**{name: counts.ravel() for name, counts in dealt.items()}, auth_fresh=0)
     return both[both["n"] > 0].reset_index(drop=True)

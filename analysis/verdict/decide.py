@@ -49,7 +49,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         return _nothing(prepared)
     flagged = flagged_by_format(prepared)
     view = with_flagged(prepared, flagged)
-    view = with_spared(view, silence=spared_of_silence(view), answers=spared_of_answers(view))
+    view = with_spared(view, silence=spared_of_silence(view), answers=spared_of_answers(view), way="")
     silent = frozenset(view.operations[code] for code in silent_operations(prepared))
     bursts = together(view, silent)
     own = together(view, silent, residual_only=True) if len(view.platforms) > 1 else None

@@ -18,7 +18,7 @@ from analysis.reduction.explain import EXPLANATIONS
 from analysis.reduction.reduce import reduce
 from analysis.reduction.tables import Tables
 from analysis.runs.engine import open_attempts, open_rows
-from attempts.schema import COLUMNS, Column
+from attempts.schema import COLUMNS, RUNGS, Column
 from tests.analysis import reduce_oracle as oracle
 from tests.analysis.reduction.attempt_rows import (
     DEALT_COUNTS,
@@ -89,6 +89,9 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
         "open_connections": st.sampled_from([0, 1, 5, 4096]),
         "bytes_out": st.sampled_from([0, 1, 40, 64, 5000]),
         "cpu": st.sampled_from([0.0, 0.35, 1.0, math.nan]),
+        "lost_at": st.sampled_from([*RUNGS, None, None, None, "unacknowledged", "silent_process"]),
+        "tcp_retransmits": st.sampled_from([None, 0, 2]),
+        "peer_address": st.sampled_from([None, "a1", "a2"]),
     }
     chosen = choices.get(column.name, st.none())
     if column.name in NULL_FREE:
@@ -102,13 +105,14 @@ ROWS = st.lists(st.fixed_dictionaries({c.name: values_of(c) for c in COLUMNS}), 
 
 CELL_COUNTS = [
     *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
+    *("acknowledged", "on_way", "unmatched", "placed", "here", "may_be_way"),
     *("checked", "unasked", "late", "unanswered", "said_no", "good", "good_lagged", "retries", "rescued"),
     *("n_always", "bad_always"),
 ]
 
 
 CUT_COUNTS = ["n", "connections", "auth", "auth_fresh", "format", "explicit"]
-INSTANCE_COUNTS = ["n", "bad", "auth", "auth_fresh", "format", "explicit", "unanswered"]
+INSTANCE_COUNTS = ["n", "bad", "auth", "auth_fresh", "format", "explicit", "unanswered", "acknowledged"]
 SESSION_COUNTS = ["n", "auth", "auth_fresh", "explicit", "format", "failed"]
 
 
@@ -140,6 +144,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert as_dict(tables.first_connects, ["n", "bad"]) == without_zeros(oracle.first_connects(usable, waits))
     assert as_dict(tables.idles, ["n", "bad"]) == without_zeros(oracle.idles(waits))
     assert as_dict(tables.probes, ["n", "bad"]) == without_zeros(oracle.probes(usable))
+    assert as_dict(tables.peers, ["n", "on_way"]) == without_zeros(oracle.peers(waits))
     assert as_dict(tables.mitigation_costs, ["n"]) == without_zeros(oracle.mitigation_costs(waits))
     base = {(r.host, r.platform): r.base_rtt_s for r in tables.base_rtt.itertuples() if r.n}
     assert base == pytest.approx(oracle.medians(waits, of_arms=False), abs=1e-5)
@@ -182,6 +187,9 @@ FAILURES: list[tuple[oracle.Row, str]] = [
     ({"outcome": "timeout", "cause": "silent_peer", "loop_blocked_s": 5.0}, "client_loop"),
     ({"outcome": "failed", "cause": "auth_rejected", "loop_lag_s": 5.0}, "client_loop"),
     ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": 2.5}, "lagged"),
+    ({"outcome": "timeout", "cause": "silent_peer", "lost_at": "unread"}, "client_loop"),
+    ({"outcome": "timeout", "cause": "harness", "lost_at": "generator"}, "client_loop"),
+    ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": 5.0, "lost_at": "silent_process"}, "lagged"),
     ({"outcome": "failed", "cause": "server_error", "loop_lag_s": 2.5}, "explicit"),
     ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": None, "loop_blocked_s": None}, "residual"),
 ]
