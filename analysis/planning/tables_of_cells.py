@@ -100,30 +100,28 @@ def _dealt(cells: pd.DataFrame) -> pd.DataFrame:
 def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Each minute's attempts and failures, spread over its six slots."""
     keys = ["host", "platform", "site", "minute", "operation"]
-    minutes = cells.groupby(keys, as_index=False, dropna=False)[["n", "residual"]].sum()
+    minutes = cells.groupby(keys, as_index=False, dropna=False)[["n", "residual", "on_way"]].sum()
     good = _spread(minutes["n"].to_numpy() - minutes["residual"].to_numpy(), 6, rng)
-    bad = _spread(minutes["residual"].to_numpy(), 6, rng)
+    lost = _spread(minutes["on_way"].to_numpy(), 6, rng)
+    bad = _spread(minutes["residual"].to_numpy() - minutes["on_way"].to_numpy(), 6, rng) + lost
     slots = minutes.loc[minutes.index.repeat(6), ["host", "platform", "site", "operation"]].reset_index(drop=True)
     slots["slot"] = (minutes["minute"].to_numpy()[:, None] * 6 + np.arange(6)).ravel()
-    slots["n"], slots["residual"] = (good + bad).ravel(), bad.ravel()
+    slots["n"], slots["residual"], slots["on_way"] = (good + bad).ravel(), bad.ravel(), lost.ravel()
     return slots.assign(bad=slots["residual"])[slots["n"] > 0].reset_index(drop=True)
 
 
 def _instances(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Connections dealt evenly to two instances."""
     keys = ["host", "platform", "minute", "client", "event_loop", "delay_us", "kind", "operation"]
-    exact = ["auth", "format", "explicit", "unanswered", "acknowledged"]
+    exact = ["auth", "format", "explicit", "unanswered"]
     minutes = cells.groupby(keys, as_index=False)[["n", "residual", *exact]].sum()
     total, silent = minutes["n"].to_numpy(), minutes["residual"].to_numpy() - minutes["unanswered"].to_numpy()
-    # What is acknowledged is one of the unanswered.
-    minutes["unanswered"] -= minutes["acknowledged"]
     good = _spread(total - silent - minutes[exact].sum(axis=1).to_numpy(), 2, rng)
     bad = _spread(silent, 2, rng)
     dealt = {name: _spread(minutes[name].to_numpy(), 2, rng) for name in exact}
-    dealt["unanswered"] += dealt["acknowledged"]
     both = minutes.loc[minutes.index.repeat(2), keys].reset_index(drop=True)
     both["server_instance"] = np.tile(["a", "b"], len(minutes))
-    both["n"] = (good + bad + sum(dealt.values()) - dealt["acknowledged"]).ravel()
+    both["n"] = (good + bad + sum(dealt.values())).ravel()
     both["bad"] = (bad + dealt["explicit"] + dealt["unanswered"]).ravel()
     both = both.assign(**{name: counts.ravel() for name, counts in dealt.items()}, auth_fresh=0)
     return both[both["n"] > 0].reset_index(drop=True)

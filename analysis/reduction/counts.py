@@ -166,6 +166,7 @@ def slots(plain: ibis.Table) -> ibis.Table:
         n=plain.n.sum(),
         bad=sum_if(plain, plain.explanation.isin(OF_THE_TARGET)),
         residual=sum_if(plain, plain.explanation == NUMBER_OF["residual"]),
+        on_way=sum_if(plain, plain.is_on_way),
     )
 
 
@@ -179,7 +180,6 @@ def instances(plain: ibis.Table) -> ibis.Table:
         bad=sum_if(known, known.explanation.isin(OF_THE_TARGET)),
         auth_fresh=sum_if(known, known.is_fresh),
         unanswered=sum_if(known, known.is_unanswered),
-        acknowledged=sum_if(known, known.is_acknowledged),
         **exact,
     )
 

@@ -38,8 +38,8 @@ CLOCK_LEEWAY_S: Final = 60.0
 PONG_ROUND_TRIPS: Final = 2.0
 PONG_ALLOWANCE_S: Final = 0.25
 
-# Where a timeout was lost (docs/evidence.md): what says that it was this client's own; what says that nothing of it
-# lay unread here, so that no late loop is to blame; what says that the peer's side had it; and what leaves the way open.
+# Where a timeout was lost (`attempts.schema.RUNGS`): what says that it was this client's own; what says that nothing of
+# it lay unread here, so that no late loop is to blame; what says that the peer's side had it; what leaves the way open.
 OWN_RUNGS: Final = ("generator", "unsent", "unread")
 CLEARING_RUNGS: Final = ("unacknowledged", "partial", "unmatched", "silent_process", "silent_application")
 PEERS_RUNGS: Final = ("silent_process", "silent_application")
@@ -147,8 +147,8 @@ def explained(rows: ibis.Table) -> ibis.Table:
     had the request and kept silent; where the kernel was asked, its rung says so), `is_acknowledged` (of these: no pong
     came, but the peer's kernel acknowledged), `is_on_way` (lost or held up on the way: not acknowledged, or late after
     something had to be sent again), `is_unmatched` (whole frames came that are no answer). Of any timeout:
-    `is_placed` (its rung is known), `is_here` (it was lost in this client). `may_be_way`: a failure of which nothing says
-    that it was not lost, held up or cut on the way; an HTTP answer says so, and a rung that is another's.
+    `is_placed` (its rung is known), `is_here` (it was lost in this client). `may_be_way`: a failure of which nothing
+    says that it was not lost, held up or cut on the way; an HTTP answer says so, and a rung that is another's.
 
     A rung of null is "not asked", and all is as without rungs.
 

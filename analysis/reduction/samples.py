@@ -28,8 +28,8 @@ def dealt(sample: ibis.Table, one_in: int) -> ibis.Table:
     """Sums over connections by what was dealt to them: the sample of a comparison of arms or instances.
 
     A session of a day is one connection: the table grows with arms and hosts, not with connections. Failures are
-    counted in several ways (`variants.VARIANTS`); `m` connections, `n` attempts and `nn` the sum of their squares; of each
-    way `x` failures, `nx` the sum of attempts times failures, and `xx` that of their squares.
+    counted in several ways (`variants.VARIANTS`); `m` connections, `n` attempts and `nn` the sum of their squares; of
+    each way `x` failures, `nx` the sum of attempts times failures, and `xx` that of their squares.
 
     Args:
         sample: As sampled.

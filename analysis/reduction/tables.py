@@ -21,29 +21,29 @@ class Tables:
             kind, operation, preface [preface_frames > 0], token_expired). Counts of connect and exchange
             attempts with retry = 0 (every `mitigation` arm is kept; claims other than the mitigations
             use `none`): `n`; `connections` (distinct; after the first 4 million attempts an estimate);
-            `bad` (timeout or failed); `timeouts`;
-            `client_loop` (bad, explained by lag or by its rung: rule 8); `any_lag_bad` (bad with lag >= 0.1 s, or lag
-            not measured, unless its rung says that nothing lay unread); `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry);
-            `format`; `explicit` (server, explicit); `residual` (bad and explained by none of these and
-            lag < budget/4), of these `checked` (timeouts whose peer was sent a ping), `unasked` (whose peer could
-            have been), `late` (whose answer came after all) and `unanswered` (whose peer answered the ping in its
-            usual time and had sent nothing: it had the
-            request and kept silent; or whose rung says so), of these `acknowledged` (no pong: the peer's kernel
-            acknowledged); `on_way` (lost or held up on the way, by their rung) and `unmatched` (frames came that are no
-            answer); `placed` (timeouts of any explanation whose rung is known) and `here` (of these those that this
-            client lost: all are `client_loop`); `may_be_way` (residual or lagged, and nothing says that they were not
-            lost, held up or cut on the way); `said_no` (of residual and explicit those that did not run out: somebody refused,
-            reset, closed or answered with an error); `harness` (the generator's own failure: causes harness,
-            local_resource); `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop +
-            harness + auth + format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those
-            of what always fails). `n_clean` (all rows with lag < budget/4 and no failure of the generator's own: the
-            denominator of `residual`); `good`, `good_lagged` (good with lag > 0.1 s).
+            `bad` (timeout or failed); `timeouts`; `client_loop` (bad, explained by lag or by its rung: rule 8);
+            `any_lag_bad` (bad with lag >= 0.1 s, or lag not measured, unless its rung says that nothing lay unread);
+            `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry); `format`; `explicit` (server,
+            explicit); `residual` (bad and explained by none of these and lag < budget/4), of these `checked` (timeouts
+            whose peer was sent a ping), `unasked` (whose peer could have been), `late` (whose answer came after all)
+            and `unanswered` (whose peer answered the ping in its usual time and had sent nothing: it had the request
+            and kept silent; or whose rung says so), of these `acknowledged` (no pong: the peer's kernel acknowledged);
+            `on_way` (lost or held up on the way, by their rung) and `unmatched` (frames came that are no answer);
+            `placed` (timeouts of any explanation whose rung is known) and `here` (of these those that this client lost:
+            all are `client_loop`); `may_be_way` (residual or lagged, and nothing says that they were not lost, held up
+            or cut on the way); `said_no` (of residual and explicit those that did not run out: somebody refused, reset,
+            closed or answered with an error); `harness` (the generator's own failure: causes harness, local_resource);
+            `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness + auth +
+            format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those of what always
+            fails). `n_clean` (all rows with lag < budget/4 and no failure of the generator's own: the denominator of
+            `residual`); `good`, `good_lagged` (good with lag > 0.1 s).
             Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
             well): a mitigation arm's final failures are bad - rescued. A cell may have n = 0 and retries.
-        slots: G2, (host, platform, site, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`.
+        slots: G2, (host, platform, site, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`,
+            `on_way`.
         instances: G3, (host, platform, minute, client, event_loop, delay_us, server_instance, kind, operation):
-            `n`, `bad` (residual + explicit), `auth`, `auth_fresh`, `format`, `explicit`, `unanswered`, `acknowledged`. Only
-            rows whose instance is known.
+            `n`, `bad` (residual + explicit), `auth`, `auth_fresh`, `format`, `explicit`, `unanswered`. Only rows whose
+            instance is known.
         subjects: G4, connects by ordinal in their subject's trailing 300 s: (host, platform, bin [5 min],
             ordinal [exact below 32, then the lower edge of a step]): `n`, `explicit`.
         cut: By the keys of `cells` what the run's end may have cut off (scheduled within its own budget before the

@@ -20,10 +20,12 @@ def variant_of(*, silence: bool, answers: bool, way: bool) -> str:
 
 
 VARIANTS: Final = (
-    *(variant_of(silence=silence, answers=answers, way=way) for silence, answers, way in product((False, True), repeat=3)),
+    *(
+        variant_of(silence=silence, answers=answers, way=way)
+        for silence, answers, way in product((False, True), repeat=3)
+    ),
     EVERYTHING,
 )
-RESIDUAL: Final = variant_of(silence=True, answers=False, way=True)
 OF_THE_TARGET: Final = variant_of(silence=True, answers=True, way=True)
 
 

@@ -390,7 +390,9 @@ def slots(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     for row in plain(chosen):
         why = explanation(row)
         count = table[row["host"], row["platform"], row.get("site"), second(row) // 10, row["operation"]]
-        count.update(n=1, bad=int(why in ("explicit", "residual")), residual=int(why == "residual"))
+        count.update(
+            n=1, bad=int(why in ("explicit", "residual")), residual=int(why == "residual"), on_way=is_on_way(row)
+        )
     return {key: dict(count) for key, count in table.items()}
 
 
@@ -405,7 +407,6 @@ def instances(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
             bad = why in ("explicit", "residual")
             left_s = token_left_s(row)
             exact["auth_fresh"] = exact["auth"] and left_s is not None and left_s > 60
-            exact["acknowledged"] = is_unanswered(row) and rung(row) == "silent_process"
             table[*key, row["kind"], row["operation"]].update(n=1, bad=bad, unanswered=is_unanswered(row), **exact)
     return {key: dict(count) for key, count in table.items()}
 

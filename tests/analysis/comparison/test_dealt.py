@@ -15,7 +15,7 @@ from scipy import stats
 from analysis.comparison.dealt import MOST_SHARED, Dealt, dealt_of, design_effect, difference_spread, within
 from analysis.comparison.view import view_of
 from analysis.model import Settings
-from analysis.reduction.variants import RESIDUAL, VARIANTS
+from analysis.reduction.variants import OF_THE_TARGET, VARIANTS
 from analysis.stats.groups import Floats
 from analysis.stats.rates import clustered_rate
 from tests.analysis.tables_by_hand import sketched
@@ -196,7 +196,7 @@ def test_each_way_of_counting_has_its_own_sums_and_unknown_instances_are_below_z
 def test_rows_that_no_cell_knows_are_left_out(missing):
     codes = {name: np.zeros(3, dtype=np.int64) for name in ("host", "client", "delay", "kind")}
     codes[missing] = np.array([0, -1, 0])
-    assert dealt_of(a_frame(), RESIDUAL, codes=codes).m.tolist() == [1.0, 3.0]
+    assert dealt_of(a_frame(), OF_THE_TARGET, codes=codes).m.tolist() == [1.0, 3.0]
 
 
 def test_connections_are_within_cells_of_the_same_host_client_delay_and_kind():

@@ -67,7 +67,9 @@ def test_an_http_answer_is_somebodys_and_not_the_ways():
 @pytest.mark.parametrize("lag_s", [0.2, 3.0, 6.0])
 def test_a_loop_is_not_to_blame_for_a_timeout_of_which_nothing_lay_unread(lag_s):
     def lost(rung):
-        return tables_of(a_row(**TIMEOUT, loop_lag_s=lag_s, lost_at=rung), LATE).cells.set_index("operation").loc["ping"]
+        return (
+            tables_of(a_row(**TIMEOUT, loop_lag_s=lag_s, lost_at=rung), LATE).cells.set_index("operation").loc["ping"]
+        )
 
     assert lost("silent_process")["any_lag_bad"] == lost("silent_process")["client_loop"] == 0
     assert lost("late")["any_lag_bad"] == lost(None)["any_lag_bad"] == 1

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.reduction.variants import VARIANTS
 from analysis.reduction.reduce import reduce
+from analysis.reduction.variants import VARIANTS
 from analysis.runs.engine import open_rows
 from tests.analysis import reduce_oracle as oracle
 from tests.analysis.reduction.attempt_rows import (
