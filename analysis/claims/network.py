@@ -77,8 +77,8 @@ def network(view: View, silent: frozenset[str]) -> Finding:
         return replace(held, needs=f"{_kernel_needed(cells)}{held.needs}")
     highest = open_rates[ceiling.highest]
     evidence = (
-        f"Of the {ceiling.highest} {rate_words(highest)} may have been lost, held up or cut on the way; known is it of "
-        f"{int(cells.on_way.sum()):,}.{_untold(cells)}"
+        f"Of the {ceiling.highest} {rate_words(highest)} may have been lost, held up or cut on the way; it is known "
+        f"of {int(cells.on_way.sum()):,}.{_untold(cells)}"
     )
     return replace(base, evidence=evidence, needs=f"{_kernel_needed(cells)}{_more(view, highest, lines)}")
 

@@ -142,7 +142,7 @@ def peer_checks(cells: pd.DataFrame) -> go.Figure:
     import plotly.graph_objects as go
 
     rows = cells[cells["mitigation"] == "none"]
-    sums = rows.groupby(["platform", "client"], observed=True)[["checked", "unanswered", "late"]].sum()
+    sums = rows.groupby(["platform", "client"], observed=True)[["checked", "unanswered", "acknowledged", "late"]].sum()
     sums = sums[sums["checked"] > 0]
     if sums.empty:
         return empty("No peer was asked: no wait ran out in silence on an upgraded connection.")
@@ -151,7 +151,8 @@ def peer_checks(cells: pd.DataFrame) -> go.Figure:
     # An answer that is late without a check (our own loop read it too late) is among `late`.
     others = (sums["checked"] - sums["unanswered"] - sums["late"]).clip(lower=0)
     shares = (
-        ("the server had it and kept silent", sums["unanswered"], RED),
+        ("the server had it and kept silent", sums["unanswered"] - sums["acknowledged"], RED),
+        ("only its kernel acknowledged", sums["acknowledged"], BLUE),
         ("the answer was on its way", sums["late"], AMBER),
         ("no pong, or one that was held up", others, GREY),
     )
