@@ -14,17 +14,31 @@ from analysis.simulation.worlds import WORLDS, world
 WAITS = ["connect", "exchange"]
 # What a person says of each, from what it does; a claim that is not named is not there.
 TRUTHS: dict[str, dict[str, str]] = {
-    "whole_run_instances": {"intermittent": "Y"},
-    "slow_connects": {"intermittent": "Y", "latency": "Y"},
+    "whole_run_instances": {"intermittent": "Y", "network": "Y?"},
+    "slow_connects": {"intermittent": "Y", "latency": "Y", "network": "-"},
     "rare_type": {"intermittent": "Y", "server": "Y", "format": "-"},
     "errors_for_one_side": {"intermittent": "Y", "platform": "Y?", "platform_x_latency": "?", "server": "Y"},
     "tenants": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y?"},
-    "unequal_hosts": {"intermittent": "Y", "server": "-"},
+    "unequal_hosts": {"intermittent": "Y", "server": "-", "network": "-"},
     "address_hashing": {"intermittent": "Y", "server": "Y?"},
-    "one_reset": {"intermittent": "-", "server": "?"},
+    "one_reset": {"intermittent": "-", "server": "?", "network": "-"},
     "one_account": {"server": "-"},
     "budgets_alike": {"intermittent": "Y", "platform": "Y"},
     "firewalled_probes": {"intermittent": "Y", "server": "Y"},
+    "lossy_line": {"intermittent": "Y", "network": "Y"},
+    "lossy_line_of_platform": {"intermittent": "Y", "network": "Y", "platform": "?", "platform_x_latency": "?"},
+    "blackholes": {"intermittent": "Y", "network": "Y"},
+    "blackholes_of_platform": {"intermittent": "Y", "network": "Y", "platform": "?", "platform_x_latency": "?"},
+    "one_direction": {"intermittent": "Y", "network": "Y"},
+    "one_direction_of_platform": {"intermittent": "Y", "network": "Y", "platform": "?", "platform_x_latency": "?"},
+    "line_resets": {"intermittent": "Y", "network": "Y?"},
+    "line_resets_of_platform": {"intermittent": "Y", "network": "Y?", "platform": "?", "platform_x_latency": "?"},
+    "forgetful_firewall": {"intermittent": "-", "network": "Y"},
+    "forgetful_firewall_of_platform": {"intermittent": "-", "network": "Y", "platform": "?", "platform_x_latency": "?"},
+    "asked_healthy": {},
+    "asked_mute": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y"},
+    "asked_dead": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y?"},
+    "unread": {"intermittent": "Y", "client_loop": "Y"},
 }
 
 
