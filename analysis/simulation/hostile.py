@@ -111,8 +111,8 @@ def draw_case(seed: int) -> Case:
     Then, so that what a seed drew before is drawn still: users led by a balancer in 15 of 100 cases, half of them with
     a fault of an instance or an account; confounders of clients in place of those of platforms in 25, half of which are
     struck by what they deal; frames before the welcome in 10, two thirds of which fail by them; and in 30 an end that
-    sessions come to while they are held. Last, kernels that are asked on both platforms in 40, and on one of them in 10;
-    and in 20 a trouble of a line.
+    sessions come to while they are held. Last, kernels that are asked on both platforms in 40, and on one of them in
+    10; and in 20 a trouble of a line.
     """
     rng = np.random.default_rng([20_261_129, seed])
     given = draw_design(rng)
