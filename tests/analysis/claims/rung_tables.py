@@ -27,7 +27,8 @@ def lost(tables, share=0.03, *, facts=("on_way", "may_be_way"), seed=1, **only):
     cells = tables.cells
     drawn = np.random.default_rng(seed).binomial(cells["n"] - cells["bad"], share)
     hit = np.where(inside(cells, only), drawn, 0)
-    more = {name: cells[name] + hit for name in ("bad", "timeouts", "residual", "placed")}
+    counted = ("bad", "timeouts", "placed") if "client_loop" in facts else ("bad", "timeouts", "placed", "residual")
+    more = {name: cells[name] + hit for name in counted}
     return with_cells(tables, **more, **{name: cells[name] + hit for name in facts})
 
 
