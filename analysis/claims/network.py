@@ -74,13 +74,14 @@ def network(view: View, silent: frozenset[str]) -> Finding:
             words += f" That is below {points(view.margin)} %.{few_words(parts.few)}"
             return replace(base, state="ruled_out", evidence=words)
         held = parts.held_open(base, view.margin, f"{words}{_untold(cells)}")
-        return replace(held, needs=f"{_kernel_needed(cells)}{held.needs}")
+        return replace(held, needs=f"{KERNELS} {held.needs}") if _is_untold(cells) else held
     highest = open_rates[ceiling.highest]
     evidence = (
         f"Of the {ceiling.highest} {rate_words(highest)} may have been lost, held up or cut on the way; it is known "
         f"of {int(cells.on_way.sum()):,}.{_untold(cells)}"
     )
-    return replace(base, evidence=evidence, needs=f"{_kernel_needed(cells)}{_more(view, highest, lines)}")
+    needs = (KERNELS if _is_untold(cells) else "", _more(view, cells, highest, lines))
+    return replace(base, evidence=evidence, needs=" ".join(need for need in needs if need))
 
 
 def _rates(view: View, cells: Cells, events: Ints) -> dict[str, Rate]:
@@ -134,15 +135,17 @@ def _untold(cells: Cells) -> str:
     return f" Of {untold:,} of {timeouts:,} timeouts the kernel could not say where they were lost."
 
 
-def _kernel_needed(cells: Cells) -> str:
-    return f"{KERNELS} " if (cells.timeouts - cells.placed).any() else ""
+def _is_untold(cells: Cells) -> bool:
+    return bool((cells.timeouts > cells.placed).any())
 
 
-def _more(view: View, rate: Rate, lines: Sequence[LineMoments]) -> str:
-    """What would bound the rate, or tell what it is."""
+def _more(view: View, cells: Cells, rate: Rate, lines: Sequence[LineMoments]) -> str:
+    """What would bound the rate, or tell what it is; empty where kernels alone may say it."""
     wanted = attempts_to_bound(rate, view.margin)
     if wanted is not None and wanted > rate.n:
         return f"About {about(wanted - rate.n)} more attempts."
+    if (cells.timeouts - cells.placed).sum() >= cells.may_be_way.sum():
+        return ""
     probes = "" if lines else " Control probes (tcp) from two sites or more."
     return f"What ended them without a word: the server's log at their moments, or its firewall's.{probes}"
 
