@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.model import Settings
 from analysis.verdict.decide import decide
@@ -140,3 +142,25 @@ def test_no_attempts_decide_nothing():
 
 def test_few_failures_confirm_nothing_whatever_their_rung_is():
     assert network(lost(run(2), 0.004, seed=2)).state != "confirmed"
+
+
+WHERE = st.sampled_from([{}, {"site": "north"}, {"platform": "Windows"}, {"delay_us": 0}, {"kind": "connect"}])
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(1, 8), share=st.sampled_from([0.0, 0.004, 0.03]), where=WHERE)
+def test_forgetting_what_kernels_said_never_decides_more_of_the_network(seed, share, where):
+    told = lost(asked(sketched(seed, base_risk=0.002, minutes=20, hosts=2)), share, seed=seed, **where)
+    forgotten = with_cells(told, on_way=0, placed=0, may_be_way=told.cells["residual"])
+    before, after = decide(told, Settings()).claims, decide(forgotten, Settings()).claims
+    assert after["network"].state in (before["network"].state, "undecided")
+    assert after["network"].state != "confirmed"
+
+
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(1, 8), where=WHERE)
+def test_a_larger_margin_never_confirms_the_network(seed, where):
+    tables = lost(asked(sketched(seed, base_risk=0.002, minutes=20, hosts=2)), 0.012, seed=seed, **where)
+    narrow, wide = (decide(tables, Settings(margin=m)).claims["network"].state for m in (0.005, 0.02))
+    assert wide != "confirmed" or narrow == "confirmed"
+    assert narrow != "ruled_out" or wide == "ruled_out"

@@ -164,6 +164,22 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert total["simulated"] == sum(bool(row["simulated"]) for row in rows)
 
 
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=ROWS)
+def test_what_rungs_say_is_counted_once_and_within_what_it_is_said_of(rows: list[oracle.Row]):
+    cells = reduce(open_rows(arrow(rows))).cells
+    for part, whole in (
+        ("acknowledged", "unanswered"),
+        ("here", "client_loop"),
+        ("here", "placed"),
+        ("placed", "timeouts"),
+        ("on_way", "may_be_way"),
+    ):
+        assert (cells[part] <= cells[whole]).all(), (part, whole)
+    assert (cells["unanswered"] + cells["on_way"] + cells["unmatched"] <= cells["residual"]).all()
+    assert (cells["may_be_way"] <= cells["residual"] + cells["lagged"]).all()
+
+
 FAILURES: list[tuple[oracle.Row, str]] = [
     ({"outcome": "timeout", "cause": "silent_peer"}, "residual"),
     ({"outcome": "failed", "cause": "reset"}, "residual"),
