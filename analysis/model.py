@@ -151,5 +151,6 @@ class Decision:
     data_quality: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()  # what stands out and decides no claim, in sentences
     credentials: tuple[CredentialCheck, ...] = ()
-    spared: str = ""  # who was spared a server that keeps silent while it answers pings (`View.spared`)
+    spared: str = ""  # who was spared a server that had the request and keeps silent (`View.spared`)
+    spared_way: str = ""  # who was spared what others lost on the way (`View.spared_way`)
     errors: tuple[str, ...] = ()  # claims that could not be decided because the analysis failed, in sentences

@@ -80,7 +80,7 @@ CLAIM: Final = Claim(
     name="auth",
     title="Authentication",
     statement="tokens are refused",
-    weight=0.0375,
+    weight=0.03,
     decide=lambda evidence: auth(evidence.view),
     of_refusals=True,
 )

@@ -1,7 +1,8 @@
 """Client loop: were attempts lost because the client's own event loop was blocked?
 
-An exact rule: a lag of half the budget explains a failure by itself. Lag is never correlated with
-failing, for an attempt that waits longer sees more of it.
+An exact rule: a lag of half the budget explains a failure by itself, and so does a rung that says that the kernel
+held what this client had not read or not sent. Lag is never correlated with failing, for an attempt that waits longer
+sees more of it; and no lag, however long, is to blame where the kernel says that nothing lay unread.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def client_loop(view: View) -> Finding:
         name = f"{platform} {host}"
         own[name] = view.census(mine, mine.client_loop)
         any_lag[name] = view.census(mine, mine.any_lag_bad)
+    kernel = kernel_words(view)
     judged = rated(own, view.margin, n=int(cells.n.sum()))
     base, worst = replace(judged.finding, checks=(measured.check,)), judged.worst
     if measured.check.ok is not True:
@@ -42,14 +44,17 @@ def client_loop(view: View) -> Finding:
             precision=Precision(unknown=measured.check.detail),
         )
     if judged.p_value <= view.settings.alpha:
+        unread = ", or what its kernel held was not read or sent," if cells.here.any() else ""
         words = (
-            f"The loop of {worst} was blocked for half the budget or more in {rate_words(own[worst])} of its attempts."
+            f"The loop of {worst} was blocked for half the budget or more{unread} in {rate_words(own[worst])} of its "
+            f"attempts.{kernel}"
         )
         return replace(base, state="confirmed", evidence=words)
     late = rated(any_lag, view.margin, n=int(cells.n.sum()))
     if late.all_below:
         words = (
             f"On no host do failures with a late loop (0.1 s or more) reach {points(view.margin)} % of the attempts."
+            f"{kernel}"
         )
         parts = bound(shares(view, cells, counted(cells, cells.any_lag_bad)), view.margin)
         if parts.beyond:
@@ -60,14 +65,31 @@ def client_loop(view: View) -> Finding:
         more = about(attempts_to_bound(any_lag[lagging], view.margin) or any_lag[lagging].n)
         return replace(
             base,
-            evidence=f"On {lagging} no attempt failed with a late loop, but it made {any_lag[lagging].n:,} only.",
+            evidence=f"On {lagging} no attempt failed with a late loop, but it made {any_lag[lagging].n:,} only."
+            f"{kernel}",
             needs=f"{more} attempts on each host.",
         )
     return replace(
         base,
         evidence=f"On {lagging} {rate_words(any_lag[lagging])} of the attempts failed while the loop was late, "
-        "but the lag does not explain them by itself.",
+        f"but the lag does not explain them by itself.{kernel}",
         needs="Fewer users a worker (or more cores), so that no loop is late by 0.1 s; or more attempts on each host.",
+    )
+
+
+def kernel_words(view: View) -> str:
+    """How many timeouts the kernel knows to have been lost in this machine, as a sentence; empty: none was asked for.
+
+    With one host, too, they are a share of what was asked, and not a comparison.
+    """
+    placed, here = int(view.cells.placed.sum()), int(view.cells.here.sum())
+    if not placed:
+        return ""
+    high = Rate(events=here, n=placed, design_effect=1.0).interval()[1]
+    them = "none had" if not here else f"{here} had"
+    return (
+        f" Of {placed:,} timeouts whose place is known {them} bytes waiting in this machine, or a loop that stood "
+        f"still (at most {100 * high:.2g} %)."
     )
 
 
@@ -75,6 +97,6 @@ CLAIM: Final = Claim(
     name="client_loop",
     title="Client loop blocked",
     statement="the client's own event loop was blocked",
-    weight=0.0375,
+    weight=0.03,
     decide=lambda evidence: client_loop(evidence.view),
 )

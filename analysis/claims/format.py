@@ -211,7 +211,7 @@ CLAIM: Final = Claim(
     name="format",
     title="Format",
     statement="messages are misread, or unanswered by type",
-    weight=0.0375,
+    weight=0.03,
     decide=lambda evidence: format_(evidence.view),
     of_refusals=True,
 )

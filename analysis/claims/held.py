@@ -2,10 +2,10 @@
 
 The claims are about connects and exchanges. A session that is reset between two exchanges is neither, so that a target
 that loses a tenth of its sessions may look clean. What was held is an attempt to hold it: where such ends are, or may
-be, beyond the margin, a claim that speaks of failures everywhere is not ruled out (`server`, `intermittent`), and
-where they may differ by more than the margin between the sides of a comparison, neither is that one. Nothing is
-confirmed by them. What a limit of the server's ended is that limit's, and ends in the middle of an exchange are
-failures of the exchange.
+be, beyond the margin, a claim that speaks of failures everywhere is not ruled out (`server`, `network`,
+`intermittent`), and where they may differ by more than the margin between the sides of a comparison, neither is that
+one. Nothing is confirmed by them. What a limit of the server's ended is that limit's, and ends in the middle of an
+exchange are failures of the exchange.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _reopened(finding: Finding, obstacle: Obstacle, causes: str) -> Finding:
 
 def _obstacle(view: View, held: Held, claim: str) -> Obstacle | None:
     """The clearest thing that stands in the way of ruling a claim out; None: nothing does, or it is none of these."""
-    if claim in ("server", "intermittent"):
+    if claim in ("server", "intermittent", "network"):
         seen = list(_rates(view, held))
         # All sessions come first: the worst of many cohorts is so by chance, too.
         if seen and seen[0].n == held.n.sum() and seen[0].is_beyond:

@@ -174,6 +174,6 @@ CLAIM: Final = Claim(
     name="intermittent",
     title="Intermittent",
     statement="under the same conditions some attempts fail and some do not",
-    weight=0.0375,
+    weight=0.03,
     decide=lambda evidence: intermittent(evidence.view),
 )

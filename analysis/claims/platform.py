@@ -24,6 +24,7 @@ from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_commo
 from analysis.comparison.host_conditions import (
     base_rtt_known,
     enough_hosts,
+    kernels_alike,
     loops_alike,
     loops_measured,
     met,
@@ -80,6 +81,7 @@ def platform(view: View, together: Synchrony | None, *, parted: bool = True) -> 
             instances_shared(view, sides.platforms),
             loops_measured(view),
             loops_alike(view, sides.hosts, sides.platforms),
+            kernels_alike(view, sides.platforms),
             ordinals_alike(view, sides.hosts, sides.platforms),
             own_bursts(view, together, sides.platforms),
             budgets_alike(view, "platform", "platforms"),

@@ -24,6 +24,7 @@ from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_commo
 from analysis.comparison.host_conditions import (
     base_rtt_similar,
     enough_hosts,
+    kernels_alike,
     loops_alike,
     loops_measured,
     not_simulated,
@@ -130,6 +131,7 @@ def _conditions(
             base_rtt_similar(view, hosts, compared.platforms),
             loops_measured(view),
             loops_alike(view, hosts, compared.platforms),
+            *present((kernels_alike(view, compared.platforms),)),
             sites_shared(view, hosts, compared.platforms),
             # Each host is its own control for what it always is; not for who else was there, and when.
             *shared_conditions(

@@ -9,6 +9,7 @@ from analysis.claims import (
     format,
     intermittent,
     latency,
+    network,
     platform,
     platform_x_latency,
     server,
@@ -23,6 +24,7 @@ CLAIMS: tuple[Claim, ...] = (
     client.CLAIM,
     client_loop.CLAIM,
     server.CLAIM,
+    network.CLAIM,
     auth.CLAIM,
     format.CLAIM,
 )

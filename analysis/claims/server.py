@@ -20,7 +20,7 @@ from analysis.claims.server_answers import explicit
 from analysis.claims.server_instances import instances, sticky
 from analysis.claims.server_limits import limits
 from analysis.claims.server_path import Path
-from analysis.claims.server_silence import unanswered
+from analysis.claims.server_silence import acknowledged, unanswered
 from analysis.claims.server_tokens import fresh_refusals
 from analysis.comparison import factors
 from analysis.comparison.rated import few_words, is_few
@@ -58,7 +58,8 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
     ways = [explicit(view), fresh_refusals(view), *limits(view)]
     synchronous = moments.synchronous(view, found, silent) if found is not None else None
     instance = instances(view, silent)
-    ways += [way for way in (synchronous, instance, unanswered(view), alike(view)) if way is not None]
+    silences = (unanswered(view), acknowledged(view))
+    ways += [way for way in (synchronous, instance, *silences, alike(view)) if way is not None]
     best = min(ways, key=lambda way: (way.p_value, way.name))
     p_value = bonferroni(best.p_value, len(ways))
     parts = {way.name: _part(way, view.settings.alpha / len(ways)) for way in ways}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -10,14 +11,18 @@ from analysis.claims.server_path import Path
 from analysis.comparison.probes import probe_rate
 from analysis.comparison.rule import rate_effect, rate_words
 from analysis.comparison.view import View
+from analysis.reduction.variants import variant_of
 
 # Clients that fail alike within a factor of two, and many of them: see `alike`.
 SAME_LEAST: Final = 1 / 2
+# What is known to be lost on the way is nothing that everybody's sessions show of the server.
+SILENT: Final = variant_of(silence=True, answers=False, way=False)
 
 
 def alike(view: View) -> Path | None:
     """Everybody's sessions fail alike while bare TCP and health requests do not; None without the controls."""
-    cells = view.compared
+    # Also where they are compared, since somebody was spared them, losses on the way are no server's.
+    cells = replace(view, spared_way="").compared
     platforms, clients = np.unique(cells.platform), np.unique(cells.client)
     sites = np.unique(cells.site[cells.site >= 0])
     hosts = np.unique(cells.host)
@@ -33,12 +38,12 @@ def alike(view: View) -> Path | None:
     for group, members in groups:
         for member in members:
             mine = lowest.where(group == member)
-            rates.append(view.rate(mine, mine.residual, mine.n_clean, cautious=True, about="silent"))
+            rates.append(view.rate(mine, mine.residual - mine.on_way, mine.n_clean, cautious=True, about=SILENT))
     if any(rate.n == 0 for rate in rates):
         return None
     estimates = [rate.estimate or 0.0 for rate in rates]
     same = min(estimates) > SAME_LEAST * max(estimates)
-    overall = view.rate(lowest, lowest.residual, lowest.n_clean, about="silent")
+    overall = view.rate(lowest, lowest.residual - lowest.on_way, lowest.n_clean, about=SILENT)
     return Path(
         name="everybody alike, controls clean",
         effect=rate_effect(overall),

@@ -13,6 +13,7 @@ from analysis.comparison.run_minutes import LEAST_CHUNKS
 from analysis.comparison.split import bound, by_instance
 from analysis.comparison.view import CONNECTIONS_A_STRATUM, TIME_UNITS, View
 from analysis.model import Effect
+from analysis.reduction.variants import OF_THE_TARGET
 from analysis.stats.estimate import Estimate, with_spread
 from analysis.stats.groups import Bools, coded, combined, counts_of
 from analysis.stats.holm import bonferroni
@@ -58,7 +59,7 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[InstanceRate]
     client, _ = coded(frame["client"].astype(str) + "/" + frame["event_loop"].astype(str))
     delay, _ = coded(frame["delay_us"])
     stratum, _ = combined(view.host_codes(frame), view.clock.bin(minute, _unit(view)), kind, client, delay)
-    met = view.dealt_by("both")
+    met = view.dealt_by(OF_THE_TARGET)
     place = {str(name): code for code, name in enumerate(coded(view.tables.dealt["server_instance"])[1])}
     met = met.where(met.instance >= 0)
     found = []

@@ -42,7 +42,11 @@ def _slots(view: View, silent: frozenset[str]) -> pd.DataFrame:
     """The rows of G2 that synchrony is about: `Synchrony.bad` has a place for each."""
     frame = view.tables.slots
     frame = frame[~frame["operation"].isin(silent)]
-    return frame[view.host_codes(frame) >= 0]
+    frame = frame[view.host_codes(frame) >= 0]
+    # What is known to be lost on the way strikes many at once as well, and is no server's.
+    lost = frame["on_way"]
+    kept = lost if view.spared_way else 0
+    return frame.assign(bad=frame["bad"] - lost, residual=frame["residual"] - lost + kept)
 
 
 def synchronous(view: View, found: Synchrony, silent: frozenset[str]) -> Path:

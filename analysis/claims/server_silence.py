@@ -1,4 +1,7 @@
-"""The path of the claim `server` by silence: requests that it had, since it answered the ping behind them."""
+"""The paths of the claim `server` by silence: requests that it had, since it answered the ping behind them.
+
+Or since the kernel at its end acknowledged them, where no pong came.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ import numpy as np
 
 from analysis.claims.server_answers import by_operation
 from analysis.claims.server_path import Path, bounded
+from analysis.claims.spared import spared_of
+from analysis.comparison.cells import Cells
 from analysis.comparison.rated import rated
 from analysis.comparison.rule import rate_effect, rate_words
 from analysis.comparison.split import bound, by_instance, counted, shares
 from analysis.comparison.view import View
+from analysis.stats.groups import Ints
 
 # A session that falls mute explains the silence if most of the silence is on such sessions.
 MUTE_SHARE: Final = 0.5
@@ -20,33 +26,72 @@ MUTE_SHARE: Final = 0.5
 def unanswered(view: View) -> Path | None:
     """Requests that the server had and did not answer: it answered the ping behind them. None: nobody was asked.
 
-    TCP keeps the order, so that neither the way nor this client is to blame (`scenarios.session.peer_check`). They are
-    counted, by kind of attempt, as the server's own words are. Where some are spared (`spared_of_silence`)
-    this path stays open.
+    TCP keeps the order, so that neither the way nor this client is to blame (`scenarios.session.peer_check`).
     """
     cells = view.cells.where(~view.flagged)
     if not cells.checked.any():
         return None
+    return _silence(
+        view,
+        cells,
+        cells.unanswered - cells.acknowledged,
+        name="silence while it answers pings",
+        words="ran out while the server answered a ping on the same connection: it had them and kept silent",
+        more=mute_words(view),
+    )
+
+
+def acknowledged(view: View) -> Path | None:
+    """What the kernel at the other end acknowledged, and nobody answered: no pong came either. None: there is none.
+
+    Connects that are silent before the upgrade are among them: nobody can be pinged there, and a kernel can be asked.
+    """
+    cells = view.cells.where(~view.flagged)
+    if not cells.acknowledged.any():
+        return None
+    return _silence(
+        view,
+        cells,
+        cells.acknowledged,
+        name="silence though it acknowledges",
+        words="ran out though the peer's kernel, or that of a proxy in front of it, had acknowledged all that was "
+        "sent, the ping behind it as well: no pong and no answer came from its process",
+    )
+
+
+def _silence(view: View, cells: Cells, events: Ints, *, name: str, words: str, more: str = "") -> Path:
+    """The path of one kind of silence, counted by kind of attempt as the server's own words are.
+
+    Where some are spared it stays open (`spared_of`).
+
+    Args:
+        view: The prepared tables.
+        cells: Where attempts were made, without what the format explains.
+        events: (rows,) the silent ones among them.
+        name: Of the path.
+        words: What became of the attempts, after their share.
+        more: Sentences after it.
+    """
     rates = {}
     for code, kind in enumerate(view.kinds):
         mine = cells.where(cells.kind == code)
-        rates[f"{kind}s"] = view.census(mine, mine.unanswered)
-    operations = by_operation(view, cells, cells.unanswered)
+        rates[f"{kind}s"] = view.census(mine, events[cells.kind == code])
+    operations = by_operation(view, cells, events)
     judged = rated({**rates, **operations}, view.margin, n=int(cells.n.sum()), may_be_few=operations)
     rates |= operations
     rate = rates[judged.worst]
-    spared = view.spared
+    spared = spared_of(view, cells, events)
     path = Path(
-        name="silence while it answers pings",
+        name=name,
         effect=rate_effect(rate),
         p_value=1.0 if spared else judged.p_value,
         below=judged.all_below,
         n=rate.n,
-        evidence=f"Of the {judged.worst} {rate_words(rate)} ran out while the server answered a ping on the same "
-        f"connection: it had them and kept silent{f', but {spared}' if spared else ''}.{mute_words(view)}",
+        evidence=f"Of the {judged.worst} {rate_words(rate)} {words}{f', but {spared}' if spared else ''}.{more}",
     )
     explained = {view.operations[o] for o in np.unique(view.cells.operation[view.flagged])}
-    split = shares(view, cells, counted(cells, cells.unanswered))
+    split = shares(view, cells, counted(cells, events))
+    # Both kinds of silence are the instance's.
     named = by_instance(view, ["unanswered"], but=explained)
     return bounded(path, bound([*split, *named], view.margin), view.margin)
 

@@ -7,28 +7,97 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy import stats
 
 from analysis.comparison.cells import Cells
 from analysis.comparison.view import View
-from analysis.stats.groups import Bools, Floats, Ints, counts_of, sums
+from analysis.stats.groups import Bools, Floats, Ints, coded, combined, counts_of, sums
 from analysis.stats.rates import clopper_pearson
 
 # A fault of the server's spares no cohort: the least hit one still has a fifth of the most hit one's rate.
 ALIKE_LEAST: Final = 1 / 5
 # Cohorts with fewer attempts than this say nothing of being spared.
 LEAST_COHORT: Final = 200
+# Of whom fewer failures than the first were to be expected at this chance, none may be luck: nothing is said of them.
+SPARED_ALPHA: Final = 0.05
 # A limit that ends this cohort's sessions surely less than half as often as another's is not everybody's.
 MET_LEAST: Final = 1 / 2
 
 
 def spared_of_silence(view: View) -> str:
-    """Who was nearly spared a server that keeps silent while it answers pings, in words; empty: nobody.
+    """Who was nearly spared a server that had the request and keeps silent, in words; empty: nobody.
 
     A server's fault spares no cohort. A client that swallows requests, or a middlebox of one site that answers
     pings itself, looks the same on each connection, and spares all the others.
     """
     cells = view.cells.where(~view.flagged)
     return spared_of(view, cells, cells.unanswered)
+
+
+def spared_of_way(view: View) -> str:
+    """Who was nearly spared what others lost on the way at the same site and delay, in words; empty: nobody.
+
+    Hosts of one site share its line, whatever runs on them. A loss that spares one platform, client or host there is
+    its machine's, its system's or its client's; one that spares a delay is the tester's own relay's. A machine whose
+    kernel nobody could ask has not been spared, but nobody knows of it.
+    """
+    cells = view.cells.where(~view.flagged)
+    if not cells.on_way.any():
+        return ""
+    delays = tuple(f"{delay / 1000:g} ms" for delay in view.delays_us)
+    line, line_and_delay = cells.site + 1, combined(cells.site + 1, cells.delay)[0]
+    for what, group, names, alike in (
+        ("platform", cells.platform, view.platforms, line_and_delay),
+        ("client", cells.client, view.clients, line_and_delay),
+        ("host", cells.host, tuple(f"{host} ({platform})" for host, platform in view.hosts), line_and_delay),
+        ("delay", cells.delay, delays, line),
+    ):
+        lost = met_and_expected(group, alike, cells.n, cells.on_way)
+        spared = nearly_spared(*lost)
+        if not spared.any():
+            continue
+        place = int(np.flatnonzero(spared)[np.argmax(lost[1][spared])])
+        # What is lost there may be lost on the way as well, and nothing can tell.
+        untold = sums(group, cells.may_be_way - cells.on_way, len(lost[0]))[place]
+        if untold > ALIKE_LEAST * lost[1][place]:
+            return f"of the {what} {names[place]} nobody knows whether it was spared"
+        return f"the {what} {names[place]} was nearly spared"
+    return ""
+
+
+def spared_address(view: View) -> str:
+    """Whether one of the target's addresses was nearly spared what was lost on the way to the others; empty: no."""
+    frame = view.tables.peers
+    address, addresses = coded(frame["peer_address"].astype(str))
+    site, _ = coded(frame["site"])
+    n, lost = counts_of(frame, "n"), counts_of(frame, "on_way")
+    spared = nearly_spared(*met_and_expected(address, site + 1, n, lost))
+    if not spared.any():
+        return ""
+    were = "was" if spared.sum() == 1 else "were"
+    return f"{int(spared.sum())} of the target's {len(addresses)} addresses {were} nearly spared"
+
+
+def met_and_expected(group: Ints, alike: Ints, n: Ints, failed: Ints) -> tuple[Floats, Floats]:
+    """(groups,) failures that each group met, and would have met if it were as the others where they all were.
+
+    Args:
+        group: (rows,) whole numbers from 0: who is asked about.
+        alike: (rows,) whole numbers from 0: what they must have in common.
+        n: (rows,) attempts.
+        failed: (rows,) of them the failures.
+    """
+    groups, places = (int(codes.max()) + 1 if len(codes) else 0 for codes in (group, alike))
+    tried, met = (sums(group * places + alike, x, groups * places).reshape(groups, places) for x in (n, failed))
+    others, others_met = tried.sum(axis=0) - tried, met.sum(axis=0) - met
+    expected = tried * np.divide(others_met, others, out=np.zeros_like(met), where=others > 0)
+    return np.where(others > 0, met, 0.0).sum(axis=1), expected.sum(axis=1)
+
+
+def nearly_spared(met: Floats, expected: Floats) -> Bools:
+    """(groups,) whether each met so much less than was to be expected that it is no luck (Poisson)."""
+    result: Bools = (met <= ALIKE_LEAST * expected) & (stats.poisson.cdf(met, expected) <= SPARED_ALPHA)
+    return result
 
 
 def spared_of_answers(view: View) -> str:

@@ -24,6 +24,12 @@ COUNTS: Final = (
     "unasked",
     "late",
     "unanswered",
+    "acknowledged",
+    "on_way",
+    "unmatched",
+    "placed",
+    "here",
+    "may_be_way",
     "said_no",
     "n_always",
     "bad_always",
@@ -67,6 +73,12 @@ class Cells:
     unasked: Ints
     late: Ints
     unanswered: Ints
+    acknowledged: Ints
+    on_way: Ints
+    unmatched: Ints
+    placed: Ints
+    here: Ints
+    may_be_way: Ints
     said_no: Ints
     n_always: Ints
     bad_always: Ints
@@ -76,7 +88,7 @@ class Cells:
     @property
     def unexplained(self) -> Ints:
         """(rows,) failures that comparisons are about: nothing shows yet whose they are."""
-        return self.residual - self.unanswered + self.returned
+        return self.residual - self.unanswered - self.on_way + self.returned
 
     def where(self, mask: Bools) -> Cells:
         """The rows of the mask."""

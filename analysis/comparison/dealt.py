@@ -19,9 +19,6 @@ from analysis.comparison.cells import Cells
 from analysis.stats.estimate import Spread
 from analysis.stats.groups import Bools, Floats, Ints, coded, combined, sums
 
-# What counts as a failure: what nothing explains; with the silence behind answered pings; with the server's own
-# words; with both; and everything but the generator's own.
-VARIANTS: Final = ("unexplained", "silent", "said", "both", "everything")
 # What was dealt to a connection, and what it did.
 _KEYS: Final = ("host", "client", "delay", "kind")
 # Where none failed, connections could hide a shared fate of so many attempts (as minutes could: `rates`).
@@ -65,7 +62,7 @@ def dealt_of(frame: pd.DataFrame, variant: str, *, codes: dict[str, Ints]) -> De
 
     Args:
         frame: `Tables.dealt`.
-        variant: One of `VARIANTS`.
+        variant: One of `variants.VARIANTS`.
         codes: host, client, delay and kind of each row; below 0: not among the cells, and left out.
     """
     instance, _ = coded(frame["server_instance"])

@@ -114,6 +114,34 @@ def loops_alike(view: View, hosts: Ints, platforms: Sequence[int]) -> Condition:
     )
 
 
+def kernels_alike(view: View, platforms: Sequence[int]) -> Condition | None:
+    """What kernels explain on one side they would have explained on the other; None: they explained nothing.
+
+    A timeout of which the kernel says that it lay unread is the client's own, and is compared no more. Where nobody
+    asked, the like of it still is: that would look like the platform whose kernel is silent.
+    """
+    cells = view.cells
+    here, asked = [], []
+    for p in platforms:
+        mine = cells.platform == p
+        here.append(share_of(cells.here[mine].sum(), cells.n[mine].sum()))
+        timeouts = cells.timeouts[mine].sum()
+        # Whoever had no timeout left none out.
+        asked.append(share_of(cells.placed[mine].sum(), timeouts) if timeouts else 1.0)
+    if not any(here):
+        return None
+    bias = max(here) * (1 - min(asked, default=1.0))
+    ok = bias <= view.margin
+    detail = "Kernels were asked of all sides' timeouts alike."
+    if not ok:
+        least = view.platforms[platforms[int(np.argmin(asked))]]
+        detail = f"Timeouts that lay unread are told from others on one side only: on {least} the kernel was not asked."
+    return Condition(
+        check=Check(name="kernels asked alike", ok=ok, detail=detail),
+        need="hosts of every platform whose kernel can be asked (Linux, Windows 10 1703 or later, macOS)",
+    )
+
+
 def base_rtt_similar(view: View, hosts: Ints, platforms: Sequence[int]) -> Condition:
     """The platforms start from similar latencies, so that the same delay means the same."""
     medians = [

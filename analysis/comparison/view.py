@@ -20,6 +20,7 @@ from analysis.comparison.loops import families
 from analysis.comparison.run_minutes import RunMinutes
 from analysis.model import Settings
 from analysis.reduction.tables import Tables
+from analysis.reduction.variants import EVERYTHING, variant_of
 from analysis.stats.groups import Bools, Floats, Ints, coded, coded_as, coded_pair, combined, first_of
 from analysis.stats.rates import LEAST_CLUSTERS, Rate, clustered_rate, worst_design_effect
 
@@ -52,6 +53,7 @@ class View:
         spared: Who was spared silence behind answered pings, in words. If nobody was, it is the server's, and
             leaves the comparisons; else it is somebody's yet to be told.
         spared_answers: Who was spared what the server itself says (errors, closes), alike.
+        spared_way: Who was spared what was lost on the way, alike.
         everything: Comparisons are about all failures, whatever explains them: what is ruled out must hold for
             these, too.
     """
@@ -74,6 +76,7 @@ class View:
     flagged: Bools
     spared: str = ""
     spared_answers: str = ""
+    spared_way: str = ""
     everything: bool = False
     # What is the same for all parts of a run, which are many (`once`).
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict)
@@ -100,18 +103,21 @@ class View:
         if self.everything:
             cells = self.cells.where(self.cells.n_clean > 0)
             returned = cells.explicit + cells.auth + cells.format
-            return replace(cells, unanswered=np.zeros_like(cells.unanswered), returned=returned)
+            none = np.zeros_like(cells.n)
+            return replace(cells, unanswered=none, on_way=none, returned=returned)
         cells = self.cells.where(~self.flagged & (self.cells.n_clean > 0))
         if self.spared:
             cells = replace(cells, unanswered=np.zeros_like(cells.unanswered))
+        if self.spared_way:
+            cells = replace(cells, on_way=np.zeros_like(cells.on_way))
         return replace(cells, returned=cells.explicit) if self.spared_answers else cells
 
     @property
     def variant(self) -> str:
-        """Which failures comparisons are about (`dealt.VARIANTS`)."""
+        """Which failures comparisons are about (`variants.VARIANTS`)."""
         if self.everything:
-            return "everything"
-        return ("unexplained", "silent", "said", "both")[bool(self.spared) + 2 * bool(self.spared_answers)]
+            return EVERYTHING
+        return variant_of(silence=bool(self.spared), answers=bool(self.spared_answers), way=bool(self.spared_way))
 
     def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
         """What is made of the tables alone, and so the same for all parts of the run: it is made once."""
@@ -126,7 +132,7 @@ class View:
         return self.dealt_by(self.variant)
 
     def dealt_by(self, variant: str) -> Dealt:
-        """Connections as the sample, with failures counted in one of the ways of `dealt.VARIANTS`."""
+        """Connections as the sample, with failures counted in one of the ways of `variants.VARIANTS`."""
         return self.once(("dealt", variant), lambda: self._dealt_by(variant))
 
     def _dealt_by(self, variant: str) -> Dealt:
@@ -196,7 +202,7 @@ class View:
         """Delay code of each row of a frame with `delay_us`; -1: one without any attempt."""
         return coded_as(frame["delay_us"], self.delays_us)
 
-    def rate(self, cells: Cells, events: Ints, n: Ints, *, cautious: bool = False, about: str = "everything") -> Rate:
+    def rate(self, cells: Cells, events: Ints, n: Ints, *, cautious: bool = False, about: str = EVERYTHING) -> Rate:
         """The rate of events among n with the design effect of minutes, host-minutes and connections.
 
         Attempts that share a connection count as one at the least where none failed: what was not seen may be its
@@ -208,7 +214,7 @@ class View:
             events: (rows,).
             n: (rows,).
             cautious: Take the worst case for the design effect even where the data show a smaller one.
-            about: Which failures the events are, nearly enough for what connections share (`dealt.VARIANTS`).
+            about: Which failures the events are, nearly enough for what connections share (`variants.VARIANTS`).
         """
         minute = self.clock.rank(cells.minute)
         host_minute, clusters = combined(cells.host, minute)
@@ -301,9 +307,9 @@ def with_flagged(view: View, flagged: Bools) -> View:
     return replace(view, flagged=flagged)
 
 
-def with_spared(view: View, *, silence: str, answers: str) -> View:
-    """The same view with what somebody was spared left in the comparisons: silence behind answered pings, answers."""
-    return replace(view, spared=silence, spared_answers=answers)
+def with_spared(view: View, *, silence: str, answers: str, way: str) -> View:
+    """The same view with what somebody was spared left in the comparisons: the peer's silence, answers, losses."""
+    return replace(view, spared=silence, spared_answers=answers, spared_way=way)
 
 
 def narrowed(view: View, mask: Bools) -> View:

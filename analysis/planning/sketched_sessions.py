@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.comparison.dealt import VARIANTS
 from analysis.planning.sketch import Sketch
+from analysis.reduction.variants import VARIANTS
 from analysis.stats.groups import Ints
 
 

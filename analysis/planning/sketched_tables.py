@@ -82,6 +82,7 @@ def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
             **dict.fromkeys(COUNTS, 0),
         }
     )
-    cells["timeouts"] = cells["bad"]
+    # In a sketch no kernel is asked.
+    cells["timeouts"] = cells["may_be_way"] = cells["bad"]
     tables = tables_of(cells[cells["n"] > 0].reset_index(drop=True), rng)
     return tables if held is None else replace(tables, dealt=dealt_sessions(held, cells))

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.reduction.frames import empty_frame
 from analysis.reduction.tables import Tables
+from analysis.reduction.variants import failures
 
 
 def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: float = 0.04) -> Tables:
@@ -51,6 +52,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         .drop_duplicates()
         .assign(least_s=10.0, most_s=10.0),
         probes=empty_frame("host platform site slot operation n bad"),
+        peers=empty_frame("host platform site peer_address n on_way"),
         mitigation_costs=empty_frame("host platform minute mitigation kind latency_bin n"),
         totals=pd.DataFrame(
             {
@@ -80,14 +82,13 @@ def _dealt(cells: pd.DataFrame) -> pd.DataFrame:
     """Connections of one attempt each: nothing is shared but what the cells share."""
     keys = ["host", "platform", "client", "event_loop", "delay_us", "kind"]
     plain = cells[cells["mitigation"] == "none"]
-    silent, answered = plain["residual"] - plain["unanswered"], plain["unanswered"]
-    failed = {
-        "unexplained": silent,
-        "silent": silent + answered,
-        "said": silent + plain["explicit"],
-        "both": silent + answered + plain["explicit"],
-        "everything": silent + answered + plain["explicit"] + plain["auth"] + plain["format"],
-    }
+    failed = failures(
+        plain["residual"],
+        silence=plain["unanswered"],
+        answers=plain["explicit"],
+        way=plain["on_way"],
+        others=plain["auth"] + plain["format"],
+    )
     counted = plain.assign(**{f"x_{name}": x for name, x in failed.items()}, m=plain["n_clean"])
     by = counted.groupby(keys, as_index=False)[["m", *(f"x_{name}" for name in failed)]].sum()
     same = {name: by["m"] for name in ("n", "nn")} | {
@@ -99,12 +100,13 @@ def _dealt(cells: pd.DataFrame) -> pd.DataFrame:
 def _slots(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Each minute's attempts and failures, spread over its six slots."""
     keys = ["host", "platform", "site", "minute", "operation"]
-    minutes = cells.groupby(keys, as_index=False, dropna=False)[["n", "residual"]].sum()
+    minutes = cells.groupby(keys, as_index=False, dropna=False)[["n", "residual", "on_way"]].sum()
     good = _spread(minutes["n"].to_numpy() - minutes["residual"].to_numpy(), 6, rng)
-    bad = _spread(minutes["residual"].to_numpy(), 6, rng)
+    lost = _spread(minutes["on_way"].to_numpy(), 6, rng)
+    bad = _spread(minutes["residual"].to_numpy() - minutes["on_way"].to_numpy(), 6, rng) + lost
     slots = minutes.loc[minutes.index.repeat(6), ["host", "platform", "site", "operation"]].reset_index(drop=True)
     slots["slot"] = (minutes["minute"].to_numpy()[:, None] * 6 + np.arange(6)).ravel()
-    slots["n"], slots["residual"] = (good + bad).ravel(), bad.ravel()
+    slots["n"], slots["residual"], slots["on_way"] = (good + bad).ravel(), bad.ravel(), lost.ravel()
     return slots.assign(bad=slots["residual"])[slots["n"] > 0].reset_index(drop=True)
 
 

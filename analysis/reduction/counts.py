@@ -13,7 +13,7 @@ from ibis import _
 from analysis.reduction.explain import NUMBER_OF
 from analysis.reduction.expressions import OF_THE_TARGET, count_if, sum_if
 from analysis.reduction.keys import ARM_KEYS, CELL_KEYS, WORKER_KEYS
-from analysis.reduction.marked_rows import MINUTE_S
+from analysis.reduction.marked_rows import MINUTE_S, is_plain
 
 SLOT_S: Final = 10
 # A worker's connections, made a number of their own: no worker opens as many as 2^40.
@@ -33,6 +33,12 @@ FACTS: Final = (
     "is_unasked",
     "is_late",
     "is_unanswered",
+    "is_acknowledged",
+    "is_on_way",
+    "is_unmatched",
+    "is_placed",
+    "is_here",
+    "may_be_way",
     "is_always",
 )
 
@@ -80,6 +86,12 @@ def _facts(placed: ibis.Table) -> dict[str, Any]:
         "is_unasked": placed.is_unasked,
         "is_late": placed.is_late,
         "is_unanswered": placed.is_unanswered,
+        "is_acknowledged": placed.is_acknowledged,
+        "is_on_way": placed.is_on_way,
+        "is_unmatched": placed.is_unmatched,
+        "is_placed": placed.is_placed,
+        "is_here": placed.is_here,
+        "may_be_way": placed.may_be_way,
         "is_always": placed.is_always,
     }
 
@@ -107,6 +119,12 @@ def cells(moments: ibis.Table) -> ibis.Table:
         unasked=sum_if(moments, first & moments.is_unasked),
         late=sum_if(moments, first & moments.is_late),
         unanswered=sum_if(moments, first & moments.is_unanswered),
+        acknowledged=sum_if(moments, first & moments.is_acknowledged),
+        on_way=sum_if(moments, first & moments.is_on_way),
+        unmatched=sum_if(moments, first & moments.is_unmatched),
+        placed=sum_if(moments, first & moments.is_placed),
+        here=sum_if(moments, first & moments.is_here),
+        may_be_way=sum_if(moments, first & moments.may_be_way),
         said_no=sum_if(moments, first & moments.explanation.isin(OF_THE_TARGET) & ~moments.is_timeout),
         n_always=sum_if(moments, first & moments.is_always),
         bad_always=sum_if(moments, bad & moments.is_always),
@@ -148,6 +166,7 @@ def slots(plain: ibis.Table) -> ibis.Table:
         n=plain.n.sum(),
         bad=sum_if(plain, plain.explanation.isin(OF_THE_TARGET)),
         residual=sum_if(plain, plain.explanation == NUMBER_OF["residual"]),
+        on_way=sum_if(plain, plain.is_on_way),
     )
 
 
@@ -162,6 +181,14 @@ def instances(plain: ibis.Table) -> ibis.Table:
         auth_fresh=sum_if(known, known.is_fresh),
         unanswered=sum_if(known, known.is_unanswered),
         **exact,
+    )
+
+
+def peers(marked: ibis.Table) -> ibis.Table:
+    """Waits, and of these those lost on the way, by the address that the connection went to, where it is known."""
+    known = marked.filter(is_plain(marked) & marked.peer_address.notnull())
+    return known.group_by("host", "platform", "site", "peer_address").agg(
+        n=known.count(), on_way=count_if(known.is_on_way)
     )
 
 

@@ -26,9 +26,10 @@ def mute(rows: ibis.Table) -> ibis.Table:
     the connections.
     """
     asked = rows.filter(_.is_wait & (_.kind == "exchange"))
+    asked = asked.mutate(has_pong_only=asked.is_unanswered & ~asked.is_acknowledged)
     at = asked.mutate(
         ok_us=(asked.outcome == "ok").ifelse(asked.scheduled_us, ibis.null("int64")),
-        silent_us=asked.is_unanswered.ifelse(asked.scheduled_us, ibis.null("int64")),
+        silent_us=asked.has_pong_only.ifelse(asked.scheduled_us, ibis.null("int64")),
     )
     name = ("run_id", "worker", "host", "platform", "connection")
     by = at.group_by(*name).agg(
@@ -37,7 +38,7 @@ def mute(rows: ibis.Table) -> ibis.Table:
     struck = by.filter(by.silent > 0)
     is_mute = (struck.silent >= MUTE_LEAST) & (struck.last_ok_us < struck.first_silent_us)
     struck = struck.mutate(is_mute=is_mute.fill_null(False)).select(*name, "is_mute")
-    silent = at.filter(at.is_unanswered).join(struck, name)
+    silent = at.filter(at.has_pong_only).join(struck, name)
     of_operations = silent.group_by("host", "platform", "is_mute", "operation").agg(n=silent.count())
     of_connections = struck.group_by("host", "platform", "is_mute").agg(n=struck.count())
     return ibis.union(of_operations, of_connections.mutate(operation=ibis.literal("")).select(of_operations.columns))

@@ -38,6 +38,14 @@ CLOCK_LEEWAY_S: Final = 60.0
 PONG_ROUND_TRIPS: Final = 2.0
 PONG_ALLOWANCE_S: Final = 0.25
 
+# Where a timeout was lost (`attempts.schema.RUNGS`): what says that it was this client's own; what says that nothing of
+# it lay unread here, so that no late loop is to blame; what says that the peer's side had it; what leaves the way open.
+OWN_RUNGS: Final = ("generator", "unsent", "unread")
+CLEARING_RUNGS: Final = ("unacknowledged", "partial", "unmatched", "silent_process", "silent_application")
+PEERS_RUNGS: Final = ("silent_process", "silent_application")
+NOT_TOLD: Final = ("", "unknown")
+WAY_RUNGS: Final = (*NOT_TOLD, "late", "unacknowledged")
+
 # Thirty years: no wait is longer, and whole microseconds of it fit into an int64.
 LONGEST_S: Final = 1e9
 
@@ -136,7 +144,13 @@ def explained(rows: ibis.Table) -> ibis.Table:
     `has_lag` and `has_any_lag` (late at all; or not measured); `token_fresh`. Of a residual timeout:
     `is_checked` (its peer was sent a ping), `is_unasked` (it could have been, and was not), `is_late` (its answer was
     seen to come after all), `is_unanswered` (the peer answered the ping in its usual time, and had sent nothing: it
-    had the request and kept silent).
+    had the request and kept silent; where the kernel was asked, its rung says so), `is_acknowledged` (of these: no pong
+    came, but the peer's kernel acknowledged), `is_on_way` (lost or held up on the way: not acknowledged, or late after
+    something had to be sent again), `is_unmatched` (whole frames came that are no answer). Of any timeout:
+    `is_placed` (its rung is known), `is_here` (it was lost in this client). `may_be_way`: a failure of which nothing
+    says that it was not lost, held up or cut on the way; an HTTP answer says so, and a rung that is another's.
+
+    A rung of null is "not asked", and all is as without rungs.
 
     A lag of null is "not measured": it explains nothing, spoils nothing, and is counted. The sum of a loop's
     delays (`loop_blocked_s`) counts as one delay of that length does.
@@ -150,9 +164,12 @@ def explained(rows: ibis.Table) -> ibis.Table:
     # A connection that ends without a close frame was ended by somebody, and nobody said a word.
     is_wordless = rows.close_code.fill_null(ABNORMAL_CLOSURE) == ABNORMAL_CLOSURE
     is_said = (cause == "server_error") | ((cause == "server_closed") & ~is_wordless)
+    has_run_out = rows.outcome == "timeout"
+    rung = has_run_out.ifelse(rows.lost_at.fill_null(""), "")
+    is_here, is_cleared = rung.isin(OWN_RUNGS), rung.isin(CLEARING_RUNGS)
     explanation = ibis.cases(
         (~is_bad, 0),
-        (late_s >= rows.budget_s * LAG_EXPLAINS, NUMBER_OF["client_loop"]),
+        (is_here | ((late_s >= rows.budget_s * LAG_EXPLAINS) & ~is_cleared), NUMBER_OF["client_loop"]),
         (cause.isin(CAUSES_OF_THE_GENERATOR), NUMBER_OF["harness"]),
         (cause == "auth_rejected", NUMBER_OF["auth"]),
         (cause.isin(CAUSES_OF_FORMAT), NUMBER_OF["format"]),
@@ -161,23 +178,32 @@ def explained(rows: ibis.Table) -> ibis.Table:
         else_=NUMBER_OF["residual"],
     )
     left_s = rows.token_ttl_s - rows.token_age_s
-    ran_out = (explanation == NUMBER_OF["residual"]) & (rows.outcome == "timeout")
+    ran_out = (explanation == NUMBER_OF["residual"]) & has_run_out
     usual_s = rows.rtt_s.fill_null(0.0) * PONG_ROUND_TRIPS + PONG_ALLOWANCE_S
     # A message that came meanwhile may be an answer that this client did not understand.
-    kept_silent = (rows.pong_s <= usual_s) & rows.late_s.isnull() & (rows.frames_in == 0)
+    kept_silent = rows.lost_at.isnull().ifelse((rows.pong_s <= usual_s) & (rows.frames_in == 0), rung.isin(PEERS_RUNGS))
+    is_unanswered = (ran_out & kept_silent & rows.late_s.isnull()).fill_null(False)
+    was_repeated = (rows.tcp_retransmits > 0).fill_null(False)
+    is_open = explanation.isin([NUMBER_OF["residual"], NUMBER_OF["lagged"]])
     return rows.mutate(
         second=rows.scheduled_us // 1_000_000,
         preface=(rows.preface_frames > 0).fill_null(False),
         token_expired=(left_s <= 0).fill_null(False),
         token_fresh=(left_s > CLOCK_LEEWAY_S).fill_null(False),
         is_bad=is_bad,
-        is_clean=~(is_spoilt | (is_bad & cause.isin(CAUSES_OF_THE_GENERATOR))),
+        is_clean=~(is_spoilt | is_here | (is_bad & cause.isin(CAUSES_OF_THE_GENERATOR))),
         has_lag=late_s > BLOCKED_LAG_S,
-        has_any_lag=(late_s >= BLOCKED_LAG_S) | rows.loop_lag_s.isnull(),
+        has_any_lag=((late_s >= BLOCKED_LAG_S) | rows.loop_lag_s.isnull()) & ~is_cleared,
         explanation=explanation,
         is_checked=(ran_out & rows.checked_s.notnull()).fill_null(False),
         # Only on an upgraded connection there is somebody to ask.
         is_unasked=(ran_out & rows.checked_s.isnull() & rows.phase.isin(["welcome", "exchange"])).fill_null(False),
         is_late=(ran_out & rows.late_s.notnull()).fill_null(False),
-        is_unanswered=(ran_out & kept_silent).fill_null(False),
+        is_unanswered=is_unanswered,
+        is_acknowledged=is_unanswered & (rung == "silent_process"),
+        is_on_way=ran_out & ((rung == "unacknowledged") | ((rung == "late") & was_repeated)),
+        is_unmatched=ran_out & (rung == "unmatched"),
+        is_placed=~rung.isin(NOT_TOLD),
+        is_here=is_here,
+        may_be_way=is_open & rung.isin(WAY_RUNGS) & (cause != "http_status"),
     )

@@ -33,6 +33,9 @@ UNREAD: Final = (
     "startup_complete",
     "frames_out",
     "bytes_in",
+    "tcp_rtt_s",
+    "tcp_bytes_in",
+    "local_port",
 )
 
 WAITS: Final = ("connect", "exchange")

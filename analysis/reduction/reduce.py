@@ -112,6 +112,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         sites=sums_by(census, ["platform", "host", "site"], ["n"]),
         budgets=budgets_of(census),
         probes=frame_of(counts.probes(marked)),
+        peers=_peers(marked, cells),
         mitigation_costs=costs_of_mitigation(marked, cells),
         totals=totals,
         notes=notes,
@@ -171,9 +172,16 @@ def _fresh_refusals(marked: ibis.Table, *with_refusals: pd.DataFrame) -> pd.Data
 
 def _mute(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     """Only where requests went unanswered behind answered pings: it groups by connection."""
-    if not cells["unanswered"].any():
+    if not (cells["unanswered"] > cells["acknowledged"]).any():
         return empty_frame("host platform is_mute operation n")
     return frame_of(exchanges.mute(marked))
+
+
+def _peers(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
+    """Only where something was lost on the way: it is one more look at every row."""
+    if not cells["on_way"].any():
+        return empty_frame("host platform site peer_address n on_way")
+    return frame_of(counts.peers(marked))
 
 
 def _totals(census: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from analysis.reduction.explain import NUMBER_OF
 from analysis.reduction.expressions import OF_THE_TARGET, count_if, lot
 from analysis.reduction.keys import SIDE_KEYS
 from analysis.reduction.marked_rows import is_plain
+from analysis.reduction.variants import VARIANTS, failures
 
 # Shares of attempts, and the spread between connections, are taken from about so many attempts.
 SAMPLE_ROWS: Final = 500_000
@@ -27,8 +28,8 @@ def dealt(sample: ibis.Table, one_in: int) -> ibis.Table:
     """Sums over connections by what was dealt to them: the sample of a comparison of arms or instances.
 
     A session of a day is one connection: the table grows with arms and hosts, not with connections. Failures are
-    counted in five ways (`dealt.VARIANTS`); `m` connections, `n` attempts and `nn` the sum of their squares; of each
-    way `x` failures, `nx` the sum of attempts times failures, and `xx` that of their squares.
+    counted in several ways (`variants.VARIANTS`); `m` connections, `n` attempts and `nn` the sum of their squares; of
+    each way `x` failures, `nx` the sum of attempts times failures, and `xx` that of their squares.
 
     Args:
         sample: As sampled.
@@ -39,7 +40,7 @@ def dealt(sample: ibis.Table, one_in: int) -> ibis.Table:
     # What is seldom in one sum: one group for each connection is what this table costs.
     single = rows.group_by(*SIDE_KEYS, "kind", "run_id", "worker", "connection").agg(
         n=rows.count(),
-        silent=count_if(residual),
+        silent=(residual.ifelse(1, 0) + (residual & rows.is_on_way).ifelse(PACKED, 0)).sum(),
         others=(
             (residual & rows.is_unanswered).ifelse(1, 0)
             + (rows.explanation == NUMBER_OF["explicit"]).ifelse(PACKED, 0)
@@ -47,18 +48,11 @@ def dealt(sample: ibis.Table, one_in: int) -> ibis.Table:
         ).sum(),
     )
     mute, said, ours = (single.others // PACKED**power % PACKED for power in range(3))
-    counts = {
-        "n": single.n,
-        "unexplained": single.silent - mute,
-        "silent": single.silent,
-        "said": single.silent - mute + said,
-        "both": single.silent + said,
-        "everything": single.silent + said + ours,
-    }
-    ways = [name for name in counts if name != "n"]
+    residuals, lost = single.silent % PACKED, single.silent // PACKED
+    counts = {"n": single.n, **failures(residuals, silence=mute, answers=said, way=lost, others=ours)}
     single = single.select(*SIDE_KEYS, "kind", **{name: value.cast("float64") for name, value in counts.items()})
     sums = {"m": single.count(), "n": single.n.sum(), "nn": (single.n * single.n).sum()}
-    for name in ways:
+    for name in VARIANTS:
         x = single[name]
         sums |= {f"x_{name}": x.sum(), f"nx_{name}": (single.n * x).sum(), f"xx_{name}": (x * x).sum()}
     whole = {name: value * one_in for name, value in sums.items()}
@@ -89,6 +83,7 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
         "minute",
         "is_clean",
         "is_unanswered",
+        "is_on_way",
         "explanation",
         "is_bad",
         "bytes_out",

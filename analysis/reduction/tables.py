@@ -21,22 +21,26 @@ class Tables:
             kind, operation, preface [preface_frames > 0], token_expired). Counts of connect and exchange
             attempts with retry = 0 (every `mitigation` arm is kept; claims other than the mitigations
             use `none`): `n`; `connections` (distinct; after the first 4 million attempts an estimate);
-            `bad` (timeout or failed); `timeouts`;
-            `client_loop` (bad, explained by lag: rule 8); `any_lag_bad` (bad with lag >= 0.1 s, or lag
-            not measured); `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry);
-            `format`; `explicit` (server, explicit); `residual` (bad and explained by none of these and
-            lag < budget/4), of these `checked` (timeouts whose peer was sent a ping), `unasked` (whose peer could
-            have been), `late` (whose answer came after all) and `unanswered` (whose peer answered the ping in its
-            usual time and had sent nothing: it had the
-            request and kept silent); `said_no` (of residual and explicit those that did not run out: somebody refused,
-            reset, closed or answered with an error); `harness` (the generator's own failure: causes harness,
-            local_resource); `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop +
-            harness + auth + format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those
-            of what always fails). `n_clean` (all rows with lag < budget/4 and no failure of the generator's own: the
-            denominator of `residual`); `good`, `good_lagged` (good with lag > 0.1 s).
+            `bad` (timeout or failed); `timeouts`; `client_loop` (bad, explained by lag or by its rung: rule 8);
+            `any_lag_bad` (bad with lag >= 0.1 s, or lag not measured, unless its rung says that nothing lay unread);
+            `lag_null`; `auth`; `auth_fresh` (auth_rejected more than 60 s before expiry); `format`; `explicit` (server,
+            explicit); `residual` (bad and explained by none of these and lag < budget/4), of these `checked` (timeouts
+            whose peer was sent a ping), `unasked` (whose peer could have been), `late` (whose answer came after all)
+            and `unanswered` (whose peer answered the ping in its usual time and had sent nothing: it had the request
+            and kept silent; or whose rung says so), of these `acknowledged` (no pong: the peer's kernel acknowledged);
+            `on_way` (lost or held up on the way, by their rung) and `unmatched` (frames came that are no answer);
+            `placed` (timeouts of any explanation whose rung is known) and `here` (of these those that this client lost:
+            all are `client_loop`); `may_be_way` (residual or lagged, and nothing says that they were not lost, held up
+            or cut on the way); `said_no` (of residual and explicit those that did not run out: somebody refused, reset,
+            closed or answered with an error); `harness` (the generator's own failure: causes harness, local_resource);
+            `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness + auth +
+            format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those of what always
+            fails). `n_clean` (all rows with lag < budget/4 and no failure of the generator's own: the denominator of
+            `residual`); `good`, `good_lagged` (good with lag > 0.1 s).
             Retries apart: `retries` (attempts with retry > 0), `rescued` (those that went
             well): a mitigation arm's final failures are bad - rescued. A cell may have n = 0 and retries.
-        slots: G2, (host, platform, site, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`.
+        slots: G2, (host, platform, site, slot [10 s], operation): `n`, `bad` (explicit + residual), `residual`,
+            `on_way`.
         instances: G3, (host, platform, minute, client, event_loop, delay_us, server_instance, kind, operation):
             `n`, `bad` (residual + explicit), `auth`, `auth_fresh`, `format`, `explicit`, `unanswered`. Only rows whose
             instance is known.
@@ -58,7 +62,7 @@ class Tables:
             where there is one platform, one client and one delay, and no two instances.
         dealt: per (host, platform, client, event_loop, delay_us, kind, server_instance [null = unknown]) sums over
             connections, first tries without mitigation that count in `n_clean`: `m` connections, `n`, `nn`, and for
-            each way to count failures (`dealt.VARIANTS`) `x_...`, `nx_...`, `xx_...`. Of more than half a million
+            each way to count failures (`variants.VARIANTS`) `x_...`, `nx_...`, `xx_...`. Of more than half a million
             attempts they are those of one connection in so many, times so many.
         holds: G5, (host, platform, chunk_minute [minute of the start], by_peer [bool: the peer ended it], died [bool:
             it ended before its time, by the peer or on the way, at a first try, while nothing was asked of it], parity
@@ -90,6 +94,8 @@ class Tables:
         sites: per (platform, host, site): `n` (site null = unknown).
         budgets: per (platform, client, event_loop, delay_us, operation) without mitigation: `least_s`, `most_s`.
         probes: per (host, platform, site, slot [10 s], operation): `n`, `bad`.
+        peers: per (host, platform, site, peer_address), first tries without mitigation whose address is known: `n`,
+            `on_way`; empty where nothing was lost on the way.
         mitigation_costs: per (host, platform, minute, mitigation, kind, latency_bin): `n` of ok attempts
             (`latency_bin` = floor(log10(duration_us) * 20)), and rows with `latency_bin` null for all
             attempts including retries: `n` counts started attempts (so added connects can be seen).
@@ -122,6 +128,7 @@ class Tables:
     sites: pd.DataFrame
     budgets: pd.DataFrame
     probes: pd.DataFrame
+    peers: pd.DataFrame
     mitigation_costs: pd.DataFrame
     totals: pd.DataFrame
     notes: tuple[str, ...] = ()

@@ -178,13 +178,13 @@ def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
             "by_delay",
             "Risk by delay arm",
             "Failures that nothing else explains, by the delay dealt to the connection.",
-            figures.risk_by_delay(cells, spared=decision.spared),
+            figures.risk_by_delay(cells, spared=decision.spared, spared_way=decision.spared_way),
         ),
         _drawn(
             "hosts",
             "Hosts",
             "A dot a host: what a difference between platforms has to stand out from.",
-            figures.host_estimates(cells, spared=decision.spared),
+            figures.host_estimates(cells, spared=decision.spared, spared_way=decision.spared_way),
         ),
         _drawn(
             "instances",

@@ -12,7 +12,7 @@ from analysis.verdict.service_levels import Slo
 
 _HYPOTHESIS: Final = (
     "the timeouts come from the client's platform under network latency, "
-    "and not from the server, the tokens or the format"
+    "and not from the server, the network, the tokens or the format"
 )
 _STATES: Final[Mapping[str, str]] = {"confirmed": "confirmed", "ruled_out": "ruled out", "undecided": "undecided"}
 

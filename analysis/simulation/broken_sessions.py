@@ -1,4 +1,4 @@
-"""Mechanisms that break sessions as a whole: resets, restarts, limits of age and silence, deaths, muteness."""
+"""Mechanisms that break sessions as a whole: resets, restarts, limits, deaths, muteness, a firewall that forgets."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Breaks:
         windows = self.windows(sessions.design)
         if self.how == "blackhole":
             here = sessions.scene.host_site[sessions.host] == 0
-            sessions.strike_connects(1.0 * (here & is_within(sessions.at_s, windows)), "silent")
-            sessions.strike_exchanges(1.0 * (here[:, None] & is_within(sessions.exchange_at_s, windows)), "silent")
+            sessions.strike_connects(1.0 * (here & is_within(sessions.at_s, windows)), "lost")
+            sessions.strike_exchanges(1.0 * (here[:, None] & is_within(sessions.exchange_at_s, windows)), "lost")
             return
         if self.how == "restart":
             sessions.strike_connects(1.0 * is_within(sessions.at_s, windows), "refused")
@@ -228,7 +228,7 @@ class Mutes:
         last_s = np.minimum(sessions.hold_s, sessions.design.duration_s - sessions.at_s)
         since_s = sessions.at_s + rng.random(count) * last_s
         silent = struck[:, None] & (sessions.exchange_at_s >= since_s[:, None]) & (sessions.exchange_at_s < NEVER_S)
-        sessions.strike_exchanges(1.0 * silent, "unanswered" if self.by == "server" else "silent")
+        sessions.strike_exchanges(1.0 * silent, "unanswered" if self.by == "server" else "lost")
 
     def probe_risk(self, scene: Scene, at_s: Floats, host: Ints, probe: Ints) -> Floats:
         """A probe is a connection of its own."""
@@ -244,6 +244,55 @@ class Mutes:
         whose = "the suspect's" if self.suspect_only else "all"
         how = "they are forgotten by the server" if self.by == "server" else "their way to the server is cut"
         return f"{self.session_share:.2%} of {whose} sessions go silent: {how}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgets:
+    """A firewall forgets connections that were idle: what is asked on them later is lost.
+
+    Attributes:
+        number: See `Fails`.
+        idle_s: So long it remembers them.
+        at_site: It is that of the first site.
+    """
+
+    number: int = 0
+    idle_s: float
+    at_site: bool = False
+
+    @property
+    def dose(self) -> float:
+        """It is not a matter of dose."""
+        return 1.0
+
+    def lost(self, sessions: Sessions) -> Bools:
+        """(n, most) the requests that come too late, as they were planned."""
+        meets = _whose(sessions, suspect_only=False, client=None, at_site=self.at_site)
+        return (sessions.idle_s > self.idle_s) & meets[:, None] & (sessions.exchange_at_s < NEVER_S)
+
+    def share(self, sessions: Sessions) -> float:
+        """Of the requests those that come too late, where it stands."""
+        meets = _whose(sessions, suspect_only=False, client=None, at_site=self.at_site)
+        asked = int((sessions.exchange_at_s[meets] < NEVER_S).sum())
+        return float(self.lost(sessions).sum()) / max(1, asked)
+
+    def strike(self, sessions: Sessions) -> None:
+        """Let them be lost."""
+        sessions.strike_exchanges(1.0 * self.lost(sessions), "lost")
+
+    def probe_risk(self, scene: Scene, at_s: Floats, host: Ints, probe: Ints) -> Floats:
+        """A probe is a connection of its own, and new."""
+        return np.zeros(len(host))
+
+    @property
+    def name(self) -> str:
+        """What runs of a kind are counted by."""
+        return f"forgotten connections{_of_whom(suspect_only=False, client=None, at_site=self.at_site)}"
+
+    def title(self) -> str:
+        """Which requests are lost, in a line."""
+        whose = _of_whom(suspect_only=False, client=None, at_site=self.at_site)
+        return f"requests{whose} are lost on connections that were idle for {self.idle_s:.0f} s"
 
 
 def _whose(sessions: Sessions, *, suspect_only: bool, client: str | None, at_site: bool = False) -> Bools:

@@ -128,6 +128,7 @@ class Design:
         balancing: Instances are "dealt" to connections, or the "address" of a host decides, or the "user" does.
         names_instances: Whether the server says which instance it is.
         budget_spread: Budgets are drawn this share below and above what they are; 0: all are equal.
+        kernel_asked: On which platforms the kernel is asked where a timeout was lost; none given: on none.
         sides: What else differs between the sides.
         sides_by: What the sides are: the "platform" of a session's host, or its "client" (asyncio and the others, on
             the same hosts).
@@ -167,6 +168,7 @@ class Design:
     balancing: Literal["dealt", "address", "user"] = "dealt"
     names_instances: bool = True
     budget_spread: float = 0.0
+    kernel_asked: tuple[bool, ...] = ()
     sides: Sides = Sides()
     sides_by: Literal["platform", "client"] = "platform"
 

@@ -126,12 +126,12 @@ class Fails:
         """Let them fail."""
         connects, exchanges = self.weights(sessions)
         if self.moments_s is None:
-            sessions.strike_connects(self.dose * connects, self.fault)
-            sessions.strike_exchanges(self.dose * exchanges, self.fault)
+            sessions.strike_connects(self.dose * connects, self._struck_as)
+            sessions.strike_exchanges(self.dose * exchanges, self._struck_as)
             return
         windows = self.windows(sessions.design)
-        sessions.strike_connects(HIT * connects * is_within(sessions.at_s, windows), self.fault)
-        sessions.strike_exchanges(HIT * exchanges * is_within(sessions.exchange_at_s, windows), self.fault)
+        sessions.strike_connects(HIT * connects * is_within(sessions.at_s, windows), self._struck_as)
+        sessions.strike_exchanges(HIT * exchanges * is_within(sessions.exchange_at_s, windows), self._struck_as)
 
     def probe_risk(self, scene: Scene, at_s: Floats, host: Ints, probe: Ints) -> Floats:
         """A bad line loses probes as well; a server that stalls has still a kernel that listens."""
@@ -143,6 +143,11 @@ class Fails:
         if self.origin == "server" and self.moments_s is not None and not self._is_of_sessions():
             return risk_where(HIT, is_within(at_s, self.windows(scene.design)) & (probe > 0))
         return np.zeros(len(host))
+
+    @property
+    def _struck_as(self) -> str:
+        """What is silent on the way is lost there: a kernel that is asked knows it from a silent server."""
+        return "lost" if self.fault == "silent" and self.origin == "network" else self.fault
 
     @property
     def name(self) -> str:

@@ -19,6 +19,8 @@ class FaultKind:
         ends_session: Nothing comes after it on this connection.
         check: What came of the ping that followed a silent timeout: "none" (no pong), "pong" (in its usual time, and
             no answer), "held up" (a pong, long after its usual time), "late" (the answer, then the pong).
+        rung: Where a kernel that is asked says that a timeout was lost (`attempts.schema.RUNGS`).
+        retransmits: Segments that were sent again meanwhile.
     """
 
     outcome: str
@@ -30,14 +32,28 @@ class FaultKind:
     errno: int = -1
     ends_session: bool = True
     check: Check = ""
+    rung: str = ""
+    retransmits: int = 0
+
+
+def _timeout(check: Check, *, rung: str, retransmits: int = 0) -> FaultKind:
+    return FaultKind(
+        outcome="timeout",
+        cause="silent_peer",
+        ends_session=False,
+        check=check,
+        rung=rung,
+        retransmits=retransmits,
+    )
 
 
 FAULTS: Final[dict[str, FaultKind]] = {
     "none": FaultKind(outcome="ok", cause="", ends_session=False),
-    "silent": FaultKind(outcome="timeout", cause="silent_peer", ends_session=False, check="none"),
-    "unanswered": FaultKind(outcome="timeout", cause="silent_peer", ends_session=False, check="pong"),
-    "held_up": FaultKind(outcome="timeout", cause="silent_peer", ends_session=False, check="held up"),
-    "late": FaultKind(outcome="timeout", cause="silent_peer", ends_session=False, check="late"),
+    "silent": _timeout("none", rung="silent_process"),
+    "unanswered": _timeout("pong", rung="silent_application"),
+    # Its pong came, but something had to be sent again before.
+    "held_up": _timeout("held up", rung="unknown", retransmits=2),
+    "late": _timeout("late", rung="late"),
     "reset": FaultKind(outcome="failed", cause="reset", closed_by="network", errno=104),
     "refused": FaultKind(outcome="failed", cause="refused", connect_phase="tcp", errno=111),
     "unavailable": FaultKind(outcome="failed", cause="http_status", connect_phase="upgrade", http_status=503),
@@ -50,6 +66,8 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "auth_rejected": FaultKind(outcome="failed", cause="auth_rejected", close_code=1008, closed_by="server"),
     "subprotocol": FaultKind(outcome="failed", cause="subprotocol", connect_phase="upgrade", closed_by="client"),
     "harness": FaultKind(outcome="failed", cause="harness", ends_session=False),
+    "lost": _timeout("none", rung="unacknowledged", retransmits=3),
+    "unread": _timeout("none", rung="unread"),
 }
 EVERYDAY: Final = ("silent", "held_up", "late")
 FAULT_CODES: Final = {name: code for code, name in enumerate(FAULTS)}

@@ -23,6 +23,7 @@ from analysis.simulation.hostile_mechanisms import (
     by_confounder,
     by_preface,
     draw_end,
+    draw_line,
     draw_mechanism,
     finished,
 )
@@ -110,7 +111,8 @@ def draw_case(seed: int) -> Case:
     Then, so that what a seed drew before is drawn still: users led by a balancer in 15 of 100 cases, half of them with
     a fault of an instance or an account; confounders of clients in place of those of platforms in 25, half of which are
     struck by what they deal; frames before the welcome in 10, two thirds of which fail by them; and in 30 an end that
-    sessions come to while they are held.
+    sessions come to while they are held. Last, kernels that are asked on both platforms in 40, and on one of them in
+    10; and in 20 a trouble of a line.
     """
     rng = np.random.default_rng([20_261_129, seed])
     given = draw_design(rng)
@@ -120,6 +122,12 @@ def draw_case(seed: int) -> Case:
     base_risk = float(rng.choice((0.0001, 0.001, 0.003, 0.02), p=(0.3, 0.5, 0.1, 0.1)))
     confounders, more = _draw_more(np.random.default_rng([20_261_130, seed]), given, confounders, count)
     mechanisms.update({f"m{m.number}": m for m in more})
+    of_lines = np.random.default_rng([20_261_131, seed])
+    asked = ((), (True, True), (True, False), (False, True))
+    given["kernel_asked"] = pick(of_lines, asked, (0.5, 0.4, 0.05, 0.05))
+    if of_lines.random() < 0.2:
+        line = draw_line(of_lines, len(mechanisms) + 1, given)
+        mechanisms[f"m{line.number}"] = line
     return Case(
         seed=seed,
         given=given,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from analysis.simulation.broken_sessions import Breaks, Dies, Limit, Mutes
+from analysis.simulation.broken_sessions import Breaks, Dies, Forgets, Limit, Mutes
 from analysis.simulation.design import CLIENTS, OPERATIONS
 from analysis.simulation.draws import Rng, log_uniform, pick
 from analysis.simulation.fails import Fails
@@ -32,6 +32,18 @@ def draw_end(rng: Rng, number: int, given: Mapping[str, Any]) -> Mechanism:
         return Limit(number=number, at_s=at_s, of=pick(rng, ("age", "idle")), fault=fault, **of_whom)
     of_whom = whose[pick(rng, ("all", "suspect", "client"))]
     return Dies(number=number, session_share=round(log_uniform(rng, 0.005, 0.3), 4), fault=fault, **of_whom)
+
+
+def draw_line(rng: Rng, number: int, given: Mapping[str, Any]) -> Mechanism:
+    """Losses, blackholes, resets and forgotten connections alike; four in five of the first site, else of everybody."""
+    at_site = bool(rng.random() < 0.8)
+    kind = pick(rng, ("loss", "blackhole", "resets", "forgets"))
+    if kind == "blackhole":
+        return Breaks(number=number, times=int(rng.choice((1, 2, 4, 8))), how="blackhole")
+    if kind == "forgets":
+        return Forgets(number=number, idle_s=float(rng.choice((10.0, 20.0, 60.0))), at_site=at_site)
+    fault: dict[str, Any] = {"fault": "reset", "kind": "exchange"} if kind == "resets" else {"fault": "silent"}
+    return finished(rng, number, lambda _: {**fault, "at_site": at_site, "origin": "network"}, given)
 
 
 def draw_mechanism(rng: Rng, number: int, given: Mapping[str, Any], confounders: Collection[Confounder]) -> Mechanism:

@@ -7,8 +7,8 @@ says what it does to a chunk of sessions (`strike`), to the control probes (`pro
 
 from __future__ import annotations
 
-from analysis.simulation.broken_sessions import Breaks, Dies, Limit, Mutes
+from analysis.simulation.broken_sessions import Breaks, Dies, Forgets, Limit, Mutes
 from analysis.simulation.fails import Fails
 from analysis.simulation.lateness import Blocked, Slow
 
-Mechanism = Fails | Breaks | Limit | Dies | Mutes | Blocked | Slow
+Mechanism = Fails | Breaks | Limit | Dies | Mutes | Forgets | Blocked | Slow

@@ -10,14 +10,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.reduction.explain import PONG_ALLOWANCE_S, PONG_ROUND_TRIPS
-from analysis.simulation.design import CLIENTS, Bools, Floats, Ints
+from analysis.reduction.thresholds import LAG_EXPLAINS
+from analysis.simulation.design import CLIENTS, Bools, Design, Floats, Ints
 from analysis.simulation.drawn_sessions import USUAL_BYTES
 from analysis.simulation.faults import FAULTS
 from analysis.simulation.row_blocks import KINDS, OPERATION_NAMES, PHASES
 from analysis.simulation.row_facts import Facts
 from analysis.simulation.scene import Scene
 from analysis.simulation.sessions import LOOPS, SCENARIOS
-from attempts.schema import ColumnType
+from attempts.schema import RUNGS, ColumnType
 
 ARROW_TYPES: Final[dict[ColumnType, pa.DataType]] = {
     "string": pa.dictionary(pa.int32(), pa.string()),
@@ -141,7 +142,23 @@ def columns_of(
         "startup_complete": facts.started_up[session],
     }
     times = {name: own[name] for name in TIMES}
-    return {**named, **numbers, **times, **_checks(fault, own["rtt_s"], probe)}
+    checks = _checks(fault, own["rtt_s"], probe)
+    return {**named, **numbers, **times, **checks, **_kernels_words(rows, kind, scene.host_platform[host], design)}
+
+
+def _kernels_words(rows: dict[str, npt.NDArray[Any]], kind: Ints, platform: Ints, design: Design) -> dict[str, _Column]:
+    """What the kernels say that are asked: of timeouts where they were lost, of all waits what was sent again."""
+    fault = rows["fault"]
+    asked = np.array([*design.kernel_asked, *[False] * (len(design.platforms) - len(design.kernel_asked))])[platform]
+    asked &= kind < KINDS.index("hold")
+    rung = _lookup(fault, [_index(RUNGS, f.rung) for f in _FAULTS], aborted=-1)
+    # Where the loop stood still that is known first, whatever a kernel says.
+    stood_still = (rung >= 0) & (rows["lag_s"] >= LAG_EXPLAINS * rows["budget_s"])
+    rung = np.where(stood_still, RUNGS.index("generator"), rung)
+    return {
+        "lost_at": _Named(np.where(asked, rung, -1), RUNGS),
+        "tcp_retransmits": np.where(asked, _lookup(fault, [f.retransmits for f in _FAULTS], aborted=0), -1),
+    }
 
 
 def _pythons(is_first: Bools, versions: tuple[str, str]) -> tuple[Ints, tuple[str, ...]]:

@@ -24,7 +24,7 @@ import numpy as np
 
 from analysis.claims import registry
 from analysis.model import State
-from analysis.simulation.broken_sessions import RESTART_S, Breaks, Dies, Limit, Mutes
+from analysis.simulation.broken_sessions import RESTART_S, Breaks, Dies, Forgets, Limit, Mutes
 from analysis.simulation.fails import Fails
 from analysis.simulation.faults import FAULTS
 from analysis.simulation.group_risks import GroupRisks
@@ -47,7 +47,7 @@ ALWAYS: Final = 0.9
 
 _AUTH: Final = frozenset(name for name, fault in FAULTS.items() if fault.cause == "auth_rejected")
 # Nothing in it says who it was.
-_SILENT: Final = frozenset({"silent", "held_up", "late", "reset", "refused"})
+_SILENT: Final = frozenset({"silent", "held_up", "late", "reset", "refused", "unread"})
 
 
 def judge(code: Code, state: State) -> Judgement:
@@ -82,6 +82,7 @@ def truth_of(
         "client": world.compared("client", told=tells_clients(scene.design) and not clients_are_apart(scene.design)),
         "client_loop": world.client_loop(),
         "server": world.server(),
+        "network": world.network(),
         "auth": world.auth(),
         "format": world.format(),
     }
@@ -153,7 +154,7 @@ class _World:
                 codes.append("Y" if m.how != "reset" and share > self.margin else "-")
             elif isinstance(m, Mutes | Slow):
                 codes.append("Y" if m.dose > self.margin else "-")
-            elif isinstance(m, Blocked):
+            elif isinstance(m, Blocked | Forgets):
                 codes.append("-")
         # Several that are inside the margin may be beyond it together.
         codes.append("-" if self._together() > self.margin else "n")
@@ -171,7 +172,9 @@ class _World:
     def client_loop(self) -> Code:
         """Whether loops of load generators stood still, and attempts failed by it."""
         codes: list[Code] = ["Y" if m.dose > self.margin else "-" for m in self.mechanisms if isinstance(m, Blocked)]
-        return _first([*codes, "n"], "Y", "-", "n")
+        # What lies unread only a kernel knows.
+        codes += [("Y" if self.is_asked else "Y?") for m in self.fails if m.fault == "unread" and m.dose > self.margin]
+        return _first([*codes, "n"], "Y", "Y?", "-", "n")
 
     def server(self) -> Code:
         """Whether it comes from the server's side."""
@@ -190,9 +193,53 @@ class _World:
             elif isinstance(m, Mutes):
                 by_server: Code = "Y" if m.dose > self.margin else "-"
                 codes.append(by_server if m.by == "server" else "n" if m.suspect_only else "?")
+            elif isinstance(m, Forgets):
+                codes.append("n" if m.at_site else "?")
             elif isinstance(m, Slow):
                 codes.append("-")
         return _first(codes, "Y", "Y?", "-", "?", "n")
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the kernel is asked on every platform."""
+        return len(self.design.kernel_asked) == len(self.design.platforms) and all(self.design.kernel_asked)
+
+    def network(self) -> Code:
+        """Whether what was sent was lost, held up or cut on the way."""
+        codes: list[Code] = ["-" if self.risks.base.max() > self.margin else "n"]
+        for m in self.mechanisms:
+            if isinstance(m, Fails) and m.origin == "network":
+                codes.append(self._of_network(m))
+            elif isinstance(m, Breaks):
+                codes.append(self._break_of_network(m))
+            elif isinstance(m, Limit | Dies) and m.fault == "reset":
+                # A middlebox may end sessions as well as a server does; they are no attempts.
+                codes.append("-")
+            elif isinstance(m, Mutes) and m.by == "cut":
+                codes.append("-" if m.suspect_only or m.dose <= self.margin else self._told())
+            elif isinstance(m, Forgets):
+                codes.append(self._told() if m.share(self.risks.sample) > self.margin else "-")
+        return _first(codes, "Y", "Y?", "-", "n")
+
+    def _told(self) -> Code:
+        """Of what is lost on the way: whether a kernel says so."""
+        return "Y" if self.is_asked else "Y?"
+
+    def _of_network(self, m: Fails) -> Code:
+        # A delay that is dealt is no line's, and what an answered ping is behind is not lost.
+        if m.arms != "all" or m.fault == "unanswered":
+            return "-"
+        if self.risks.seen(m) <= self.margin or self.risks.attempts(m) * self.risks.seen(m) < FEW_FAILURES:
+            return "-" if m.dose > self.margin else "n"
+        is_special = m.suspect_only or m.client is not None or m.at_host
+        return "-" if is_special else self._told() if m.fault == "silent" else "Y?"
+
+    def _break_of_network(self, m: Breaks) -> Code:
+        if m.how == "reset":
+            return "-"
+        if m.how == "restart":
+            return "n"
+        return self._told() if self._break_share(m) > self.margin else "-"
 
     def _limit_of_server(self, m: Limit) -> Code:
         cut = np.isfinite(m.cuts_s(self.risks.sample))

@@ -10,6 +10,7 @@ from analysis.simulation import strikes
 from analysis.simulation.broken_sessions import Breaks
 from analysis.simulation.design import SELECTOR, Design, DesignError, Sides, arm_of, arms_on
 from analysis.simulation.fails import Fails
+from analysis.simulation.network_worlds import NETWORK_WORLDS
 from analysis.simulation.world import World
 
 
@@ -246,7 +247,7 @@ WORLDS: Final[dict[str, World]] = {
             name="tied_sites",
             title="the suspect's hosts all leave through one lossy line",
             strike=strikes.lossy_line,
-            effects=_everywhere(),
+            effects=_everywhere("network"),
             defaults=MappingProxyType({"sites": "tied"}),
             lossy_site=True,
             undecided=("platform",),
@@ -392,6 +393,7 @@ WORLDS: Final[dict[str, World]] = {
             defaults=MappingProxyType({"rows": 35_000}),
             aims=("intermittent", "server"),
         ),
+        *NETWORK_WORLDS,
     )
 }
 

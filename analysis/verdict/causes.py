@@ -15,14 +15,15 @@ from analysis.stats.synchrony import Synchrony
 RESAMPLES: Final = 400
 # Resampling is part of the result: the same tables must give the same intervals.
 SEED: Final = 20_260_308
-NAMES: Final = ("client_loop", "auth", "format", "server", "latency", "platform_x_latency", "unexplained")
+NAMES: Final = ("client_loop", "auth", "format", "server", "network", "latency", "platform_x_latency", "unexplained")
 
 
 def cause_shares(view: View, bursts: Synchrony | None, silent: frozenset[str]) -> tuple[CauseShare, ...]:
     """Shares of all failures, with intervals from resampling the chunks of the run.
 
     In order: the exact causes; the server's own word, requests that it had and did not answer, and the
-    excess in shared bad moments or of instances that stand out; of the rest what the delay arms add on
+    excess in shared bad moments or of instances that stand out; what was lost on the way, if it spared nobody; of the
+    rest what the delay arms add on
     every platform (latency) and what they add beyond that (platform_x_latency); the remainder is unexplained.
 
     Args:
@@ -45,14 +46,16 @@ def cause_shares(view: View, bursts: Synchrony | None, silent: frozenset[str]) -
     unanswered = sums(chunk, np.where(view.flagged, 0, cells.unanswered), chunks)
     excess = np.maximum(_burst_excess(view, bursts, silent), _instance_excess(view, silent))
     # Bursts and instances may be the same failures that a ping has shown to be the server's.
-    from_server = np.maximum(unanswered, np.minimum(excess, residual))
+    lost = sums(chunk, np.where(view.flagged | bool(view.spared_way), 0, cells.on_way), chunks)
+    from_server = np.maximum(unanswered, np.minimum(excess, residual - lost))
     counts[3] = sums(chunk, cells.explicit, chunks) + from_server
-    left = residual - from_server
+    counts[4] = lost
+    left = residual - from_server - lost
     kept = np.divide(left, residual, out=np.zeros_like(left), where=residual > 0)
     shared, beyond = _delay_excess(view)
-    counts[4] = np.minimum(shared * kept, left)
-    counts[5] = np.minimum(beyond * kept, left - counts[4])
-    counts[6] = sums(chunk, cells.bad, chunks) - counts[:6].sum(axis=0)
+    counts[5] = np.minimum(shared * kept, left)
+    counts[6] = np.minimum(beyond * kept, left - counts[5])
+    counts[7] = sums(chunk, cells.bad, chunks) - counts[:7].sum(axis=0)
     return _shares(counts, sums(chunk, cells.bad, chunks))
 
 
@@ -65,7 +68,7 @@ def _burst_excess(view: View, bursts: Synchrony | None, silent: frozenset[str]) 
     frame = frame[~frame["operation"].isin(silent)]
     frame = frame[view.host_codes(frame) >= 0]
     n = frame["n"].to_numpy(dtype=np.float64)
-    residual = frame["residual"].to_numpy(dtype=np.float64)
+    residual = (frame["residual"] - frame["on_way"]).to_numpy(dtype=np.float64)
     good = ~bursts.bad
     rate = residual[good].sum() / max(1.0, n[good].sum())
     excess = np.where(bursts.bad, residual - rate * n, 0.0)

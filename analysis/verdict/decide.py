@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Final
 
 from scipy.stats import norm
@@ -12,13 +13,15 @@ from analysis.claims.claim import Claim, Evidence
 from analysis.claims.format import flagged_by_format, silent_operations
 from analysis.claims.held import not_ruled_out
 from analysis.claims.server_moments import may_be_a_line, together
-from analysis.claims.spared import spared_of_answers, spared_of_silence
+from analysis.claims.spared import spared_of_answers, spared_of_silence, spared_of_way
 from analysis.comparison.cohorts import cohorts_of
 from analysis.comparison.rule import joined_words
+from analysis.comparison.shared_conditions import SHARED_LEAST
 from analysis.comparison.view import View, view_of, with_flagged, with_spared
 from analysis.model import CredentialCheck, Decision, Finding, Hypothesis, Settings, State
 from analysis.reduction.tables import Tables
 from analysis.stats.detectable import detectable
+from analysis.stats.groups import Bools, overlap, sums
 from analysis.stats.holm import weighted_holm
 from analysis.verdict.causes import cause_shares
 from analysis.verdict.leads import leads
@@ -26,7 +29,7 @@ from analysis.verdict.live import live_finding
 from analysis.verdict.mitigations import mitigation_effects
 
 # The hypothesis says "and not from": each of these confirmed refutes it.
-EXCLUDED: Final = ("server", "auth", "format")
+EXCLUDED: Final = ("server", "network", "auth", "format")
 NOTHING_FAILED: Final = "Nothing failed: there is no cause to look for."
 HOLM_NEEDS: Final = "About {times:.1f} times as much data: beyond the margin by itself, not beside the other claims."
 
@@ -49,7 +52,7 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
         return _nothing(prepared)
     flagged = flagged_by_format(prepared)
     view = with_flagged(prepared, flagged)
-    view = with_spared(view, silence=spared_of_silence(view), answers=spared_of_answers(view))
+    view = with_spared(view, silence=spared_of_silence(view), answers=spared_of_answers(view), way=spared_of_way(view))
     silent = frozenset(view.operations[code] for code in silent_operations(prepared))
     bursts = together(view, silent)
     own = together(view, silent, residual_only=True) if len(view.platforms) > 1 else None
@@ -65,12 +68,13 @@ def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_fa
     of_the_server = None if bursts is None or may_be_a_line(view, bursts, silent) else bursts
     return Decision(
         claims=claims,
-        hypothesis=hypothesis(claims),
+        hypothesis=hypothesis(claims, one_line=share_sites(view)),
         causes=cause_shares(view, of_the_server, silent),
         mitigations=mitigation_effects(view),
         leads=leads(view),
         credentials=credential_checks(tables),
         spared=view.spared,
+        spared_way=view.spared_way,
         data_quality=(*_data_quality(view, live=live), *errors),
         errors=tuple(errors),
     )
@@ -191,10 +195,28 @@ def _joined(claims: dict[str, Finding]) -> dict[str, Finding]:
     return claims
 
 
-def hypothesis(claims: dict[str, Finding]) -> Hypothesis:
-    """The client's platform under network latency, intermittently, and not the server, tokens or format.
+def share_sites(view: View) -> bool:
+    """Whether at least half of the attempts of any two platforms left through the same sites, and all are known."""
+    cells = view.cells
+    if (cells.site < 0).any():
+        return False
+    n = [sums(cells.site[mine], cells.n[mine], len(view.sites)) for mine in _of_platforms(view)]
+    return all(overlap(one, two) >= SHARED_LEAST for one, two in combinations(n, 2))
+
+
+def _of_platforms(view: View) -> list[Bools]:
+    return [view.cells.platform == code for code in range(len(view.platforms))]
+
+
+def hypothesis(claims: dict[str, Finding], *, one_line: bool = False) -> Hypothesis:
+    """The client's platform under network latency, intermittently, and not the server, network, tokens or format.
 
     Confirmed only if every part is (intersection-union: no correction); refuted by any one part.
+
+    Args:
+        claims: All of them.
+        one_line: The platforms share their sites: what the way does to one of them it does to the other, so that it
+            cannot make them differ, and need not be ruled out as well.
     """
     states = {name: finding.state for name, finding in claims.items()}
     against = [
@@ -206,13 +228,20 @@ def hypothesis(claims: dict[str, Finding]) -> Hypothesis:
         f"{name} is {_word(states[name])}"
         for name in ("intermittent", "platform_x_latency")
         if states[name] != "confirmed"
-    ] + [f"{name} is not ruled out" for name in EXCLUDED if states[name] != "ruled_out"]
+    ]
+    spoken_for = frozenset({"network"} if one_line else ())
+    missing += [
+        f"{name} is not ruled out" for name in EXCLUDED if states[name] != "ruled_out" and name not in spoken_for
+    ]
     if states["client_loop"] == "confirmed":
         missing.append("client_loop is confirmed")
     if missing:
         return Hypothesis(state="undecided", because=tuple(missing))
-    because = ("intermittent and platform_x_latency are confirmed", "server, auth and format are ruled out")
-    return Hypothesis(state="confirmed", because=because)
+    out = [name for name in EXCLUDED if states[name] == "ruled_out"]
+    because = ["intermittent and platform_x_latency are confirmed", f"{joined_words(out)} are ruled out"]
+    if "network" not in out:
+        because.append("the platforms share their sites, so that the network cannot make them differ")
+    return Hypothesis(state="confirmed", because=tuple(because))
 
 
 def _word(state: State) -> str:

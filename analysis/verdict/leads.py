@@ -49,8 +49,23 @@ def leads(view: View) -> tuple[str, ...]:
         deaths_words(view),
         first_connects(view),
         idle_deaths(view),
+        unmatched(view),
     )
     return tuple(sentence.strip() for sentence in found if sentence)
+
+
+def unmatched(view: View) -> str:
+    """Timeouts during which whole messages came that this tester could match to nothing; empty: there were none."""
+    cells = view.cells
+    by = {name: int(cells.unmatched[cells.operation == code].sum()) for code, name in enumerate(view.operations)}
+    total = sum(by.values())
+    if not total:
+        return ""
+    named = ", ".join(f"{name} {n}" for name, n in sorted(by.items(), key=lambda one: (-one[1], one[0])) if n)
+    return (
+        f"In {total} of {int(cells.timeouts.sum())} timeouts whole messages came that are neither an answer nor known "
+        f"noise ({named}): the server answers in a form that this tester does not know, or to somebody else."
+    )
 
 
 def limits_of_some(view: View) -> list[str]:

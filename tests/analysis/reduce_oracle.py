@@ -40,7 +40,10 @@ def explanation(row: Row) -> str:
     cause, status = row.get("cause"), measured(row.get("http_status")) or 0
     if not is_bad(row):
         return ""
-    if late_s(row) >= row["budget_s"] / 2:
+    # What the kernel says of a timeout goes before what the loop's lag suggests.
+    if rung(row) in ("generator", "unsent", "unread"):
+        return "client_loop"
+    if late_s(row) >= row["budget_s"] / 2 and not is_cleared(row):
         return "client_loop"
     if cause in ("harness", "local_resource"):
         return "harness"
@@ -55,11 +58,40 @@ def explanation(row: Row) -> str:
     return "lagged" if late_s(row) >= row["budget_s"] / 4 else "residual"
 
 
+def rung(row: Row) -> str | None:
+    """Where a timeout was lost; None: nobody asked, or it is no timeout."""
+    return row.get("lost_at") if row["outcome"] == "timeout" else None
+
+
+def is_cleared(row: Row) -> bool:
+    return rung(row) in ("unacknowledged", "partial", "unmatched", "silent_process", "silent_application")
+
+
+def has_run_out(row: Row) -> bool:
+    return explanation(row) == "residual" and row["outcome"] == "timeout"
+
+
+def is_on_way(row: Row) -> bool:
+    was_repeated = (measured(row.get("tcp_retransmits")) or 0) > 0
+    return has_run_out(row) and (rung(row) == "unacknowledged" or (rung(row) == "late" and was_repeated))
+
+
+def may_be_way(row: Row) -> bool:
+    is_open = explanation(row) in ("residual", "lagged") and row.get("cause") != "http_status"
+    return is_open and rung(row) in (None, "unknown", "late", "unacknowledged")
+
+
 def is_unanswered(row: Row) -> bool:
     pong_s, is_late = measured(row.get("pong_s")), measured(row.get("late_s")) is not None
-    ran_out = explanation(row) == "residual" and row["outcome"] == "timeout"
+    ran_out = has_run_out(row)
+    if rung(row) is not None:
+        return ran_out and not is_late and rung(row) in ("silent_process", "silent_application")
     usual_s = 2.0 * (measured(row.get("rtt_s")) or 0.0) + 0.25
     return ran_out and pong_s is not None and pong_s <= usual_s and not is_late and row.get("frames_in") == 0
+
+
+def is_here(row: Row) -> bool:
+    return rung(row) in ("generator", "unsent", "unread")
 
 
 def token_left_s(row: Row) -> float | None:
@@ -278,7 +310,7 @@ def dealt(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     connections: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in plain(chosen):
         by_generator = is_bad(row) and row.get("cause") in ("harness", "local_resource")
-        if late_s(row) >= row["budget_s"] / 4 or by_generator:
+        if late_s(row) >= row["budget_s"] / 4 or by_generator or is_here(row):
             continue
         how = (row["client"], row.get("event_loop") or "unknown", round(row["delay_s"] * 1e6), row["kind"])
         where = (row["host"], row["platform"], *how, row.get("server_instance"))
@@ -288,15 +320,20 @@ def dealt(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         n = len(rows)
         table[tuple(key)].update(m=1, n=n, nn=n * n)
         silent = [row for row in rows if explanation(row) == "residual"]
-        mute = [row for row in silent if is_unanswered(row)]
-        said = [row for row in rows if explanation(row) == "explicit"]
-        ours = [row for row in rows if explanation(row) in ("auth", "format")]
+        mute = sum(is_unanswered(row) for row in silent)
+        lost = sum(is_on_way(row) for row in silent)
+        said = sum(explanation(row) == "explicit" for row in rows)
+        ours = sum(explanation(row) in ("auth", "format") for row in rows)
         failures = {
-            "unexplained": len(silent) - len(mute),
-            "silent": len(silent),
-            "said": len(silent) - len(mute) + len(said),
-            "both": len(silent) + len(said),
-            "everything": len(silent) + len(said) + len(ours),
+            "unexplained": len(silent) - mute - lost,
+            "silence": len(silent) - lost,
+            "answers": len(silent) - mute - lost + said,
+            "silence_answers": len(silent) - lost + said,
+            "way": len(silent) - mute,
+            "silence_way": len(silent),
+            "answers_way": len(silent) - mute + said,
+            "silence_answers_way": len(silent) + said,
+            "everything": len(silent) + said + ours,
         }
         for name, x in failures.items():
             table[tuple(key)].update({f"x_{name}": x, f"nx_{name}": n * x, f"xx_{name}": x * x})
@@ -323,18 +360,24 @@ def cells(chosen: list[Row], always: dict[tuple[Any, ...], dict[str, int]]) -> d
         if why:
             count[why] += 1
         is_late = measured(row.get("late_s")) is not None
-        ran_out = why == "residual" and row["outcome"] == "timeout"
+        ran_out = has_run_out(row)
         count["checked"] += ran_out and measured(row.get("checked_s")) is not None
         is_upgraded = row.get("phase") in ("welcome", "exchange")
         count["unasked"] += ran_out and measured(row.get("checked_s")) is None and is_upgraded
         count["late"] += ran_out and is_late
         count["unanswered"] += is_unanswered(row)
+        count["acknowledged"] += is_unanswered(row) and rung(row) == "silent_process"
+        count["on_way"] += is_on_way(row)
+        count["unmatched"] += ran_out and rung(row) == "unmatched"
+        count["placed"] += rung(row) not in (None, "unknown")
+        count["here"] += is_here(row)
+        count["may_be_way"] += may_be_way(row)
         count["said_no"] += why in ("explicit", "residual") and row["outcome"] != "timeout"
         count["auth_fresh"] += why == "auth" and left_s is not None and left_s > 60
-        count["any_lag_bad"] += bad and (no_lag or late_s(row) >= 0.1)
+        count["any_lag_bad"] += bad and (no_lag or late_s(row) >= 0.1) and not is_cleared(row)
         count["lag_null"] += no_lag
         by_generator = bad and row.get("cause") in ("harness", "local_resource")
-        count["n_clean"] += late_s(row) < row["budget_s"] / 4 and not by_generator
+        count["n_clean"] += late_s(row) < row["budget_s"] / 4 and not by_generator and not is_here(row)
         count["good"] += not bad
         count["good_lagged"] += not bad and late_s(row) > 0.1
     return {key: {**count, "connections": len(connections[key])} for key, count in table.items()}
@@ -349,7 +392,9 @@ def slots(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     for row in plain(chosen):
         why = explanation(row)
         count = table[row["host"], row["platform"], row.get("site"), second(row) // 10, row["operation"]]
-        count.update(n=1, bad=int(why in ("explicit", "residual")), residual=int(why == "residual"))
+        count.update(
+            n=1, bad=int(why in ("explicit", "residual")), residual=int(why == "residual"), on_way=is_on_way(row)
+        )
     return {key: dict(count) for key, count in table.items()}
 
 
@@ -562,6 +607,18 @@ def probes(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
         if row["kind"] == "probe" and row["outcome"] != "aborted":
             key = (row["host"], row["platform"], row.get("site"), second(row) // 10, row["operation"])
             table[key].update(n=1, bad=int(is_bad(row)))
+    return {key: dict(count) for key, count in table.items()}
+
+
+def peers(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    """Empty where nothing was lost on the way, by any arm of mitigation."""
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    if not any(is_on_way(row) for row in chosen if retry(row) == 0):
+        return {}
+    for row in plain(chosen):
+        if row.get("peer_address") is not None:
+            key = (row["host"], row["platform"], row.get("site"), row["peer_address"])
+            table[key].update(n=1, on_way=is_on_way(row))
     return {key: dict(count) for key, count in table.items()}
 
 

@@ -98,16 +98,17 @@ def claims_on_one_scale(claims: Mapping[str, Finding], *, margin: float) -> go.F
     return figure
 
 
-def risk_by_delay(cells: pd.DataFrame, *, spared: str = "") -> go.Figure:
+def risk_by_delay(cells: pd.DataFrame, *, spared: str = "", spared_way: str = "") -> go.Figure:
     """Risk that is not explained otherwise, by the delay that was dealt to the connection, per platform.
 
     Args:
         cells: `Tables.cells`.
-        spared: `Decision.spared`.
+        spared: `Decision.spared`; `spared_way` alike.
+        spared_way: See `spared`.
     """
     import plotly.graph_objects as go
 
-    rows = _compared(cells, spared)
+    rows = _compared(cells, spared, spared_way)
     if rows.empty or rows["n_clean"].sum() == 0:
         return empty("There are no attempts to compare.")
     if rows["delay_us"].nunique() < 2:
@@ -141,7 +142,7 @@ def peer_checks(cells: pd.DataFrame) -> go.Figure:
     import plotly.graph_objects as go
 
     rows = cells[cells["mitigation"] == "none"]
-    sums = rows.groupby(["platform", "client"], observed=True)[["checked", "unanswered", "late"]].sum()
+    sums = rows.groupby(["platform", "client"], observed=True)[["checked", "unanswered", "acknowledged", "late"]].sum()
     sums = sums[sums["checked"] > 0]
     if sums.empty:
         return empty("No peer was asked: no wait ran out in silence on an upgraded connection.")
@@ -150,7 +151,8 @@ def peer_checks(cells: pd.DataFrame) -> go.Figure:
     # An answer that is late without a check (our own loop read it too late) is among `late`.
     others = (sums["checked"] - sums["unanswered"] - sums["late"]).clip(lower=0)
     shares = (
-        ("the server had it and kept silent", sums["unanswered"], RED),
+        ("the server had it and kept silent", sums["unanswered"] - sums["acknowledged"], RED),
+        ("only its kernel acknowledged", sums["acknowledged"], BLUE),
         ("the answer was on its way", sums["late"], AMBER),
         ("no pong, or one that was held up", others, GREY),
     )
@@ -169,22 +171,24 @@ def peer_checks(cells: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def _compared(cells: pd.DataFrame, spared: str) -> pd.DataFrame:
+def _compared(cells: pd.DataFrame, spared: str, spared_way: str) -> pd.DataFrame:
     """The cells that comparisons use, with the failures that are nobody's yet (`cells.Cells.unexplained`)."""
     rows = cells[cells["mitigation"] == "none"]
-    return rows.assign(unexplained=rows["residual"] - (0 if spared else rows["unanswered"]))
+    proven = (0 if spared else rows["unanswered"]) + (0 if spared_way else rows["on_way"])
+    return rows.assign(unexplained=rows["residual"] - proven)
 
 
-def host_estimates(cells: pd.DataFrame, *, spared: str = "") -> go.Figure:
+def host_estimates(cells: pd.DataFrame, *, spared: str = "", spared_way: str = "") -> go.Figure:
     """A dot a host: its share of failures that are not explained otherwise, with a 95 % interval.
 
     Args:
         cells: `Tables.cells`.
-        spared: `Decision.spared`.
+        spared: `Decision.spared`; `spared_way` alike.
+        spared_way: See `spared`.
     """
     import plotly.graph_objects as go
 
-    rows = _compared(cells, spared)
+    rows = _compared(cells, spared, spared_way)
     if rows.empty or rows["n_clean"].sum() == 0:
         return empty("There are no attempts to compare.")
     hosts = rows.groupby(["platform", "host"], observed=True)[["unexplained", "n_clean"]].sum().reset_index()

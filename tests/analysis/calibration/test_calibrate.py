@@ -67,7 +67,7 @@ def test_a_small_calibration_errs_nowhere_and_sees_the_gross(
     arguments = ["--worlds", "healthy,W2,W12,one_host", "--seeds", "2", "--rows", "20000", "--effect", "0.05"]
     assert calibrate.main([*arguments, "--mistakes", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "| any of the nine | 0.0% (0/8;" in printed
+    assert "| any claim | 0.0% (0/8;" in printed
     assert "| format | W12 | 100.0% (2/2;" in printed
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(rows) == 8

@@ -8,6 +8,7 @@ from analysis.claims.client_loop import client_loop
 from analysis.comparison.view import View, view_of
 from analysis.model import Settings
 from analysis.reduction.tables import Tables
+from tests.analysis.claims.rung_tables import asked, lost
 from tests.analysis.tables_by_hand import SHORT, moved, sketched, with_cells
 
 
@@ -43,3 +44,21 @@ def test_unmeasured_lag_decides_nothing() -> None:
     finding = client_loop(view(with_cells(sketched(1), lag_null=lambda cells: cells["n"])))
     assert finding.state == "undecided"
     assert "unknown" in finding.evidence
+
+
+def test_one_host_is_enough_where_the_kernel_says_that_nothing_lay_unread():
+    one_a_side = sketched(1, base_risk=0.02, hosts=1)
+    timeouts = int(one_a_side.cells["timeouts"].sum())
+    finding = client_loop(view(asked(one_a_side)))
+    assert finding.state == "ruled_out"
+    assert f"Of {timeouts} timeouts whose place is known none had bytes waiting in this machine" in finding.evidence
+    assert "at most" in finding.evidence
+
+
+def test_answers_that_lay_unread_are_the_client_loops_and_are_counted():
+    tables = asked(sketched(1, base_risk=0.001))
+    finding = client_loop(view(lost(tables, 0.03, facts=("client_loop", "here"), host="Linux-1")))
+    assert finding.state == "confirmed"
+    assert "not read or sent" in finding.evidence
+    assert "timeouts whose place is known" in finding.evidence
+    assert "place is known" not in client_loop(view(sketched(1, base_risk=0.02))).evidence

@@ -12,9 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.comparison.dealt import MOST_SHARED, VARIANTS, Dealt, dealt_of, design_effect, difference_spread, within
+from analysis.comparison.dealt import MOST_SHARED, Dealt, dealt_of, design_effect, difference_spread, within
 from analysis.comparison.view import view_of
 from analysis.model import Settings
+from analysis.reduction.variants import OF_THE_TARGET, VARIANTS
 from analysis.stats.estimate import Spread
 from analysis.stats.groups import Floats
 from analysis.stats.rates import clustered_rate
@@ -203,7 +204,7 @@ def test_each_way_of_counting_has_its_own_sums_and_unknown_instances_are_below_z
 def test_rows_that_no_cell_knows_are_left_out(missing: str) -> None:
     codes = {name: np.zeros(3, dtype=np.int64) for name in ("host", "client", "delay", "kind")}
     codes[missing] = np.array([0, -1, 0])
-    assert dealt_of(a_frame(), "silent", codes=codes).m.tolist() == [1.0, 3.0]
+    assert dealt_of(a_frame(), OF_THE_TARGET, codes=codes).m.tolist() == [1.0, 3.0]
 
 
 def test_connections_are_within_cells_of_the_same_host_client_delay_and_kind() -> None:

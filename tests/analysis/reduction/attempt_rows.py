@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analysis.comparison.dealt import VARIANTS
 from analysis.reduction.reduce import reduce
 from analysis.reduction.tables import Tables
+from analysis.reduction.variants import VARIANTS
 from analysis.runs.engine import open_rows
 from attempts.schema import COLUMNS, Column
 from tests.analysis import reduce_oracle as oracle

@@ -19,7 +19,7 @@ from analysis.reduction.explain import EXPLANATIONS
 from analysis.reduction.reduce import reduce
 from analysis.reduction.tables import Tables
 from analysis.runs.engine import open_attempts, open_rows
-from attempts.schema import COLUMNS, Column
+from attempts.schema import COLUMNS, RUNGS, Column
 from tests.analysis import reduce_oracle as oracle
 from tests.analysis.reduction.attempt_rows import (
     DEALT_COUNTS,
@@ -92,6 +92,9 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
         "open_connections": st.sampled_from([0, 1, 5, 4096]),
         "bytes_out": st.sampled_from([0, 1, 40, 64, 5000]),
         "cpu": st.sampled_from([0.0, 0.35, 1.0, math.nan]),
+        "lost_at": st.sampled_from([*RUNGS, None, None, None, "unacknowledged", "silent_process"]),
+        "tcp_retransmits": st.sampled_from([None, 0, 2]),
+        "peer_address": st.sampled_from([None, "a1", "a2"]),
     }
     chosen = choices.get(column.name, st.none())
     if column.name in NULL_FREE:
@@ -105,6 +108,7 @@ ROWS = st.lists(st.fixed_dictionaries({c.name: values_of(c) for c in COLUMNS}), 
 
 CELL_COUNTS = [
     *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
+    *("acknowledged", "on_way", "unmatched", "placed", "here", "may_be_way"),
     *("checked", "unasked", "late", "unanswered", "said_no", "good", "good_lagged", "retries", "rescued"),
     *("n_always", "bad_always"),
 ]
@@ -129,7 +133,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert as_dict(tables.cells, CELL_COUNTS) == without_zeros(oracle.cells(waits, always))
     assert as_dict(tables.dealt, DEALT_COUNTS) == without_zeros(oracle.dealt(waits))
     assert as_dict(tables.factors, ["n", "bad", "connections"]) == without_zeros(oracle.factors(waits))
-    assert as_dict(tables.slots, ["n", "bad", "residual"]) == without_zeros(oracle.slots(waits))
+    assert as_dict(tables.slots, ["n", "bad", "residual", "on_way"]) == without_zeros(oracle.slots(waits))
     assert as_dict(tables.instances, INSTANCE_COUNTS) == without_zeros(oracle.instances(waits))
     assert as_dict(tables.subjects, ["n", "explicit"]) == without_zeros(oracle.subjects(usable))
     assert as_dict(tables.cut, CUT_COUNTS) == without_zeros(oracle.cut(usable, end_s))
@@ -143,6 +147,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert as_dict(tables.first_connects, ["n", "bad"]) == without_zeros(oracle.first_connects(usable, waits))
     assert as_dict(tables.idles, ["n", "bad"]) == without_zeros(oracle.idles(waits))
     assert as_dict(tables.probes, ["n", "bad"]) == without_zeros(oracle.probes(usable))
+    assert as_dict(tables.peers, ["n", "on_way"]) == without_zeros(oracle.peers(waits))
     assert as_dict(tables.mitigation_costs, ["n"]) == without_zeros(oracle.mitigation_costs(waits))
     base = {(r.host, r.platform): r.base_rtt_s for r in tables.base_rtt.itertuples() if r.n}
     assert base == pytest.approx(oracle.medians(waits, of_arms=False), abs=1e-5)
@@ -160,6 +165,22 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert total["dropped_tail"] == len(first) - len(counted)
     assert total["retries"] == len(kept) - len(first)
     assert total["simulated"] == sum(bool(row["simulated"]) for row in rows)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=ROWS)
+def test_what_rungs_say_is_counted_once_and_within_what_it_is_said_of(rows: list[oracle.Row]):
+    cells = reduce(open_rows(arrow(rows))).cells
+    for part, whole in (
+        ("acknowledged", "unanswered"),
+        ("here", "client_loop"),
+        ("here", "placed"),
+        ("placed", "timeouts"),
+        ("on_way", "may_be_way"),
+    ):
+        assert (cells[part] <= cells[whole]).all(), (part, whole)
+    assert (cells["unanswered"] + cells["on_way"] + cells["unmatched"] <= cells["residual"]).all()
+    assert (cells["may_be_way"] <= cells["residual"] + cells["lagged"]).all()
 
 
 FAILURES: list[tuple[oracle.Row, str]] = [
@@ -185,6 +206,9 @@ FAILURES: list[tuple[oracle.Row, str]] = [
     ({"outcome": "timeout", "cause": "silent_peer", "loop_blocked_s": 5.0}, "client_loop"),
     ({"outcome": "failed", "cause": "auth_rejected", "loop_lag_s": 5.0}, "client_loop"),
     ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": 2.5}, "lagged"),
+    ({"outcome": "timeout", "cause": "silent_peer", "lost_at": "unread"}, "client_loop"),
+    ({"outcome": "timeout", "cause": "harness", "lost_at": "generator"}, "client_loop"),
+    ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": 5.0, "lost_at": "silent_process"}, "lagged"),
     ({"outcome": "failed", "cause": "server_error", "loop_lag_s": 2.5}, "explicit"),
     ({"outcome": "timeout", "cause": "silent_peer", "loop_lag_s": None, "loop_blocked_s": None}, "residual"),
 ]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis.comparison.dealt import VARIANTS
 from analysis.reduction.reduce import reduce
 from analysis.reduction.tables import Tables
+from analysis.reduction.variants import VARIANTS
 from analysis.runs.engine import open_rows
 from tests.analysis import reduce_oracle as oracle
 from tests.analysis.reduction.attempt_rows import (
@@ -41,6 +41,7 @@ def test_connections_with_many_attempts_are_summed_as_counting_them_one_by_one_g
         *({},) * 6,
         silent,
         silent | {"pong_s": None},
+        *(silent | {"lost_at": "unacknowledged"},) * 3,
         *({"outcome": "failed", "cause": cause} for cause in ("server_error", "auth_rejected", "malformed", "harness")),
         silent | {"loop_lag_s": 3.0},
         silent | {"retry": 1},

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from analysis.simulation.broken_sessions import Dies, Limit
+from analysis.simulation.broken_sessions import Dies, Forgets, Limit
 from analysis.simulation.design import CLIENTS, Design
 from analysis.simulation.fails import Fails
 from analysis.simulation.hostile import Case, draw_case
@@ -85,12 +85,26 @@ def test_a_balancer_may_go_by_the_user_with_an_instance_or_an_account_that_fails
     assert any(m.origin == "account" and m.fault == "silent" for m in faults)
 
 
+def test_kernels_are_asked_on_all_platforms_on_one_or_on_none() -> None:
+    asked = Counter(case.design.kernel_asked for case in CASES)
+    assert asked.keys() == {(), (True, True), (True, False), (False, True)}
+    assert 120 <= asked[True, True] <= 200
+
+
+def test_lines_lose_cut_and_forget_at_one_site_or_everywhere() -> None:
+    last = [list(case.mechanisms.values())[-1] for case in CASES if case.mechanisms]
+    forget = [m for m in last if isinstance(m, Forgets)]
+    assert {m.at_site for m in forget} == {True, False}
+    lose = [m for m in last if isinstance(m, Fails) and m.origin == "network"]
+    assert {(m.at_site, m.fault) for m in lose} >= {(True, "silent"), (False, "silent"), (True, "reset")}
+
+
 @pytest.mark.parametrize(
     ("seed", "title"),
     [
-        (4, "instances=1, session_s=run, users=174, base_risk=0.0001 | nothing goes wrong | no confounder"),
+        (20, "instances=1, session_s=run, users=79, base_risk=0.0001 | nothing goes wrong | c1: scenarios in part"),
         (9, "pace_s=1.3, base_risk=0.001 | nothing goes wrong | c1: suspect waits longer between requests"),
-        (2, "m1: 0.29% of the replies come after the budget, fewer where it is longer | no confounder"),
+        (4, "users=174, kernel_asked=(True, True), base_risk=0.0001 | nothing goes wrong | no confounder"),
     ],
 )
 def test_a_seed_that_draws_nothing_of_what_was_added_draws_what_it_did_before(seed: int, title: str) -> None:

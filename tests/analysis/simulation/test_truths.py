@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analysis.simulation.broken_sessions import Dies, Limit
+from analysis.simulation.broken_sessions import Breaks, Dies, Forgets, Limit, Mutes
 from analysis.simulation.design import CLIENTS, SELECTOR, Sides
 from analysis.simulation.fails import Fails
 from analysis.simulation.mechanisms import Mechanism
@@ -14,11 +14,20 @@ PREFACED = Fails(dose=0.05, prefaced_only=True, kind="exchange", fault="server_e
 
 
 def codes(*mechanisms: Mechanism, **given: Any) -> dict[str, str]:
-    """What is not "n"."""
+    """What is not "n", of all claims but `network` (`of_network`)."""
+    found = all_codes(*mechanisms, **given)
+    return {claim: code for claim, code in found.items() if code != "n" and claim != "network"}
+
+
+def of_network(*mechanisms: Mechanism, asked: bool = True, **given: Any) -> str:
+    return all_codes(*mechanisms, kernel_asked=(asked, asked), **given)["network"]
+
+
+def all_codes(*mechanisms: Mechanism, **given: Any) -> dict[str, str]:
     where = World(name="x", title="x", mechanisms=lambda design: mechanisms, is_bare=True, base_risk=0.0001)
     found = where.truth(where.design(**{"rows": 60_000, "hosts": 4, "minutes": 120, **given})).codes
     assert found is not None
-    return {claim: code for claim, code in found.items() if code != "n"}
+    return dict(found)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +124,52 @@ def test_what_fails_after_a_frame_before_the_welcome_is_no_sides() -> None:
     apart = codes(PREFACED, sides=Sides(preface_share=(1.0, 0.0)))
     assert apart["platform"] == apart["platform_x_latency"] == "?"
     assert codes(PREFACED) == {"intermittent": "-"}
+
+
+LOSS = Fails(dose=0.03, at_site=True, origin="network")
+
+
+def test_what_the_way_loses_is_told_where_every_kernel_is_asked() -> None:
+    assert of_network(LOSS) == "Y"
+    assert of_network(LOSS, asked=False) == "Y?"
+    assert all_codes(LOSS, kernel_asked=(True, False))["network"] == "Y?"
+    assert of_network(Fails(dose=0.03, origin="network")) == "Y"
+    assert codes(LOSS, kernel_asked=(True, True)) == {"intermittent": "Y"}
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "code"),
+    [
+        (Fails(dose=0.03, at_site=True, origin="network", fault="reset"), "Y?"),
+        (Fails(dose=0.03, at_site=True, origin="network", fault="late"), "Y?"),
+        (Fails(dose=0.03, origin="network", arms="highest"), "-"),
+        (Fails(dose=0.003, at_site=True, origin="network"), "n"),
+        (Fails(dose=0.03, origin="server"), "n"),
+        (Fails(dose=0.03, origin="platform", suspect_only=True), "n"),
+        (Breaks(times=8, how="blackhole"), "Y"),
+        (Breaks(times=1, how="blackhole"), "-"),
+        (Breaks(times=2, how="reset"), "-"),
+        (Breaks(times=2, how="restart"), "n"),
+        (Mutes(session_share=0.1, by="cut"), "Y"),
+        (Mutes(session_share=0.1, by="cut", suspect_only=True), "-"),
+        (Mutes(session_share=0.1, by="server"), "n"),
+        (Forgets(idle_s=10.0, at_site=True), "Y"),
+        (Forgets(idle_s=600.0), "-"),
+        (Limit(at_s=60.0), "-"),
+        (Limit(at_s=60.0, fault="server_closed"), "n"),
+        (Dies(session_share=0.05), "-"),
+    ],
+)
+def test_only_what_is_lost_or_cut_on_the_way_is_the_networks(mechanism: Mechanism, code: str) -> None:
+    assert of_network(mechanism, session_s=120.0) == code
+
+
+def test_a_line_that_forgets_is_nobody_elses() -> None:
+    assert codes(Forgets(idle_s=10.0, at_site=True), session_s=120.0) == {"intermittent": "-"}
+    assert codes(Forgets(idle_s=10.0), session_s=120.0) == {"intermittent": "-", "server": "?"}
+
+
+def test_what_lies_unread_is_the_client_loops_where_every_kernel_is_asked() -> None:
+    unread = Fails(dose=0.03, fault="unread", origin="machine")
+    assert codes(unread, kernel_asked=(True, True)) == {"intermittent": "Y", "client_loop": "Y"}
+    assert codes(unread) == {"intermittent": "Y", "client_loop": "Y?"}

@@ -14,17 +14,31 @@ from analysis.simulation.worlds import WORLDS, world
 WAITS = ["connect", "exchange"]
 # What a person says of each, from what it does; a claim that is not named is not there.
 TRUTHS: dict[str, dict[str, str]] = {
-    "whole_run_instances": {"intermittent": "Y"},
-    "slow_connects": {"intermittent": "Y", "latency": "Y"},
+    "whole_run_instances": {"intermittent": "Y", "network": "Y?"},
+    "slow_connects": {"intermittent": "Y", "latency": "Y", "network": "-"},
     "rare_type": {"intermittent": "Y", "server": "Y", "format": "-"},
     "errors_for_one_side": {"intermittent": "Y", "platform": "Y?", "platform_x_latency": "?", "server": "Y"},
     "tenants": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y?"},
-    "unequal_hosts": {"intermittent": "Y", "server": "-"},
+    "unequal_hosts": {"intermittent": "Y", "server": "-", "network": "-"},
     "address_hashing": {"intermittent": "Y", "server": "Y?"},
-    "one_reset": {"intermittent": "-", "server": "?"},
+    "one_reset": {"intermittent": "-", "server": "?", "network": "-"},
     "one_account": {"server": "-"},
     "budgets_alike": {"intermittent": "Y", "platform": "Y"},
     "firewalled_probes": {"intermittent": "Y", "server": "Y"},
+    "lossy_line": {"intermittent": "Y", "network": "Y"},
+    "lossy_line_of_platform": {"intermittent": "Y", "network": "Y", "platform": "?", "platform_x_latency": "?"},
+    "blackholes": {"intermittent": "Y", "network": "Y"},
+    "blackholes_of_platform": {"intermittent": "Y", "network": "Y", "platform": "?", "platform_x_latency": "?"},
+    "one_direction": {"intermittent": "Y", "network": "Y"},
+    "one_direction_of_platform": {"intermittent": "Y", "network": "Y", "platform": "?", "platform_x_latency": "?"},
+    "line_resets": {"intermittent": "Y", "network": "Y?"},
+    "line_resets_of_platform": {"intermittent": "Y", "network": "Y?", "platform": "?", "platform_x_latency": "?"},
+    "forgetful_firewall": {"intermittent": "-", "network": "Y"},
+    "forgetful_firewall_of_platform": {"intermittent": "-", "network": "Y", "platform": "?", "platform_x_latency": "?"},
+    "asked_healthy": {},
+    "asked_mute": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y"},
+    "asked_dead": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y?"},
+    "unread": {"intermittent": "Y", "client_loop": "Y"},
 }
 
 
@@ -159,3 +173,47 @@ def test_a_world_of_nothing_has_nothing_to_confirm() -> None:
     truth = where.truth(where.design(sides=Sides(tenant_share=(1.0, 0.0))))
     assert truth.must_not_confirm == frozenset(truth.codes or ())
     assert truth.unearned == frozenset()
+
+
+def rungs(name: str, **given: Any) -> pd.Series:
+    """How many timeouts of connects and exchanges have which rung; "" where nobody was asked."""
+    frame = waits(drawn(name, **given))
+    lost = frame[frame["outcome"] == "timeout"]
+    assert frame.loc[frame["outcome"] != "timeout", "lost_at"].isna().all()
+    return lost["lost_at"].astype(object).fillna("").value_counts()
+
+
+@pytest.mark.parametrize(
+    ("name", "rung"),
+    [
+        ("lossy_line", "unacknowledged"),
+        ("blackholes", "unacknowledged"),
+        ("forgetful_firewall", "unacknowledged"),
+        ("asked_mute", "silent_application"),
+        ("asked_dead", "silent_process"),
+        ("unread", "unread"),
+    ],
+)
+def test_timeouts_have_the_rung_of_what_was_wrong(name: str, rung: str):
+    assert rungs(name).idxmax() == rung
+    assert set(rungs(name, kernel_asked=())) and rungs(name, kernel_asked=()).index.tolist() == [""]
+
+
+def test_a_loop_that_stood_still_is_known_before_anything_that_a_kernel_says():
+    assert rungs("W3", kernel_asked=(True, True)).idxmax() == "generator"
+
+
+def test_only_the_platform_whose_kernel_is_asked_has_rungs():
+    frame = waits(drawn("lossy_line", kernel_asked=(True, False)))
+    told = frame[frame["lost_at"].notna()]
+    assert set(told["platform"]) == {"Windows"}
+    assert frame[frame["platform"] == "Linux"]["tcp_retransmits"].isna().all()
+    assert told.loc[told["lost_at"] == "unacknowledged", "tcp_retransmits"].gt(0).all()
+
+
+def test_a_forgetful_firewall_loses_only_what_is_asked_late_and_only_at_its_site():
+    asked = drawn("forgetful_firewall", base_risk=0.0).query("kind == 'exchange' and outcome != 'aborted'")
+    lost = asked[asked["bad"]]
+    assert set(lost["site"]) == {"site-a"}
+    assert lost["idle_s"].min() > 20.0
+    assert not asked[(asked["site"] == "site-a") & (asked["idle_s"] > 20.0)]["bad"].eq(False).any()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from analysis.model import CauseShare
 from analysis.planning.sketch import Suspect
 from analysis.reduction.tables import Tables
+from tests.analysis.claims.rung_tables import asked, lost
 from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import sketched, with_cells
 from tests.kit.examples import examples
@@ -47,6 +48,15 @@ def test_named_causes_are_counted_as_they_are() -> None:
     found = shares(replace(tables, cells=cells))
     assert set(found) >= {"auth", "client_loop", "server"}
     assert found["auth"].share == pytest.approx(third[0].sum() / np.sum(third))
+
+
+def test_what_the_way_lost_is_the_networks_unless_somebody_was_spared_it() -> None:
+    tables = asked(sketched(1, base_risk=0.001))
+    found = shares(lost(tables, 0.03))
+    assert found["network"].share > 0.9
+    spared = shares(lost(tables, 0.03, platform="Windows"))
+    assert "network" not in spared
+    assert sum(one.share for one in spared.values()) == pytest.approx(1.0)
 
 
 def test_nothing_failed_has_no_shares() -> None:

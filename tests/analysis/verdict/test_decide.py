@@ -20,7 +20,7 @@ from analysis.model import Decision, Effect, Finding, Settings, State
 from analysis.planning.sketch import Suspect
 from analysis.planning.tables_of_cells import tables_of
 from analysis.reduction.tables import Tables
-from analysis.verdict.decide import decide, hypothesis, stepped_down
+from analysis.verdict.decide import decide, hypothesis, share_sites, stepped_down
 from tests.analysis.deciding import found_alone
 from tests.analysis.effects import estimate_of, width_of
 from tests.analysis.tables_by_hand import (
@@ -364,17 +364,63 @@ def test_the_hypothesis_needs_every_part() -> None:
         intermittent="confirmed",
         platform_x_latency="confirmed",
         server="ruled_out",
+        network="ruled_out",
         auth="ruled_out",
         format="ruled_out",
     )
     assert hypothesis(every).state == "confirmed"
-    for name in ("intermittent", "platform_x_latency", "server", "auth", "format"):
+    assert hypothesis(every).because[1] == "server, network, auth and format are ruled out"
+    for name in ("intermittent", "platform_x_latency", "server", "network", "auth", "format"):
         assert hypothesis({**every, name: Finding(state="undecided")}).state == "undecided"
     assert hypothesis({**every, "client_loop": Finding(state="confirmed")}).state == "undecided"
 
 
+def test_platforms_that_share_their_sites_do_not_differ_by_the_way():
+    open_way = claims(
+        intermittent="confirmed",
+        platform_x_latency="confirmed",
+        server="ruled_out",
+        auth="ruled_out",
+        format="ruled_out",
+    )
+    assert hypothesis(open_way).because == ("network is not ruled out",)
+    found = hypothesis(open_way, one_line=True)
+    assert found.state == "confirmed"
+    assert found.because[-1] == "the platforms share their sites, so that the network cannot make them differ"
+    lost = {**open_way, "network": Finding(state="confirmed")}
+    assert hypothesis(lost, one_line=True).because == ("network is confirmed",)
+
+
+def test_sites_are_shared_only_where_all_are_known_and_every_two_platforms_overlap():
+    tables = sketched(1)
+
+    def shared(site):
+        return share_sites(view_of(replace(tables, cells=tables.cells.assign(site=site)), Settings()))
+
+    assert shared(tables.cells["site"])
+    assert not shared(tables.cells["platform"])
+    assert not shared(None)
+    assert not shared(tables.cells["site"].where(tables.cells.index > 0, None))
+
+
+def test_the_hypothesis_of_an_old_run_does_not_hang_on_kernels_that_nobody_asked():
+    """No rung is known, and the platforms share their sites: what confirmed it before confirms it still."""
+    tables = sketched(1, suspect="platform_x_latency", effect=0.05, base_risk=0.001)
+    found = decide(tables, Settings())
+    assert found.claims["network"].state == "undecided"
+    assert "kernel was not asked" in found.claims["network"].evidence
+    assert found.claims["platform_x_latency"].state == "confirmed"
+    assert not any(because.startswith("network") for because in found.hypothesis.because)
+
+
 @pytest.mark.parametrize(
-    "refuted", [{"intermittent": "ruled_out"}, {"platform_x_latency": "ruled_out"}, {"server": "confirmed"}]
+    "refuted",
+    [
+        {"intermittent": "ruled_out"},
+        {"platform_x_latency": "ruled_out"},
+        {"server": "confirmed"},
+        {"network": "confirmed"},
+    ],
 )
 def test_one_part_refutes_the_hypothesis(refuted: dict[str, State]) -> None:
     assert hypothesis(claims(**refuted)).state == "ruled_out"
@@ -386,7 +432,7 @@ def test_an_interaction_beside_server_bursts_is_kept_and_the_hypothesis_is_refut
     assert hypothesis(both).because == ("server is confirmed",)
 
 
-def test_what_is_confirmed_alone_may_not_be_beside_eight_other_claims() -> None:
+def test_what_is_confirmed_alone_may_not_be_beside_the_other_claims() -> None:
     lonely = Finding(state="confirmed", p_value=0.03, evidence="It differs.")
     found = stepped_down({**claims(), "client": lonely}, 0.05)
     assert found["client"].state == "undecided"

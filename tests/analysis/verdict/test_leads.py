@@ -19,6 +19,7 @@ from analysis.verdict.leads import (
     limits_of_some,
     one_event,
     restarts,
+    unmatched,
 )
 from tests.analysis.tables_by_hand import sketched, with_sessions
 
@@ -210,3 +211,13 @@ def test_a_limit_that_only_one_platform_met_is_a_lead_whatever_its_share() -> No
     lasted = pd.concat([ends] * 4).assign(by_peer=False, died=False, duration_bin=1800)
     (text,) = limits_of_some(seen(holds=pd.concat([met, lasted], ignore_index=True)))
     assert "only sessions of platform Windows met it (150 of 750; 0 of 600 of all others)" in text
+
+
+def test_whole_messages_that_match_nothing_are_named_by_the_request_that_ran_out() -> None:
+    cells = sketched(1).cells
+    view = seen(cells=cells.assign(unmatched=np.where(cells["operation"] == "chat", cells["timeouts"], 0)))
+    hit = int(cells.loc[cells["operation"] == "chat", "timeouts"].sum())
+    assert f"In {hit} of {int(cells['timeouts'].sum())} timeouts whole messages came" in unmatched(view)
+    assert f"(chat {hit})" in unmatched(view)
+    assert unmatched(view) in leads(view)
+    assert unmatched(seen()) == ""

@@ -22,6 +22,8 @@ def cells(**changes: str | int) -> pd.DataFrame:
             "mitigation": "none",
             "residual": 4 if delay_us and platform == "Windows" else 1,
             "unanswered": 0,
+            "acknowledged": 0,
+            "on_way": 0,
             "n_clean": 200,
         }
         for platform in ("Windows", "Linux")
@@ -129,6 +131,7 @@ def test_peer_checks_divide_the_silent_timeouts_by_what_was_answered() -> None:
     assert {trace.name: list(trace.x) for trace in figure.data} == {
         "the server had it and kept silent": [8, 8],
         "the answer was on its way": [4, 4],
+        "only its kernel acknowledged": [0, 0],
         "no pong, or one that was held up": [4, 4],
     }
     assert list(figure.data[0].y) == ["Linux · websocket-client", "Windows · websocket-client"]
@@ -141,4 +144,10 @@ def test_where_nobody_was_asked_the_figure_says_so() -> None:
 def test_silence_that_somebody_was_spared_stays_among_what_is_compared() -> None:
     rows = cells(unanswered=1)
     proven, disputed = (figures.host_estimates(rows, spared=spared) for spared in ("", "the client x was spared"))
+    assert sum(disputed.data[0].x) > sum(proven.data[0].x)
+
+
+def test_what_the_way_lost_is_compared_only_where_somebody_was_spared_it() -> None:
+    rows = cells(on_way=1)
+    proven, disputed = (figures.host_estimates(rows, spared_way=spared) for spared in ("", "the client x was spared"))
     assert sum(disputed.data[0].x) > sum(proven.data[0].x)
