@@ -39,12 +39,14 @@ PONG_ROUND_TRIPS: Final = 2.0
 PONG_ALLOWANCE_S: Final = 0.25
 
 # Where a timeout was lost (`attempts.schema.RUNGS`): what says that it was this client's own; what says that nothing of
-# it lay unread here, so that no late loop is to blame; what says that the peer's side had it; what leaves the way open.
+# it lay unread here, so that no late loop is to blame; what says that the way lost it, or its answer; what says that
+# the peer's side had it; what leaves the way open.
 OWN_RUNGS: Final = ("generator", "unsent", "unread")
-CLEARING_RUNGS: Final = ("unacknowledged", "partial", "unmatched", "silent_process", "silent_application")
+LOST_RUNGS: Final = ("unacknowledged", "undelivered")
 PEERS_RUNGS: Final = ("silent_process", "silent_application")
+CLEARING_RUNGS: Final = (*LOST_RUNGS, *PEERS_RUNGS, "partial", "unmatched")
 NOT_TOLD: Final = ("", "unknown")
-WAY_RUNGS: Final = (*NOT_TOLD, "late", "unacknowledged")
+WAY_RUNGS: Final = (*NOT_TOLD, "late", *LOST_RUNGS)
 
 # Thirty years: no wait is longer, and whole microseconds of it fit into an int64.
 LONGEST_S: Final = 1e9
@@ -201,7 +203,7 @@ def explained(rows: ibis.Table) -> ibis.Table:
         is_late=(ran_out & rows.late_s.notnull()).fill_null(False),
         is_unanswered=is_unanswered,
         is_acknowledged=is_unanswered & (rung == "silent_process"),
-        is_on_way=ran_out & ((rung == "unacknowledged") | ((rung == "late") & was_repeated)),
+        is_on_way=ran_out & (rung.isin(LOST_RUNGS) | ((rung == "late") & was_repeated)),
         is_unmatched=ran_out & (rung == "unmatched"),
         is_placed=~rung.isin(NOT_TOLD),
         is_here=is_here,

@@ -46,7 +46,7 @@ def test_unmeasured_lag_decides_nothing() -> None:
     assert "unknown" in finding.evidence
 
 
-def test_one_host_is_enough_where_the_kernel_says_that_nothing_lay_unread():
+def test_one_host_is_enough_where_the_kernel_says_that_nothing_lay_unread() -> None:
     one_a_side = sketched(1, base_risk=0.02, hosts=1)
     timeouts = int(one_a_side.cells["timeouts"].sum())
     finding = client_loop(view(asked(one_a_side)))
@@ -55,7 +55,7 @@ def test_one_host_is_enough_where_the_kernel_says_that_nothing_lay_unread():
     assert "at most" in finding.evidence
 
 
-def test_answers_that_lay_unread_are_the_client_loops_and_are_counted():
+def test_answers_that_lay_unread_are_the_client_loops_and_are_counted() -> None:
     tables = asked(sketched(1, base_risk=0.001))
     finding = client_loop(view(lost(tables, 0.03, facts=("client_loop", "here"), host="Linux-1")))
     assert finding.state == "confirmed"

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.model import Settings
+from analysis.model import Finding, Settings
 from analysis.planning.sketched_tables import FIRST_MINUTE
+from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
 from tests.analysis.claims.server_tables import outages, probes
 from tests.analysis.tables_by_hand import sketched, with_cells
@@ -13,11 +14,11 @@ from tests.analysis.tables_by_hand import sketched, with_cells
 MOMENTS = (40, 90, 170, 250, 320)
 
 
-def run():
+def run() -> Tables:
     return sketched(1, base_risk=0.0005, hosts=4)
 
 
-def down(tables, sites, moments=MOMENTS):
+def down(tables: Tables, sites: list[str], moments: tuple[int, ...] = MOMENTS) -> Tables:
     """The tcp probes of these sites fail in the moments."""
     frame = tables.probes
     slot = frame["slot"] - FIRST_MINUTE * 6
@@ -26,15 +27,15 @@ def down(tables, sites, moments=MOMENTS):
     return replace(tables, probes=frame.assign(bad=hit.astype(int)))
 
 
-def network(tables):
+def network(tables: Tables) -> Finding:
     return decide(tables, Settings()).claims["network"]
 
 
-def of_site(tables, site):
+def of_site(tables: Tables, site: str) -> Tables:
     return outages(tables, MOMENTS, group="site", names=[site])
 
 
-def test_probes_and_sessions_of_one_site_that_fail_together_are_its_line():
+def test_probes_and_sessions_of_one_site_that_fail_together_are_its_line() -> None:
     finding = network(down(probes(of_site(run(), "north")), ["north"]))
     assert finding.state == "confirmed"
     assert "At north sessions and bare TCP connects fail in the same moments" in finding.evidence
@@ -42,22 +43,22 @@ def test_probes_and_sessions_of_one_site_that_fail_together_are_its_line():
     assert finding.parts["bare TCP connects at north"].state == "confirmed"
 
 
-def test_probes_that_fail_at_other_times_or_not_at_all_show_no_line():
+def test_probes_that_fail_at_other_times_or_not_at_all_show_no_line() -> None:
     assert network(probes(of_site(run(), "north"))).state != "confirmed"
     elsewhere = down(probes(of_site(run(), "north")), ["north"], moments=(10, 60, 130, 210, 290))
     assert network(elsewhere).state != "confirmed"
 
 
-def test_moments_of_all_sites_are_no_sites_line():
+def test_moments_of_all_sites_are_no_sites_line() -> None:
     finding = network(down(probes(outages(run(), MOMENTS)), ["north", "south"]))
     assert finding.state != "confirmed"
 
 
-def test_sessions_without_a_loss_in_the_probes_moments_confirm_nothing():
+def test_sessions_without_a_loss_in_the_probes_moments_confirm_nothing() -> None:
     assert network(down(probes(run()), ["north"])).state != "confirmed"
 
 
-def test_a_line_that_spares_a_platform_of_its_site_is_none():
+def test_a_line_that_spares_a_platform_of_its_site_is_none() -> None:
     tables = outages(run(), MOMENTS, group="host", names=["Windows-0", "Windows-2"])
     minutes = {FIRST_MINUTE + start // 6 for start in MOMENTS}
     cells = tables.cells

@@ -67,33 +67,33 @@ def test_sessions_that_are_mute_from_a_moment_on_are_named() -> None:
     assert "mute" not in server(mute(kept_silent(sketched(1)), 2, 10)).evidence
 
 
-def acknowledged(tables, share=0.05, **only):
+def acknowledged(tables: Tables, share: float = 0.05, **only: Any) -> Tables:
     """A share of the attempts runs out although the peer's kernel acknowledged all of them."""
     return lost(tables, share, facts=("unanswered", "acknowledged"), **only)
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])
-def test_silence_though_the_peers_kernel_acknowledges_is_the_servers_side(given):
+def test_silence_though_the_peers_kernel_acknowledges_is_the_servers_side(given: dict[str, Any]) -> None:
     finding = server(acknowledged(asked(sketched(1, **given))))
     assert finding.state == "confirmed"
     assert finding.parts["silence though it acknowledges"].state == "confirmed"
     assert "or that of a proxy in front of it, had acknowledged" in finding.evidence
 
 
-def test_connects_that_are_silent_before_the_upgrade_count_where_the_kernel_was_asked():
+def test_connects_that_are_silent_before_the_upgrade_count_where_the_kernel_was_asked() -> None:
     finding = server(acknowledged(asked(sketched(1)), kind="connect"))
     assert finding.state == "confirmed"
     assert "Of the connects" in finding.evidence
     assert "silence though it acknowledges" not in server(sketched(1)).parts
 
 
-def test_silence_though_it_acknowledges_that_spares_a_platform_stays_in_the_comparisons():
+def test_silence_though_it_acknowledges_that_spares_a_platform_stays_in_the_comparisons() -> None:
     decision = decide(acknowledged(asked(sketched(1, base_risk=0.0005)), platform="Windows"), Settings())
     assert decision.claims["server"].parts["silence though it acknowledges"].state != "confirmed"
     assert decision.spared == "the platform Linux was nearly spared"
 
 
-def test_what_is_lost_on_the_way_in_moments_that_all_share_is_not_the_servers():
+def test_what_is_lost_on_the_way_in_moments_that_all_share_is_not_the_servers() -> None:
     tables = outages(sketched(1), (40, 90, 170, 250, 320))
     assert server(tables).state == "confirmed"
     slots = tables.slots.assign(on_way=tables.slots["residual"])

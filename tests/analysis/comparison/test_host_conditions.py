@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.comparison.host_conditions import base_rtt_similar, kernels_alike
+from analysis.comparison.rule import Condition
 from analysis.comparison.view import view_of
 from analysis.model import Settings
 from analysis.reduction.tables import Tables
@@ -15,6 +16,7 @@ from tests.analysis.claims.rung_tables import asked, lost
 from tests.analysis.comparison.confounders import confounded, worse_windows
 from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import only, sketched, with_cells
+from tests.typed import known
 
 
 def test_without_a_confounder_every_check_passes_and_the_platform_is_confirmed() -> None:
@@ -143,20 +145,20 @@ def test_round_trips_that_nobody_measured_are_not_called_different() -> None:
     assert check.need.startswith("round trips measured on every host")
 
 
-def kernels(tables):
+def kernels(tables: Tables) -> Condition | None:
     prepared = view_of(tables, Settings())
     return kernels_alike(prepared, range(len(prepared.platforms)))
 
 
-def test_kernels_that_explain_one_sides_timeouts_alone_leave_the_platforms_undecided():
+def test_kernels_that_explain_one_sides_timeouts_alone_leave_the_platforms_undecided() -> None:
     tables = asked(worse_windows())
     assert kernels(tables) is None
     unread = lost(tables, 0.03, facts=("client_loop", "here"), platform="Linux")
-    assert kernels(unread).check.ok
+    assert known(kernels(unread)).check.ok
     told = np.where(unread.cells["platform"] == "Windows", 0, unread.cells["placed"])
     one_side = with_cells(unread, placed=told)
-    assert not kernels(one_side).check.ok
-    assert "on Windows the kernel was not asked" in kernels(one_side).check.detail
+    assert not known(kernels(one_side)).check.ok
+    assert "on Windows the kernel was not asked" in known(kernels(one_side)).check.detail
     finding, checks = confounded(one_side)
     assert finding.state == "undecided"
     assert checks["kernels asked alike"] is False

@@ -169,7 +169,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=ROWS)
-def test_what_rungs_say_is_counted_once_and_within_what_it_is_said_of(rows: list[oracle.Row]):
+def test_what_rungs_say_is_counted_once_and_within_what_it_is_said_of(rows: list[oracle.Row]) -> None:
     cells = reduce(open_rows(arrow(rows))).cells
     for part, whole in (
         ("acknowledged", "unanswered"),

@@ -194,16 +194,16 @@ def rungs(name: str, **given: Any) -> pd.Series:
         ("unread", "unread"),
     ],
 )
-def test_timeouts_have_the_rung_of_what_was_wrong(name: str, rung: str):
+def test_timeouts_have_the_rung_of_what_was_wrong(name: str, rung: str) -> None:
     assert rungs(name).idxmax() == rung
     assert set(rungs(name, kernel_asked=())) and rungs(name, kernel_asked=()).index.tolist() == [""]
 
 
-def test_a_loop_that_stood_still_is_known_before_anything_that_a_kernel_says():
+def test_a_loop_that_stood_still_is_known_before_anything_that_a_kernel_says() -> None:
     assert rungs("W3", kernel_asked=(True, True)).idxmax() == "generator"
 
 
-def test_only_the_platform_whose_kernel_is_asked_has_rungs():
+def test_only_the_platform_whose_kernel_is_asked_has_rungs() -> None:
     frame = waits(drawn("lossy_line", kernel_asked=(True, False)))
     told = frame[frame["lost_at"].notna()]
     assert set(told["platform"]) == {"Windows"}
@@ -211,7 +211,7 @@ def test_only_the_platform_whose_kernel_is_asked_has_rungs():
     assert told.loc[told["lost_at"] == "unacknowledged", "tcp_retransmits"].gt(0).all()
 
 
-def test_a_forgetful_firewall_loses_only_what_is_asked_late_and_only_at_its_site():
+def test_a_forgetful_firewall_loses_only_what_is_asked_late_and_only_at_its_site() -> None:
     asked = drawn("forgetful_firewall", base_risk=0.0).query("kind == 'exchange' and outcome != 'aborted'")
     lost = asked[asked["bad"]]
     assert set(lost["site"]) == {"site-a"}

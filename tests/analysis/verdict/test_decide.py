@@ -375,7 +375,7 @@ def test_the_hypothesis_needs_every_part() -> None:
     assert hypothesis({**every, "client_loop": Finding(state="confirmed")}).state == "undecided"
 
 
-def test_platforms_that_share_their_sites_do_not_differ_by_the_way():
+def test_platforms_that_share_their_sites_do_not_differ_by_the_way() -> None:
     open_way = claims(
         intermittent="confirmed",
         platform_x_latency="confirmed",
@@ -391,10 +391,10 @@ def test_platforms_that_share_their_sites_do_not_differ_by_the_way():
     assert hypothesis(lost, one_line=True).because == ("network is confirmed",)
 
 
-def test_sites_are_shared_only_where_all_are_known_and_every_two_platforms_overlap():
+def test_sites_are_shared_only_where_all_are_known_and_every_two_platforms_overlap() -> None:
     tables = sketched(1)
 
-    def shared(site):
+    def shared(site: pd.Series[str] | None) -> bool:
         return share_sites(view_of(replace(tables, cells=tables.cells.assign(site=site)), Settings()))
 
     assert shared(tables.cells["site"])
@@ -403,7 +403,7 @@ def test_sites_are_shared_only_where_all_are_known_and_every_two_platforms_overl
     assert not shared(tables.cells["site"].where(tables.cells.index > 0, None))
 
 
-def test_the_hypothesis_of_an_old_run_does_not_hang_on_kernels_that_nobody_asked():
+def test_the_hypothesis_of_an_old_run_does_not_hang_on_kernels_that_nobody_asked() -> None:
     """No rung is known, and the platforms share their sites: what confirmed it before confirms it still."""
     tables = sketched(1, suspect="platform_x_latency", effect=0.05, base_risk=0.001)
     found = decide(tables, Settings())
