@@ -64,7 +64,14 @@ def rung(row: Row) -> str | None:
 
 
 def is_cleared(row: Row) -> bool:
-    return rung(row) in ("unacknowledged", "partial", "unmatched", "silent_process", "silent_application")
+    return rung(row) in (
+        "unacknowledged",
+        "undelivered",
+        "partial",
+        "unmatched",
+        "silent_process",
+        "silent_application",
+    )
 
 
 def has_run_out(row: Row) -> bool:
@@ -73,12 +80,14 @@ def has_run_out(row: Row) -> bool:
 
 def is_on_way(row: Row) -> bool:
     was_repeated = (measured(row.get("tcp_retransmits")) or 0) > 0
-    return has_run_out(row) and (rung(row) == "unacknowledged" or (rung(row) == "late" and was_repeated))
+    return has_run_out(row) and (
+        rung(row) in ("unacknowledged", "undelivered") or (rung(row) == "late" and was_repeated)
+    )
 
 
 def may_be_way(row: Row) -> bool:
     is_open = explanation(row) in ("residual", "lagged") and row.get("cause") != "http_status"
-    return is_open and rung(row) in (None, "unknown", "late", "unacknowledged")
+    return is_open and rung(row) in (None, "unknown", "late", "unacknowledged", "undelivered")
 
 
 def is_unanswered(row: Row) -> bool:

@@ -113,7 +113,7 @@ def test_what_every_kernel_says_of_others_rules_the_network_out() -> None:
     tables = asked(sketched(1, base_risk=0.02))
     finding = network(tables)
     assert finding.state == "ruled_out"
-    assert estimate_of(finding) == 0.0
+    assert estimate_of(finding.effect) == 0.0
 
 
 def test_failures_of_which_no_kernel_was_asked_leave_it_undecided_and_it_says_so() -> None:
