@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.model import Decision, Finding, Hypothesis, Settings
-from analysis.reduction import failures
+from analysis.reduction import failures, lost
 from analysis.reduction.overview import Overview, describe
 from analysis.runs.accounting import audit_rows, audit_run, audit_times
 from analysis.runs.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
@@ -102,6 +102,7 @@ def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: E
         probes=int(of_probes["n"].sum()),
         failed_probes=int(of_probes.loc[of_probes["outcome"].isin(["timeout", "failed"]), "n"].sum()),
         failures=said,
+        lost_at=lost.counts(overview.lost),
         hosts={str(k): int(v) for k, v in workers.groupby("platform", observed=True)["host"].nunique().items()},
         settings=settings,
         generator=generator,

@@ -59,6 +59,7 @@ class Overview:
         rtt: (platform, kind, bin): `n`, `timeouts` of connect and exchange by the round trip known before.
         phases: (platform, client): `n` and the median and 95th percentile of each phase of good connects.
         failures: The commonest failures of sessions, and how many attempts ended (`failures.read`).
+        lost: Where the waits of sessions that ran out were lost (`lost.read`).
         slot_s: Width of a slot.
         start, end: Epoch seconds of the first and the last scheduled attempt; None without rows.
     """
@@ -69,6 +70,7 @@ class Overview:
     rtt: pd.DataFrame
     phases: pd.DataFrame
     failures: pd.DataFrame
+    lost: pd.DataFrame
     slot_s: int
     start: int | None
     end: int | None
@@ -76,7 +78,7 @@ class Overview:
 
 def describe(attempts: ibis.Table) -> Overview:
     """Scan the attempts (some aggregations) and return the small tables."""
-    from analysis.reduction import failures
+    from analysis.reduction import failures, lost
     from analysis.reduction.explain import contract_columns
     from analysis.reduction.names import Names
 
@@ -92,6 +94,7 @@ def describe(attempts: ibis.Table) -> Overview:
             rtt=_rtt(attempts),
             phases=_phases(attempts),
             failures=failures.read(attempts),
+            lost=lost.read(attempts),
             slot_s=slot_s,
             start=start,
             end=end,

@@ -149,6 +149,13 @@ def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
             figures.where_connects_ended(timeline),
         ),
         _drawn(
+            "lost",
+            "Where waits were lost",
+            "What this machine and its kernel know of each timeout. Blue: here, in this client. Amber: between the two "
+            "machines. Red: acknowledged by the other side, which did not answer. Grey: late, or not known.",
+            figures.where_waits_were_lost(overview.lost),
+        ),
+        _drawn(
             "checks",
             "What silent peers answered",
             "After a wait that ran out in silence the peer was sent a ping on the same connection. A pong, and no "

@@ -8,6 +8,7 @@ from typing import Any, Final
 from analysis.claims import registry
 from analysis.comparison.words import interval_words, points
 from analysis.reduction import failures
+from analysis.reduction.lost import ORDER, WORDS
 from analysis.verdict.service_levels import Slo
 
 _HYPOTHESIS: Final = (
@@ -71,7 +72,7 @@ def opening(verdict: Mapping[str, Any]) -> str:
 
 def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
     """What a reader wants to know first, in this order, without what has nothing to say."""
-    said = (headline(verdict, slo), failed(verdict), found(verdict), undecided(verdict))
+    said = (headline(verdict, slo), failed(verdict), lost(verdict), found(verdict), undecided(verdict))
     return [sentence for sentence in said if sentence]
 
 
@@ -100,6 +101,14 @@ def failed(verdict: Mapping[str, Any]) -> str:
     text = f"Failures: {'; '.join(failures.counted(one) for one in listed[:MOST_FAILURES])}"
     rest = sum(one["count"] for one in listed[MOST_FAILURES:])
     return f"{text}; and {rest:,} more." if rest else f"{text}."
+
+
+def lost(verdict: Mapping[str, Any]) -> str:
+    """Where the timeouts were lost, by what this machine and its kernel know; empty where nobody was asked."""
+    counted = sorted(verdict["lost_at"].items(), key=lambda one: (-one[1], ORDER.index(one[0])))
+    if not counted:
+        return ""
+    return f"Lost: {'; '.join(f'{count:,} {WORDS[rung]}' for rung, count in counted)}."
 
 
 def found(verdict: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ def compose(
     probes: int = 0,
     failed_probes: int = 0,
     failures: Sequence[Failure] = (),
+    lost_at: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The verdict as JSON-ready values.
 
@@ -53,6 +54,7 @@ def compose(
         probes: Rows of the control probes, and how many of them failed or timed out:
         failed_probes: they are in no other number.
         failures: What the target said, commonest first.
+        lost_at: How many waits were lost at each rung; empty: nobody could be asked.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -87,6 +89,7 @@ def compose(
         ],
         "data_quality": list(data_quality),
         "failures": as_json(failures),
+        "lost_at": dict(lost_at or {}),
         "credentials": [
             {"kind": one.kind, "accepted": one.accepted, "refused": one.refused, "not_checked": one.not_checked}
             for one in decision.credentials

@@ -77,5 +77,6 @@ def verdict(slo: Slo, **changes: Any) -> dict[str, Any]:
         "decision": decision(),
         "data_quality": [],
         "failures": FAILURES,
+        "lost_at": {"unacknowledged": 3, "silent_application": 40, "not_asked": 1},
     }
     return verdict_json.compose(**given | changes)

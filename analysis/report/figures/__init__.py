@@ -15,6 +15,7 @@ from analysis.report.figures.claims import (
 )
 from analysis.report.figures.connect_phases import phase_waterfall, where_connects_ended
 from analysis.report.figures.latency import latency_distribution, timeouts_by_rtt
+from analysis.report.figures.lost import where_waits_were_lost
 from analysis.report.figures.outcomes import outcomes_over_time
 from analysis.report.figures.vitals import generator_vitals
 
@@ -32,4 +33,5 @@ __all__ = [
     "risk_by_instance",
     "timeouts_by_rtt",
     "where_connects_ended",
+    "where_waits_were_lost",
 ]

@@ -55,7 +55,7 @@ def test_page_loads_nothing(page: str) -> None:
 def test_every_figure_of_the_page_has_its_data(page: str) -> None:
     tags = Tags()
     tags.feed(page)
-    assert len(tags.targets) == 13
+    assert len(tags.targets) == 14
     assert set(tags.targets) <= set(tags.ids)
     assert len(tags.ids) == len(set(tags.ids))
     for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page):

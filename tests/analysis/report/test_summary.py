@@ -46,7 +46,7 @@ def test_open_bound_is_called_unbounded() -> None:
 
 def test_screen_is_a_sentence_a_line_and_the_report() -> None:
     lines = screen(verdict(SLO), SLO, Path("reports/run-1/report.html")).splitlines()
-    assert [line.split()[0] for line in lines] == ["Service", "Failures:", "Found:", "Undecided:", "Report:"]
+    assert [line.split()[0] for line in lines] == ["Service", "Failures:", "Lost:", "Found:", "Undecided:", "Report:"]
     assert lines[-1].endswith("report.html")
 
 

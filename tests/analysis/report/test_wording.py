@@ -9,6 +9,7 @@ from analysis.report.wording import (
     failed,
     found,
     headline,
+    lost,
     lower_first,
     sentences,
     statements,
@@ -37,6 +38,14 @@ def test_void_headline_concludes_nothing() -> None:
     assert headline(verdict(slo), slo).startswith("Void, nothing may be concluded: 3 rows are missing (")
 
 
+def test_where_timeouts_were_lost_is_said_the_commonest_first() -> None:
+    assert lost(verdict(BAD)) == (
+        "Lost: 40 had by the server, which answered pings only; 3 never acknowledged by the peer's machine; "
+        "1 where, was not asked."
+    )
+    assert lost({"lost_at": {}}) == ""
+
+
 def test_found_names_effects_and_what_is_ruled_out() -> None:
     text = found(verdict(BAD))
     assert "it comes from the server's side (synchrony), +1.20 points (+0.80 to +1.70)" in text
@@ -56,7 +65,7 @@ def test_undecided_claims_with_one_need_are_named_together() -> None:
 
 
 def test_a_run_in_which_nothing_failed_has_no_cause_to_look_for() -> None:
-    clean = verdict(GOOD, failures=[])
+    clean = verdict(GOOD, failures=[], lost_at={})
     assert found(clean) == "Nothing failed: there is no cause to look for."
     assert failed(clean) == undecided(clean) == ""
     assert sentences(clean, GOOD) == [headline(clean, GOOD), found(clean)]
