@@ -18,7 +18,8 @@ from analysis.stats.rates import clopper_pearson
 ALIKE_LEAST: Final = 1 / 5
 # Cohorts with fewer attempts than this say nothing of being spared.
 LEAST_COHORT: Final = 200
-# Of whom fewer failures than the first were to be expected at this chance, none may be luck: nothing is said of them.
+# At this chance luck alone spares a cohort: none of three failures that were to be expected, or one of six. Of a cohort
+# that had fewer to expect nothing is said.
 SPARED_ALPHA: Final = 0.05
 # A limit that ends this cohort's sessions surely less than half as often as another's is not everybody's.
 MET_LEAST: Final = 1 / 2

@@ -82,6 +82,20 @@ NETWORK_WORLDS: Final[tuple[World, ...]] = (
         defaults=MappingProxyType({"session_s": 180.0, "pace_s": 12.0}),
     ),
     World(
+        name="dropping_platform",
+        title="one platform's own firewall drops what others of its sites get through",
+        mechanisms=lambda design: (Fails(dose=design.effect, suspect_only=True, fault="lost", origin="platform"),),
+        defaults=MappingProxyType({**ASKED, "hosts": 4}),
+        aims=("intermittent", "platform"),
+    ),
+    World(
+        name="dropping_host",
+        title="one machine's driver loses what its neighbours get through",
+        mechanisms=lambda design: (Fails(dose=5 * design.effect, at_host=True, fault="lost", origin="machine"),),
+        defaults=ASKED,
+        aims=("intermittent",),
+    ),
+    World(
         name="asked_healthy",
         title="nothing goes wrong but once in ten thousand times, and kernels say where that was lost",
         is_bare=True,

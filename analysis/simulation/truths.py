@@ -47,7 +47,7 @@ ALWAYS: Final = 0.9
 
 _AUTH: Final = frozenset(name for name, fault in FAULTS.items() if fault.cause == "auth_rejected")
 # Nothing in it says who it was.
-_SILENT: Final = frozenset({"silent", "held_up", "late", "reset", "refused", "unread"})
+_SILENT: Final = frozenset({"silent", "held_up", "late", "reset", "refused", "unread", "lost"})
 
 
 def judge(code: Code, state: State) -> Judgement:

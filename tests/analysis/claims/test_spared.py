@@ -6,9 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.claims.spared import are_spared, spared_of_answers, spared_of_ends
+from analysis.claims.spared import (
+    are_spared,
+    met_and_expected,
+    nearly_spared,
+    spared_of_answers,
+    spared_of_ends,
+    spared_of_way,
+)
 from analysis.comparison.view import View, view_of
 from analysis.model import Settings
+from tests.analysis.claims.rung_tables import asked, lost
 from tests.analysis.claims.server_tables import answered, kept_silent
 from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import sketched, with_sessions
@@ -65,3 +73,32 @@ def test_answers_that_all_platforms_get_alike_spared_nobody() -> None:
     assert spared_of_answers(view_of(answered(sketched(1), platform="Linux"), Settings())) == (
         "the platform Windows was nearly spared"
     )
+
+
+def test_what_a_group_was_to_expect_is_what_the_others_met_where_it_was_too() -> None:
+    group, line = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 0, 1, 2])
+    n, failed = np.array([100, 100, 200, 100, 500]), np.array([1, 0, 20, 10, 90])
+    met, expected = met_and_expected(group, line, n, failed)
+    # The third has its line for itself: nobody says what was to be expected there.
+    assert met.tolist() == [1.0, 30.0, 0.0]
+    assert expected.tolist() == [20.0, 2.0, 0.0]
+    assert nearly_spared(met, expected).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("met", "expected", "spared"),
+    [(0, 2, False), (0, 4, True), (1, 4, False), (1, 6, True), (2, 9, False), (3, 40, True)],
+)
+def test_few_failures_to_be_expected_say_nothing_of_being_spared(met: int, expected: int, spared: bool) -> None:
+    assert nearly_spared(np.array([float(met)]), np.array([float(expected)])).item() is spared
+
+
+def test_what_the_way_lost_is_held_against_neighbours_of_the_same_site_only() -> None:
+    def spared(**only: Any) -> str:
+        return spared_of_way(view_of(lost(asked(sketched(1, base_risk=0.0005)), 0.05, **only), Settings()))
+
+    assert spared() == ""
+    assert spared(site="north") == ""
+    assert spared(platform="Linux") == "the platform Windows was nearly spared"
+    assert spared(site="north", platform="Linux") == "the platform Windows was nearly spared"
+    assert spared_of_way(view_of(sketched(1), Settings())) == ""

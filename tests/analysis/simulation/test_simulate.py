@@ -81,6 +81,10 @@ def test_a_world_without_an_effect_has_nothing_to_confirm(name: str) -> None:
         "null",
         "no_delay",
         "whole_run_instances",
+        "blackholes",
+        "blackholes_of_platform",
+        "forgetful_firewall",
+        "forgetful_firewall_of_platform",
     ):  # these are all or nothing, or a matter of the base risk
         truth = where.truth(where.design(effect=0.0))
         assert truth.confirm == frozenset()
