@@ -7,18 +7,15 @@ where they are missing.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.kit.children import LOOPBACK, NotStarted, child, free_port, wait_until_it_listens
+from tests.kit.programs import found
 
 # A free port may be taken before the program listens on it.
 TRIES = 3
-# Debian keeps both where an ordinary user's PATH does not look.
-SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 class Nginx(NamedTuple):
@@ -80,7 +77,7 @@ http {{
     def command(self, file: Path) -> list[str]:
         """Run it in the foreground; until its own log is open it would write into the system's."""
         errors = str(file.with_name("error.log"))
-        return [_found(self.program), "-p", str(file.parent), "-c", str(file), "-e", errors, "-g", "daemon off;"]
+        return [found(self.program), "-p", str(file.parent), "-c", str(file), "-e", errors, "-g", "daemon off;"]
 
 
 class Haproxy(NamedTuple):
@@ -131,7 +128,7 @@ backend servers
 
     def command(self, file: Path) -> list[str]:
         """Run it in the foreground."""
-        return [_found(self.program), "-db", "-f", str(file)]
+        return [found(self.program), "-db", "-f", str(file)]
 
 
 Proxy = Nginx | Haproxy
@@ -139,7 +136,7 @@ Proxy = Nginx | Haproxy
 
 def why_missing(proxy: Proxy) -> str:
     """Why it cannot run here, in a sentence; empty: it can."""
-    if _found(proxy.program):
+    if found(proxy.program):
         return ""
     return f"{proxy.program} is not installed (Debian: apt-get install {proxy.program})."
 
@@ -172,7 +169,3 @@ def proxy_before(upstream: int, proxy: Proxy, folder: Path) -> Iterator[int]:
                 stack.enter_context(running)
                 break
         yield port
-
-
-def _found(program: str) -> str:
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{SYSTEM}") or ""

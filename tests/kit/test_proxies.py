@@ -80,7 +80,7 @@ def test_a_client_without_the_certificate_that_haproxy_wants_gets_an_alert(tmp_p
 
 
 def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tests.kit.proxies.SYSTEM", "")
+    monkeypatch.setattr("tests.kit.programs.SYSTEM", "")
     monkeypatch.setenv("PATH", str(tmp_path))
     reason = "nginx is not installed (Debian: apt-get install nginx)."
     assert why_missing(Nginx()) == reason
