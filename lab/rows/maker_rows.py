@@ -63,7 +63,7 @@ ROWS: tuple[Row, ...] = (
         "every second reply is 6 s after the budget, and pings are ignored",
         # Request and ping are acknowledged, and neither is answered: the server's side, or a proxy in front of it.
         Setup("late_no_pongs", maker="ws"),
-        server("ping"),
+        server("the server's side"),
         MIXED,
         "ws",
     ),
