@@ -20,8 +20,8 @@ SLOW = ("--scenario", "steady", "--users", "24", "--pace-s", "7", "--run-time", 
 IDLE = ("--scenario", "idle", "--users", "24", "--heartbeat-s", "60", "--run-time", "25s")
 IDLE_AND_BUSY = (*IDLE, "--scenario", "idle=2,steady=1", "--pace-s", "0.5")
 STAGING = ("--protocol", "staging", "--operations", "ping")
-# Sessions whose silence a ping ends, beside busy ones.
-PINGED = (*IDLE_AND_BUSY, "--heartbeat-s", "2")
+# One request in five is a ping of the WebSocket itself.
+PINGED = (*MIXED, "--users", "24", "--operations", "ping=4,protocol_ping=1")
 # So long that there is a healthy time before 15 s of trouble and another after it.
 LONG = (*STEADY, "--users", "24", "--run-time", "40s")
 # A budget that ends before TCP sends again for the first time, 0.2 s after a loss: each loss is a timeout. Only the
