@@ -21,7 +21,7 @@ IDLE = ("--scenario", "idle", "--users", "24", "--heartbeat-s", "60", "--run-tim
 IDLE_AND_BUSY = (*IDLE, "--scenario", "idle=2,steady=1", "--pace-s", "0.5")
 STAGING = ("--protocol", "staging", "--operations", "ping")
 # One request in five is a ping of the WebSocket itself.
-PINGED = (*MIXED, "--users", "24", "--operations", "ping=4,protocol_ping=1")
+PINGED = (*MIXED, "--users", "24", "--operations", "ping=4,protocol_ping=1", "--run-time", "40s")
 # So long that there is a healthy time before 15 s of trouble and another after it.
 LONG = (*STEADY, "--users", "24", "--run-time", "40s")
 # A budget that ends before TCP sends again for the first time, 0.2 s after a loss: each loss is a timeout. Only the
