@@ -22,7 +22,7 @@ BY_NAME = {row.name: row for row in ROWS}
 # What CI runs of it: a fault and a control of every part.
 IN_CI = (
     *("echo", "close-4401", "reason-token-staging", "echo-renewal", "token-expires", "tls", "tls-other-name"),
-    *("ws", "ws-masked", "ws-late-empty-pongs"),
+    *("ws", "ws-late-empty-pongs", "ws-late-no-pongs"),
     *("nginx", "nginx-calm", "nginx-idle-and-busy", "nginx-no-upgrade", "nginx-502", "nginx-limit"),
     *("haproxy", "haproxy-flapping"),
     *("line", "line-blackhole"),
