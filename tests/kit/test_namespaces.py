@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import namespaces
 from tests.kit.children import NotStarted, child
 from tests.kit.namespaces import Line, Namespace, hosts, line, why_missing, why_no_line
 from tests.kit.trouble import BLACKHOLE, DEAF_CLIENT, DEAF_SERVER, FORGETS, HEALTHY, REFUSED, RESET, Trouble
@@ -165,13 +164,13 @@ def test_a_rule_that_this_kernel_does_not_know_is_refused_with_its_words(way: Li
 def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tests.kit.programs.SYSTEM", "")
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(namespaces.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(namespaces.sys, "platform", "linux")
+    monkeypatch.setattr("tests.kit.namespaces.os.geteuid", lambda: 0)
+    monkeypatch.setattr("tests.kit.namespaces.sys.platform", "linux")
     assert why_missing("ip", "nft") == "ip is not installed (Debian: apt-get install iproute2)."
     with pytest.raises(NotStarted, match="iproute2"), hosts(1):
         pass
 
 
 def test_without_root_there_are_no_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(namespaces.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("tests.kit.namespaces.os.geteuid", lambda: 1000)
     assert why_missing("ip") == "Network namespaces need Linux and root."

@@ -35,9 +35,9 @@ def dial(port: int, **options: Any) -> WebSocket:
     return create_connection(f"ws://127.0.0.1:{port}/ws", timeout=30, http_no_proxy=["*"], **options)
 
 
-def answer_of(session: WebSocket) -> tuple[int, bytes]:
+def answer_of(session: WebSocket) -> tuple[int, str | bytes]:
     """The next frame, pongs and pings included."""
-    frame = session.recv_frame()
+    frame: ABNF = session.recv_frame()  # type: ignore[no-untyped-call]
     return frame.opcode, frame.data
 
 
@@ -87,6 +87,7 @@ def test_every_second_reply_is_late(mode: str, tmp_path: Path) -> None:
 def test_a_frame_can_be_masked(tmp_path: Path) -> None:
     with session_with("ws", "masked", tmp_path) as session:
         session.send(TEXT)
+        assert session.sock is not None
         first = session.sock.recv(2, socket.MSG_WAITALL)
         assert struct.unpack("BB", first) == (0x81, 0x80 | len(TEXT))
 
@@ -100,6 +101,7 @@ def test_the_keepalive_of_websockets_closes_a_session_whose_pong_does_not_come(t
     with session_with("websockets", "echo", tmp_path) as session:
         assert answer_of(session)[0] == ABNF.OPCODE_PING
         opcode, data = answer_of(session)
+        assert isinstance(data, bytes)
         assert (opcode, data[:2]) == (ABNF.OPCODE_CLOSE, struct.pack("!H", 1011))
         assert b"keepalive ping timeout" in data
 

@@ -51,7 +51,7 @@ def needs(setup: Setup) -> Setup:
 def test_what_a_part_needs_and_is_not_here_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tests.kit.programs.SYSTEM", "")
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(namespaces.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("tests.kit.namespaces.os.geteuid", lambda: 0)
     namespaces.why_no_line.cache_clear()
     node_modules.cache_clear()
     try:
