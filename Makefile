@@ -47,7 +47,7 @@ check: $(BIN)/.dev ## style, types and import rules
 	$(BIN)/mypy
 
 # LAB="--only nginx-502 --keep somewhere" runs a part of the table; LAB=--list names its rows.
-lab: $(BIN)/.dev ## is the verdict right before real servers and proxies? (ten minutes) writes docs/attribution.md
+lab: $(BIN)/.dev ## is the verdict right before real servers, proxies and lines? (a quarter of an hour) writes docs/attribution.md
 	$(BIN)/python -m lab $(or $(LAB),--write docs/attribution.md)
 
 calibrate: $(BIN)/.run ## how often the verdict is wrong, over simulated worlds (long)

@@ -8,10 +8,10 @@ from lab.rows import Row
 MOST_WORDS = 240
 HEAD = """# Attribution: real parts, known faults
 
-Made by `make lab`. Each row is a soak of half a minute from one host before a real part; the truth about it was written
-down before. A row is right if the claims that must be confirmed are, no others are (*intermittent* may be wherever some
-attempts fail and some do not), the words are on the screen, and no token is in any file of the run. In a control
-nothing is wrong, and nothing may be confirmed.
+Made by `make lab`. Each row is a soak of about half a minute from one host before a real part, on the same machine or
+on another behind a router; the truth about it was written down before. A row is right if the claims that must be
+confirmed are, no others are (*intermittent* may be wherever some attempts fail and some do not), the words are on the
+screen, and no token is in any file of the run. In a control nothing is wrong, and nothing may be confirmed.
 
 """
 

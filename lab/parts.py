@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.rows import Setup
+from lab.schedule import Schedule, Step, on_schedule
+from tests.kit import proxies
 from tests.kit.certificates import Authority
-from tests.kit.children import LOOPBACK, echo_server, free_port
-from tests.kit.proxies import Haproxy, proxy_before, why_missing
+from tests.kit.children import LOOPBACK, free_port
+from tests.kit.namespaces import Line, Namespace, line, why_no_line
+from tests.kit.proxies import Haproxy, Nginx, proxy_before
+from tests.kit.servers import MAKERS, served
+from tests.kit.trouble import HEALTHY
 
 # Of the lab alone: nothing that it signs is of any use elsewhere.
 SECRET = "the-lab-signs-with-this-and-nobody-else-does"
@@ -23,11 +28,17 @@ class Place(NamedTuple):
         url: For `--host`.
         options: Of the soak, for this place.
         tokens: The credentials that the server was shown, one a line; no file if none was.
+        address: Of the server.
+        schedule: What is done to the part in mid-run.
+        host: Whence it goes there; None = from this machine.
     """
 
     url: str
     options: tuple[str, ...]
     tokens: Path
+    address: str
+    schedule: Schedule
+    host: Namespace | None = None
 
 
 class Secured(NamedTuple):
@@ -46,12 +57,20 @@ class Secured(NamedTuple):
 
 def why_not(setup: Setup) -> str:
     """Why the part cannot be started here, in a sentence; empty: it can."""
-    return why_missing(setup.proxy) if setup.proxy is not None else ""
+    return (
+        (proxies.why_missing(setup.proxy) if setup.proxy is not None else "")
+        or (why_no_line() if setup.spell is not None else "")
+        or MAKERS[setup.maker].why_missing()
+    )
 
 
 @contextlib.contextmanager
 def started(setup: Setup, folder: Path) -> Iterator[Place]:
-    """The part, for as long as it is needed; all that it writes is in the folder."""
+    """The part, for as long as it is needed; all that it writes is in the folder.
+
+    Raises:
+        NotStarted: It does not come up.
+    """
     tokens = folder / "tokens"
     options = ["--tokens", str(tokens)]
     secured = CERTIFICATES[setup.certificate](folder) if setup.certificate else None
@@ -61,15 +80,36 @@ def started(setup: Setup, folder: Path) -> Iterator[Place]:
     elif secured is not None:
         options += ["--certificate", str(secured.certificate)]
     with contextlib.ExitStack() as stack:
+        way = stack.enter_context(line()) if setup.spell is not None else None
+        address = way.server.address if way is not None else LOOPBACK
         if setup.mode:
             variables = {"SOAK_JWT_SECRET": SECRET}
-            port = stack.enter_context(echo_server(setup.mode, folder, *options, environment=variables))
+            on = way.server if way is not None else None
+            up = served(setup.maker, setup.mode, folder, *options, environment=variables, on=on)
+            port = stack.enter_context(up)
         else:
             port = free_port()
         if proxy is not None:
             port = stack.enter_context(proxy_before(port, proxy, folder))
+        schedule = stack.enter_context(on_schedule(list(_steps(setup, way, folder)), tokens.is_file))
         trusted = ("--ca-file", str(secured.ca_file)) if secured else ()
-        yield Place(f"{'wss' if secured else 'ws'}://{LOOPBACK}:{port}/ws", trusted, tokens)
+        url = f"{'wss' if secured else 'ws'}://{address}:{port}/ws"
+        yield Place(url, trusted, tokens, address, schedule, way.client if way is not None else None)
+
+
+def _steps(setup: Setup, way: Line | None, folder: Path) -> Iterator[Step]:
+    """What is done in mid-run; what holds from the start is done at once."""
+    nginx, spell = setup.proxy, setup.spell
+    if setup.reload_at_s is not None and isinstance(nginx, Nginx):
+        yield Step(setup.reload_at_s, lambda: nginx.reload(folder))
+    if way is None or spell is None:
+        return
+    if spell.from_s:
+        yield Step(spell.from_s, lambda: way.suffer(spell.trouble))
+    else:
+        way.suffer(spell.trouble)
+    if spell.for_s is not None:
+        yield Step(spell.from_s + spell.for_s, lambda: way.suffer(HEALTHY))
 
 
 def _good(folder: Path) -> Secured:

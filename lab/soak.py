@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from lab.judge import Seen
 from lab.parts import SECRET, started
 from lab.rows import Row
-from tests.kit.children import LOOPBACK, ROOT, NotStarted
+from tests.kit.children import ROOT, NotStarted
 from tests.kit.echo_server import CARRIES_TOKEN
 
 BUDGETS = ("--connect-budget-s", "3", "--exchange-budget-s", "2", "--close-budget-s", "1", "--peer-check-s", "1")
@@ -54,7 +54,9 @@ def _seen_once(row: Row, folder: Path) -> Seen:
         command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--host", place.url]
         command += ["--reports-dir", str(reports), "--protocol", "echo", "--spawn-rate", "24", "--stop-timeout", "10"]
         command += [*BUDGETS, *place.options, *row.load]
-        variables = {**os.environ, "SOAK_ALLOWED_HOSTS": LOOPBACK, "SOAK_JWT_SECRET": SECRET}
+        if place.host is not None:
+            command = place.host.command(*command)
+        variables = {**os.environ, "SOAK_ALLOWED_HOSTS": place.address, "SOAK_JWT_SECRET": SECRET}
         done = subprocess.run(
             command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
@@ -63,6 +65,8 @@ def _seen_once(row: Row, folder: Path) -> Seen:
     if not runs:
         void = f"The soak left no verdict (exit status {done.returncode}): {done.stderr}"
         return Seen(frozenset(), done.stdout, void=void)
+    if missed := place.schedule.why_not_done():
+        return Seen(frozenset(), done.stdout, void=missed)
     leaks = [*leaks_in_text("the terminal", done.stdout + done.stderr, shown(place.tokens))]
     leaks += leaks_in_run(runs[0], shown(place.tokens))
     # Where the report is says nothing, and has numbers in it.

@@ -49,14 +49,25 @@ def echo_server(mode: str, folder: Path, *options: str, environment: dict[str, s
     Raises:
         NotStarted: It ended instead.
     """
-    log = folder / "server.log"
     command = [sys.executable, "-m", "tests.kit.echo_server", mode, *options]
+    with server(command, folder, environment=environment) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def server(command: Sequence[str], folder: Path, *, environment: dict[str, str] | None = None) -> Iterator[int]:
+    """The port of a server that prints it as soon as it listens; its log goes into the folder.
+
+    Raises:
+        NotStarted: It ended instead.
+    """
+    log = folder / "server.log"
     variables = {**os.environ, **(environment or {})}
     with child(command, log, stdout=subprocess.PIPE, env=variables) as process:
         assert process.stdout is not None
         port = process.stdout.readline().strip()
         if not port:
-            raise NotStarted(f"The server {mode} ended at once: {log.read_text(encoding='utf-8')}")
+            raise NotStarted(f"The server ended at once ({' '.join(command)}): {log.read_text(encoding='utf-8')}")
         yield int(port)
 
 

@@ -273,11 +273,11 @@ MODES: dict[str, Upgrade] = {
 }
 
 
-def listening(port: int = 0) -> socket.socket:
-    """A socket that listens on the loopback; port 0 = any that is free."""
+def listening(address: str, port: int = 0) -> socket.socket:
+    """A socket that listens at the address; port 0 = any that is free."""
     found = socket.socket()
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    found.bind(("127.0.0.1", port))
+    found.bind((address, port))
     found.listen(128)
     return found
 
@@ -289,7 +289,9 @@ def tls_context(certificate: str) -> ssl.SSLContext:
     return context
 
 
-async def serve(mode: str, tokens: Path | None, context: ssl.SSLContext | None, event_at_s: float) -> None:
+async def serve(
+    mode: str, address: str, tokens: Path | None, context: ssl.SSLContext | None, event_at_s: float
+) -> None:
     """Serve until SIGTERM; the port is printed once it is there."""
     loop = asyncio.get_running_loop()
     server = Server(tokens)
@@ -309,7 +311,7 @@ async def serve(mode: str, tokens: Path | None, context: ssl.SSLContext | None, 
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
     await runner.setup()
     assert runner.server is not None
-    listener = listening()
+    listener = listening(address)
     port = listener.getsockname()[1]
     front = await loop.create_server(runner.server, sock=listener, ssl=context)
 
@@ -326,7 +328,7 @@ async def serve(mode: str, tokens: Path | None, context: ssl.SSLContext | None, 
         front.close()
         await asyncio.sleep(CLOSED_S)
         assert runner.server is not None
-        front = await loop.create_server(runner.server, sock=listening(port), ssl=context)
+        front = await loop.create_server(runner.server, sock=listening(address, port), ssl=context)
 
     server.at_event = {"reset_all": reset, "closed_port": close_the_port}.get(mode)
     stopped = asyncio.Event()
@@ -340,6 +342,7 @@ async def serve(mode: str, tokens: Path | None, context: ssl.SSLContext | None, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=MODES)
+    parser.add_argument("--address", default="127.0.0.1", help="listen there (127.0.0.1)")
     parser.add_argument("--tokens", type=Path, help="write each credential that is offered into this file")
     parser.add_argument("--certificate", default="", help="serve TLS with this certificate and the key in its file")
     parser.add_argument(
@@ -347,7 +350,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     context = tls_context(options.certificate) if options.certificate else None
-    asyncio.run(serve(options.mode, options.tokens, context, options.event_at_s))
+    asyncio.run(serve(options.mode, options.address, options.tokens, context, options.event_at_s))
 
 
 if __name__ == "__main__":

@@ -41,6 +41,11 @@ def test_nginx_has_the_limits_that_are_asked_for() -> None:
     assert "limit_conn address" not in Nginx().configuration(8001, 8002, FOLDER)
 
 
+def test_the_old_workers_of_nginx_keep_their_sessions_as_long_as_they_are_told() -> None:
+    assert "worker_shutdown_timeout 3s;" in Nginx(shutdown_timeout_s=3).configuration(8001, 8002, FOLDER)
+    assert "worker_shutdown_timeout" not in Nginx().configuration(8001, 8002, FOLDER)
+
+
 def test_all_that_nginx_writes_goes_into_its_folder() -> None:
     lines = Nginx().configuration(8001, 8002, FOLDER).splitlines()
     written = [line for line in lines if "_log " in line or "_path " in line or line.startswith("pid ")]
@@ -54,6 +59,15 @@ def test_haproxy_checks_the_health_only_where_it_is_asked_to() -> None:
     assert "option httpchk GET /health" in checks
     assert "server one 127.0.0.1:8002 check inter 500ms fall 2 rise 2" in checks
     assert "check" not in Haproxy().configuration(8001, 8002, FOLDER)
+
+
+def test_haproxy_has_the_limits_that_are_asked_for() -> None:
+    limited = Haproxy(client_timeout_s=5, tunnel_timeout_s=None, most_connections=6, queue_timeout_s=1)
+    told = limited.configuration(8001, 8002, FOLDER)
+    assert "timeout client 5s\n" in told and "timeout queue 1s\n" in told
+    assert "server one 127.0.0.1:8002 maxconn 6\n" in told
+    assert "timeout tunnel" not in told
+    assert "server one 127.0.0.1:8002\n" in Haproxy().configuration(8001, 8002, FOLDER)
 
 
 def test_haproxy_asks_for_a_certificate_only_where_it_is_told_to(tmp_path: Path) -> None:
@@ -80,7 +94,7 @@ def test_a_client_without_the_certificate_that_haproxy_wants_gets_an_alert(tmp_p
 
 
 def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tests.kit.proxies.SYSTEM", "")
+    monkeypatch.setattr("tests.kit.programs.SYSTEM", "")
     monkeypatch.setenv("PATH", str(tmp_path))
     reason = "nginx is not installed (Debian: apt-get install nginx)."
     assert why_missing(Nginx()) == reason
@@ -103,7 +117,9 @@ def test_an_exchange_passes_and_the_proxy_is_gone_afterwards(proxy: Proxy, tmp_p
 
 
 @pytest.mark.parametrize(
-    "proxy", [Nginx(read_timeout_s=1), Haproxy(tunnel_timeout_s=1)], ids=lambda proxy: proxy.program
+    "proxy",
+    [Nginx(read_timeout_s=1), Haproxy(tunnel_timeout_s=1), Haproxy(tunnel_timeout_s=None, client_timeout_s=1)],
+    ids=["nginx", "haproxy", "haproxy-client"],
 )
 def test_a_silent_session_is_ended_without_a_close_frame(proxy: Proxy, tmp_path: Path) -> None:
     needs(proxy)
@@ -114,6 +130,40 @@ def test_a_silent_session_is_ended_without_a_close_frame(proxy: Proxy, tmp_path:
         dial(port) as session,
     ):
         session.recv(timeout=30)
+
+
+def test_a_reload_of_nginx_ends_the_sessions_of_the_old_worker_and_new_ones_begin(tmp_path: Path) -> None:
+    proxy = Nginx(shutdown_timeout_s=1)
+    needs(proxy)
+    with echo_server("echo", tmp_path) as upstream, proxy_before(upstream, proxy, tmp_path) as port:
+        with pytest.raises(ConnectionClosedError, match="no close frame received"), dial(port) as session:
+            session.send("1")
+            assert session.recv() == "1"
+            proxy.reload(tmp_path)
+            session.recv(timeout=30)
+        with dial(port) as session:
+            session.send("2")
+            assert session.recv() == "2"
+
+
+def test_a_reload_needs_an_nginx_that_runs(tmp_path: Path) -> None:
+    needs(Nginx())
+    (tmp_path / "nginx.conf").write_text(Nginx().configuration(1, 1, tmp_path), encoding="utf-8")
+    with pytest.raises(NotStarted, match="nginx was not reloaded"):
+        Nginx().reload(tmp_path)
+
+
+def test_who_waits_too_long_in_the_queue_of_haproxy_gets_a_503(tmp_path: Path) -> None:
+    proxy = Haproxy(most_connections=1, queue_timeout_s=1)
+    needs(proxy)
+    with (
+        echo_server("echo", tmp_path) as upstream,
+        proxy_before(upstream, proxy, tmp_path) as port,
+        dial(port),
+        pytest.raises(InvalidStatus, match="HTTP 503"),
+        dial(port),
+    ):
+        pass
 
 
 def test_without_the_upgrade_header_the_server_behind_nginx_answers_400(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ENCODED = base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
 
 
 def test_a_part_that_does_not_start_is_void_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.kit.proxies.SYSTEM", "")
+    monkeypatch.setattr("tests.kit.programs.SYSTEM", "")
     monkeypatch.setenv("PATH", "")
     assert seen(BY_NAME["nginx-502"], tmp_path).void == "nginx is not installed (Debian: apt-get install nginx)."
 

@@ -1,0 +1,80 @@
+"""The servers of several makers by name: how each is started, and in which ways it misbehaves."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.kit import echo_server, node_packages, uvicorn_server, websockets_server
+from tests.kit.children import server
+from tests.kit.namespaces import Namespace
+from tests.kit.node_packages import node_modules
+from tests.kit.programs import found
+
+# What npm's `ws` is made to do; `late` and its kin leave every second request without an answer in time.
+NODE_MODES = {
+    "echo": "an echo",
+    "empty_pongs": "pongs without the payload of their pings",
+    "no_pongs": "pings are ignored",
+    "masked": "frames are masked, as only a client's may be",
+    "late": "replies shortly after the budget",
+    "late_empty_pongs": "replies long after it, and pongs without payload meanwhile",
+    "late_no_pongs": "replies long after it, and no pongs",
+}
+
+
+class Maker(NamedTuple):
+    """A server's maker.
+
+    Attributes:
+        command: Starts it; the mode and the options follow.
+        modes: That it has.
+        why_missing: Why it cannot run here, in a sentence; empty: it can.
+    """
+
+    command: tuple[str, ...]
+    modes: frozenset[str]
+    why_missing: Callable[[], str]
+
+
+def _is_here() -> str:
+    """What is among the requirements of the tests is installed."""
+    return ""
+
+
+MAKERS = {
+    "aiohttp": Maker((sys.executable, "-m", "tests.kit.echo_server"), frozenset(echo_server.MODES), _is_here),
+    "websockets": Maker(
+        (sys.executable, "-m", "tests.kit.websockets_server"), frozenset(websockets_server.MODES), _is_here
+    ),
+    "uvicorn": Maker((sys.executable, "-m", "tests.kit.uvicorn_server"), frozenset(uvicorn_server.MODES), _is_here),
+    "ws": Maker(("node", str(node_packages.FOLDER / "server.cjs")), frozenset(NODE_MODES), node_packages.why_missing),
+}
+
+
+@contextlib.contextmanager
+def served(
+    maker: str,
+    mode: str,
+    folder: Path,
+    *options: str,
+    environment: dict[str, str] | None = None,
+    on: Namespace | None = None,
+) -> Iterator[int]:
+    """The port of a maker's server in this mode, on this machine or on a host of its own.
+
+    Raises:
+        NotStarted: It ended instead, or is not installed.
+    """
+    program, *words = MAKERS[maker].command
+    variables = dict(environment or {})
+    if maker == "ws":
+        variables["NODE_PATH"] = str(node_modules())
+    command = [found(program), *words, mode, *options]
+    if on is not None:
+        command = [*on.command(*command), "--address", on.address]
+    with server(command, folder, environment=variables) as port:
+        yield port
