@@ -104,7 +104,7 @@ def _bounded(ways: Sequence[Path]) -> str:
         return f"{words}."
     most = max(limits, key=lambda name: (limits[name], name))
     return (
-        f"{words}. Their upper limits (95 %) are {100 * limits[most]:.2g} % of the attempts or less ({most}), "
+        f"{words}. Their upper limits (95 %) are {100 * limits[most]:.3g} % of the attempts or less ({most}), "
         "each of what it looks at."
     )
 

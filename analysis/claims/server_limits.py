@@ -52,14 +52,14 @@ def limits_of_the_server(view: View) -> list[SessionLimit]:
 
 
 def _limit(view: View, limit: SessionLimit, holds: Holds) -> Path:
-    what = "without a word" if limit.kind == "an idle limit" else "of age"
+    what = "of age" if limit.kind == "an age limit" else "without a word"
     window = f"{limit.start_s:g} to {limit.end_s:g} s {what}"
     words = f"The peer ends {rate_words(limit.rate)} of the sessions that reach {window}"
     if limit.controls is not None:
         words += f", and {rate_words(limit.controls)} of those of the same ages that were never silent as long"
     need = ""
     if limit.kind == "an age or idle limit":
-        words += "; they were as old as they were idle"
+        words += "; too few of the same ages were busy to tell whether their silence or their age ended them"
         need = "Busy sessions beside the idle ones (--scenario idle,steady): they tell an idle limit from an age limit."
     if not limit.spread:
         words += "; but they ended together, which may be one event"

@@ -184,8 +184,10 @@ def explained(rows: ibis.Table) -> ibis.Table:
     usual_s = rows.rtt_s.fill_null(0.0) * PONG_ROUND_TRIPS + PONG_ALLOWANCE_S
     # A message that came meanwhile may be an answer that this client did not understand.
     kept_silent = rows.lost_at.isnull().ifelse((rows.pong_s <= usual_s) & (rows.frames_in == 0), rung.isin(PEERS_RUNGS))
-    is_unanswered = (ran_out & kept_silent & rows.late_s.isnull()).fill_null(False)
     was_repeated = (rows.tcp_retransmits > 0).fill_null(False)
+    # The pong came first, and nothing of the request had to be sent again: the server had it all the time.
+    was_withheld = (rung == "late") & (rows.pong_s < rows.late_s) & (rows.tcp_retransmits == 0)
+    is_unanswered = (ran_out & ((kept_silent & rows.late_s.isnull()) | was_withheld)).fill_null(False)
     is_open = explanation.isin([NUMBER_OF["residual"], NUMBER_OF["lagged"]])
     return rows.mutate(
         second=rows.scheduled_us // 1_000_000,
@@ -207,5 +209,5 @@ def explained(rows: ibis.Table) -> ibis.Table:
         is_unmatched=ran_out & (rung == "unmatched"),
         is_placed=~rung.isin(NOT_TOLD),
         is_here=is_here,
-        may_be_way=is_open & rung.isin(WAY_RUNGS) & (cause != "http_status"),
+        may_be_way=is_open & rung.isin(WAY_RUNGS) & (cause != "http_status") & ~was_withheld.fill_null(False),
     )

@@ -52,7 +52,7 @@ def lost_at(silence: Silence) -> str:
         return "generator"
     if _is_unsent(silence.at_timeout):
         return "unsent"
-    if _is_unacknowledged(at_timeout) or _is_unacknowledged(last.tcp):
+    if _is_unacknowledged(at_timeout) or _is_unacknowledged(last.tcp) or _is_repeated(at_timeout, silence.at_end):
         return "unacknowledged"
     # Behind the relay nobody is asked when a request goes out: a pong that came early during the check shows it, too.
     is_known_before = silence.before.early_segments is not None
@@ -88,21 +88,29 @@ def bytes_in(before: TcpSample, after: TcpSample) -> int | None:
 
 
 def _is_unsent(snapshot: Snapshot) -> bool:
-    """Whether bytes have not left although they could: the peer's window is open, and nothing is being repeated."""
+    """Whether this process holds bytes back that its kernel would take.
+
+    What the kernel has taken and not sent waits for the peer's window, or for a line that has just lost something; it
+    is not this client's.
+    """
     tcp = snapshot.tcp
-    if not snapshot.waiting_bytes and not tcp.unsent_bytes:
+    if not snapshot.waiting_bytes:
         return False
-    return not tcp.backoffs and not _is_window_closed(tcp)
-
-
-def _is_window_closed(tcp: TcpSample) -> bool:
-    """Whether the peer takes no more: bytes wait in the kernel, none is on the way (or the window is said to be 0)."""
-    return bool(tcp.unsent_bytes) and (tcp.unacknowledged == 0 or tcp.peer_window_bytes == 0)
+    if tcp.unsent_bytes is None:  # Windows does not say
+        return tcp.unacknowledged == 0 and tcp.peer_window_bytes != 0
+    return tcp.unsent_bytes == 0
 
 
 def _is_unacknowledged(tcp: TcpSample) -> bool:
     """Whether the SYN is not answered, or what was sent is repeated without an acknowledgement."""
     return bool(tcp.is_connecting) or (bool(tcp.unacknowledged) and tcp.backoffs != 0)
+
+
+def _is_repeated(at_timeout: TcpSample, at_end: Snapshot | None) -> bool:
+    """Whether what was in flight when the budget ran out had to be sent again: TCP's timer may be longer than it."""
+    if at_end is None or not at_timeout.unacknowledged:
+        return False
+    return bool(retransmits(at_timeout, at_end.tcp))
 
 
 def _has_hole(before: TcpSample, after: TcpSample) -> bool:

@@ -87,14 +87,22 @@ def is_on_way(row: Row) -> bool:
 
 def may_be_way(row: Row) -> bool:
     is_open = explanation(row) in ("residual", "lagged") and row.get("cause") != "http_status"
-    return is_open and rung(row) in (None, "unknown", "late", "unacknowledged", "undelivered")
+    is_way = rung(row) in (None, "unknown", "late", "unacknowledged", "undelivered")
+    return is_open and is_way and not was_withheld(row)
+
+
+def was_withheld(row: Row) -> bool:
+    pong_s, late_s = measured(row.get("pong_s")), measured(row.get("late_s"))
+    is_later = pong_s is not None and late_s is not None and pong_s < late_s
+    return rung(row) == "late" and is_later and measured(row.get("tcp_retransmits")) == 0
 
 
 def is_unanswered(row: Row) -> bool:
     pong_s, is_late = measured(row.get("pong_s")), measured(row.get("late_s")) is not None
     ran_out = has_run_out(row)
     if rung(row) is not None:
-        return ran_out and not is_late and rung(row) in ("silent_process", "silent_application")
+        is_silent = not is_late and rung(row) in ("silent_process", "silent_application")
+        return ran_out and (is_silent or was_withheld(row))
     usual_s = 2.0 * (measured(row.get("rtt_s")) or 0.0) + 0.25
     return ran_out and pong_s is not None and pong_s <= usual_s and not is_late and row.get("frames_in") == 0
 

@@ -114,6 +114,8 @@ class WebSocketClientWire:
         try:
             while feed.position < size:
                 frame = self._frames.recv_frame()
+                if frame.mask_value:  # RFC 6455, section 5.1; the library takes it off without a word
+                    raise WebSocketProtocolException("A masked frame: a server must not mask.")
                 if frame.opcode == ABNF.OPCODE_TEXT and frame.fin and not self._message.recving_frames:
                     messages.append((ABNF.OPCODE_TEXT, cast(bytes, frame.data)))
                 else:

@@ -57,6 +57,14 @@ def test_a_late_answer_is_the_ways_only_where_something_was_sent_again() -> None
     assert "on_way" not in facts(lost_at="silent_application", tcp_retransmits=2)
 
 
+def test_an_answer_behind_the_pong_was_withheld_where_nothing_was_sent_again() -> None:
+    withheld = {"lost_at": "late", "pong_s": 0.01, "late_s": 0.3, "tcp_retransmits": 0}
+    assert facts(**withheld) == {"residual", "placed", "unanswered"}
+    for more in ({"tcp_retransmits": None}, {"tcp_retransmits": 1}, {"pong_s": 0.31}, {"pong_s": None}):
+        assert "unanswered" not in facts(**withheld | more)
+        assert "may_be_way" in facts(**withheld | more)
+
+
 @pytest.mark.parametrize("cause", ["reset", "refused", "unreachable", "dns", "server_closed", "keepalive", "tls"])
 def test_an_end_without_a_word_may_be_the_ways_and_has_no_rung(cause: str) -> None:
     assert facts(outcome="failed", cause=cause, lost_at="unread") == {"residual", "may_be_way"}

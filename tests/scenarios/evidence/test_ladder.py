@@ -46,8 +46,20 @@ def test_bytes_that_the_process_holds_back_are_unsent() -> None:
     assert lost_at(silence(end(waiting_bytes=80))) == "unsent"
 
 
-def test_bytes_that_the_kernel_holds_back_with_an_open_window_are_unsent() -> None:
-    assert lost_at(silence(end(unsent_bytes=80, unacknowledged=10))) == "unsent"
+def test_bytes_that_the_kernel_holds_back_are_not_this_clients() -> None:
+    """A line that has just lost something is sent no more than a segment or two at a time."""
+    collapsed = end(unsent_bytes=80, unacknowledged=10, retransmits=1)
+    assert lost_at(silence(collapsed, end(retransmits=1), has_pong=True, before=CLEAN)) == "unknown"
+    assert lost_at(silence(collapsed, end(retransmits=2), has_pong=True)) == "unacknowledged"
+
+
+def test_where_the_kernel_does_not_say_what_it_holds_back_the_window_and_what_is_in_flight_do() -> None:
+    def silent(**tcp: Any) -> str:
+        return lost_at(silence(end(waiting_bytes=80, unsent_bytes=None, **tcp), end()))
+
+    assert silent() == "unsent"
+    assert silent(peer_window_bytes=0) == "silent_process"
+    assert silent(unacknowledged=9) == "silent_process"
 
 
 @pytest.mark.parametrize("window", [{"unacknowledged": 0}, {"unacknowledged": 1, "peer_window_bytes": 0}])
@@ -69,6 +81,14 @@ def test_a_way_that_is_cut_behind_the_request_is_seen_by_the_ping() -> None:
 
 def test_what_was_sent_a_moment_ago_is_on_its_way() -> None:
     assert lost_at(silence(end(unacknowledged=1, backoffs=0), end(), has_pong=True)) == "silent_application"
+
+
+def test_what_was_in_flight_at_the_timeout_and_was_sent_again_was_lost() -> None:
+    in_flight = end(unacknowledged=1, backoffs=0, retransmits=3)
+    assert lost_at(silence(in_flight, end(retransmits=4), has_pong=True)) == "unacknowledged"
+    assert lost_at(silence(in_flight, end(retransmits=3), has_pong=True)) != "unacknowledged"
+    # All had been acknowledged: what was sent again came later.
+    assert lost_at(silence(end(), end(retransmits=1), has_pong=True)) == "silent_application"
 
 
 def test_a_kernel_that_does_not_count_backoffs_says_what_is_in_flight() -> None:

@@ -465,6 +465,11 @@ EVENTS: tuple[Event, ...] = (
         _both("failed", "malformed", closed_by="client"),
     ),
     Event(
+        "a masked frame",
+        _then(_welcome, _request, _raw(b"\x81\x82\0\0\0\0{}"), _end),
+        _both("failed", "malformed", closed_by="client"),
+    ),
+    Event(
         "a request is never answered",
         _then(_welcome, _request, _answer_close),
         (
