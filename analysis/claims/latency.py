@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from analysis.claims.claim import Claim, Evidence, Watched
-from analysis.comparison import factors
+from analysis.comparison import factor_conditions as factors
 from analysis.comparison.arm_conditions import arms_interleaved, budgets_alike, delay_arrived
 from analysis.comparison.by_minute import by_minute
 from analysis.comparison.ceiling import below_ceiling

@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis.claims.claim import Claim, Evidence
 from analysis.claims.platform_parts import with_parts
-from analysis.comparison import factors
+from analysis.comparison import factor_conditions as factors
 from analysis.comparison.arm_conditions import budgets_alike
 from analysis.comparison.ceiling import below_ceiling
 from analysis.comparison.cohorts import Cohorts, cohorts_of, contrasts, in_common, leaders, platform_rates

@@ -22,7 +22,7 @@ from analysis.claims.server_limits import limits
 from analysis.claims.server_path import Path
 from analysis.claims.server_silence import acknowledged, unanswered
 from analysis.claims.server_tokens import fresh_refusals
-from analysis.comparison import factors
+from analysis.comparison import factor_conditions as factors
 from analysis.comparison.rated import few_words, is_few
 from analysis.comparison.rule import joined_words, points, rate_words, too_short
 from analysis.comparison.run_minutes import LEAST_CHUNKS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from analysis.claims.server_path import Path, bounded
-from analysis.comparison import factors
+from analysis.comparison import factor_conditions as factors
 from analysis.comparison.dealt import difference_spread
 from analysis.comparison.rule import effect_words
 from analysis.comparison.run_minutes import LEAST_CHUNKS

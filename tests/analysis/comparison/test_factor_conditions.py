@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.comparison.factors import (
+from analysis.comparison.factor_conditions import (
     LEAST_ATTEMPTS,
     Counts,
     of_clients,
