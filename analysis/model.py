@@ -11,7 +11,7 @@ State = Literal["confirmed", "ruled_out", "undecided"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Criteria:
     """What was decided before the data were looked at.
 
     Attributes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.model import Decision, Finding, Hypothesis, Settings
+from analysis.model import Criteria, Decision, Finding, Hypothesis
 from analysis.reduction import failures, lost
 from analysis.reduction.overview import Overview, describe
 from analysis.runs.accounting import audit_rows, audit_run, audit_times
@@ -34,7 +34,7 @@ class Analysis:
     """
 
     dataset: Dataset
-    settings: Settings
+    settings: Criteria
     levels: Levels
     overview: Overview
     health: pd.DataFrame
@@ -46,7 +46,7 @@ class Analysis:
     verdict: dict[str, Any]
 
 
-def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engine: Engine = "duckdb") -> Analysis:
+def analyse(folders: Sequence[Path], *, settings: Criteria, levels: Levels, engine: Engine = "duckdb") -> Analysis:
     """Analyse run folders together; writes nothing.
 
     Raises:
@@ -68,7 +68,7 @@ def analyse(folders: Sequence[Path], *, settings: Settings, levels: Levels, engi
     return _analysed(readable, settings=settings, levels=levels, engine=engine)
 
 
-def _analysed(dataset: Dataset, *, settings: Settings, levels: Levels, engine: Engine) -> Analysis:
+def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: Engine) -> Analysis:
     from analysis.reduction.census import run_end
     from analysis.reduction.reduce import reduce
     from analysis.verdict.decide import decide

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.runs.manifest import FILE_NAME, ManifestError, read_manifest
 from analysis.verdict.service_levels import Levels
 
@@ -33,7 +33,7 @@ _RULES: Final[Mapping[str, tuple[tuple[str, ...], str, float, float]]] = {
 }
 
 
-def settings_for(folders: Sequence[Path], given: Mapping[str, Any]) -> tuple[Settings, Levels]:
+def settings_for(folders: Sequence[Path], given: Mapping[str, Any]) -> tuple[Criteria, Levels]:
     """Settings and service levels for runs that are analysed together.
 
     Args:
@@ -59,7 +59,7 @@ def settings_for(folders: Sequence[Path], given: Mapping[str, Any]) -> tuple[Set
     if "timeouts" in levels:
         levels["timeouts"] = int(levels["timeouts"])
     settings = {option: value for option, value in values.items() if not option.startswith("slo_")}
-    return Settings(**settings, rehearsal=bool(given.get("rehearsal"))), Levels(**levels)  # type: ignore[arg-type]
+    return Criteria(**settings, rehearsal=bool(given.get("rehearsal"))), Levels(**levels)  # type: ignore[arg-type]
 
 
 def _recorded(folder: Path) -> Mapping[str, Any]:

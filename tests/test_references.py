@@ -16,7 +16,7 @@ SOURCES: Final = {
 }
 # `rates.py`, `claims/held.py`, `runs/engine.py`
 FILE: Final = re.compile(r"`([\w/]+\.py)`")
-# `scenarios.session.peer_check`, `analysis.model.Settings.margin`, `simulate.scene_of`
+# `scenarios.session.peer_check`, `analysis.model.Criteria.margin`, `simulate.scene_of`
 DOTTED: Final = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
 SUFFIXES: Final = frozenset(["py", "md", "json", "html", "xml", "parquet", "log", "jsonl", "conf", "js", "css", "txt"])
 
@@ -91,7 +91,7 @@ def test_a_reference_that_leads_nowhere_is_found() -> None:
         "analysis.model.Nothing",
         "rates.nothing_of_it",
     ]
-    assert broken(path, "see `rates.py`, `analysis.model.Settings`, `rates.Rate` and `run.json`") == []
+    assert broken(path, "see `rates.py`, `analysis.model.Criteria`, `rates.Rate` and `run.json`") == []
 
 
 PAGES: Final = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

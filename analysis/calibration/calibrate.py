@@ -23,7 +23,7 @@ from analysis.calibration.batch import reduce_together
 from analysis.calibration.naive import naive_verdict
 from analysis.claims import registry
 from analysis.claims.platform_parts import EQUAL
-from analysis.model import Decision, Settings, State
+from analysis.model import Criteria, Decision, State
 from analysis.simulation.design import ARMS, DesignError
 from analysis.simulation.simulate import clients, simulate_rows
 from analysis.simulation.world import Truth
@@ -57,7 +57,7 @@ class CalibrationJob:
     world: str
     seeds: tuple[int, ...]
     given: Mapping[str, Any]
-    settings: Settings
+    settings: Criteria
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ def part_states(decision: Decision) -> dict[str, State]:
 
 
 def jobs(
-    worlds: Sequence[str], *, seeds: int, given: Mapping[str, Any], settings: Settings, first_seed: int = 1
+    worlds: Sequence[str], *, seeds: int, given: Mapping[str, Any], settings: Criteria, first_seed: int = 1
 ) -> list[CalibrationJob]:
     """The runs of a calibration, a few seeds a job."""
     return [
@@ -174,7 +174,7 @@ def run_jobs(todo: Sequence[CalibrationJob], *, processes: int) -> Iterator[list
         yield from pool.map(outcomes, todo)
 
 
-def truth_of(name: str, given: Mapping[str, Any], settings: Settings) -> Truth:
+def truth_of(name: str, given: Mapping[str, Any], settings: Criteria) -> Truth:
     """What a verdict on a run of this world may say."""
     where = world(name)
     return where.truth(where.design(**given), margin=settings.margin)
@@ -259,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.hostile:
         return _hostile(options)
     names = list(WORLDS) if options.worlds == "all" else options.worlds.split(",")
-    settings = Settings(margin=options.margin)
+    settings = Criteria(margin=options.margin)
     asked = {"rows": options.rows, "effect": options.effect, "base_risk": options.base_risk, "clients": options.client}
     given = {name: value for name, value in asked.items() if value is not None}
     by_world = {name: _given(name, given, options.hosts) for name in names if name in WORLDS}
@@ -313,7 +313,7 @@ def _hostile(options: argparse.Namespace) -> int:
         return 2
     fuzz.run(
         range(options.first_seed, options.first_seed + options.seeds),
-        settings=Settings(margin=options.margin),
+        settings=Criteria(margin=options.margin),
         processes=options.jobs,
         shrink_s=options.shrink_s if options.mistakes else 0.0,
         out=options.out,

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from analysis.calibration.batch import reduce_together
 from analysis.claims import registry
-from analysis.model import Settings, State
+from analysis.model import Criteria, State
 from analysis.simulation.hostile import Case, draw_case
 from analysis.simulation.simulate import chunks
 from analysis.simulation.truths import Code, Judgement, judge
@@ -92,12 +92,12 @@ class FuzzJob:
     """Some seeds, and how long to look for the smallest run of each mistake (0: not at all)."""
 
     seeds: tuple[int, ...]
-    settings: Settings
+    settings: Criteria
     shrink_s: float
 
 
 def run(
-    seeds: Sequence[int], *, settings: Settings, processes: int, shrink_s: float, out: Path | None
+    seeds: Sequence[int], *, settings: Criteria, processes: int, shrink_s: float, out: Path | None
 ) -> list[HostileResult]:
     """Decide the runs of all seeds and print the tables; with `shrink_s` every mistake as well."""
     if out is not None:
@@ -122,7 +122,7 @@ def run(
     return results
 
 
-def decided(cases: Sequence[Case], settings: Settings) -> list[HostileResult]:
+def decided(cases: Sequence[Case], settings: Criteria) -> list[HostileResult]:
     """Simulate, reduce and decide runs, a few in one scan; where that fails each alone, to know which one it was."""
     try:
         tables = reduce_together([pa.concat_tables(chunks(case.world, case.design)) for case in cases])
@@ -142,7 +142,7 @@ def decided(cases: Sequence[Case], settings: Settings) -> list[HostileResult]:
     ]
 
 
-def shrunk(case: Case, claim: str, state: State, settings: Settings, *, seconds: float) -> Case:
+def shrunk(case: Case, claim: str, state: State, settings: Criteria, *, seconds: float) -> Case:
     """A smaller run in which the claim is still wrongly in the state: parts left out, fewer rows, fewer minutes.
 
     Each step is kept if the mistake survives it; it ends when none does, or when the time is over.
@@ -247,7 +247,7 @@ def _steps(case: Case) -> Iterator[Case]:
             yield case.resized(minutes=minutes // factor)
 
 
-def _result(case: Case, states: Mapping[str, State], settings: Settings, *, error: str = "") -> HostileResult:
+def _result(case: Case, states: Mapping[str, State], settings: Criteria, *, error: str = "") -> HostileResult:
     codes = case.world.truth(case.design, margin=settings.margin).codes or {}
     return HostileResult(
         seed=case.seed,

@@ -18,7 +18,7 @@ from analysis.comparison.cells import COUNTS, Cells
 from analysis.comparison.dealt import Dealt, dealt_of, design_effect, within
 from analysis.comparison.loops import families
 from analysis.comparison.run_minutes import RunMinutes
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.reduction.tables import Tables
 from analysis.reduction.variants import EVERYTHING, variant_of
 from analysis.stats.groups import Bools, Floats, Ints, coded, coded_as, coded_pair, combined, first_of
@@ -58,7 +58,7 @@ class View:
             these, too.
     """
 
-    settings: Settings
+    settings: Criteria
     tables: Tables
     clock: RunMinutes
     cells: Cells
@@ -244,7 +244,7 @@ class View:
         return Rate(events=int(events.sum()), n=total, design_effect=shared if total else 1.0)
 
 
-def view_of(tables: Tables, settings: Settings) -> View:
+def view_of(tables: Tables, settings: Criteria) -> View:
     """Prepare the tables; nothing is flagged yet (`with_flagged`)."""
     judged = tables.cells[tables.cells["n"] > 0]
     frame = pd.concat([judged, tables.cut], ignore_index=True) if len(tables.cut) else judged.reset_index(drop=True)

@@ -27,7 +27,7 @@ from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.comparison.cohorts import LEAST_HOSTS
 from analysis.comparison.undiluted import WHOLE_SHARE
 from analysis.comparison.view import View, view_of
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.planning.sketch import Sketch, Suspect
 from analysis.planning.sketched_tables import sketched_tables
 from analysis.stats.detectable import POWER
@@ -66,12 +66,12 @@ class Power:
         return self.confirmed >= POWER * self.runs
 
 
-def level_of(claim: str, settings: Settings) -> float:
+def level_of(claim: str, settings: Criteria) -> float:
     """The claim's own error rate on the whole run; the parts of the run that are looked at have the rest."""
     return settings.alpha * registry.weights()[claim] * WHOLE_SHARE
 
 
-def power_of(claim: str, sketch: Sketch, settings: Settings, *, runs: int, seed: int) -> Power:
+def power_of(claim: str, sketch: Sketch, settings: Criteria, *, runs: int, seed: int) -> Power:
     """Share of sketched experiments that confirm the claim at its own share of the family's error rate.
 
     The claim's weight of the error rate is what it has before any other claim is confirmed (Holm's first
@@ -88,7 +88,7 @@ def power_of(claim: str, sketch: Sketch, settings: Settings, *, runs: int, seed:
 def power_grid(
     claim: str,
     sketch: Sketch,
-    settings: Settings,
+    settings: Criteria,
     *,
     hosts: Sequence[int],
     hours: Sequence[float],
@@ -138,7 +138,7 @@ def held(sketch: Sketch) -> Sketch:
 
 
 def cost_of_holding(
-    claim: str, grid: Sequence[Sequence[Power]], sketch: Sketch, settings: Settings, *, runs: int, seed: int
+    claim: str, grid: Sequence[Sequence[Power]], sketch: Sketch, settings: Criteria, *, runs: int, seed: int
 ) -> Holding | None:
     """What sessions that last the whole run cost, at the smallest size that suffices (none does: at the largest).
 
@@ -175,7 +175,7 @@ def holding_in_words(holding: Holding) -> str:
     )
 
 
-def hosts_in_words(claim: str, least: int, settings: Settings) -> str:
+def hosts_in_words(claim: str, least: int, settings: Criteria) -> str:
     """What so few hosts a side ask of a difference; empty where hosts are their own controls."""
     if not claim.startswith("platform"):
         return ""
@@ -193,7 +193,7 @@ def report(
     *,
     claim: str,
     sketch: Sketch,
-    settings: Settings,
+    settings: Criteria,
     runs: int,
     holding: Holding | None = None,
 ) -> str:
@@ -273,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    settings = Settings(margin=options.margin)
+    settings = Criteria(margin=options.margin)
     grid = power_grid(options.claim, sketch, settings, hosts=hosts, hours=hours, runs=options.runs, seed=options.seed)
     holding = cost_of_holding(options.claim, grid, sketch, settings, runs=options.runs, seed=options.seed)
     print(report(grid, claim=options.claim, sketch=sketch, settings=settings, runs=options.runs, holding=holding))

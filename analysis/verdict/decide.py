@@ -18,7 +18,7 @@ from analysis.comparison.cohorts import cohorts_of
 from analysis.comparison.rule import joined_words
 from analysis.comparison.shared_conditions import SHARED_LEAST
 from analysis.comparison.view import View, view_of, with_flagged, with_spared
-from analysis.model import CredentialCheck, Decision, Finding, Hypothesis, Settings, State
+from analysis.model import CredentialCheck, Criteria, Decision, Finding, Hypothesis, State
 from analysis.reduction.tables import Tables
 from analysis.stats.detectable import detectable
 from analysis.stats.groups import Bools, overlap, sums
@@ -34,7 +34,7 @@ NOTHING_FAILED: Final = "Nothing failed: there is no cause to look for."
 HOLM_NEEDS: Final = "About {times:.1f} times as much data: beyond the margin by itself, not beside the other claims."
 
 
-def decide(tables: Tables, settings: Settings, *, live: bool = False, nothing_failed: bool | None = None) -> Decision:
+def decide(tables: Tables, settings: Criteria, *, live: bool = False, nothing_failed: bool | None = None) -> Decision:
     """Decide every claim on the runs' small tables.
 
     Args:
@@ -118,7 +118,7 @@ def _nothing(view: View) -> Decision:
     )
 
 
-def with_detectable(claims: dict[str, Finding], settings: Settings) -> dict[str, Finding]:
+def with_detectable(claims: dict[str, Finding], settings: Criteria) -> dict[str, Finding]:
     """Each claim with the smallest effect that it would have shown, at its own share of the family's error rate.
 
     A decision holds plain numbers only: the precision, whose spreads may be infinite, has served its turn.

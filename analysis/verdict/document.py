@@ -11,7 +11,7 @@ import orjson
 
 from analysis.claims import registry
 from analysis.exit_codes import BREACHED, MET, VOID
-from analysis.model import Decision, Effect, Finding, Settings
+from analysis.model import Criteria, Decision, Effect, Finding
 from analysis.reduction.failures import Failure, as_json
 from analysis.stats.detectable import NO_SIZE
 from analysis.verdict.generator_health import GeneratorHealth
@@ -29,7 +29,7 @@ def compose(
     attempts: int,
     timeouts: int,
     hosts: Mapping[str, int],
-    settings: Settings,
+    settings: Criteria,
     generator: GeneratorHealth,
     slo: Slo,
     decision: Decision,

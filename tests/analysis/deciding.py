@@ -7,12 +7,12 @@ from unittest.mock import patch
 
 from analysis.claims import registry
 from analysis.claims.claim import Evidence
-from analysis.model import Decision, Finding, Settings
+from analysis.model import Criteria, Decision, Finding
 from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
 
 
-def decided_alone(tables: Tables, *names: str, settings: Settings | None = None, live: bool = False) -> Decision:
+def decided_alone(tables: Tables, *names: str, settings: Criteria | None = None, live: bool = False) -> Decision:
     """The decision in which only the claims that are named look at the data; the others are undecided.
 
     These keep their share of the error rate and use none of it, which is the hardest case: what is confirmed here is
@@ -21,7 +21,7 @@ def decided_alone(tables: Tables, *names: str, settings: Settings | None = None,
     assert set(names) <= set(registry.names())
     claims = tuple(claim if claim.name in names else replace(claim, decide=_silent) for claim in registry.CLAIMS)
     with patch.object(registry, "CLAIMS", claims):
-        return decide(tables, settings or Settings(), live=live)
+        return decide(tables, settings or Criteria(), live=live)
 
 
 def found_alone(tables: Tables, name: str) -> Finding:

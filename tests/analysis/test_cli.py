@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis import cli
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.pipeline import analyse
 from analysis.report import html as report
 from analysis.verdict.document import SCHEMA_FILE
@@ -190,6 +190,6 @@ def simulated(tmp_path: Path) -> Path:
 
 
 def test_simulated_run_can_be_made_and_analysed(simulated: Path) -> None:
-    found = analyse([simulated], settings=Settings(), levels=Levels())
+    found = analyse([simulated], settings=Criteria(), levels=Levels())
     assert found.slo.state in ("met", "breached")
     assert valid(dict(found.verdict))["attempts"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.claims import registry
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.pipeline import Analysis, analyse, void_reasons, withhold
 from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.service_levels import Levels
@@ -16,7 +16,7 @@ IMPAIRED = GeneratorHealth(state="impaired", why="The loop was blocked.")
 
 
 def analysed(*folders: Path) -> Analysis:
-    return analyse(folders, settings=Settings(), levels=Levels())
+    return analyse(folders, settings=Criteria(), levels=Levels())
 
 
 def test_healthy_run_is_met_with_every_claim_present(tmp_path: Path) -> None:

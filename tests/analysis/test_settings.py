@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.settings import SettingsError, settings_for
 from analysis.verdict.service_levels import Levels
 
@@ -16,7 +16,7 @@ def run(folder: Path, **settings: Any) -> Path:
 
 
 def test_nothing_given_means_the_defaults(tmp_path: Path) -> None:
-    assert settings_for([tmp_path], {}) == (Settings(), Levels())
+    assert settings_for([tmp_path], {}) == (Criteria(), Levels())
 
 
 def test_run_s_own_settings_count(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from analysis.claims import registry
-from analysis.model import Check, Decision, Effect, Finding, Hypothesis, Part, Settings
+from analysis.model import Check, Criteria, Decision, Effect, Finding, Hypothesis, Part
 from analysis.reduction.failures import Failure
 from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import GeneratorHealth
@@ -71,7 +71,7 @@ def verdict(slo: Slo, **changes: Any) -> dict[str, Any]:
         "attempts": 1000,
         "timeouts": 27,
         "hosts": {"Windows": 1, "Linux": 2},
-        "settings": Settings(),
+        "settings": Criteria(),
         "generator": GeneratorHealth(state="healthy", why="Nothing lagged."),
         "slo": slo,
         "decision": decision(),

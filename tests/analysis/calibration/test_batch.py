@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from analysis.calibration.batch import reduce_together
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.reduction.reduce import reduce
 from analysis.runs.engine import open_rows
 from analysis.simulation.simulate import simulate_rows
@@ -46,7 +46,7 @@ def test_runs_reduced_together_are_the_runs_reduced_alone() -> None:
                 in_order(two[keys]),
                 check_dtype=False,
             )
-        before, after = decide(alone, Settings()), decide(together, Settings())
+        before, after = decide(alone, Criteria()), decide(together, Criteria())
         assert {name: finding.state for name, finding in before.claims.items()} == {
             name: finding.state for name, finding in after.claims.items()
         }

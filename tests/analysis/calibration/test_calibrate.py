@@ -6,7 +6,7 @@ import pytest
 from analysis.calibration import calibrate
 from analysis.calibration.calibrate import Score, jobs, outcomes, part_states, report, truth_of
 from analysis.claims import registry
-from analysis.model import Settings, State
+from analysis.model import Criteria, State
 from analysis.verdict.decide import decide
 from tests.analysis.tables_by_hand import sketched
 
@@ -14,7 +14,7 @@ UNDECIDED: dict[str, State] = dict.fromkeys(registry.names(), "undecided")
 
 
 def test_a_score_counts_what_the_truth_forbids_and_what_it_promises() -> None:
-    truth = truth_of("W2b", {"effect": 0.02}, Settings())
+    truth = truth_of("W2b", {"effect": 0.02}, Criteria())
     score = Score()
     score.add("W2b", 1, {**UNDECIDED, "platform": "confirmed"}, truth)
     score.add("W2b", 2, {**UNDECIDED, "platform": "ruled_out", "client": "confirmed"}, truth)
@@ -28,7 +28,7 @@ def test_a_score_counts_what_the_truth_forbids_and_what_it_promises() -> None:
 
 
 def test_parts_are_counted_by_what_is_there() -> None:
-    truth = truth_of("proactor", {"effect": 0.02}, Settings())
+    truth = truth_of("proactor", {"effect": 0.02}, Criteria())
     score = Score()
     score.add_parts("proactor", {"client loop": "confirmed"}, truth, margin=0.005)
     score.add_parts("proactor", {"platform at equal loop": "ruled_out"}, truth, margin=0.005)
@@ -39,14 +39,14 @@ def test_parts_are_counted_by_what_is_there() -> None:
 
 def test_the_parts_of_a_verdict_have_the_names_that_worlds_have_for_them() -> None:
     tables = sketched(1, suspect="loop", effect=0.05, hosts=4, clients=("websockets-asyncio", "websockets-selector"))
-    found = part_states(decide(tables, Settings()))
+    found = part_states(decide(tables, Criteria()))
     assert set(found) == {"platform at equal loop", "platform_x_latency at equal loop", "client loop"}
     assert found["client loop"] == "confirmed"
-    assert set(truth_of("proactor", {}, Settings()).parts) <= set(found)
+    assert set(truth_of("proactor", {}, Criteria()).parts) <= set(found)
 
 
 def test_jobs_hold_every_seed_once() -> None:
-    listed = jobs(["W1", "W2"], seeds=23, given={}, settings=Settings(), first_seed=5)
+    listed = jobs(["W1", "W2"], seeds=23, given={}, settings=Criteria(), first_seed=5)
     for name in ("W1", "W2"):
         seeds = [seed for job in listed if job.world == name for seed in job.seeds]
         assert seeds == list(range(5, 28))
@@ -83,8 +83,8 @@ EXAMPLES = (
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_no_claim_is_wrong_in_a_world_that_broke_the_verdict(name: str) -> None:
-    (job,) = jobs([name], seeds=2, given={}, settings=Settings(), first_seed=1)
+    (job,) = jobs([name], seeds=2, given={}, settings=Criteria(), first_seed=1)
     score = Score()
     for one in outcomes(job):
-        score.add(name, one.seed, one.states, truth_of(name, {}, Settings()))
+        score.add(name, one.seed, one.states, truth_of(name, {}, Criteria()))
     assert score.mistakes == []

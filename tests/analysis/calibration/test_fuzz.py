@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analysis.calibration.fuzz import decided
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.simulation.hostile import draw_case
 
 # What the seed's run looked like to the verdict that was wrong.
@@ -24,7 +24,7 @@ FOUND = {
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [(68, 212, 373, 443), (449, 518, 1011, 1236)])
 def test_what_hostile_runs_found_is_wrong_no_more(seeds: tuple[int, ...]) -> None:
-    for result in decided([draw_case(seed) for seed in seeds], Settings()):
+    for result in decided([draw_case(seed) for seed in seeds], Criteria()):
         assert not result.error, result.error
         wrong = [*result.wrong("confirmed"), *result.wrong("ruled_out")]
         assert not wrong, f"seed {result.seed} ({FOUND[result.seed]}): {wrong}\n{result.title}"

@@ -8,13 +8,13 @@ import pytest
 
 from analysis.claims.auth import auth
 from analysis.comparison.view import View, view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.reduction.tables import Tables
 from tests.analysis.tables_by_hand import SHORT, moved, sketched
 
 
 def view(tables: Tables) -> View:
-    return view_of(tables, Settings())
+    return view_of(tables, Criteria())
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.claims.claim import Claim, Evidence
 from analysis.comparison.view import view_of
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from tests.analysis.tables_by_hand import sketched
 
 
@@ -18,7 +18,7 @@ CLAIM = Claim(name="any", title="Any", statement="anything fails", weight=0.1, d
 
 
 def test_evidence_of_tables_alone_names_no_silent_operation_and_says_that_no_moments_were_looked_at() -> None:
-    evidence = Evidence(view=view_of(sketched(1), Settings()))
+    evidence = Evidence(view=view_of(sketched(1), Criteria()))
     assert (evidence.together, evidence.apart) == (None, None)
     assert "ping" not in evidence.silent
     assert CLAIM.decide(evidence).n == int(sketched(1).cells["n"].sum())

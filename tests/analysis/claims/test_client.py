@@ -2,7 +2,7 @@ import pytest
 
 from analysis.claims.client import client, client_arms
 from analysis.comparison.view import view_of
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.reduction.tables import Tables
 from tests.analysis.tables_by_hand import only, sketched
 from tests.typed import known
@@ -11,7 +11,7 @@ THREE = ("websocket-client", "websockets-gevent", "websockets-asyncio")
 
 
 def found(tables: Tables) -> Finding:
-    return client(view_of(tables, Settings()))
+    return client(view_of(tables, Criteria()))
 
 
 def test_a_worse_library_is_confirmed_and_named() -> None:
@@ -21,13 +21,13 @@ def test_a_worse_library_is_confirmed_and_named() -> None:
 
 
 def test_a_library_is_compared_on_each_loop_and_on_its_family_over_all_platforms() -> None:
-    view = view_of(sketched(2, clients=THREE), Settings())
+    view = view_of(sketched(2, clients=THREE), Criteria())
     names = [arm.name for arm in client_arms(view)]
     assert "websocket-client/gevent-libuv" in names and "websocket-client/gevent-libev" in names
     assert {"websocket-client/gevent", "websockets-gevent/gevent", "websockets-asyncio/asyncio"} <= set(names)
     assert len(names) == 9
     # With one name of a loop on all platforms there is nothing more to compare.
-    assert len(client_arms(view_of(sketched(2, clients=THREE, platforms=("Linux", "macOS")), Settings()))) == 3
+    assert len(client_arms(view_of(sketched(2, clients=THREE, platforms=("Linux", "macOS")), Criteria()))) == 3
 
 
 def test_what_one_platforms_loop_does_is_told_from_its_hosts_alone() -> None:

@@ -6,14 +6,14 @@ import pytest
 
 from analysis.claims.client_loop import client_loop
 from analysis.comparison.view import View, view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.reduction.tables import Tables
 from tests.analysis.claims.rung_tables import asked, lost
 from tests.analysis.tables_by_hand import SHORT, moved, sketched, with_cells
 
 
 def view(tables: Tables) -> View:
-    return view_of(tables, Settings())
+    return view_of(tables, Criteria())
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])

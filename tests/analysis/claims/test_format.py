@@ -7,14 +7,14 @@ import pytest
 
 from analysis.claims.format import flagged_by_format, format_
 from analysis.comparison.view import View, view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.reduction.tables import Tables
 from tests.analysis.deciding import decided_alone
 from tests.analysis.tables_by_hand import SHORT, moved, sketched, with_cells
 
 
 def view(tables: Tables) -> View:
-    return view_of(tables, Settings())
+    return view_of(tables, Criteria())
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])

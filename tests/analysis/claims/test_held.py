@@ -10,7 +10,7 @@ import pytest
 
 from analysis.claims.held import PART, causes_words, deaths, held_of
 from analysis.comparison.view import view_of
-from analysis.model import Finding, Settings, State
+from analysis.model import Criteria, Finding, State
 from analysis.reduction.reduce import reduce
 from analysis.reduction.tables import Tables
 from analysis.runs.engine import open_rows
@@ -30,7 +30,7 @@ def clean() -> Tables:
 
 @functools.cache
 def states_of_clean() -> dict[str, State]:
-    return states(decide(clean(), Settings()))
+    return states(decide(clean(), Criteria()))
 
 
 def claims(tables: Tables, *names: str) -> dict[str, Finding]:
@@ -40,7 +40,7 @@ def claims(tables: Tables, *names: str) -> dict[str, Finding]:
 
 def reopened(tables: Tables) -> set[str]:
     """What is ruled out of the clean run, and not of this one."""
-    before, after = states_of_clean(), states(decide(tables, Settings()))
+    before, after = states_of_clean(), states(decide(tables, Criteria()))
     assert all(after[name] in (state, "undecided") for name, state in before.items())
     return {name for name, state in before.items() if after[name] != state}
 
@@ -113,13 +113,13 @@ def test_the_commonest_causes_are_named_with_their_close_codes() -> None:
     holds = tables.holds
     closed = np.arange(len(holds)) < 15
     holds = holds.assign(cause=np.where(closed, "server_closed", "reset"), close_code=np.where(closed, 1006.0, np.nan))
-    view = view_of(replace(tables, holds=holds), Settings())
+    view = view_of(replace(tables, holds=holds), Criteria())
     assert causes_words(deaths(view)) == "server_closed 1006 15, reset 5"
 
 
 def test_what_a_limit_of_the_servers_ends_is_the_limits() -> None:
     tables = reduce(open_rows(simulate_rows("W13", rows=16_000, minutes=120, seed=1)))
-    view = view_of(tables, Settings())
+    view = view_of(tables, Criteria())
     ended = int(tables.holds.loc[tables.holds["died"], "n"].sum())
     assert ended > 300
     assert int(deaths(view)["n"].sum()) < 0.02 * ended

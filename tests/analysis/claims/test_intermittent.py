@@ -7,13 +7,13 @@ import pandas as pd
 
 from analysis.claims.intermittent import intermittent
 from analysis.comparison.view import View, view_of
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.reduction.tables import Tables
 from tests.analysis.tables_by_hand import moved, sketched, with_cells
 
 
 def view(tables: Tables) -> View:
-    return view_of(tables, Settings())
+    return view_of(tables, Criteria())
 
 
 def test_a_fault_that_strikes_always_is_not_intermittent() -> None:

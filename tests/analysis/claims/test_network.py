@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
 from tests.analysis.claims.rung_tables import asked, lost, with_addresses
@@ -20,12 +20,12 @@ def run(seed: int = 1, **given: Any) -> Tables:
 
 
 def network(tables: Tables) -> Finding:
-    return decide(tables, Settings()).claims["network"]
+    return decide(tables, Criteria()).claims["network"]
 
 
 @pytest.mark.parametrize("given", [{}, SHORT | {"attempts_a_minute": 1500.0}])
 def test_requests_that_nobody_acknowledged_are_the_ways_or_a_whole_machines(given: dict[str, Any]) -> None:
-    decision = decide(lost(run(**given)), Settings())
+    decision = decide(lost(run(**given)), Criteria())
     finding = decision.claims["network"]
     assert finding.state == "confirmed"
     assert "the peer's whole machine is gone" in finding.evidence
@@ -58,7 +58,7 @@ def test_the_line_of_one_site_is_named_by_the_site_that_was_spared() -> None:
 def test_a_loss_that_spares_a_neighbour_is_no_lines_and_stays_in_the_comparisons(
     only: dict[str, Any], words: str
 ) -> None:
-    decision = decide(lost(run(delays_us=(0, 300_000)), 0.06, **only), Settings())
+    decision = decide(lost(run(delays_us=(0, 300_000)), 0.06, **only), Criteria())
     finding = decision.claims["network"]
     assert finding.state == "undecided"
     assert words in decision.spared_way
@@ -78,14 +78,14 @@ def at_own_sites(tables: Tables) -> Tables:
 
 
 def test_the_line_of_a_site_that_only_one_platform_has_is_the_networks_and_not_the_platforms() -> None:
-    claims = decide(lost(at_own_sites(run()), platform="Windows"), Settings()).claims
+    claims = decide(lost(at_own_sites(run()), platform="Windows"), Criteria()).claims
     assert claims["network"].state == "confirmed"
     assert claims["platform"].state != "confirmed"
 
 
 def test_a_platform_whose_kernel_was_not_asked_is_not_spared_but_unknown() -> None:
     tables = lost(run(), 0.03, platform="Linux")
-    decision = decide(lost(tables, 0.03, facts=("may_be_way",), platform="Windows"), Settings())
+    decision = decide(lost(tables, 0.03, facts=("may_be_way",), platform="Windows"), Criteria())
     assert decision.spared_way == "of the platform Windows nobody knows whether it was spared"
     assert decision.claims["network"].state == "undecided"
     # What is explained on one side only would look like the other side's failures.
@@ -159,7 +159,7 @@ def test_forgetting_what_kernels_said_never_decides_more_of_the_network(
 ) -> None:
     told = lost(asked(sketched(seed, base_risk=0.002, minutes=20, hosts=2)), share, seed=seed, **where)
     forgotten = with_cells(told, on_way=0, placed=0, may_be_way=told.cells["residual"])
-    before, after = decide(told, Settings()).claims, decide(forgotten, Settings()).claims
+    before, after = decide(told, Criteria()).claims, decide(forgotten, Criteria()).claims
     assert after["network"].state in (before["network"].state, "undecided")
     assert after["network"].state != "confirmed"
 
@@ -168,6 +168,6 @@ def test_forgetting_what_kernels_said_never_decides_more_of_the_network(
 @given(seed=st.integers(1, 8), where=WHERE)
 def test_a_larger_margin_never_confirms_the_network(seed: int, where: dict[str, Any]) -> None:
     tables = lost(asked(sketched(seed, base_risk=0.002, minutes=20, hosts=2)), 0.012, seed=seed, **where)
-    narrow, wide = (decide(tables, Settings(margin=m)).claims["network"].state for m in (0.005, 0.02))
+    narrow, wide = (decide(tables, Criteria(margin=m)).claims["network"].state for m in (0.005, 0.02))
     assert wide != "confirmed" or narrow == "confirmed"
     assert narrow != "ruled_out" or wide == "ruled_out"

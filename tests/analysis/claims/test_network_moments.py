@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
@@ -28,7 +28,7 @@ def down(tables: Tables, sites: list[str], moments: tuple[int, ...] = MOMENTS) -
 
 
 def network(tables: Tables) -> Finding:
-    return decide(tables, Settings()).claims["network"]
+    return decide(tables, Criteria()).claims["network"]
 
 
 def of_site(tables: Tables, site: str) -> Tables:

@@ -4,14 +4,14 @@ import pytest
 
 from analysis.claims.platform import platform
 from analysis.comparison.view import view_of
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.reduction.tables import Tables
 from analysis.stats.groups import Ints
 from tests.analysis.tables_by_hand import sketched, with_cells
 
 
 def found(tables: Tables) -> Finding:
-    return platform(view_of(tables, Settings()), None)
+    return platform(view_of(tables, Criteria()), None)
 
 
 @pytest.mark.parametrize("platforms", [("Windows", "Linux"), ("Aix", "Zos")])

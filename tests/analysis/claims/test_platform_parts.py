@@ -13,7 +13,7 @@ from analysis.claims.platform import platform
 from analysis.claims.platform_parts import reading
 from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.comparison.view import view_of
-from analysis.model import Effect, Finding, Part, Settings, State
+from analysis.model import Criteria, Effect, Finding, Part, State
 from analysis.planning.sketch import Suspect
 from analysis.reduction.tables import Tables
 from tests.analysis.deciding import decided_alone
@@ -32,7 +32,7 @@ SMALL = {"minutes": 20, "hosts": 2, "clients": ALL}
 
 
 def found(name: str, tables: Tables) -> Finding:
-    return CLAIMS[name](view_of(tables, Settings()), None)
+    return CLAIMS[name](view_of(tables, Criteria()), None)
 
 
 def suspected(name: str, what: str, **more: Any) -> Tables:
@@ -117,12 +117,12 @@ def test_a_client_that_the_others_dilute_keeps_the_platform_from_being_ruled_out
 
 
 def test_loops_and_libraries_are_parts_of_the_client() -> None:
-    finding = client(view_of(sketched(1, suspect="loop", effect=0.04, clients=ALL, **SIZE), Settings()))
+    finding = client(view_of(sketched(1, suspect="loop", effect=0.04, clients=ALL, **SIZE), Criteria()))
     assert finding.state == "confirmed"
     assert finding.parts[LOOP].state == "confirmed"
     assert finding.parts[next(name for name in finding.parts if name.startswith("library"))].state == "ruled_out"
     assert "In one library the loops differ" in finding.evidence
-    other = client(view_of(sketched(2, suspect="client", effect=0.04, clients=ALL, **SIZE), Settings()))
+    other = client(view_of(sketched(2, suspect="client", effect=0.04, clients=ALL, **SIZE), Criteria()))
     assert "On one loop the libraries differ (websocket-client against websockets-gevent on gevent" in other.evidence
 
 

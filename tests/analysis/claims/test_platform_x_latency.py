@@ -1,13 +1,13 @@
 from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.comparison.view import view_of
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.reduction.tables import Tables
 from tests.analysis.effects import estimate_of
 from tests.analysis.tables_by_hand import sketched
 
 
 def found(tables: Tables) -> Finding:
-    return platform_x_latency(view_of(tables, Settings()), None)
+    return platform_x_latency(view_of(tables, Criteria()), None)
 
 
 def test_latency_that_strikes_one_platform_is_an_interaction() -> None:

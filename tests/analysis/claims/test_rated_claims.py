@@ -11,14 +11,14 @@ from analysis.claims.client_loop import client_loop
 from analysis.claims.format import format_
 from analysis.claims.intermittent import intermittent
 from analysis.comparison.view import View, view_of
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.reduction.tables import Tables
 from analysis.stats.groups import Ints
 from tests.analysis.tables_by_hand import Mask, sketched, with_cells
 
 
 def view(tables: Tables) -> View:
-    return view_of(tables, Settings())
+    return view_of(tables, Criteria())
 
 
 def share_of(tables: Tables, mask: Mask, share: float, seed: int = 1) -> Ints:

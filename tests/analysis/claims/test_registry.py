@@ -14,7 +14,7 @@ from analysis.calibration.fuzz import decided
 from analysis.calibration.naive import naive_verdict
 from analysis.claims import registry
 from analysis.claims.claim import Claim, Evidence, Watched
-from analysis.model import Effect, Finding, Settings
+from analysis.model import Criteria, Effect, Finding
 from analysis.simulation.hostile import draw_case
 from analysis.verdict.decide import decide
 from analysis.verdict.document import SCHEMA_FILE
@@ -71,7 +71,7 @@ def test_a_claim_that_is_added_is_in_every_output(tmp_path: Path, capsys: pytest
 @pytest.mark.usefixtures("with_moon")
 def test_a_claim_that_is_added_is_calibrated_and_shares_the_error_rate() -> None:
     assert sum(registry.weights().values()) == pytest.approx(1.0)
-    (result,) = decided([draw_case(1)], Settings())
+    (result,) = decided([draw_case(1)], Criteria())
     assert result.states["full_moon"] == "confirmed"
     assert result.codes["full_moon"] == "-"
     assert naive_verdict(pa.Table.from_pandas(attempts(200)))["full_moon"] == "undecided"
@@ -89,9 +89,9 @@ def test_a_claim_that_falls_over_is_undecided_with_its_error_and_the_others_stan
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tables = sketched(1, minutes=20, hosts=2)
-    sound = decide(tables, Settings())
+    sound = decide(tables, Criteria())
     let_auth_fall(monkeypatch)
-    found = decide(tables, Settings())
+    found = decide(tables, Criteria())
     assert found.claims["auth"].state == "undecided"
     assert {n: f for n, f in found.claims.items() if n != "auth"} == {
         n: f for n, f in sound.claims.items() if n != "auth"
@@ -102,7 +102,7 @@ def test_a_claim_that_falls_over_is_undecided_with_its_error_and_the_others_stan
 
 def test_a_calibration_keeps_the_error_of_a_claim_that_falls_over(monkeypatch: pytest.MonkeyPatch) -> None:
     let_auth_fall(monkeypatch)
-    (result,) = decided([draw_case(1)], Settings())
+    (result,) = decided([draw_case(1)], Criteria())
     assert result.error == FELL
 
 

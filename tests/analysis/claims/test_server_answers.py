@@ -8,7 +8,7 @@ import pytest
 
 from analysis.claims.server_answers import ordinal_word, quota_words
 from analysis.comparison.view import view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.simulation.sessions import Sessions
 from tests.analysis.claims.server_tables import SHORT, answered, at_first_site, server, simulated
@@ -70,7 +70,7 @@ def connects_by_ordinal(refused_from: int, share: float = 1.0) -> pd.DataFrame:
 
 
 def test_a_quota_is_named_with_the_connection_from_which_it_refuses() -> None:
-    words = quota_words(view_of(replace(sketched(1), subjects=connects_by_ordinal(21)), Settings()))
+    words = quota_words(view_of(replace(sketched(1), subjects=connects_by_ordinal(21)), Criteria()))
     assert "from the 21st connection of a user within 5 minutes on (1200 of 1200 refused, before it 0 of 2400)" in words
     finding = server(replace(answered(sketched(1)), subjects=connects_by_ordinal(21)))
     assert "A quota: from the 21st connection" in finding.evidence
@@ -87,7 +87,7 @@ def test_later_connects_that_fail_no_more_often_are_not_spoken_of() -> None:
 @pytest.mark.parametrize(("refused_from", "share"), [(1, 1.0), (21, 0.3), (99, 1.0)])
 def test_refusals_without_a_step_are_no_quota(refused_from: int, share: float) -> None:
     subjects = connects_by_ordinal(refused_from, share)
-    assert quota_words(view_of(replace(sketched(1), subjects=subjects), Settings())) == ""
+    assert quota_words(view_of(replace(sketched(1), subjects=subjects), Criteria())) == ""
 
 
 def test_ordinals_have_their_english_endings() -> None:

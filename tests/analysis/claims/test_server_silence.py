@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.reduction.tables import Tables
 from analysis.verdict.decide import decide
 from tests.analysis.claims.rung_tables import asked, lost
@@ -88,7 +88,7 @@ def test_connects_that_are_silent_before_the_upgrade_count_where_the_kernel_was_
 
 
 def test_silence_though_it_acknowledges_that_spares_a_platform_stays_in_the_comparisons() -> None:
-    decision = decide(acknowledged(asked(sketched(1, base_risk=0.0005)), platform="Windows"), Settings())
+    decision = decide(acknowledged(asked(sketched(1, base_risk=0.0005)), platform="Windows"), Criteria())
     assert decision.claims["server"].parts["silence though it acknowledges"].state != "confirmed"
     assert decision.spared == "the platform Linux was nearly spared"
 

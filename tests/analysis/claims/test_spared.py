@@ -15,7 +15,7 @@ from analysis.claims.spared import (
     spared_of_way,
 )
 from analysis.comparison.view import View, view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from tests.analysis.claims.rung_tables import asked, lost
 from tests.analysis.claims.server_tables import answered, kept_silent
 from tests.analysis.deciding import decided_alone
@@ -47,7 +47,7 @@ def test_silence_that_spares_a_cohort_is_not_the_servers_and_stays_in_the_compar
 def ended(died: dict[str, int], **given: Any) -> View:
     """The view of a run in which the server itself ended so many of 2,000 sessions of each platform."""
     tables = with_sessions(sketched(5, base_risk=0.0, minutes=60), died=died, cause="server_error", **given)
-    return view_of(replace(tables, sessions=tables.sessions.assign(explicit=tables.sessions["failed"])), Settings())
+    return view_of(replace(tables, sessions=tables.sessions.assign(explicit=tables.sessions["failed"])), Criteria())
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_a_cohort_is_surely_spared_only_with_sessions_enough_to_tell() -> None:
 
 
 def test_answers_that_all_platforms_get_alike_spared_nobody() -> None:
-    assert spared_of_answers(view_of(answered(sketched(1)), Settings())) == ""
-    assert spared_of_answers(view_of(answered(sketched(1), platform="Linux"), Settings())) == (
+    assert spared_of_answers(view_of(answered(sketched(1)), Criteria())) == ""
+    assert spared_of_answers(view_of(answered(sketched(1), platform="Linux"), Criteria())) == (
         "the platform Windows was nearly spared"
     )
 
@@ -95,10 +95,10 @@ def test_few_failures_to_be_expected_say_nothing_of_being_spared(met: int, expec
 
 def test_what_the_way_lost_is_held_against_neighbours_of_the_same_site_only() -> None:
     def spared(**only: Any) -> str:
-        return spared_of_way(view_of(lost(asked(sketched(1, base_risk=0.0005)), 0.05, **only), Settings()))
+        return spared_of_way(view_of(lost(asked(sketched(1, base_risk=0.0005)), 0.05, **only), Criteria()))
 
     assert spared() == ""
     assert spared(site="north") == ""
     assert spared(platform="Linux") == "the platform Windows was nearly spared"
     assert spared(site="north", platform="Linux") == "the platform Windows was nearly spared"
-    assert spared_of_way(view_of(sketched(1), Settings())) == ""
+    assert spared_of_way(view_of(sketched(1), Criteria())) == ""

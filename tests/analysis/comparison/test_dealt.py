@@ -14,7 +14,7 @@ from scipy import stats
 
 from analysis.comparison.dealt import MOST_SHARED, Dealt, dealt_of, design_effect, difference_spread, within
 from analysis.comparison.view import view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.reduction.variants import OF_THE_TARGET, VARIANTS
 from analysis.stats.estimate import Spread
 from analysis.stats.groups import Floats
@@ -208,7 +208,7 @@ def test_rows_that_no_cell_knows_are_left_out(missing: str) -> None:
 
 
 def test_connections_are_within_cells_of_the_same_host_client_delay_and_kind() -> None:
-    view = view_of(sketched(), Settings())
+    view = view_of(sketched(), Criteria())
     dealt, cells = view.dealt, view.cells
     assert within(dealt, cells).all()
     assert not within(dealt, cells.where(cells.host < 0)).any()
@@ -219,7 +219,7 @@ def test_connections_are_within_cells_of_the_same_host_client_delay_and_kind() -
 
 
 def test_a_rate_is_never_surer_than_its_connections_are() -> None:
-    view = view_of(sketched(), Settings())
+    view = view_of(sketched(), Criteria())
     # The sketch's connections have one attempt each; here each has the fate of ten.
     frame = view.tables.dealt
     tenfold = {name: 10 * frame[name] for name in frame.columns if name.startswith(("nn", "nx_", "xx_"))}

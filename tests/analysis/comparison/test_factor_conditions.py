@@ -23,12 +23,12 @@ from analysis.comparison.factor_conditions import (
 from analysis.comparison.rule import Condition
 from analysis.comparison.shared_conditions import SHARED_LEAST
 from analysis.comparison.view import View, view_of
-from analysis.model import Check, Settings
+from analysis.model import Check, Criteria
 from analysis.reduction.factors import FACTORS
 from attempts.schema import COLUMNS
 from tests.analysis.tables_by_hand import sketched
 
-MARGIN = Settings().margin
+MARGIN = Criteria().margin
 # Host, platform, level, attempts and failures.
 Row = tuple[str, str, str, float, float]
 
@@ -56,7 +56,7 @@ def joined(*frames: pd.DataFrame) -> pd.DataFrame:
 
 
 def view(*frames: pd.DataFrame) -> View:
-    return view_of(replace(sketched(1), factors=joined(*frames)), Settings())
+    return view_of(replace(sketched(1), factors=joined(*frames)), Criteria())
 
 
 def conditions(found: View, platforms: tuple[int, ...] = (0, 1)) -> tuple[Condition, ...]:
@@ -264,11 +264,11 @@ def test_each_factor_that_was_recorded_is_a_condition() -> None:
 
 def test_a_python_that_nobody_recorded_is_not_the_same_one() -> None:
     tables = replace(sketched(1), factors=frame())
-    (found,) = of_platforms(view_of(tables, Settings()), (0, 1))
+    (found,) = of_platforms(view_of(tables, Criteria()), (0, 1))
     assert found.check.name == "same Python versions"
     assert found.check.ok is None
     # On one platform there is nothing to compare.
-    assert of_platforms(view_of(tables, Settings()), (0,)) == ()
+    assert of_platforms(view_of(tables, Criteria()), (0,)) == ()
 
 
 def two_hosts(*levels: tuple[str, float, float], **given: Any) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pytest
 from analysis.comparison.host_conditions import base_rtt_similar, kernels_alike
 from analysis.comparison.rule import Condition
 from analysis.comparison.view import view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.reduction.tables import Tables
 from tests.analysis.claims.rung_tables import asked, lost
 from tests.analysis.comparison.confounders import confounded, worse_windows
@@ -123,7 +123,7 @@ def test_a_confounder_is_named_and_leaves_the_platform_undecided(confound: Calla
 
 
 def test_a_rehearsal_may_use_labels() -> None:
-    rehearsed = decided_alone(simulated(worse_windows()), "platform", settings=Settings(rehearsal=True))
+    rehearsed = decided_alone(simulated(worse_windows()), "platform", settings=Criteria(rehearsal=True))
     assert rehearsed.claims["platform"].state == "confirmed"
 
 
@@ -138,7 +138,7 @@ def test_a_platform_with_one_host_does_not_spoil_the_comparison_of_the_others() 
 
 def test_round_trips_that_nobody_measured_are_not_called_different() -> None:
     tables = unknown_rtt(worse_windows())
-    prepared = view_of(tables, Settings())
+    prepared = view_of(tables, Criteria())
     check = base_rtt_similar(prepared, np.arange(len(prepared.hosts)), (0, 1))
     assert check.check.ok is None
     assert "unknown" in check.check.detail and "nan" not in check.check.detail
@@ -146,7 +146,7 @@ def test_round_trips_that_nobody_measured_are_not_called_different() -> None:
 
 
 def kernels(tables: Tables) -> Condition | None:
-    prepared = view_of(tables, Settings())
+    prepared = view_of(tables, Criteria())
     return kernels_alike(prepared, range(len(prepared.platforms)))
 
 

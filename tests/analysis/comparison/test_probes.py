@@ -5,7 +5,7 @@ import pandas as pd
 
 from analysis.comparison.probes import probe_rate, tcp_losses
 from analysis.comparison.view import View, view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from tests.analysis.tables_by_hand import sketched
 from tests.typed import known
 
@@ -28,7 +28,7 @@ def probes(lost: dict[str, float]) -> View:
         for slot in range(360)
         for operation in ("tcp", "health")
     ]
-    return view_of(replace(sketched(), probes=pd.DataFrame(rows)), Settings())
+    return view_of(replace(sketched(), probes=pd.DataFrame(rows)), Criteria())
 
 
 def test_the_platform_that_loses_packets_is_named() -> None:
@@ -42,7 +42,7 @@ def test_equal_losses_are_no_difference() -> None:
 
 
 def test_without_probes_nothing_is_known() -> None:
-    view = view_of(sketched(), Settings())
+    view = view_of(sketched(), Criteria())
     assert tcp_losses(view, (0, 1)) is None
     assert probe_rate(view, operation="tcp").n == 0
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.comparison.rule import Comparison, ComparisonRule, Condition, compare, joined_words, too_short
 from analysis.comparison.view import view_of
-from analysis.model import Check, Finding, Settings
+from analysis.model import Check, Criteria, Finding
 from analysis.stats.estimate import Estimate, Spread
 from tests.analysis.tables_by_hand import sketched
 from tests.typed import known
@@ -31,7 +31,7 @@ def condition(ok: bool | None) -> Condition:
 def found(
     comparisons: Sequence[Comparison], conditions: Sequence[Condition] = (), rule: ComparisonRule = RULE, **more: Any
 ) -> Finding:
-    return compare(view_of(sketched(), Settings()), comparisons, conditions, rule, **{"ceiling": False, **more})
+    return compare(view_of(sketched(), Criteria()), comparisons, conditions, rule, **{"ceiling": False, **more})
 
 
 def test_beyond_the_margin_is_confirmed_and_inside_it_ruled_out() -> None:
@@ -104,7 +104,7 @@ def test_four_chunks_are_too_few() -> None:
 
 
 def test_a_short_run_is_told_how_long_it_should_be() -> None:
-    view = view_of(sketched(minutes=2), Settings())
+    view = view_of(sketched(minutes=2), Criteria())
     evidence, needs = known(too_short(view, 2))
     assert evidence.startswith("2 minutes are too few")
     assert "at least 10 minutes" in needs

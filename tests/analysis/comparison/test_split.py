@@ -6,11 +6,11 @@ from typing import Any
 
 from analysis.comparison.split import Share, bound, by_instance, counted, shares
 from analysis.comparison.view import view_of
-from analysis.model import Finding, Settings
+from analysis.model import Criteria, Finding
 from analysis.stats.rates import Rate
 from tests.analysis.tables_by_hand import sketched, with_cells
 
-MARGIN = Settings().margin
+MARGIN = Criteria().margin
 
 
 def share(events: int, n: int, usual: float = 0.0, name: str = "connects of x") -> Share:
@@ -78,7 +78,7 @@ def test_the_finding_names_three_parts_and_shows_all_and_says_what_would_bound_t
 
 
 def parts(**given: Any) -> dict[str, Share]:
-    view = view_of(sketched(1, **given), Settings())
+    view = view_of(sketched(1, **given), Criteria())
     return {one.name: one for one in shares(view, view.cells, counted(view.cells, view.cells.residual))}
 
 
@@ -110,7 +110,7 @@ def test_what_there_is_one_of_is_no_part() -> None:
 
 def test_instances_are_told_apart_by_kind_and_operation_and_one_alone_is_none() -> None:
     tables = sketched(1)
-    view = view_of(tables, Settings())
+    view = view_of(tables, Criteria())
     found = by_instance(view, ["bad"])
     assert {one.name for one in found} == {
         f"{what} of {instance}"
@@ -120,12 +120,12 @@ def test_instances_are_told_apart_by_kind_and_operation_and_one_alone_is_none() 
     assert {one.name for one in by_instance(view, ["bad"], kinds=("connect",))} == {"connects of a", "connects of b"}
     assert not [one for one in by_instance(view, ["bad"], but=("chat",)) if "chat" in one.name]
     single = replace(tables, instances=tables.instances.assign(server_instance="a"))
-    assert not by_instance(view_of(single, Settings()), ["bad"])
+    assert not by_instance(view_of(single, Criteria()), ["bad"])
 
 
 def test_an_instances_events_are_the_sum_of_its_columns() -> None:
     explicit = with_cells(sketched(1, base_risk=0.0), explicit=lambda cells: cells["n"] // 2)
-    view = view_of(explicit, Settings())
+    view = view_of(explicit, Criteria())
     total = int(view.cells.explicit.sum())
     for counts in (["explicit"], ["bad"], ["format", "explicit"]):
         by_kind = [one for one in by_instance(view, counts) if one.name.split()[0] in ("connects", "exchanges")]

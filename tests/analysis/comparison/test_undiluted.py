@@ -21,17 +21,17 @@ from analysis.comparison.undiluted import (
     undiluted,
 )
 from analysis.comparison.view import View, view_of, with_everything
-from analysis.model import Check, Effect, Finding, Settings
+from analysis.model import Check, Criteria, Effect, Finding
 from analysis.stats.detectable import Precision
 from analysis.stats.estimate import Estimate, Spread
 from tests.analysis.effects import estimate_of
 from tests.analysis.tables_by_hand import sketched, with_cells
 
-MARGIN, ALPHA = Settings().margin, Settings().alpha
+MARGIN, ALPHA = Criteria().margin, Criteria().alpha
 
 
 def view(**given: Any) -> View:
-    return view_of(sketched(1, **given), Settings())
+    return view_of(sketched(1, **given), Criteria())
 
 
 VIEW = view()
@@ -103,7 +103,7 @@ def test_a_part_that_a_few_failures_put_near_the_margin_holds_it_open_however_fe
         cells = VIEW.cells
         bad = np.zeros_like(cells.bad)
         bad[np.flatnonzero(cells.operation == VIEW.operations.index("chat"))[:failures]] = 1
-        struck = view_of(with_cells(sketched(1), n=20, n_clean=20, bad=bad, residual=bad), Settings())
+        struck = view_of(with_cells(sketched(1), n=20, n_clean=20, bad=bad, residual=bad), Criteria())
         assert seen_by({"chat": near}, of=struck).state == state
 
 
@@ -186,7 +186,7 @@ def test_a_part_with_too_few_attempts_holds_nothing_open_and_is_said() -> None:
     cells = sketched(1).cells
     is_late = (cells["operation"] == "chat") & (cells["minute"] > cells["minute"].min())
     rare = with_cells(sketched(1), operation=np.where(is_late, "ping", cells["operation"]))
-    few = view_of(rare, Settings())
+    few = view_of(rare, Criteria())
     found = seen_by({"chat": ACROSS}, of=few)
     assert found.state == "ruled_out"
     assert found.evidence == "Inside. Too few attempts to say it of chat exchanges alone."
@@ -209,13 +209,13 @@ def test_what_holds_only_without_the_explained_failures_is_not_ruled_out() -> No
 
 def test_a_run_without_failures_needs_no_second_look() -> None:
     tables = sketched(1)
-    clean = view_of(with_cells(tables, bad=0, residual=0, timeouts=0), Settings())
+    clean = view_of(with_cells(tables, bad=0, residual=0, timeouts=0), Criteria())
     assert seen_by({"chat": ACROSS}, everything=ACROSS, of=clean) == INSIDE
 
 
 def test_explained_failures_alone_are_looked_at_again() -> None:
     tables = sketched(1)
-    explained = view_of(with_cells(tables, residual=0, explicit=tables.cells["bad"]), Settings())
+    explained = view_of(with_cells(tables, residual=0, explicit=tables.cells["bad"]), Criteria())
     assert not explained.compared.unexplained.any()
     assert with_everything(explained).compared.unexplained.any()
     assert seen_by({}, everything=ACROSS, of=explained).state == "undecided"

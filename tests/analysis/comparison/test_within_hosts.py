@@ -5,13 +5,13 @@ import pytest
 
 from analysis.comparison.view import View, view_of
 from analysis.comparison.within_hosts import difference, effects_by_host, over_hosts
-from analysis.model import Settings
+from analysis.model import Criteria
 from tests.analysis.tables_by_hand import sketched, with_cells
 from tests.typed import known
 
 
 def view(**given: Any) -> View:
-    return view_of(sketched(2, **given), Settings())
+    return view_of(sketched(2, **given), Criteria())
 
 
 def test_every_host_has_its_own_difference_of_two_clients() -> None:
@@ -37,7 +37,7 @@ def test_sides_the_other_way_round_have_the_other_sign() -> None:
 def test_a_host_with_one_side_only_has_none_and_one_host_is_no_sample() -> None:
     tables = sketched(2)
     there = (tables.cells["host"] == "Linux-0") | (tables.cells["client"] == "websocket-client")
-    found = view_of(with_cells(tables, client=np.where(there, tables.cells["client"], "websocket-client")), Settings())
+    found = view_of(with_cells(tables, client=np.where(there, tables.cells["client"], "websocket-client")), Criteria())
     cells = found.compared
     own = effects_by_host(found, cells, cells.library == 0)
     assert [found.hosts[h][0] for h in own] == ["Linux-0"]

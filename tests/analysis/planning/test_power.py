@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.planning import power as plan
 from analysis.planning.power import Power, cost_of_holding, held, power_grid, power_of, report
 from analysis.planning.sketch import Sketch
@@ -11,26 +11,26 @@ SKETCH = Sketch(suspect="latency", effect=0.05, minutes=20, hosts=2)
 
 
 def test_power_is_counted_and_a_large_effect_is_found() -> None:
-    found = power_of("latency", SKETCH, Settings(), runs=5, seed=1)
+    found = power_of("latency", SKETCH, Criteria(), runs=5, seed=1)
     assert (found.confirmed, found.runs) == (5, 5)
     assert found.enough
 
 
 def test_no_effect_is_hardly_ever_confirmed() -> None:
     nothing = Sketch(suspect="latency", effect=0.0, minutes=20, hosts=2)
-    assert power_of("latency", nothing, Settings(), runs=8, seed=1).confirmed == 0
+    assert power_of("latency", nothing, Criteria(), runs=8, seed=1).confirmed == 0
 
 
 def test_sizes_beyond_a_certain_one_are_not_drawn() -> None:
-    grid = power_grid("latency", SKETCH, Settings(), hosts=(2, 3), hours=(0.5, 4.0), runs=2, seed=1)
+    grid = power_grid("latency", SKETCH, Criteria(), hosts=(2, 3), hours=(0.5, 4.0), runs=2, seed=1)
     assert [[power.confirmed for power in row] for row in grid] == [[2, 2], [2, 2]]
-    text = report(grid, claim="latency", sketch=SKETCH, settings=Settings(), runs=2)
+    text = report(grid, claim="latency", sketch=SKETCH, settings=Criteria(), runs=2)
     assert "Enough for 80%: 2 hosts a platform for 0.5 h" in text
 
 
 def test_a_report_says_when_nothing_is_enough() -> None:
     grid = [[Power(hosts=2, hours=1.0, confirmed=1, runs=10)]]
-    assert "None of these reaches" in report(grid, claim="platform", sketch=SKETCH, settings=Settings(), runs=10)
+    assert "None of these reaches" in report(grid, claim="platform", sketch=SKETCH, settings=Criteria(), runs=10)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ HELD = replace(SKETCH, users=6, hosts=3, effect=0.05)
 
 
 def test_sessions_that_last_the_whole_run_cost_power() -> None:
-    short, long = (power_of("latency", one, Settings(), runs=6, seed=1) for one in (HELD, held(HELD)))
+    short, long = (power_of("latency", one, Criteria(), runs=6, seed=1) for one in (HELD, held(HELD)))
     assert long.confirmed < short.confirmed
 
 
@@ -89,12 +89,12 @@ def test_the_report_says_what_holding_costs_in_numbers(capsys: pytest.CaptureFix
 
 def test_held_sessions_cost_nothing_more_than_they_do(capsys: pytest.CaptureFixture[str]) -> None:
     grid = [[Power(hosts=3, hours=0.5, confirmed=1, runs=2)]]
-    assert cost_of_holding("latency", grid, held(HELD), Settings(), runs=2, seed=1) is None
-    assert "held for the whole run" in report(grid, claim="latency", sketch=held(HELD), settings=Settings(), runs=2)
+    assert cost_of_holding("latency", grid, held(HELD), Criteria(), runs=2, seed=1) is None
+    assert "held for the whole run" in report(grid, claim="latency", sketch=held(HELD), settings=Criteria(), runs=2)
 
 
 def test_the_fewest_hosts_are_said_with_their_degrees_of_freedom() -> None:
     grid = [[Power(hosts=3, hours=0.5, confirmed=1, runs=2)]]
-    said = report(grid, claim="platform", sketch=SKETCH, settings=Settings(), runs=2)
+    said = report(grid, claim="platform", sketch=SKETCH, settings=Criteria(), runs=2)
     assert "3 of each leave 2 to 4 degrees of freedom (Welch)" in said
-    assert "Welch" not in report(grid, claim="latency", sketch=SKETCH, settings=Settings(), runs=2)
+    assert "Welch" not in report(grid, claim="latency", sketch=SKETCH, settings=Criteria(), runs=2)

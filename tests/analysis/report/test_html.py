@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from analysis.model import Effect, Settings
+from analysis.model import Criteria, Effect
 from analysis.pipeline import Analysis, analyse
 from analysis.report.html import model_effect, p_text, report_html
 from analysis.report.server_log import LogTable
@@ -20,7 +20,7 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     rows = attempts(2000, timeouts=0.03)
     rows["host"] = rows["host"].replace("host0", "</script><b>host0")
     folder = write_run(tmp_path_factory.mktemp("report") / "run", rows, run_json=manifest(rows), vitals=health())
-    return analyse([folder], settings=Settings(), levels=Levels())
+    return analyse([folder], settings=Criteria(), levels=Levels())
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_server_log_has_a_section_only_when_one_was_given(analysis: Analysis, pa
 
 def test_run_without_rows_has_a_page_too(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", attempts(5).iloc[:0])
-    page = report_html(analyse([folder], settings=Settings(), levels=Levels()))
+    page = report_html(analyse([folder], settings=Criteria(), levels=Levels()))
     assert "nothing may be concluded" in page
     assert "No attempt was made" in page
 
@@ -103,7 +103,7 @@ def test_accounting_that_is_no_number_is_shown_as_unknown(tmp_path: Path) -> Non
     rows = attempts(20)
     run_json = manifest(rows, accounting={"planned": "a", "started": [1], "ok": 12345})
     page = report_html(
-        analyse([write_run(tmp_path / "run", rows, run_json=run_json)], settings=Settings(), levels=Levels())
+        analyse([write_run(tmp_path / "run", rows, run_json=run_json)], settings=Criteria(), levels=Levels())
     )
     assert '<td class="n">–</td>' in page
     assert '<td class="n">12,345</td>' in page

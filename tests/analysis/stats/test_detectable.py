@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from analysis.claims import registry
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.stats.detectable import (
     Precision,
     critical_distance,
@@ -123,7 +123,7 @@ def test_a_condition_that_fails_leaves_the_precision_and_nothing_to_confirm() ->
 
 
 def test_every_claim_of_a_run_has_one_or_a_reason_and_more_hosts_make_it_smaller() -> None:
-    few, many = (decide(sketched(hosts=hosts, minutes=20), Settings()).claims for hosts in (3, 9))
+    few, many = (decide(sketched(hosts=hosts, minutes=20), Criteria()).claims for hosts in (3, 9))
     for claims in (few, many):
         for finding in claims.values():
             assert finding.detectable is not None and finding.detectable.why
@@ -133,14 +133,14 @@ def test_every_claim_of_a_run_has_one_or_a_reason_and_more_hosts_make_it_smaller
 
 
 def test_two_hosts_a_side_have_no_smallest_effect() -> None:
-    found = known(decide(sketched(hosts=2, minutes=20), Settings()).claims["platform"].detectable)
+    found = known(decide(sketched(hosts=2, minutes=20), Criteria()).claims["platform"].detectable)
     assert (found.smallest, found.confirmable) == (None, None)
     assert "Two hosts on a side" in found.why
 
 
 def test_nothing_is_detectable_without_attempts_or_while_the_run_grows() -> None:
-    nothing = decide(no_attempts(), Settings()).claims
-    growing = decide(sketched(minutes=20), Settings(), live=True).claims
+    nothing = decide(no_attempts(), Criteria()).claims
+    growing = decide(sketched(minutes=20), Criteria(), live=True).claims
     for claims in (nothing, {name: growing[name] for name in ("latency", "platform", "auth")}):
         assert all(one.detectable is not None and one.detectable.smallest is None for one in claims.values())
 

@@ -16,7 +16,7 @@ from analysis.claims.latency import latency
 from analysis.claims.platform import platform
 from analysis.claims.platform_x_latency import platform_x_latency
 from analysis.comparison.view import View, view_of
-from analysis.model import Decision, Effect, Finding, Settings, State
+from analysis.model import Criteria, Decision, Effect, Finding, State
 from analysis.planning.sketch import Suspect
 from analysis.planning.tables_of_cells import tables_of
 from analysis.reduction.tables import Tables
@@ -75,7 +75,7 @@ def close(one: Reading, two: Reading) -> None:
 
 @pytest.mark.parametrize("suspect", SUSPECTS)
 def test_each_suspect_is_found_and_no_other_one(suspect: Suspect) -> None:
-    decision = decide(sketched(3, suspect=suspect, effect=0.03), Settings())
+    decision = decide(sketched(3, suspect=suspect, effect=0.03), Criteria())
     confirmed = {name for name, finding in decision.claims.items() if finding.state == "confirmed"}
     if suspect == "none":
         assert confirmed <= {"intermittent"}
@@ -87,7 +87,7 @@ def test_each_suspect_is_found_and_no_other_one(suspect: Suspect) -> None:
 
 @pytest.mark.parametrize("suspect", SUSPECTS)
 def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecided(suspect: Suspect) -> None:
-    decision = decide(sketched(5, suspect=suspect, effect=0.02), Settings())
+    decision = decide(sketched(5, suspect=suspect, effect=0.02), Criteria())
     assert tuple(decision.claims) == registry.names()
     for name, finding in decision.claims.items():
         assert finding.evidence, name
@@ -103,7 +103,7 @@ def test_row_order_and_names_of_hosts_change_nothing(tables: Tables, seed: int) 
     shuffled = on_every_frame(
         renamed(tables, "host", names), lambda frame: frame.sample(frac=1.0, random_state=seed).reset_index(drop=True)
     )
-    one, two = decide(tables, Settings()), decide(shuffled, Settings())
+    one, two = decide(tables, Criteria()), decide(shuffled, Criteria())
     close(read(one), read(two))
     assert one.hypothesis == two.hypothesis
 
@@ -112,7 +112,7 @@ def test_row_order_and_names_of_hosts_change_nothing(tables: Tables, seed: int) 
 @given(runs)
 def test_renaming_platforms_changes_no_state(tables: Tables) -> None:
     swapped = renamed(tables, "platform", {"Windows": "Aardvark", "Linux": "Zebra"})
-    close(read(decide(tables, Settings())), read(decide(swapped, Settings())))
+    close(read(decide(tables, Criteria())), read(decide(swapped, Criteria())))
 
 
 @few
@@ -126,7 +126,7 @@ def test_shifting_all_times_changes_nothing(tables: Tables, minutes: int) -> Non
         }
         return frame.assign(**moved)
 
-    close(read(decide(tables, Settings())), read(decide(on_every_frame(tables, later), Settings())))
+    close(read(decide(tables, Criteria())), read(decide(on_every_frame(tables, later), Criteria())))
 
 
 @few
@@ -137,7 +137,7 @@ def test_cells_of_two_files_are_added(tables: Tables) -> None:
     first = tables.cells.assign(**{name: half[name] for name in counts})
     second = tables.cells.assign(**{name: tables.cells[name] - half[name] for name in counts})
     both = replace(tables, cells=pd.concat([first, second], ignore_index=True))
-    close(read(decide(tables, Settings())), read(decide(both, Settings())))
+    close(read(decide(tables, Criteria())), read(decide(both, Criteria())))
 
 
 @few
@@ -165,7 +165,7 @@ def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables
         grown = dict.fromkeys([*counts, *sums], times) | dict.fromkeys(squares, times**2)
         return frame.assign(**{name: frame[name] * by for name, by in grown.items()})
 
-    once, more = decide(tables, Settings()), decide(on_every_frame(tables, again), Settings())
+    once, more = decide(tables, Criteria()), decide(on_every_frame(tables, again), Criteria())
     for name in ("latency", "platform", "platform_x_latency", "client", "intermittent"):
         before, after = once.claims[name], more.claims[name]
         assert HARDNESS[after.state] <= HARDNESS[before.state] or before.state == after.state, name
@@ -184,7 +184,7 @@ def test_permuting_platforms_over_hosts_confirms_nothing() -> None:
     for _ in range(40):
         labels = dict(zip(hosts, rng.permutation(["Windows"] * 6 + ["Linux"] * 6), strict=True))
         cells = base.cells.assign(platform=base.cells["host"].map(labels))
-        view = view_of(tables_of(cells, rng), Settings())
+        view = view_of(tables_of(cells, rng), Criteria())
         confirmed += "confirmed" in (platform(view, None).state, platform_x_latency(view, None).state)
     assert confirmed <= 4
 
@@ -208,11 +208,11 @@ def test_permuting_an_arm_over_connections_confirms_nothing(
 ) -> None:
     rng = np.random.default_rng(4)
     base = sketched(12, minutes=20, hosts=2, suspect=suspect, effect=0.05)
-    assert claim(view_of(base, Settings())).state == "confirmed"
+    assert claim(view_of(base, Criteria())).state == "confirmed"
     confirmed = 0
     for _ in range(12):
         cells = dealt_again(base.cells, column, rng)
-        confirmed += claim(view_of(tables_of(cells, rng), Settings())).state == "confirmed"
+        confirmed += claim(view_of(tables_of(cells, rng), Criteria())).state == "confirmed"
     assert confirmed == 0
 
 
@@ -220,21 +220,21 @@ def test_permuting_an_arm_over_connections_confirms_nothing(
 @given(runs)
 def test_one_host_on_a_side_never_confirms_the_platform(tables: Tables) -> None:
     alone = only(tables, lambda frame: (frame["platform"] != "Windows") | (frame["host"] == "Windows-0"))
-    finding = decide(alone, Settings()).claims["platform"]
+    finding = decide(alone, Criteria()).claims["platform"]
     assert finding.state != "confirmed"
     assert finding.state == "undecided" or finding.ceiling
 
 
 def test_everything_ok_confirms_nothing() -> None:
     fine = with_cells(sketched(1), bad=0, residual=0, timeouts=0, good=lambda c: c["n"])
-    found = states(decide(fine, Settings()))
+    found = states(decide(fine, Criteria()))
     assert "confirmed" not in found.values()
     assert found["auth"] == found["format"] == "ruled_out"
 
 
 def test_everything_timed_out_confirms_nothing_and_compares_nothing() -> None:
     dead = with_cells(sketched(1), bad=lambda c: c["n"], residual=lambda c: c["n"], timeouts=lambda c: c["n"], good=0)
-    found = states(decide(dead, Settings()))
+    found = states(decide(dead, Criteria()))
     assert {name for name, state in found.items() if state == "confirmed"} <= {"server", "format"}
     assert found["latency"] == found["platform"] == found["platform_x_latency"] == found["client"] == "undecided"
 
@@ -243,7 +243,7 @@ def test_reversed_arms_are_not_confirmed() -> None:
     tables = sketched(3, suspect="latency", effect=0.05)
     most = tables.cells["delay_us"].max()
     turned = with_cells(tables, delay_us=lambda c: most - c["delay_us"])
-    before, after = (decide(t, Settings()).claims["latency"] for t in (tables, turned))
+    before, after = (decide(t, Criteria()).claims["latency"] for t in (tables, turned))
     assert before.state == "confirmed"
     assert after.state == "undecided"
     assert known(after.effect).reversed
@@ -255,7 +255,7 @@ def test_an_outage_of_everybody_confirms_no_comparison(tables: Tables, minute: i
     down = tables.cells["minute"] == tables.cells["minute"].min() + minute
     hit = {name: np.where(down, tables.cells["n"], tables.cells[name]) for name in ("bad", "residual", "timeouts")}
     outage = with_cells(tables, **hit)
-    before, after = states(decide(tables, Settings())), states(decide(outage, Settings()))
+    before, after = states(decide(tables, Criteria())), states(decide(outage, Criteria()))
     for name in ("platform", "platform_x_latency", "client", "latency"):
         assert not (before[name] == "undecided" and after[name] == "confirmed"), name
 
@@ -275,7 +275,7 @@ def test_what_is_not_measured_only_moves_claims_towards_undecided(tables: Tables
         )
     else:
         poorer = replace(tables, sites=tables.sites.assign(site=None))
-    before, after = decide(tables, Settings()), decide(poorer, Settings())
+    before, after = decide(tables, Criteria()), decide(poorer, Criteria())
     for name, finding in before.claims.items():
         moved = after.claims[name]
         # A condition that fails may uncover nothing: only the no-assumption bound survives it.
@@ -301,9 +301,9 @@ def test_a_server_without_named_instances_is_ruled_out_only_by_a_cohort_of_all_h
 def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(
     tables: Tables, margin: float, factor: float
 ) -> None:
-    decided = decide(tables, Settings(margin=margin))
+    decided = decide(tables, Criteria(margin=margin))
     narrow = states(decided)
-    wide = states(decide(tables, Settings(margin=margin * factor)))
+    wide = states(decide(tables, Criteria(margin=margin * factor)))
     # Holm's step joins the claims: compare those that no other claim can carry over the line.
     for name in registry.names():
         if wide[name] == "confirmed":
@@ -319,13 +319,13 @@ def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(
 def test_a_short_run_compares_nothing_and_says_how_long_it_must_be(minutes: int, hosts: int) -> None:
     tables = one_minute(sketched(2, hosts=hosts, suspect="platform", effect=0.1), minutes)
     for name in ("latency", "client", "platform", "platform_x_latency"):
-        finding = decide(tables, Settings()).claims[name]
+        finding = decide(tables, Criteria()).claims[name]
         assert finding.state == "undecided" or finding.ceiling
         assert "minutes" in finding.needs or "hosts" in finding.needs.lower()
 
 
 def test_no_attempt_at_all_is_undecided() -> None:
-    decision = decide(no_attempts(), Settings())
+    decision = decide(no_attempts(), Criteria())
     assert set(states(decision).values()) == {"undecided"}
     assert decision.hypothesis.state == "undecided"
     assert decision.causes == () == decision.mitigations
@@ -333,7 +333,7 @@ def test_no_attempt_at_all_is_undecided() -> None:
 
 def test_a_run_shorter_than_its_budgets_says_so() -> None:
     totals = sketched().totals.assign(dropped_tail=209)
-    finding = decide(replace(no_attempts(), totals=totals), Settings()).claims["server"]
+    finding = decide(replace(no_attempts(), totals=totals), Criteria()).claims["server"]
     assert finding.state == "undecided"
     assert "209 attempts" in finding.evidence
     assert "longer than its longest budget" in finding.needs
@@ -348,7 +348,7 @@ def test_a_few_rows_of_a_run_raise_nothing(rows: int, seed: int, one_platform: b
         cells = cells[cells["platform"] == cells["platform"].iloc[0]]
     if one_host:
         cells = cells[cells["host"] == cells["host"].iloc[0]]
-    decision = decide(tables_of(cells.reset_index(drop=True), np.random.default_rng(seed)), Settings())
+    decision = decide(tables_of(cells.reset_index(drop=True), np.random.default_rng(seed)), Criteria())
     assert set(decision.claims) == set(registry.names())
     compared = ("latency", "platform", "platform_x_latency", "client")
     assert all(decision.claims[name].state != "confirmed" for name in compared)
@@ -395,7 +395,7 @@ def test_sites_are_shared_only_where_all_are_known_and_every_two_platforms_overl
     tables = sketched(1)
 
     def shared(site: pd.Series[str] | None) -> bool:
-        return share_sites(view_of(replace(tables, cells=tables.cells.assign(site=site)), Settings()))
+        return share_sites(view_of(replace(tables, cells=tables.cells.assign(site=site)), Criteria()))
 
     assert shared(tables.cells["site"])
     assert not shared(tables.cells["platform"])
@@ -406,7 +406,7 @@ def test_sites_are_shared_only_where_all_are_known_and_every_two_platforms_overl
 def test_the_hypothesis_of_an_old_run_does_not_hang_on_kernels_that_nobody_asked() -> None:
     """No rung is known, and the platforms share their sites: what confirmed it before confirms it still."""
     tables = sketched(1, suspect="platform_x_latency", effect=0.05, base_risk=0.001)
-    found = decide(tables, Settings())
+    found = decide(tables, Criteria())
     assert found.claims["network"].state == "undecided"
     assert "kernel was not asked" in found.claims["network"].evidence
     assert found.claims["platform_x_latency"].state == "confirmed"
@@ -451,5 +451,5 @@ def test_a_decision_holds_plain_numbers_only(suspect: Suspect) -> None:
             return all(plain(one) for one in value)
         return value is None or type(value) in (str, bool, int) or (type(value) is float and math.isfinite(value))
 
-    assert plain(asdict(decide(sketched(2, suspect=suspect, effect=0.03, **SMALL), Settings())))
-    assert plain(asdict(decide(one_minute(sketched(2, suspect=suspect, effect=0.03)), Settings())))
+    assert plain(asdict(decide(sketched(2, suspect=suspect, effect=0.03, **SMALL), Criteria())))
+    assert plain(asdict(decide(one_minute(sketched(2, suspect=suspect, effect=0.03)), Criteria())))

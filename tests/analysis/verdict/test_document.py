@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from analysis.claims import registry
-from analysis.model import CauseShare, Decision, Effect, Finding, Hypothesis, Part, Settings
+from analysis.model import CauseShare, Criteria, Decision, Effect, Finding, Hypothesis, Part
 from analysis.stats.detectable import Detectable
 from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import GeneratorHealth
@@ -28,7 +28,7 @@ def composed(decision: Decision, *, checks: Sequence[SloCheck] = (), **changes: 
         "attempts": 100,
         "timeouts": 2,
         "hosts": {"Windows": 1, "Linux": 2},
-        "settings": Settings(),
+        "settings": Criteria(),
         "generator": GeneratorHealth(state="healthy", why="Nothing lagged."),
         "slo": Slo(state="met", checks=tuple(checks), why=""),
         "decision": decision,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.claims.held import deaths_words
 from analysis.comparison.view import View, view_of
-from analysis.model import Settings
+from analysis.model import Criteria
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.verdict.leads import (
     MOST_MOMENTS,
@@ -28,7 +28,7 @@ START_S = 60 * FIRST_MINUTE
 
 def seen(**tables: Any) -> View:
     changed = replace(sketched(1), **tables)
-    return view_of(changed, Settings())
+    return view_of(changed, Criteria())
 
 
 def holds(end_s: list[int], *, close_code: float | None = None) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def holds(end_s: list[int], *, close_code: float | None = None) -> pd.DataFrame:
 
 
 def test_nothing_stands_out_of_a_quiet_run() -> None:
-    assert leads(view_of(sketched(1), Settings())) == ()
+    assert leads(view_of(sketched(1), Criteria())) == ()
 
 
 def test_sessions_that_end_in_one_second_are_one_event() -> None:
@@ -195,12 +195,12 @@ def test_what_always_fails_is_among_the_leads() -> None:
 
 def test_sessions_that_died_are_counted_with_their_causes_and_with_who_had_most_of_them() -> None:
     tables = with_sessions(sketched(1), died={"Windows": 300, "Linux": 4})
-    (text,) = (one for one in leads(view_of(tables, Settings())) if "before their time" in one)
+    (text,) = (one for one in leads(view_of(tables, Criteria())) if "before their time" in one)
     assert text.startswith("304 of 4000 sessions ended before their time while they were held (reset 304), most of all")
     assert text.endswith("of Windows: 300 of 2000, of all others 4 of 2000.")
     few = with_sessions(sketched(1), died={"Windows": 2, "Linux": 2})
-    assert deaths_words(view_of(few, Settings())) == ""
-    alike = deaths_words(view_of(with_sessions(sketched(1), died={"Windows": 80, "Linux": 84}), Settings()))
+    assert deaths_words(view_of(few, Criteria())) == ""
+    alike = deaths_words(view_of(with_sessions(sketched(1), died={"Windows": 80, "Linux": 84}), Criteria()))
     assert alike == "164 of 4000 sessions ended before their time while they were held (reset 164)."
 
 

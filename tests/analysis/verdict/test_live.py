@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from analysis.claims import registry
-from analysis.model import Decision, Settings
+from analysis.model import Criteria, Decision
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.planning.tables_of_cells import tables_of
 from analysis.reduction.tables import Tables
@@ -69,4 +69,4 @@ def test_watched_all_the_time_it_confirms_no_effect_that_is_not_there() -> None:
 
 
 def test_an_empty_run_may_be_watched() -> None:
-    assert set(f.state for f in decide(no_attempts(), Settings(), live=True).claims.values()) == {"undecided"}
+    assert set(f.state for f in decide(no_attempts(), Criteria(), live=True).claims.values()) == {"undecided"}

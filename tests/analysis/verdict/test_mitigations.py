@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.comparison.view import view_of
-from analysis.model import MitigationEffect, Settings
+from analysis.model import Criteria, MitigationEffect
 from analysis.planning.sketched_tables import FIRST_MINUTE
 from analysis.reduction.tables import Tables
 from analysis.verdict.mitigations import mitigation_effects
@@ -37,7 +37,7 @@ def run(arm: str, *, keeps: float, rescued: float = 0.0, minutes: int = 60, slow
 
 
 def effect_of(tables: Tables) -> MitigationEffect:
-    (found,) = mitigation_effects(view_of(tables, Settings()))
+    (found,) = mitigation_effects(view_of(tables, Criteria()))
     return found
 
 
@@ -79,4 +79,4 @@ def test_a_short_run_has_no_intervals() -> None:
 
 
 def test_without_arms_there_are_no_effects() -> None:
-    assert mitigation_effects(view_of(sketched(1), Settings())) == ()
+    assert mitigation_effects(view_of(sketched(1), Criteria())) == ()
