@@ -33,7 +33,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --
 
 # A test computes for two seconds at most, and a busy machine makes three of them.
 test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of real time and no Wine (five minutes)
-	$(PYTEST) -m "not slow" --cpu-limit-s 3 $(TESTS)
+	$(PYTEST) -m "not slow" --cpu-limit-s 4 $(TESTS)
 
 test-all: test ## all tests: those, then the others, and the properties again with more examples
 	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile thorough $(TESTS)

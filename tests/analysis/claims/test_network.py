@@ -13,6 +13,7 @@ from analysis.verdict.decide import decide
 from tests.analysis.claims.rung_tables import asked, lost, with_addresses
 from tests.analysis.effects import estimate_of
 from tests.analysis.tables_by_hand import SHORT, no_attempts, sketched, states, with_cells
+from tests.kit.examples import examples
 
 
 def run(seed: int = 1, **given: Any) -> Tables:
@@ -152,7 +153,7 @@ def test_few_failures_confirm_nothing_whatever_their_rung_is() -> None:
 WHERE = st.sampled_from([{}, {"site": "north"}, {"platform": "Windows"}, {"delay_us": 0}, {"kind": "connect"}])
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(0.08), deadline=None)
 @given(seed=st.integers(1, 8), share=st.sampled_from([0.0, 0.004, 0.03]), where=WHERE)
 def test_forgetting_what_kernels_said_never_decides_more_of_the_network(
     seed: int, share: float, where: dict[str, Any]
@@ -164,7 +165,7 @@ def test_forgetting_what_kernels_said_never_decides_more_of_the_network(
     assert after["network"].state != "confirmed"
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=examples(0.08), deadline=None)
 @given(seed=st.integers(1, 8), where=WHERE)
 def test_a_larger_margin_never_confirms_the_network(seed: int, where: dict[str, Any]) -> None:
     tables = lost(asked(sketched(seed, base_risk=0.002, minutes=20, hosts=2)), 0.012, seed=seed, **where)

@@ -4,19 +4,27 @@ from typing import Any
 
 import pytest
 
+from analysis.reduction.explain import NUMBER_OF, contract_columns, explained
+from analysis.runs.engine import open_rows
 from attempts.schema import RUNGS
-from tests.analysis.reduction.attempt_rows import LATE, a_row, tables_of
+from tests.analysis.reduction.attempt_rows import a_row, arrow
 
 TIMEOUT = {"kind": "exchange", "operation": "ping", "outcome": "timeout", "cause": "silent_peer", "frames_in": 0}
-# All that a rung can say, of a timeout that nothing else explains.
-FACTS = ("residual", "client_loop", "unanswered", "acknowledged", "on_way", "unmatched", "placed", "here", "may_be_way")
+# What a rung can say, of a timeout that nothing else explains.
+FACTS = ("is_unanswered", "is_acknowledged", "is_on_way", "is_unmatched", "is_placed", "is_here", "may_be_way")
+
+
+def explain(**row: Any) -> dict[str, Any]:
+    """One row as it is explained."""
+    frame = explained(contract_columns(open_rows(arrow([a_row(**TIMEOUT | row)])))).to_pandas()
+    return dict(frame.iloc[0])
 
 
 def facts(**row: Any) -> set[str]:
-    """The facts of one row by name, those that are true."""
-    cells = tables_of(a_row(**TIMEOUT | row), LATE).cells
-    cell = cells[cells["operation"] != "close"].iloc[0]
-    return {name for name in FACTS if cell[name]}
+    """The facts of one row by name, those that are true; of its explanation the two that rungs decide between."""
+    found = explain(**row)
+    said = {name.removeprefix("is_") for name in FACTS if found[name]}
+    return said | {name for name in ("residual", "client_loop") if found["explanation"] == NUMBER_OF[name]}
 
 
 OF_RUNGS = {
@@ -77,13 +85,13 @@ def test_an_http_answer_is_somebodys_and_not_the_ways() -> None:
 
 @pytest.mark.parametrize("lag_s", [0.2, 3.0, 6.0])
 def test_a_loop_is_not_to_blame_for_a_timeout_of_which_nothing_lay_unread(lag_s: float) -> None:
-    def lost(rung: str | None) -> dict[str, Any]:
-        cells = tables_of(a_row(**TIMEOUT, loop_lag_s=lag_s, lost_at=rung), LATE).cells
-        return dict(cells[cells["operation"] == "ping"].iloc[0])
-
-    assert lost("silent_process")["any_lag_bad"] == lost("silent_process")["client_loop"] == 0
-    assert lost("late")["any_lag_bad"] == lost(None)["any_lag_bad"] == 1
-    assert lost("late")["client_loop"] == (lag_s >= 5.0)
+    acknowledged = explain(loop_lag_s=lag_s, lost_at="silent_process")
+    assert not acknowledged["has_any_lag"]
+    assert acknowledged["explanation"] != NUMBER_OF["client_loop"]
+    for rung in ("late", None):
+        assert explain(loop_lag_s=lag_s, lost_at=rung)["has_any_lag"]
+    late = explain(loop_lag_s=lag_s, lost_at="late")
+    assert (late["explanation"] == NUMBER_OF["client_loop"]) == (lag_s >= 5.0)
 
 
 def test_what_a_late_loop_leaves_open_may_still_be_the_ways() -> None:
@@ -92,5 +100,5 @@ def test_what_a_late_loop_leaves_open_may_still_be_the_ways() -> None:
 
 
 def test_what_this_client_lost_is_in_no_comparison() -> None:
-    cells = tables_of(a_row(**TIMEOUT, lost_at="unread"), a_row(**TIMEOUT, seq=1, lost_at="partial"), LATE).cells
-    assert cells.loc[cells["operation"] == "ping", ["n", "n_clean"]].to_numpy().tolist() == [[2, 1]]
+    assert not explain(lost_at="unread")["is_clean"]
+    assert explain(lost_at="partial")["is_clean"]

@@ -167,7 +167,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert total["simulated"] == sum(bool(row["simulated"]) for row in rows)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(0.08), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=ROWS)
 def test_what_rungs_say_is_counted_once_and_within_what_it_is_said_of(rows: list[oracle.Row]) -> None:
     cells = reduce(open_rows(arrow(rows))).cells

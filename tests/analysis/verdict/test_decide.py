@@ -394,7 +394,7 @@ def test_platforms_that_share_their_sites_do_not_differ_by_the_way() -> None:
 def test_sites_are_shared_only_where_all_are_known_and_every_two_platforms_overlap() -> None:
     tables = sketched(1)
 
-    def shared(site: pd.Series[str] | None) -> bool:
+    def shared(site: "pd.Series[str] | None") -> bool:
         return share_sites(view_of(replace(tables, cells=tables.cells.assign(site=site)), Criteria()))
 
     assert shared(tables.cells["site"])
