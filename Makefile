@@ -29,14 +29,15 @@ soak: $(BIN)/.run ## soak the embedded stand-in for 90 seconds and say why sessi
 web: $(BIN)/.run ## the web UI, on the embedded stand-in
 	$(BIN)/locust $(SOAK)
 
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations 25
 
-# A test computes for two seconds at most, and a busy machine makes three of them.
+# Three processes for two cores: some wait for a server's silence while the others compute. A test computes for three
+# seconds at most, and a busy machine makes four of them.
 test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of real time and no Wine (five minutes)
-	$(PYTEST) -m "not slow" --cpu-limit-s 4 $(TESTS)
+	$(PYTEST) -n 3 -m "not slow" --cpu-limit-s 4 $(TESTS)
 
 test-all: test ## all tests: those, then the others, and the properties again with more examples
-	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile thorough $(TESTS)
+	$(PYTEST) -n 2 -m "slow or hypothesis" --hypothesis-profile thorough $(TESTS)
 
 coverage: $(BIN)/.dev ## the branch coverage of each module of the core by its own test file
 	$(BIN)/python -m tests.own_coverage $(ROOMS)

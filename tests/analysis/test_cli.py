@@ -120,11 +120,13 @@ def test_several_runs_leave_their_own_verdicts_alone(two_runs: Path) -> None:
     assert verdict_in(together[0])["runs"] == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_the_results_of_several_runs_go_where_they_are_told_to(two_runs: Path, tmp_path: Path) -> None:
     assert cli.main([str(two_runs / "b"), str(two_runs / "a"), "--out", str(tmp_path / "out")]) == 0
     assert verdict_in(tmp_path / "out")["attempts"] == 4000
 
 
+@pytest.mark.slow
 def test_what_reports_holds_besides_runs_is_left_out_of_several(
     two_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,7 +39,14 @@ def test_missing_row_voids_everything(tmp_path: Path) -> None:
     assert sum("rows are missing" in note for note in found.verdict["data_quality"]) == 1
 
 
-@pytest.mark.parametrize(("column", "value"), [("delay_s", None), ("budget_s", np.nan), ("duration_s", 1e300)])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("delay_s", None),
+        pytest.param("budget_s", np.nan, marks=pytest.mark.slow),
+        pytest.param("duration_s", 1e300, marks=pytest.mark.slow),
+    ],
+)
 def test_timeouts_that_no_claim_can_use_never_soften_the_verdict(
     tmp_path: Path, column: str, value: float | None
 ) -> None:

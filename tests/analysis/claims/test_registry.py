@@ -68,6 +68,7 @@ def test_a_claim_that_is_added_is_in_every_output(tmp_path: Path, capsys: pytest
     assert MOON.statement in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("with_moon")
 def test_a_claim_that_is_added_is_calibrated_and_shares_the_error_rate() -> None:
     assert sum(registry.weights().values()) == pytest.approx(1.0)
@@ -100,6 +101,7 @@ def test_a_claim_that_falls_over_is_undecided_with_its_error_and_the_others_stan
     assert FELL in found.data_quality
 
 
+@pytest.mark.slow
 def test_a_calibration_keeps_the_error_of_a_claim_that_falls_over(monkeypatch: pytest.MonkeyPatch) -> None:
     let_auth_fall(monkeypatch)
     (result,) = decided([draw_case(1)], Criteria())

@@ -77,7 +77,9 @@ def test_an_interaction_may_be_the_python_version_where_each_platform_has_its_ow
     assert "same Python versions" in failed(decision, "platform_x_latency")
 
 
-@pytest.mark.parametrize(("claim", "side"), [("platform", "is_suspect"), ("client", "client")])
+@pytest.mark.parametrize(
+    ("claim", "side"), [("platform", "is_suspect"), pytest.param("client", "client", marks=pytest.mark.slow)]
+)
 def test_another_mix_of_messages_is_no_platform_and_no_client(claim: str, side: str) -> None:
     def mixed(s: Sessions) -> None:
         mine = np.asarray(getattr(s, side)) == 1
@@ -144,6 +146,7 @@ def test_older_tokens_on_one_platform_are_no_platform() -> None:
     assert decision.claims["platform"].state != "confirmed"
 
 
+@pytest.mark.slow
 def test_a_job_that_starts_with_the_minute_is_not_the_platform_that_is_always_late_in_it() -> None:
     def busy(s: Sessions) -> None:
         # Most requests of the one side fall into the half minute in which the server is busy, few of the other's.
@@ -157,7 +160,14 @@ def test_a_job_that_starts_with_the_minute_is_not_the_platform_that_is_always_la
     assert decision.claims["platform"].state != "confirmed"
 
 
-@pytest.mark.parametrize("what", ["scenarios", "users", "frames before the welcome", "sizes of requests"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "users",
+        *(pytest.param(what, marks=pytest.mark.slow) for what in ("scenarios", "frames before the welcome")),
+        pytest.param("sizes of requests", marks=pytest.mark.slow),
+    ],
+)
 def test_what_only_one_clients_sessions_are_is_not_the_client(what: str) -> None:
     def uneven(s: Sessions) -> None:
         is_one = s.client == 1

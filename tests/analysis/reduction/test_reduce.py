@@ -330,6 +330,7 @@ def test_absurd_numbers_are_left_out_or_bounded_and_never_an_error() -> None:
     assert tables.base_rtt.loc[0, "base_rtt_s"] == pytest.approx(-0.05)
 
 
+@pytest.mark.slow
 def test_moments_without_a_zone_are_utc() -> None:
     rows = arrow([a_row(), LATE])
     naive = rows.set_column(
@@ -411,6 +412,7 @@ def cells_of_both_runs() -> pd.DataFrame:
     return tables_of(*run_of("run-1"), *run_of("run-2")).cells
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["run-1", "run-2"])
 def test_two_runs_are_the_tables_of_each_side_by_side(run: str) -> None:
     both = cells_of_both_runs()

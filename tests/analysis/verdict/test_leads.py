@@ -70,7 +70,7 @@ def test_sessions_that_end_in_one_second_are_one_event() -> None:
 def test_sessions_that_end_in_step_may_have_met_a_limit() -> None:
     in_step = holds([START_S + 30 * (1 + n // 30) for n in range(120)]).assign(idle_bin=60, silence_bin=60)
     (text,) = limits_of_some(seen(holds=in_step))
-    assert "sessions that reach 30 to 32 s of age" in text
+    assert "sessions that reach 30 to 32 s without a word" in text
     assert "ended together, which may be one event" in text
     assert "start at different times" in text
 
