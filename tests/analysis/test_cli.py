@@ -38,6 +38,7 @@ def valid(verdict: dict[str, object]) -> dict[str, object]:
     return verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("timeouts", "lag_s", "status", "word"),
     [(0.0, None, 0, "met"), (0.02, None, 1, "breached"), (0.0, 4.0, 3, "void")],
@@ -74,12 +75,14 @@ def test_command_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert done.stdout.startswith("Service levels met: 2,000 attempts")
 
 
+@pytest.mark.slow
 def test_command_that_is_used_wrongly_in_a_process_of_its_own() -> None:
     done = command("nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert "nowhere is no folder" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -140,6 +143,7 @@ def test_what_reports_holds_besides_runs_is_left_out_of_several(
     assert cli.main([str(tmp_path / "README.md")]) == 2
 
 
+@pytest.mark.slow
 def test_server_log_is_read_into_the_report(tmp_path: Path) -> None:
     folder = run_folder(tmp_path / "run")
     log = tmp_path / "server.log"
@@ -150,6 +154,7 @@ def test_server_log_is_read_into_the_report(tmp_path: Path) -> None:
     assert "1 lines were read" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_crash_of_the_analysis_is_void_and_loud_and_costs_no_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

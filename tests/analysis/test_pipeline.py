@@ -30,6 +30,7 @@ def test_healthy_run_is_met_with_every_claim_present(tmp_path: Path) -> None:
     assert found.verdict["hosts"] == {"Linux": 2, "Windows": 2}
 
 
+@pytest.mark.slow
 def test_missing_row_voids_everything(tmp_path: Path) -> None:
     rows = attempts(2000, timeouts=0.1)
     found = analysed(write_run(tmp_path / "run", rows.drop(rows[rows["seq"] == 3].index[:1])))
@@ -39,6 +40,7 @@ def test_missing_row_voids_everything(tmp_path: Path) -> None:
     assert sum("rows are missing" in note for note in found.verdict["data_quality"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -65,6 +67,7 @@ def test_rows_without_a_host_are_void(tmp_path: Path) -> None:
     assert "2,000 rows break the attempt contract" in found.void_because[0]
 
 
+@pytest.mark.slow
 def test_file_with_corrupt_pages_is_named_and_voids_the_verdict(tmp_path: Path) -> None:
     rows = attempts(2000)
     folder = write_run(tmp_path / "run", rows.iloc[1000:], run_json=manifest(rows), vitals=health())
@@ -76,6 +79,7 @@ def test_file_with_corrupt_pages_is_named_and_voids_the_verdict(tmp_path: Path) 
     assert found.verdict["attempts"] == 1000
 
 
+@pytest.mark.slow
 def test_vitals_with_corrupt_pages_are_left_out_and_said(tmp_path: Path) -> None:
     rows = attempts(2000)
     folder = write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health())
@@ -86,6 +90,7 @@ def test_vitals_with_corrupt_pages_are_left_out_and_said(tmp_path: Path) -> None
     assert any("run/health/part-0.parquet is corrupt" in note for note in found.verdict["data_quality"])
 
 
+@pytest.mark.slow
 def test_fault_that_no_file_explains_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_run(tmp_path / "run", attempts(20))
     monkeypatch.setattr("analysis.pipeline.judge", lambda *_, **__: 1 / 0)
@@ -93,6 +98,7 @@ def test_fault_that_no_file_explains_is_raised(tmp_path: Path, monkeypatch: pyte
         analysed(folder)
 
 
+@pytest.mark.slow
 def test_impaired_generator_voids_all_but_its_own_claim(tmp_path: Path) -> None:
     rows = attempts(2000)
     rows["loop_lag_s"] = 6.0
@@ -106,6 +112,7 @@ def test_impaired_generator_voids_all_but_its_own_claim(tmp_path: Path) -> None:
     assert set(states.values()) == {"undecided"}
 
 
+@pytest.mark.slow
 def test_two_runs_are_taken_together(tmp_path: Path) -> None:
     folders = []
     for name in ("a", "b"):
@@ -117,6 +124,7 @@ def test_two_runs_are_taken_together(tmp_path: Path) -> None:
     assert found.slo.state == "met"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1])
 def test_next_to_nothing_is_void(tmp_path: Path, count: int) -> None:
     found = analysed(write_run(tmp_path / "run", attempts(5).iloc[:count]))
@@ -125,6 +133,7 @@ def test_next_to_nothing_is_void(tmp_path: Path, count: int) -> None:
     assert {claim["state"] for claim in found.verdict["claims"].values()} <= {"undecided", "ruled_out"}
 
 
+@pytest.mark.slow
 def test_all_timeouts_breach_and_confirm_no_comparison(tmp_path: Path) -> None:
     rows = attempts(2000, timeouts=1.0)
     found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health()))
@@ -133,6 +142,7 @@ def test_all_timeouts_breach_and_confirm_no_comparison(tmp_path: Path) -> None:
         assert found.verdict["claims"][name]["state"] != "confirmed", name
 
 
+@pytest.mark.slow
 def test_unmeasured_lag_and_round_trip_only_loosen(tmp_path: Path) -> None:
     rows = attempts(2000)
     rows[["loop_lag_s", "rtt_s", "cpu"]] = None
@@ -143,6 +153,7 @@ def test_unmeasured_lag_and_round_trip_only_loosen(tmp_path: Path) -> None:
     assert found.verdict["claims"]["platform"]["state"] != "confirmed"
 
 
+@pytest.mark.slow
 def test_running_run_is_so_far(tmp_path: Path) -> None:
     rows = attempts(1000)
     folder = write_run(tmp_path / "run", rows, run_json=manifest(rows, ended="running"))
@@ -152,6 +163,7 @@ def test_running_run_is_so_far(tmp_path: Path) -> None:
     assert any("so far" in note for note in found.verdict["data_quality"])
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_void_for_ever(tmp_path: Path) -> None:
     rows = attempts(1000)
     found = analysed(write_run(tmp_path / "run", rows, run_json=manifest(rows, ended="running")))

@@ -117,6 +117,7 @@ def test_the_commonest_causes_are_named_with_their_close_codes() -> None:
     assert causes_words(deaths(view)) == "server_closed 1006 15, reset 5"
 
 
+@pytest.mark.slow
 def test_what_a_limit_of_the_servers_ends_is_the_limits() -> None:
     tables = reduce(open_rows(simulate_rows("W13", rows=16_000, minutes=120, seed=1)))
     view = view_of(tables, Criteria())

@@ -93,6 +93,7 @@ def test_a_platform_whose_kernel_was_not_asked_is_not_spared_but_unknown() -> No
     assert decision.claims["platform"].state != "confirmed"
 
 
+@pytest.mark.slow
 def test_hosts_of_unknown_sites_are_held_against_each_other() -> None:
     tables = run()
     nowhere = replace(tables, cells=tables.cells.assign(site=None), sites=tables.sites.assign(site=None))
@@ -100,6 +101,7 @@ def test_hosts_of_unknown_sites_are_held_against_each_other() -> None:
     assert network(lost(nowhere, host=["Linux-0", "Windows-0"])).state == "undecided"
 
 
+@pytest.mark.slow
 def test_an_address_of_the_target_that_was_spared_speaks_of_a_machine() -> None:
     tables = lost(run())
     alike = network(with_addresses(tables, {"a": 0.03, "b": 0.03, "c": 0.03}))
@@ -153,6 +155,7 @@ def test_few_failures_confirm_nothing_whatever_their_rung_is() -> None:
 WHERE = st.sampled_from([{}, {"site": "north"}, {"platform": "Windows"}, {"delay_us": 0}, {"kind": "connect"}])
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(0.08), deadline=None)
 @given(seed=st.integers(1, 8), share=st.sampled_from([0.0, 0.004, 0.03]), where=WHERE)
 def test_forgetting_what_kernels_said_never_decides_more_of_the_network(
@@ -165,6 +168,7 @@ def test_forgetting_what_kernels_said_never_decides_more_of_the_network(
     assert after["network"].state != "confirmed"
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(0.08), deadline=None)
 @given(seed=st.integers(1, 8), where=WHERE)
 def test_a_larger_margin_never_confirms_the_network(seed: int, where: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from analysis.model import Criteria, Finding
 from analysis.planning.sketched_tables import FIRST_MINUTE
@@ -43,6 +44,7 @@ def test_probes_and_sessions_of_one_site_that_fail_together_are_its_line() -> No
     assert finding.parts["bare TCP connects at north"].state == "confirmed"
 
 
+@pytest.mark.slow
 def test_probes_that_fail_at_other_times_or_not_at_all_show_no_line() -> None:
     assert network(probes(of_site(run(), "north"))).state != "confirmed"
     elsewhere = down(probes(of_site(run(), "north")), ["north"], moments=(10, 60, 130, 210, 290))

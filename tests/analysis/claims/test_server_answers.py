@@ -39,6 +39,7 @@ def closed_on_one_client(sessions: Sessions) -> None:
     sessions.strike_exchanges(0.03 * (sessions.client == 2)[:, None], "server_closed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strike", "words"), [(refused_at_one_site, "the site site-b"), (closed_on_one_client, "the client")]
 )

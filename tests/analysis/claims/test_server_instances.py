@@ -20,6 +20,7 @@ def pinned_processes(sessions: Sessions) -> None:
     sessions.strike(0.03 * (sessions.client == 1), "silent")
 
 
+@pytest.mark.slow
 def test_an_instance_is_not_blamed_for_the_client_that_is_pinned_to_it() -> None:
     decision = decided_alone(simulated(pinned_processes, instances=3), "server")
     assert decision.claims["server"].state == "undecided"

@@ -26,6 +26,7 @@ def outages_of_a_line(sessions: Sessions) -> None:
     sessions.strike_exchanges(0.8 * (is_within(sessions.exchange_at_s, windows) & here[:, None]), "silent")
 
 
+@pytest.mark.slow
 def test_outages_of_one_sites_line_are_not_the_servers_though_all_platforms_fail_in_the_same_moments() -> None:
     finding = server(simulated(outages_of_a_line, windows=strikes.bursts(10.0)))
     assert finding.state == "undecided"
@@ -33,6 +34,7 @@ def test_outages_of_one_sites_line_are_not_the_servers_though_all_platforms_fail
     assert "two or more sites" in finding.needs
 
 
+@pytest.mark.slow
 def test_outages_at_all_sites_are_the_servers() -> None:
     finding = server(simulated(strikes.stalls, windows=strikes.bursts(10.0)))
     assert finding.state == "confirmed"

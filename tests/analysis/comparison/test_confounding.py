@@ -51,6 +51,7 @@ def slow_at_first(s: Sessions) -> None:
     s.strike(0.03 * ((s.at_s < s.design.duration_s / 2) & (s.delay_s == 0.3)), "late")
 
 
+@pytest.mark.slow
 def test_latency_that_hurts_while_only_one_platform_runs_is_no_interaction() -> None:
     of_the_hypothesis = ("intermittent", "platform_x_latency", "client_loop", *EXCLUDED)
     decision = decided(rows_of(slow_at_first, periods="apart"), *of_the_hypothesis)
@@ -59,6 +60,7 @@ def test_latency_that_hurts_while_only_one_platform_runs_is_no_interaction() -> 
     assert decision.hypothesis.state != "confirmed"
 
 
+@pytest.mark.slow
 def test_a_client_that_latency_hurts_is_no_platform_where_it_is_tied_to_one() -> None:
     def tied(s: Sessions) -> None:
         s.client = np.where(s.is_suspect, 1, 0)
@@ -69,6 +71,7 @@ def test_a_client_that_latency_hurts_is_no_platform_where_it_is_tied_to_one() ->
     assert "same clients" in failed(decision, "platform_x_latency")
 
 
+@pytest.mark.slow
 def test_an_interaction_may_be_the_python_version_where_each_platform_has_its_own() -> None:
     rows = rows_of(lambda s: s.strike(0.03 * ((s.delay_s == 0.3) & s.is_suspect), "late"))
     own = np.where(texts(rows, "platform") == "Windows", "3.8", "3.14")
@@ -77,6 +80,7 @@ def test_an_interaction_may_be_the_python_version_where_each_platform_has_its_ow
     assert "same Python versions" in failed(decision, "platform_x_latency")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("claim", "side"), [("platform", "is_suspect"), pytest.param("client", "client", marks=pytest.mark.slow)]
 )
@@ -90,6 +94,7 @@ def test_another_mix_of_messages_is_no_platform_and_no_client(claim: str, side: 
     assert decided(rows_of(mixed), claim).claims[claim].state != "confirmed"
 
 
+@pytest.mark.slow
 def test_a_shorter_budget_is_no_platform() -> None:
     rows = rows_of(lambda s: s.strike_exchanges(np.where(s.is_suspect, 0.025, 0.002)[:, None], "late"))
     short = (texts(rows, "platform") == "Windows") & (texts(rows, "kind") == "exchange")
@@ -106,6 +111,7 @@ def on_one_of_two(s: Sessions) -> None:
     s.strike(0.06 * (s.instance == 0), "silent")
 
 
+@pytest.mark.slow
 def test_a_platform_that_meets_the_bad_instance_more_often_is_not_the_cause() -> None:
     decision = decided(rows_of(on_one_of_two, instances=2), "platform", "server")
     assert decision.claims["platform"].state == "undecided"
@@ -113,6 +119,7 @@ def test_a_platform_that_meets_the_bad_instance_more_often_is_not_the_cause() ->
     assert decision.claims["server"].state == "confirmed"
 
 
+@pytest.mark.slow
 def test_a_platform_that_takes_the_bad_network_more_often_is_not_the_cause() -> None:
     rows = rows_of(on_one_of_two, instances=2)
     site = np.where(texts(rows, "server_instance") == "instance-0", "A", "B")
@@ -124,6 +131,7 @@ def test_a_platform_that_takes_the_bad_network_more_often_is_not_the_cause() -> 
     assert "same networks" in failed(decision, "platform")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("claim", "arm"), [("latency", "delay"), ("client", "client")])
 def test_arms_that_are_switched_every_five_minutes_are_not_interleaved(claim: str, arm: str) -> None:
     def in_blocks(s: Sessions) -> None:
@@ -136,6 +144,7 @@ def test_arms_that_are_switched_every_five_minutes_are_not_interleaved(claim: st
     assert any(name.startswith("arms interleaved") for name in failed(decision, claim))
 
 
+@pytest.mark.slow
 def test_older_tokens_on_one_platform_are_no_platform() -> None:
     def aged(s: Sessions) -> None:
         s.token_age_s = s.token_age_s + 700.0 * s.is_suspect
@@ -187,6 +196,7 @@ def test_what_only_one_clients_sessions_are_is_not_the_client(what: str) -> None
     assert decision.claims["client"].state != "confirmed"
 
 
+@pytest.mark.slow
 def test_users_that_a_balancer_ties_to_an_instance_are_not_that_instance() -> None:
     def tied(s: Sessions) -> None:
         s.instance = s.subject % 3

@@ -10,6 +10,7 @@ from analysis.planning.sketched_tables import sketched_tables
 SESSIONS = Sketch(minutes=60, users=20, hosts=2, effect=0.0, base_risk=0.02, host_sd=0.0, minute_sd=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("session_s", [60.0, 180.0, 900.0, math.inf])
 def test_the_design_effect_is_the_one_that_the_tables_show(session_s: float) -> None:
     sketch = replace(SESSIONS, session_s=session_s, connection_sd=0.6, hosts=10, platforms=("Linux",))

@@ -34,6 +34,7 @@ def always_of(*cases: Rows) -> list[list[tuple[Any, ...]]]:
     ]
 
 
+@pytest.mark.slow
 def test_a_user_whose_attempts_fail_nine_times_in_ten_of_ten_and_more_is_one_that_always_fails() -> None:
     fine = tried(10, 0, subject="bert")
     often, seldom, few, second, elsewhere = always_of(

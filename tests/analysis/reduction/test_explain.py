@@ -65,6 +65,7 @@ def test_a_late_answer_is_the_ways_only_where_something_was_sent_again() -> None
     assert "on_way" not in facts(lost_at="silent_application", tcp_retransmits=2)
 
 
+@pytest.mark.slow
 def test_an_answer_behind_the_pong_was_withheld_where_nothing_was_sent_again() -> None:
     withheld = {"lost_at": "late", "pong_s": 0.01, "late_s": 0.3, "tcp_retransmits": 0}
     assert facts(**withheld) == {"residual", "placed", "unanswered"}

@@ -29,6 +29,7 @@ def test_of_sessions_that_nobody_ended_only_coarse_ages_are_kept_and_no_arm() ->
     assert (of_arm["client"], of_arm["of"], of_arm["bin"], of_arm["n"]) == ("websocket-client", "age", 664, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "died"),
     [

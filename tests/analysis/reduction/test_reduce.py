@@ -167,6 +167,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert total["simulated"] == sum(bool(row["simulated"]) for row in rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(0.08), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=ROWS)
 def test_what_rungs_say_is_counted_once_and_within_what_it_is_said_of(rows: list[oracle.Row]) -> None:
@@ -250,6 +251,7 @@ def test_refusals_in_the_tail_were_complete_when_they_came() -> None:
     assert tables.cut[["n", "auth", "auth_fresh"]].sum().to_list() == [2, 1, 1]
 
 
+@pytest.mark.slow
 def test_retries_are_beside_the_first_tries_and_what_they_rescued_is_counted() -> None:
     first = a_row(mitigation="retry", outcome="timeout", cause="silent_peer")
     second = a_row(mitigation="retry", retry=1, seq=1, connection=2, scheduled_at=START_US + 1_000_000)
@@ -314,6 +316,7 @@ def test_rows_that_say_nothing_are_left_out_and_counted() -> None:
     assert tables.notes == ("3 rows were left out: without run, place, time, arm, budget or outcome.",)
 
 
+@pytest.mark.slow
 def test_absurd_numbers_are_left_out_or_bounded_and_never_an_error() -> None:
     absurd = [
         a_row(seq=1, duration_s=1e300),
@@ -358,6 +361,7 @@ def test_the_order_of_rows_does_not_matter(many: Tables) -> None:
     assert_same(many, reduce(open_rows(shuffled_rows()), ends=MANY_END))
 
 
+@pytest.mark.slow
 def test_the_files_that_rows_are_in_do_not_matter(many: Tables, tmp_path: Any) -> None:
     shuffled = shuffled_rows()
     pq.write_table(shuffled.slice(0, 700), tmp_path / "b.parquet")
@@ -369,6 +373,7 @@ def test_the_files_that_rows_are_in_do_not_matter(many: Tables, tmp_path: Any) -
     assert_same(many, reduce(files, ends=MANY_END))
 
 
+@pytest.mark.slow
 def test_the_cells_of_two_files_add_up_to_the_cells_of_both(many: Tables) -> None:
     rows, whole = many_rows(), many
     parts = [reduce(open_rows(arrow([*part, LATE])), ends=MANY_END) for part in (rows[::2], rows[1::2])]
@@ -379,6 +384,7 @@ def test_the_cells_of_two_files_add_up_to_the_cells_of_both(many: Tables) -> Non
         pd.testing.assert_frame_equal(added, getattr(whole, name).groupby(keys, dropna=False)[counts].sum())
 
 
+@pytest.mark.slow
 def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(
     many: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:

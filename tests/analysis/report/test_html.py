@@ -99,6 +99,7 @@ def test_run_without_rows_has_a_page_too(tmp_path: Path) -> None:
     assert "No attempt was made" in page
 
 
+@pytest.mark.slow
 def test_accounting_that_is_no_number_is_shown_as_unknown(tmp_path: Path) -> None:
     rows = attempts(20)
     run_json = manifest(rows, accounting={"planned": "a", "started": [1], "ok": 12345})

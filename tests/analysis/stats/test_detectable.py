@@ -122,6 +122,7 @@ def test_a_condition_that_fails_leaves_the_precision_and_nothing_to_confirm() ->
     assert "Budgets differ." in found.why
 
 
+@pytest.mark.slow
 def test_every_claim_of_a_run_has_one_or_a_reason_and_more_hosts_make_it_smaller() -> None:
     few, many = (decide(sketched(hosts=hosts, minutes=20), Criteria()).claims for hosts in (3, 9))
     for claims in (few, many):

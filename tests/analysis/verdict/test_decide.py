@@ -108,6 +108,7 @@ def test_row_order_and_names_of_hosts_change_nothing(tables: Tables, seed: int) 
     assert one.hypothesis == two.hypothesis
 
 
+@pytest.mark.slow
 @few
 @given(runs)
 def test_renaming_platforms_changes_no_state(tables: Tables) -> None:
@@ -115,6 +116,7 @@ def test_renaming_platforms_changes_no_state(tables: Tables) -> None:
     close(read(decide(tables, Criteria())), read(decide(swapped, Criteria())))
 
 
+@pytest.mark.slow
 @few
 @given(runs, st.integers(1, 10_000))
 def test_shifting_all_times_changes_nothing(tables: Tables, minutes: int) -> None:
@@ -129,6 +131,7 @@ def test_shifting_all_times_changes_nothing(tables: Tables, minutes: int) -> Non
     close(read(decide(tables, Criteria())), read(decide(on_every_frame(tables, later), Criteria())))
 
 
+@pytest.mark.slow
 @few
 @given(runs)
 def test_cells_of_two_files_are_added(tables: Tables) -> None:
@@ -140,6 +143,7 @@ def test_cells_of_two_files_are_added(tables: Tables) -> None:
     close(read(decide(tables, Criteria())), read(decide(both, Criteria())))
 
 
+@pytest.mark.slow
 @few
 @given(runs, st.integers(2, 4))
 def test_writing_every_row_again_shrinks_no_interval_and_hardens_no_state(tables: Tables, times: int) -> None:
@@ -239,6 +243,7 @@ def test_everything_timed_out_confirms_nothing_and_compares_nothing() -> None:
     assert found["latency"] == found["platform"] == found["platform_x_latency"] == found["client"] == "undecided"
 
 
+@pytest.mark.slow
 def test_reversed_arms_are_not_confirmed() -> None:
     tables = sketched(3, suspect="latency", effect=0.05)
     most = tables.cells["delay_us"].max()
@@ -249,6 +254,7 @@ def test_reversed_arms_are_not_confirmed() -> None:
     assert known(after.effect).reversed
 
 
+@pytest.mark.slow
 @few
 @given(runs, st.integers(0, 19))
 def test_an_outage_of_everybody_confirms_no_comparison(tables: Tables, minute: int) -> None:
@@ -260,6 +266,7 @@ def test_an_outage_of_everybody_confirms_no_comparison(tables: Tables, minute: i
         assert not (before[name] == "undecided" and after[name] == "confirmed"), name
 
 
+@pytest.mark.slow
 @few
 @given(runs, st.sampled_from(["lag", "rtt", "instance", "site"]))
 def test_what_is_not_measured_only_moves_claims_towards_undecided(tables: Tables, what: str) -> None:
@@ -296,6 +303,7 @@ def test_a_server_without_named_instances_is_ruled_out_only_by_a_cohort_of_all_h
     assert "of all attempts" in found.evidence
 
 
+@pytest.mark.slow
 @few
 @given(runs, st.floats(0.001, 0.02), st.floats(1.1, 4.0))
 def test_a_wider_margin_confirms_no_more_and_a_narrower_one_rules_out_no_more(
