@@ -23,7 +23,7 @@ PATIENCE_S = 90.0
 
 # Properties are tried with few examples before each commit, and with many where there is time (`make test-all`).
 settings.register_profile("fast", max_examples=25)
-settings.register_profile("thorough", max_examples=100)
+settings.register_profile("thorough", max_examples=60)
 settings.load_profile("fast")
 
 

@@ -21,9 +21,7 @@ ROWS: tuple[Row, ...] = (
 BY_NAME = {row.name: row for row in ROWS}
 # What CI runs of it: a fault and a control of every part.
 IN_CI = (
-    *("echo", "close-4401", "reason-token-staging", "echo-renewal", "token-expires", "tls", "tls-other-name"),
-    *("ws", "ws-late-empty-pongs", "ws-late-no-pongs"),
-    *("nginx", "nginx-calm", "nginx-idle-and-busy", "nginx-no-upgrade", "nginx-502", "nginx-limit"),
-    *("haproxy", "haproxy-flapping"),
+    *("echo", "close-4401", "reason-token-staging", "ws", "ws-late-empty-pongs"),
+    *("nginx", "nginx-calm", "nginx-idle-and-busy", "nginx-502", "haproxy", "haproxy-flapping"),
     *("line", "line-blackhole"),
 )
