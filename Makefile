@@ -37,7 +37,7 @@ test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of r
 	$(PYTEST) -n 3 -m "not slow" --cpu-limit-s 4 $(TESTS)
 
 test-all: test ## all tests: those, then the others, and the properties again with more examples
-	$(PYTEST) -n 2 -m "slow or hypothesis" --hypothesis-profile thorough $(TESTS)
+	$(PYTEST) -n 3 -m "slow or hypothesis" --hypothesis-profile thorough $(TESTS)
 
 coverage: $(BIN)/.dev ## the branch coverage of each module of the core by its own test file
 	$(BIN)/python -m tests.own_coverage $(ROOMS)
