@@ -59,6 +59,7 @@ def test_timeouts_that_no_claim_can_use_never_soften_the_verdict(
     assert {claim["state"] for claim in found.verdict["claims"].values()} == {"undecided"}
 
 
+@pytest.mark.slow
 def test_rows_without_a_host_are_void(tmp_path: Path) -> None:
     rows = attempts(2000)
     rows["host"] = None

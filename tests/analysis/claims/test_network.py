@@ -119,6 +119,7 @@ def test_what_every_kernel_says_of_others_rules_the_network_out() -> None:
     assert estimate_of(finding.effect) == 0.0
 
 
+@pytest.mark.slow
 def test_failures_of_which_no_kernel_was_asked_leave_it_undecided_and_it_says_so() -> None:
     tables = sketched(1, base_risk=0.02)
     finding = network(tables)

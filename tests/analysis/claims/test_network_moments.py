@@ -56,6 +56,7 @@ def test_moments_of_all_sites_are_no_sites_line() -> None:
     assert finding.state != "confirmed"
 
 
+@pytest.mark.slow
 def test_sessions_without_a_loss_in_the_probes_moments_confirm_nothing() -> None:
     assert network(down(probes(run()), ["north"])).state != "confirmed"
 

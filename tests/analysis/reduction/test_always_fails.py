@@ -49,6 +49,7 @@ def test_a_user_whose_attempts_fail_nine_times_in_ten_of_ten_and_more_is_one_tha
     assert seldom == few == second == elsewhere == []
 
 
+@pytest.mark.slow
 def test_where_most_users_of_a_platform_always_fail_it_is_not_they_who_do() -> None:
     struck = [tried(10, 10, subject=name) for name in ("anna", "bert")]
     fine = [tried(10, 0, subject=name) for name in ("cleo", "dora")]
@@ -60,6 +61,7 @@ def test_where_most_users_of_a_platform_always_fail_it_is_not_they_who_do() -> N
     assert most == all_here == []
 
 
+@pytest.mark.slow
 def test_a_user_may_fail_always_in_one_kind_or_one_operation_only() -> None:
     fine = [*tried(10, 0, subject="bert"), *tried(30, 0, subject="bert", kind="exchange", operation="chat")]
     mine = {"subject": "anna", "kind": "exchange"}
@@ -85,6 +87,7 @@ def never_ok_of(*cases: Rows) -> list[dict[str, tuple[int, int]]]:
     ]
 
 
+@pytest.mark.slow
 def test_a_user_who_failed_each_time_of_two_to_nine_never_succeeded() -> None:
     others = [row for name in ("bert", "cleo", "dora") for row in tried(30, 0, subject=name)]
     two, nine, *not_so = never_ok_of(
@@ -101,6 +104,7 @@ def test_a_user_who_failed_each_time_of_two_to_nine_never_succeeded() -> None:
     assert not_so == [{}] * 5
 
 
+@pytest.mark.slow
 def test_a_user_may_never_succeed_at_one_operation_only() -> None:
     others = [row for name in ("bert", "cleo") for row in tried(30, 0, subject=name, kind="exchange", operation="chat")]
     mine = {"subject": "anna", "kind": "exchange"}
@@ -108,6 +112,7 @@ def test_a_user_may_never_succeed_at_one_operation_only() -> None:
     assert never_ok_of(rows) == [{"exchange": (1, 3)}]
 
 
+@pytest.mark.slow
 def test_a_scenario_may_fail_always_as_a_user_may() -> None:
     burst = {"scenario": "burst", "kind": "exchange"}
     fine = [*tried(10, 0), *tried(10, 0, kind="exchange", operation="chat")]
@@ -128,6 +133,7 @@ def test_attempts_of_a_scenario_that_always_fails_are_counted_in_their_cells() -
     assert cells[["n_always", "bad_always"]].sum().to_dict() == {"n_always": 12, "bad_always": 12}
 
 
+@pytest.mark.slow
 def test_a_user_who_came_during_an_outage_is_not_one_that_always_fails() -> None:
     fine = [row | {"scheduled_at": row["scheduled_at"] + 300_000_000} for row in tried(30, 0, subject="bert")]
     outage, anna = always_of(
@@ -142,6 +148,7 @@ def asked(n: int, bad: int, size: int | None, **given: Any) -> list[oracle.Row]:
     return tried(n, bad, **({"kind": "exchange", "operation": "chat", "bytes_out": size} | given))
 
 
+@pytest.mark.slow
 def test_a_size_from_which_on_requests_always_fail_is_the_smallest_such() -> None:
     fine = [*asked(10, 0, 100), *asked(10, 0, 600)]
     from_2_kib, from_4_kib, few, unknown, connects = always_of(
@@ -156,6 +163,7 @@ def test_a_size_from_which_on_requests_always_fail_is_the_smallest_such() -> Non
     assert few == unknown == connects == []
 
 
+@pytest.mark.slow
 def test_an_operation_that_fails_at_every_size_is_not_one_of_a_size() -> None:
     few = [*asked(2, 1, 100_000), *asked(2, 1, 5000), *asked(2, 1, 1000)]
     assert always_of([*few, *asked(100, 100, 100)]) == [[]]
@@ -179,6 +187,7 @@ def test_what_always_fails_on_one_platform_is_not_counted_on_the_other() -> None
     }
 
 
+@pytest.mark.slow
 def test_many_users_who_always_fail_hide_no_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.reduction.always_fails.MOST_ALWAYS", 1)
     users = [row for name in ("anna", "bert") for row in tried(10, 10, subject=name)]

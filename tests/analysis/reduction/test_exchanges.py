@@ -1,9 +1,12 @@
 """Connections that fell mute."""
 
+import pytest
+
 from tests.analysis import reduce_oracle as oracle
 from tests.analysis.reduction.attempt_rows import LATE, START_US, a_row, tables_of
 
 
+@pytest.mark.slow
 def test_mute_connections_are_told_from_those_that_are_silent_now_and_then() -> None:
     def asked(connection: int, outcomes: str) -> list[oracle.Row]:
         silent = {"outcome": "timeout", "cause": "silent_peer", "checked_s": 0.01, "pong_s": 0.01, "frames_in": 0}

@@ -215,6 +215,7 @@ FAILURES: list[tuple[oracle.Row, str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_failure_counts_in_one_column_by_the_order_of_explanation() -> None:
     rows = [a_row(kind="exchange", operation=f"case {n}", seq=n, **row) for n, (row, _) in enumerate(FAILURES)]
     cells = tables_of(*rows, LATE).cells.set_index("operation")
@@ -244,6 +245,7 @@ def test_a_longer_budget_elsewhere_drops_nothing_here() -> None:
     assert tables_of(*short, patient, LATE, end=end).totals.loc[0, "attempts"] == 28 + 1
 
 
+@pytest.mark.slow
 def test_refusals_in_the_tail_were_complete_when_they_came() -> None:
     refused = a_row(outcome="failed", cause="auth_rejected", duration_s=0.1, token_age_s=1.0, token_ttl_s=900.0)
     tables = tables_of(refused, a_row(seq=1, outcome="aborted"))
@@ -263,11 +265,13 @@ def test_retries_are_beside_the_first_tries_and_what_they_rescued_is_counted() -
     assert len(tables.slots) == 0
 
 
+@pytest.mark.slow
 def test_every_arm_of_mitigation_has_cells_of_its_own() -> None:
     cells = tables_of(a_row(), a_row(seq=1, mitigation="warmup"), LATE).cells
     assert cells.set_index("mitigation")["n"].to_dict() == {"none": 1, "warmup": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1])
 def test_no_rows_and_one_row_give_tables_with_all_columns(many: Tables, rows: int) -> None:
     few, full = tables_of(*[a_row()] * rows), many
@@ -289,6 +293,7 @@ def test_a_missing_optional_column_is_not_measured() -> None:
     assert tables.sites["site"].isna().all()
 
 
+@pytest.mark.slow
 def test_a_blank_name_is_an_unknown_one_and_its_rows_count_once() -> None:
     names = ("mitigation", "event_loop", "site", "server_instance")
     rows = [a_row(seq=seq, subject="", **dict.fromkeys(names, name)) for seq, name in enumerate((None, "", " "))]
@@ -302,6 +307,7 @@ def test_a_blank_name_is_an_unknown_one_and_its_rows_count_once() -> None:
     assert tables.subjects.empty
 
 
+@pytest.mark.slow
 def test_unknown_columns_and_kinds_are_left_alone() -> None:
     rows = arrow([a_row(), a_row(kind="dance", seq=1), LATE | {"seq": 2}])
     tables = reduce(open_rows(rows.append_column("mood", pa.array(["good"] * 3))))
@@ -309,6 +315,7 @@ def test_unknown_columns_and_kinds_are_left_alone() -> None:
     assert tables.notes == ("1 rows were left out: their kind is not one of the contract's.",)
 
 
+@pytest.mark.slow
 def test_rows_that_say_nothing_are_left_out_and_counted() -> None:
     blank = [a_row(seq=1, host=None), a_row(seq=2, outcome="dunno"), a_row(seq=3, budget_s=math.nan)]
     tables = tables_of(a_row(), *blank, LATE | {"seq": 4})
@@ -357,6 +364,7 @@ def shuffled_rows() -> pa.Table:
     return rows.take(np.random.default_rng(1).permutation(len(rows)))
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_does_not_matter(many: Tables) -> None:
     assert_same(many, reduce(open_rows(shuffled_rows()), ends=MANY_END))
 
@@ -399,6 +407,7 @@ def test_connections_are_counted_in_the_first_minutes_and_estimated_after_them(
     assert (estimated["connections"] <= estimated["n"]).all()
 
 
+@pytest.mark.slow
 def test_aborted_rows_change_no_count_but_their_own(many: Tables) -> None:
     rows = [*many_rows(), LATE]
     cut_off = [row | {"outcome": "aborted", "seq": None} for row in many_rows(200) if row["kind"] == "exchange"]

@@ -21,6 +21,7 @@ from tests.analysis.reduction.attempt_rows import (
 )
 
 
+@pytest.mark.slow
 def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(
     many: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,6 +35,7 @@ def test_sums_over_connections_of_a_sample_tell_what_those_of_all_do(
     assert not sampled.equals(exact)
 
 
+@pytest.mark.slow
 def test_connections_with_many_attempts_are_summed_as_counting_them_one_by_one_gives() -> None:
     rng = np.random.default_rng(3)
     silent = {"outcome": "timeout", "cause": "silent_peer", "pong_s": 0.01, "frames_in": 0}

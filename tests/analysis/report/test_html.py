@@ -92,6 +92,7 @@ def test_server_log_has_a_section_only_when_one_was_given(analysis: Analysis, pa
     assert "loop &lt;left&gt;" in with_log
 
 
+@pytest.mark.slow
 def test_run_without_rows_has_a_page_too(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", attempts(5).iloc[:0])
     page = report_html(analyse([folder], settings=Criteria(), levels=Levels()))

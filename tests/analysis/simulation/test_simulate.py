@@ -219,6 +219,7 @@ def test_cold_starts_say_so_in_the_welcome_in_w5() -> None:
     assert not connects.loc[explicit, "startup_complete"].any()
 
 
+@pytest.mark.slow
 def test_refusals_follow_the_users_connects_in_w6() -> None:
     connects = frame_of("W6").query("kind == 'connect'").sort_values("started_at")
     refused = connects["cause"] == "server_error"
