@@ -37,6 +37,8 @@ CLOCK_LEEWAY_S: Final = 60.0
 # round trip leaves room for one retransmission that the peer asked for, the rest for a busy machine.
 PONG_ROUND_TRIPS: Final = 2.0
 PONG_ALLOWANCE_S: Final = 0.25
+# An answer is behind the pong only by more than a healthy loop needs from the budget's end to the ping.
+BEHIND_PONG_S: Final = 0.05
 
 # Where a timeout was lost (`attempts.schema.RUNGS`): what says that it was this client's own; what says that nothing of
 # it lay unread here, so that no late loop is to blame; what says that the way lost it, or its answer; what says that
@@ -185,8 +187,10 @@ def explained(rows: ibis.Table) -> ibis.Table:
     # A message that came meanwhile may be an answer that this client did not understand.
     kept_silent = rows.lost_at.isnull().ifelse((rows.pong_s <= usual_s) & (rows.frames_in == 0), rung.isin(PEERS_RUNGS))
     was_repeated = (rows.tcp_retransmits > 0).fill_null(False)
-    # The pong came first, and nothing of the request had to be sent again: the server had it all the time.
-    was_withheld = (rung == "late") & (rows.pong_s < rows.late_s) & (rows.tcp_retransmits == 0)
+    # The pong came first, and nothing of the request had to be sent again: the server had it all the time. `late_s` counts
+    # from the budget's end and `pong_s` from the ping a moment later: an answer that came with the pong is not behind it.
+    is_behind = (rows.checked_s > rows.pong_s) & (rows.late_s > rows.pong_s + BEHIND_PONG_S)
+    was_withheld = (rung == "late") & is_behind & (rows.tcp_retransmits == 0)
     is_unanswered = (ran_out & ((kept_silent & rows.late_s.isnull()) | was_withheld)).fill_null(False)
     is_open = explanation.isin([NUMBER_OF["residual"], NUMBER_OF["lagged"]])
     return rows.mutate(

@@ -93,7 +93,10 @@ def may_be_way(row: Row) -> bool:
 
 def was_withheld(row: Row) -> bool:
     pong_s, late_s = measured(row.get("pong_s")), measured(row.get("late_s"))
-    is_later = pong_s is not None and late_s is not None and pong_s < late_s
+    checked_s = measured(row.get("checked_s"))
+    if pong_s is None or late_s is None or checked_s is None:
+        return False
+    is_later = late_s > pong_s + 0.05 and checked_s > pong_s
     return rung(row) == "late" and is_later and measured(row.get("tcp_retransmits")) == 0
 
 
