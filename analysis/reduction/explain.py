@@ -187,8 +187,8 @@ def explained(rows: ibis.Table) -> ibis.Table:
     # A message that came meanwhile may be an answer that this client did not understand.
     kept_silent = rows.lost_at.isnull().ifelse((rows.pong_s <= usual_s) & (rows.frames_in == 0), rung.isin(PEERS_RUNGS))
     was_repeated = (rows.tcp_retransmits > 0).fill_null(False)
-    # The pong came first, and nothing of the request had to be sent again: the server had it all the time. `late_s` counts
-    # from the budget's end and `pong_s` from the ping a moment later: an answer that came with the pong is not behind it.
+    # The pong came first, and nothing of the request had to be sent again: the server had it all the time. `late_s`
+    # counts from the budget's end, `pong_s` from the ping a moment later: an answer with the pong is not behind it.
     is_behind = (rows.checked_s > rows.pong_s) & (rows.late_s > rows.pong_s + BEHIND_PONG_S)
     was_withheld = (rung == "late") & is_behind & (rows.tcp_retransmits == 0)
     is_unanswered = (ran_out & ((kept_silent & rows.late_s.isnull()) | was_withheld)).fill_null(False)
