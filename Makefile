@@ -31,10 +31,10 @@ web: $(BIN)/.run ## the web UI, on the embedded stand-in
 
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations 25
 
-# Four processes for two cores: some wait for a server's silence while the others compute. A test computes for two
-# seconds, and where four share two cores as many as six are counted.
+# Five processes for two cores: some wait for a server's silence while the others compute. A test computes for two
+# seconds, and where five share two cores as many as six are counted.
 test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of real time and no Wine (five minutes)
-	$(PYTEST) -n 4 -m "not slow" --cpu-limit-s 6 $(TESTS)
+	$(PYTEST) -n 5 -m "not slow" --cpu-limit-s 6 $(TESTS)
 
 test-all: test ## all tests: those, then the others, and the properties again with more examples
 	$(PYTEST) -n 3 -m "slow or hypothesis" --hypothesis-profile thorough $(TESTS)

@@ -54,6 +54,7 @@ def test_quirks_of_the_probes(start: Callable[..., Standin]) -> None:
     assert server.get("/ws/stats")[0] == 500
 
 
+@pytest.mark.slow
 def test_the_event_stream_starts_at_once_and_does_not_end(healthy: Standin) -> None:
     with urllib.request.urlopen(healthy.http_url + "/api/events/stream", timeout=PATIENCE_S) as response:
         assert response.headers["content-type"].startswith("text/event-stream")

@@ -94,6 +94,7 @@ def test_every_claim_says_something_and_says_what_it_needs_exactly_when_undecide
         assert bool(finding.needs) == (finding.state == "undecided"), (name, finding)
 
 
+@pytest.mark.slow
 @few
 @given(runs, st.integers(0, 1000))
 def test_row_order_and_names_of_hosts_change_nothing(tables: Tables, seed: int) -> None:

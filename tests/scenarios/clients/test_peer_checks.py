@@ -16,7 +16,7 @@ from tests.scenarios.kit.scripted_server import PONG, Peer, ScriptedServer
 
 # The waits that run out are short, the check is as long as a slow machine needs.
 BUDGETS = Budgets(connect_s=20.0, exchange_s=0.3, close_s=5.0, peer_check_s=20.0)
-NO_WELCOME = Budgets(connect_s=3.0, peer_check_s=20.0)
+NO_WELCOME = Budgets(connect_s=1.0, peer_check_s=20.0)
 NO_PONG = Budgets(connect_s=20.0, exchange_s=0.3, close_s=5.0, peer_check_s=0.3)
 
 

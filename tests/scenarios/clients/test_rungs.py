@@ -22,7 +22,7 @@ from tests.scenarios.kit.sockets import full_backlog
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are the answers of Linux' kernel")
 
 BUDGETS = Budgets(connect_s=20.0, exchange_s=0.4, close_s=5.0, peer_check_s=20.0)
-NO_PONG = Budgets(connect_s=20.0, exchange_s=0.4, close_s=5.0, peer_check_s=0.3)
+NO_PONG = Budgets(connect_s=20.0, exchange_s=0.4, close_s=0.3, peer_check_s=0.3)
 NO_CONNECT = Budgets(connect_s=0.5, peer_check_s=0.3)
 
 

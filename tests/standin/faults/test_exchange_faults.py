@@ -42,6 +42,7 @@ def test_a_zombie_serves_some_messages_then_only_protocol_pings(start: Start) ->
     assert (truth["fault"], truth["ended"], truth["messages"]) == ("zombie", "client_close", 3)
 
 
+@pytest.mark.slow
 def test_five_agents_in_a_row_that_cannot_be_routed_leave_a_mute_session(start: Start) -> None:
     server = start("--fault", "mute", "--heartbeat-s", "0.2")
     agent = json.dumps({"type": "start_agent", "payload": {"content": "why"}})
