@@ -85,11 +85,12 @@ def kernel_words(view: View) -> str:
     placed, here = int(view.cells.placed.sum()), int(view.cells.here.sum())
     if not placed:
         return ""
-    high = Rate(events=here, n=placed, design_effect=1.0).interval()[1]
+    high = 100 * Rate(events=here, n=placed, design_effect=1.0).interval()[1]
+    limit = f"{high:.2g}" if high < 99.5 else "100"
     them = "none had" if not here else f"{here} had"
     return (
         f" Of {placed:,} timeouts whose place is known {them} bytes waiting in this machine, or a loop that stood "
-        f"still (at most {100 * high:.2g} %)."
+        f"still (at most {limit} %)."
     )
 
 

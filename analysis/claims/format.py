@@ -45,11 +45,11 @@ def silent_operations(view: View) -> dict[int, Rate]:
     cells = view.cells
     if len(cells) == 0:
         return {}
-    mute = _on_mute_connections(view)
-    n = sums(cells.operation, cells.n_clean, len(view.operations)) - mute
+    continued = _continued(view)
+    n = sums(cells.operation, cells.n_clean, len(view.operations)) - continued
     # An answer that came after its budget is an answer.
     unanswered = cells.residual - cells.late
-    failed = sums(cells.operation, unanswered, len(view.operations)) - mute
+    failed = sums(cells.operation, unanswered, len(view.operations)) - continued
     overall = np.divide(failed, n, out=np.zeros_like(n), where=n > 0)
     if not ((overall < ALIVE_BELOW) & (n > 0)).any():
         return {}
@@ -68,13 +68,12 @@ def silent_operations(view: View) -> dict[int, Rate]:
     return silent
 
 
-def _on_mute_connections(view: View) -> Floats:
-    """(operations,) requests left unanswered by connections that had answered, and then answered nothing any more.
+def _continued(view: View) -> Floats:
+    """(operations,) requests that go on with the silence of the request before them on their connection.
 
-    Such a connection answers no type of message: its silence says nothing of any.
+    It answers no type of message then: that they are unanswered, too, says nothing of theirs.
     """
-    frame = view.tables.mute
-    by = frame[frame["is_mute"].astype(bool)].groupby("operation")["n"].sum()
+    by = view.tables.continued.groupby("operation")["n"].sum()
     return np.array([float(by.get(name, 0)) for name in view.operations])
 
 

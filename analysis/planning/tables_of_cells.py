@@ -41,6 +41,7 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         fresh_refusals=empty_frame("run_id kind n fresh sometimes"),
         credential_checks=empty_frame("host platform token_kind result n"),
         mute=empty_frame("host platform is_mute operation n"),
+        continued=empty_frame("host platform operation parity idle n died"),
         first_connects=empty_frame("run_id host platform since_s n bad"),
         idles=empty_frame("host platform parity idle n bad"),
         base_rtt=by_host.assign(base_rtt_s=base_rtt_s),

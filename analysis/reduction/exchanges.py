@@ -1,8 +1,8 @@
-"""Exchanges by the state of their connection: whether it had fallen mute, and how long it had been idle."""
+"""Exchanges by the state of their connection: whether it had fallen silent before, and how long it had been idle."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import ibis
 from ibis import _
@@ -44,11 +44,46 @@ def mute(rows: ibis.Table) -> ibis.Table:
     return ibis.union(of_operations, of_connections.mutate(operation=ibis.literal("")).select(of_operations.columns))
 
 
+def continued(rows: ibis.Table) -> ibis.Table:
+    """Requests that went unanswered as the one before them on their connection had: they go on with its silence.
+
+    Such a request tells nothing of its own type (another one is asked to get in step again), nor of how long the
+    connection had been idle (for as long as the one before it was waited for). First tries without mitigation.
+    """
+    asked = rows.filter(is_plain(rows) & (rows.kind == "exchange"))
+    is_silent = (
+        (asked.explanation == NUMBER_OF["residual"]) & (asked.outcome == "timeout") & asked.late_s.isnull()
+    ).fill_null(False)
+    connection = ("run_id", "worker", "host", "platform", "connection")
+    known = asked.select(
+        *connection,
+        "operation",
+        "scheduled_us",
+        is_silent=is_silent,
+        died=is_silent & ~asked.is_unanswered,
+        parity=lot(asked.connection) % 2,
+        idle=_idle(asked).fill_null(-1),
+    )
+    struck = known.filter(known.is_silent).select(*connection).distinct()
+    theirs = known.semi_join(struck, connection)
+    # Behind the moment all that is counted by: of requests of one moment it would else be the engine's to choose.
+    order = [theirs[name] for name in ("scheduled_us", "is_silent", "operation", "idle", "died")]
+    in_order = ibis.window(group_by=connection, order_by=order)
+    found = theirs.mutate(follows=theirs.is_silent.lag().over(in_order).fill_null(False))
+    chosen = found.filter(found.is_silent & found.follows)
+    return chosen.group_by("host", "platform", "operation", "parity", "idle").agg(
+        n=chosen.count(), died=count_if(chosen.died)
+    )
+
+
+def _idle(rows: ibis.Table) -> Any:
+    """Whole seconds that the connection had been idle, the lower edge of a step; null = not known."""
+    return step(rows.idle_s.clip(0.0, LONGEST_S).floor().cast("int64"), IDLE_STEPS)
+
+
 def idles(rows: ibis.Table) -> ibis.Table:
     """Exchanges by how long their connection had been idle (whole seconds, `IDLE_STEPS`): `bad` died in silence."""
     asked = rows.filter(is_plain(rows) & (rows.kind == "exchange") & rows.idle_s.notnull())
-    idle = step(asked.idle_s.clip(0.0, LONGEST_S).floor().cast("int64"), IDLE_STEPS)
-    parity = lot(asked.connection) % 2
-    keyed = asked.mutate(idle=idle, parity=parity)
+    keyed = asked.mutate(idle=_idle(asked), parity=lot(asked.connection) % 2)
     died = (keyed.explanation == NUMBER_OF["residual"]) & ~keyed.is_unanswered
     return keyed.group_by("host", "platform", "parity", "idle").agg(n=keyed.count(), bad=count_if(died))

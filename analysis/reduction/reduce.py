@@ -103,6 +103,7 @@ def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -
         fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
         credential_checks=_credential_checks(marked, census),
         mute=_mute(marked, cells),
+        continued=_continued(marked, cells),
         first_connects=frame_of(connects.first_connects(marked, first_seconds(census))),
         idles=frame_of(exchanges.idles(marked)),
         base_rtt=base_rtt(cells, rtts),
@@ -175,6 +176,13 @@ def _mute(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
     if not (cells["unanswered"] > cells["acknowledged"]).any():
         return empty_frame("host platform is_mute operation n")
     return frame_of(exchanges.mute(marked))
+
+
+def _continued(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
+    """Only where requests went unanswered: it puts those of such connections in their order."""
+    if not (cells["residual"] > cells["late"]).any():
+        return empty_frame("host platform operation parity idle n died")
+    return frame_of(exchanges.continued(marked))
 
 
 def _peers(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:

@@ -83,6 +83,9 @@ class Tables:
         mute: per (host, platform, is_mute [had answered, then left three and more in a row unanswered to its end],
             operation): `n` requests that went unanswered behind an answered ping; with the operation "" the
             connections on which there were such.
+        continued: per (host, platform, operation, parity [as of `idles`], idle [likewise; -1 = not known]), first tries
+            without mitigation: `n` requests that went unanswered as the one before on their connection had, `died`
+            those of them that no pong was behind.
         first_connects: per (run_id, host, platform, since_s [seconds since the run's first connect, at most 60: all
             later ones]): `n`, `bad` (explicit + residual).
         idles: per (host, platform, parity, idle [whole seconds that the connection had been idle before the
@@ -119,6 +122,7 @@ class Tables:
     fresh_refusals: pd.DataFrame
     credential_checks: pd.DataFrame
     mute: pd.DataFrame
+    continued: pd.DataFrame
     first_connects: pd.DataFrame
     idles: pd.DataFrame
     base_rtt: pd.DataFrame

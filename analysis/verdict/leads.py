@@ -189,7 +189,10 @@ def idle_deaths(view: View) -> str:
     frame = view.tables.idles
     if not frame["bad"].any():
         return ""
-    by = frame.groupby(["parity", "idle"])[["n", "bad"]].sum().reset_index()
+    by = frame.groupby(["parity", "idle"])[["n", "bad"]].sum()
+    # Such a connection was idle because the request before was waited for in vain.
+    continued = view.tables.continued.groupby(["parity", "idle"])["died"].sum().reindex(by.index, fill_value=0)
+    by = by.sub(continued.astype("int64"), axis="index").reset_index()
     idle, parity = by["idle"].to_numpy(dtype=np.int64), by["parity"].to_numpy(dtype=np.int64)
     n, bad = by["n"].to_numpy(dtype=np.int64), by["bad"].to_numpy(dtype=np.int64)
     bound = _bound(idle[parity == 0], n[parity == 0], bad[parity == 0])

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 Row = dict[str, Any]
@@ -618,6 +619,28 @@ def idles(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
             parity = (row["connection"] * 1_103_515_245 + 12_345) // 65_536 % 2
             died = explanation(row) == "residual" and not is_unanswered(row)
             table[row["host"], row["platform"], parity, math.floor(idle_s)].update(n=1, bad=died)
+    return {key: dict(count) for key, count in table.items()}
+
+
+def continued(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
+    table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    by_connection: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
+    for row in plain(chosen):
+        if row["kind"] != "exchange":
+            continue
+        is_silent = has_run_out(row) and measured(row.get("late_s")) is None
+        idle_s = measured(row.get("idle_s"))
+        idle = -1 if idle_s is None else math.floor(idle_s)
+        died = is_silent and not is_unanswered(row)
+        connection = (row["run_id"], row["worker"], row["host"], row["platform"], row["connection"])
+        by_connection[connection].append((row["scheduled_at"], is_silent, row["operation"], idle, died))
+    for connection, asked in by_connection.items():
+        _, _, host, platform, number = connection
+        parity = (number * 1_103_515_245 + 12_345) // 65_536 % 2
+        asked.sort()
+        for before, (_, is_silent, operation, idle, died) in pairwise(asked):
+            if is_silent and before[1]:
+                table[host, platform, operation, parity, idle].update(n=1, died=died)
     return {key: dict(count) for key, count in table.items()}
 
 

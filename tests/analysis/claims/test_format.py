@@ -1,8 +1,10 @@
 """Messages that are misread, or never answered by type."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.claims.format import flagged_by_format, format_
@@ -29,6 +31,18 @@ def test_a_type_that_nobody_answers_is_the_format_and_leaves_the_comparisons(giv
     assert finding.state == "confirmed"
     assert "No chat is answered" in finding.evidence
     assert claims["intermittent"].state != "confirmed"
+
+
+def test_a_type_that_is_asked_on_connections_that_had_fallen_silent_is_not_silent_by_type() -> None:
+    tables = sketched(1, attempts_a_minute=600.0)
+    silent = tables.cells["operation"] == "chat"
+    dead = moved(tables, "residual", silent)
+    n = dead.cells.loc[silent, "n_clean"].sum()
+    follows = pd.DataFrame([{"host": "Linux-0", "platform": "Linux", "operation": "chat", "n": n}])
+    assert not flagged_by_format(view(replace(dead, continued=follows))).any()
+    assert format_(view(replace(dead, continued=follows))).state != "confirmed"
+    some = replace(dead, continued=follows.assign(n=n // 2))
+    assert format_(view(some)).state == "confirmed"
 
 
 def test_a_type_that_is_answered_too_late_is_answered() -> None:

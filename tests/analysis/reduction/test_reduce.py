@@ -146,6 +146,7 @@ def test_every_table_is_what_counting_row_by_row_gives(rows: list[oracle.Row], e
     assert as_dict(tables.credential_checks, ["n"]) == checks
     assert as_dict(tables.first_connects, ["n", "bad"]) == without_zeros(oracle.first_connects(usable, waits))
     assert as_dict(tables.idles, ["n", "bad"]) == without_zeros(oracle.idles(waits))
+    assert as_dict(tables.continued, ["n", "died"]) == without_zeros(oracle.continued(waits))
     assert as_dict(tables.probes, ["n", "bad"]) == without_zeros(oracle.probes(usable))
     assert as_dict(tables.peers, ["n", "on_way"]) == without_zeros(oracle.peers(waits))
     assert as_dict(tables.mitigation_costs, ["n"]) == without_zeros(oracle.mitigation_costs(waits))

@@ -133,6 +133,14 @@ def test_requests_that_die_after_an_idle_time_are_named_with_the_bound() -> None
     assert "idle for 60 s (175 of 180), and hardly ever before (0 of 6120)" in text
 
 
+def test_requests_that_die_as_the_one_before_had_were_idle_because_of_it() -> None:
+    dying = idles({60: 58, 80: 60, 120: 57})
+    followed = dying.assign(operation="echo", died=dying["bad"].where(dying["idle"] >= 60, 0))
+    assert idle_deaths(seen(idles=dying, continued=followed)) == ""
+    half = followed.assign(died=followed["died"] // 2)
+    assert "idle for 60 s (88 of 93)" in idle_deaths(seen(idles=dying, continued=half))
+
+
 def test_requests_that_die_whatever_the_idle_time_are_not() -> None:
     assert idle_deaths(seen(idles=idles({0: 150, 5: 3, 60: 3, 80: 3}))) == ""
     assert idle_deaths(seen(idles=idles({}))) == ""
