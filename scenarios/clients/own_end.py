@@ -15,6 +15,7 @@ from typing import Any, Final
 from scenarios.clients.dial import Address
 from scenarios.evidence.endpoint import Ends, Mark, Snapshot
 from scenarios.evidence.kernel import TcpKernel, kernel_of
+from scenarios.evidence.losses import Losses
 from scenarios.evidence.sample import NOT_ASKED, TcpSample
 from scenarios.machine.fingerprint import salted
 
@@ -47,10 +48,12 @@ class OwnEnd:
         self.taken_bytes: int | None = 0
         self._marks: tuple[Mark, Mark] | None = None  # as for its own wait, and as for the next ones
         self._unmarked = 0
+        self._losses = Losses()
 
     def dials(self, sock: Any, towards: Address | None) -> None:
         """This socket is being connected, there or to the relay in its place; None = there was none to be had."""
         self._socket, self._marks, self._unmarked = sock, None, 0
+        self._losses = Losses()
         if self.taken_bytes is not None:
             self.taken_bytes = 0
         if towards is not None:
@@ -107,7 +110,9 @@ class OwnEnd:
             self._marks = None
             return None
         # A line that has just lost something is looked at each time.
-        is_losing = marks is not None and kernel.retransmits(raw) != kernel.retransmits(marks[0].raw)
+        is_losing = (kernel.retransmits(raw) or 0) > self._losses.retransmits
+        if is_losing:
+            self._losses.seen(kernel.read(raw))
         self._unmarked = MARKED_EVERY if is_losing else 0
         min_rtt_s = kernel.min_rtt_s(raw)
         mark = Mark(min_rtt_s, raw)
@@ -122,16 +127,21 @@ class OwnEnd:
         """See `Endpoint.snapshot`."""
         is_mid_message = None if self._is_mid_message is None else self._is_mid_message()
         if not self._is_direct:
-            return Snapshot(self._told, None, is_mid_message)
+            self._losses.seen(self._told)
+            is_unheard = self._losses.is_unheard_since(self._told)
+            return Snapshot(self._told, None, is_mid_message, is_unheard)
         sample = None if self._kernel is None else self._kernel.sample()
         if sample is not None and sample.queued_bytes is None and sample.received_bytes is not None:
             taken = self.taken_bytes
             if taken is not None:
                 sample = sample._replace(queued_bytes=max(0, sample.received_bytes - taken))
+        sample = sample or NOT_ASKED
+        self._losses.seen(sample)
         return Snapshot(
-            sample or NOT_ASKED,
+            sample,
             None if self._waiting_bytes is None else self._waiting_bytes(),
             is_mid_message,
+            self._losses.is_unheard_since(sample),
         )
 
     def ends(self) -> Ends:

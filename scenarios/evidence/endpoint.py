@@ -14,11 +14,13 @@ class Snapshot(NamedTuple):
         tcp: What the kernel says of the way to the target.
         waiting_bytes: Bytes that the session sent and this process has not handed to the kernel.
         is_mid_message: The peer's bytes were read, and a whole frame has not come of the last of them.
+        is_unheard_since_loss: The way has lost something, and nothing has come from the peer since (`losses.Losses`).
     """
 
     tcp: TcpSample = NOT_ASKED
     waiting_bytes: int | None = None
     is_mid_message: bool | None = None
+    is_unheard_since_loss: bool = False
 
 
 class Mark(NamedTuple):

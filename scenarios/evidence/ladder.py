@@ -68,7 +68,8 @@ def lost_at(silence: Silence) -> str:
         return "late"
     if silence.has_pong:
         return "silent_application" if _had_time(silence) else "unknown"
-    if last.tcp.unacknowledged == 0 and not last.tcp.is_connecting:
+    # What the peer's process says may be kept back by its kernel, which has lost something, too.
+    if last.tcp.unacknowledged == 0 and not last.tcp.is_connecting and not last.is_unheard_since_loss:
         return "silent_process"
     return "unknown"
 

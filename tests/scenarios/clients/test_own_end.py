@@ -112,6 +112,34 @@ def test_a_line_that_loses_is_asked_each_time(path: Path, monkeypatch: pytest.Mo
 
 
 @on_linux
+def test_a_loss_is_remembered_until_a_byte_comes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = OwnEnd(is_direct=True)
+    end.dials(path.sock, TOWARDS)
+    kernel = end._kernel
+    assert kernel is not None
+    read, retransmits = kernel.read, 0
+    monkeypatch.setattr(kernel, "read", lambda mark: read(mark)._replace(retransmits=retransmits))
+    monkeypatch.setattr(kernel, "retransmits", lambda mark: retransmits)
+    end.mark()
+    assert not end.snapshot().is_unheard_since_loss
+    retransmits = 2
+    for _ in range(MARKED_EVERY):
+        end.mark()
+    assert end.snapshot().is_unheard_since_loss
+    path.at_relay.sendall(b"x")
+    assert path.sock.recv(1, socket.MSG_PEEK) == b"x"
+    assert not end.snapshot().is_unheard_since_loss
+
+
+def test_behind_the_relay_a_loss_is_remembered_as_it_was_told(path: Path) -> None:
+    end = relayed(path.sock)
+    end.told(TOLD._replace(retransmits=1, received_bytes=9))
+    assert end.snapshot().is_unheard_since_loss
+    end.told(TOLD._replace(retransmits=1, received_bytes=10))
+    assert not end.snapshot().is_unheard_since_loss
+
+
+@on_linux
 def test_the_next_socket_shares_nothing_with_the_one_before(path: Path) -> None:
     end = OwnEnd(is_direct=True)
     end.dials(path.sock, TOWARDS)

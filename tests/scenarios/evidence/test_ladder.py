@@ -116,6 +116,12 @@ def test_what_lies_open_behind_a_pong_is_of_later_requests() -> None:
     assert lost_at(silence(end(), later, has_pong=True)) == "silent_application"
 
 
+def test_a_peer_that_is_unheard_since_a_loss_may_have_its_kernel_keep_back_what_it_says() -> None:
+    assert lost_at(silence(end(), end())) == "silent_process"
+    assert lost_at(silence(end(), end()._replace(is_unheard_since_loss=True))) == "unknown"
+    assert lost_at(silence(end(), end()._replace(is_unheard_since_loss=True), has_pong=True)) == "silent_application"
+
+
 def test_what_lies_in_the_kernel_is_unread() -> None:
     assert lost_at(silence(end(queued_bytes=50, received_ago_s=1.2))) == "unread"
     assert lost_at(silence(end(), end(queued_bytes=50, received_ago_s=1.2))) == "unread"
