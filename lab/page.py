@@ -45,7 +45,10 @@ def told(row: Row) -> tuple[str, ...]:
 
 def _words(expected: Expected) -> str:
     said = [" or ".join(f"“{choice}”" for choice in word.split("|")) for word in expected.words]
-    return ", ".join(said + [f"not “{word}”" for word in expected.never]) or "–"
+    said += [f"not “{word}”" for word in expected.never]
+    if expected.rungs:
+        said.append(f"lost by each client: {' or '.join(expected.rungs)}")
+    return ", ".join(said) or "–"
 
 
 def _line(row: Row, found: Seen | str) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -37,7 +38,7 @@ def seen(row: Row, folder: Path) -> Seen:
             found = _seen_once(row, folder / str(number))
         except NotStarted as problem:
             return Seen(frozenset(), "", void=str(problem))
-        if not found.impaired:
+        if not found.impaired or row.expected.is_generators:
             break
     return found
 
@@ -53,7 +54,7 @@ def _seen_once(row: Row, folder: Path) -> Seen:
     with started(row.setup, folder) as place:
         command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--host", place.url]
         command += ["--reports-dir", str(reports), "--protocol", "echo", "--spawn-rate", "24", "--stop-timeout", "10"]
-        command += [*BUDGETS, *place.options, *row.load]
+        command += [*BUDGETS, *place.options, *row.load]  # of options that are given twice the last one holds
         if place.host is not None:
             command = place.host.command(*command)
         variables = {**os.environ, "SOAK_ALLOWED_HOSTS": place.address, "SOAK_JWT_SECRET": SECRET}
@@ -71,7 +72,8 @@ def _seen_once(row: Row, folder: Path) -> Seen:
     leaks += leaks_in_run(runs[0], shown(place.tokens))
     # Where the report is says nothing, and has numbers in it.
     screen = "\n".join(line for line in done.stdout.strip().splitlines() if not line.startswith("Report: "))
-    return read(json.loads((runs[0] / "verdict.json").read_text(encoding="utf-8")), screen, tuple(leaks))
+    verdict = json.loads((runs[0] / "verdict.json").read_text(encoding="utf-8"))
+    return read(verdict, screen, tuple(leaks))._replace(lost=lost_by_client(runs[0]))
 
 
 def read(verdict: dict[str, Any], screen: str, leaks: tuple[str, ...] = ()) -> Seen:
@@ -88,6 +90,19 @@ def read(verdict: dict[str, Any], screen: str, leaks: tuple[str, ...] = ()) -> S
         impaired=impaired,
         void=(" ".join(verdict["data_quality"]) or "the service levels say so") if void else "",
     )
+
+
+def lost_by_client(run: Path) -> dict[str, Counter[str]]:
+    """For each client and loop how many of its sessions' waits ran out, by where they were lost."""
+    lost: dict[str, Counter[str]] = {}
+    rows = pq.read_table(run / "attempts", columns=["client", "event_loop", "kind", "outcome", "lost_at"])
+    for row in rows.to_pylist():
+        if row["kind"] == "probe":
+            continue
+        counts = lost.setdefault(f"{row['client']}/{row['event_loop']}", Counter())
+        if row["outcome"] == "timeout":
+            counts[row["lost_at"] or "not asked"] += 1
+    return lost
 
 
 def shown(tokens: Path) -> frozenset[str]:

@@ -6,7 +6,7 @@ What must be said was decided before any soak was run: docs/method.md says what 
 
 from __future__ import annotations
 
-from lab.rows import aiohttp_rows, haproxy_rows, line_rows, maker_rows, nginx_rows
+from lab.rows import aiohttp_rows, haproxy_rows, ladder_rows, line_rows, maker_rows, nginx_rows
 from lab.rows.row import Row, Setup
 
 __all__ = ["BY_NAME", "IN_CI", "ROWS", "Row", "Setup"]
@@ -17,6 +17,7 @@ ROWS: tuple[Row, ...] = (
     *nginx_rows.ROWS,
     *haproxy_rows.ROWS,
     *line_rows.ROWS,
+    *ladder_rows.ROWS,
 )
 BY_NAME = {row.name: row for row in ROWS}
 # What CI runs of it: a fault and a control of every part.

@@ -27,3 +27,8 @@ LONG = (*STEADY, "--users", "24", "--run-time", "40s")
 # A budget that ends before TCP sends again for the first time, 0.2 s after a loss: each loss is a timeout. Only the
 # requests that were lost, a twentieth of all, can be known to be: so many that such a share is told from the margin.
 TIGHT = (*STEADY, "--users", "48", "--pace-s", "0.25", "--exchange-budget-s", "0.15")
+# The same by every client, for a minute.
+CLIENTS = ("websocket-client", "websockets-gevent", "websockets-asyncio", "websockets-selector", "websockets-uvloop")
+BY_ALL = (
+    *("--scenario", "steady", "--client", ",".join(CLIENTS), "--users", "40", "--pace-s", "0.5", "--run-time", "60s"),
+)

@@ -7,13 +7,20 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websocket import ABNF, WebSocket, WebSocketBadStatusException, create_connection
+from websocket import (
+    ABNF,
+    WebSocket,
+    WebSocketBadStatusException,
+    WebSocketTimeoutException,
+    create_connection,
+)
 
 from tests.kit import node_packages
 from tests.kit.children import NotStarted
@@ -82,6 +89,62 @@ def test_every_second_reply_is_late(mode: str, tmp_path: Path) -> None:
         assert session.recv() == '{"id": 1}'
         if mode == "late":
             assert session.recv() == '{"id": 0}'
+
+
+def test_one_request_in_ten_is_never_answered_and_pings_are(tmp_path: Path) -> None:
+    with session_with("ws", "mute", tmp_path) as session:
+        for number in range(11):
+            session.send(json.dumps({"id": number}))
+        session.ping("x")
+        answers = [answer_of(session) for _ in range(11)]
+    assert answers == [
+        *((ABNF.OPCODE_TEXT, b'{"id": %d}' % number) for number in range(11) if number != 9),
+        (ABNF.OPCODE_PONG, b"x"),
+    ]
+
+
+def test_one_session_in_three_gets_nothing_more_from_its_tenth_request_on(tmp_path: Path) -> None:
+    with session_with("ws", "dies", tmp_path) as session:
+        for number in range(9):
+            session.send(json.dumps({"id": number}))
+        session.ping("alive")
+        session.send(TEXT)
+        session.ping("dead")
+        session.settimeout(1)
+        assert [answer_of(session) for _ in range(10)][-1] == (ABNF.OPCODE_PONG, b"alive")
+        with pytest.raises(WebSocketTimeoutException):
+            answer_of(session)
+
+
+@pytest.mark.slow
+def test_the_process_is_stopped_for_a_while_and_goes_on(tmp_path: Path) -> None:
+    with session_with("ws", "stops", tmp_path) as session:
+        session.settimeout(0.5)
+        session.send(TEXT)
+        assert session.recv() == TEXT
+        until = time.monotonic() + 60
+        while is_answered(session):
+            assert time.monotonic() < until
+        session.settimeout(60)
+        assert session.recv() == TEXT
+
+
+def is_answered(session: WebSocket) -> bool:
+    """Whether one more request is answered in time."""
+    session.send(TEXT)
+    try:
+        session.recv()
+    except WebSocketTimeoutException:
+        return False
+    return True
+
+
+def test_a_slow_reply_comes_after_the_kernel_has_acknowledged_the_request(tmp_path: Path) -> None:
+    with session_with("ws", "slow", tmp_path) as session:
+        began = time.monotonic()
+        session.send(TEXT)
+        assert session.recv() == TEXT
+        assert time.monotonic() - began > 0.04
 
 
 def test_a_frame_can_be_masked(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from tests.kit.trouble import (
     FORGETS,
     HEALTHY,
     LOSS,
+    LOST_ANSWERS,
     REFUSED,
     RESET,
     Trouble,
 )
 
-ALL = (HEALTHY, LOSS, BLACKHOLE, DEAF_SERVER, DEAF_CLIENT, RESET, REFUSED, FORGETS)
+ALL = (HEALTHY, LOSS, LOST_ANSWERS, BLACKHOLE, DEAF_SERVER, DEAF_CLIENT, RESET, REFUSED, FORGETS)
 
 
 def rules_of(trouble: Trouble) -> list[str]:
@@ -42,6 +43,10 @@ def test_a_healthy_way_drops_and_refuses_nothing() -> None:
 def test_a_direction_is_named_by_the_port_that_packets_come_in_at() -> None:
     assert rules_of(DEAF_SERVER) == ['iifname "client" drop']
     assert rules_of(DEAF_CLIENT) == ['iifname "server" drop']
+
+
+def test_of_lost_answers_nothing_is_lost_that_goes_to_the_server() -> None:
+    assert rules_of(LOST_ANSWERS) == ['iifname "server" meta length > 80 numgen random mod 100 < 5 drop']
 
 
 def test_only_the_first_packet_of_a_connection_is_refused() -> None:

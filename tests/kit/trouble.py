@@ -48,6 +48,8 @@ table inet way {{
 
 HEALTHY = Trouble()
 LOSS = Trouble(("numgen random mod 100 < 5 drop",))
+# Answers alone, for what is shorter are acknowledgements and the pongs that a check asks for.
+LOST_ANSWERS = Trouble((f'iifname "{SERVER}" meta length > 80 numgen random mod 100 < 5 drop',))
 BLACKHOLE = Trouble(("drop",))
 DEAF_SERVER = Trouble((f'iifname "{CLIENT}" drop',))
 DEAF_CLIENT = Trouble((f'iifname "{SERVER}" drop',))

@@ -56,3 +56,22 @@ def test_a_status_is_said_where_it_stands_alone(text: str) -> None:
 @pytest.mark.parametrize("text", ["1,404 attempts", "404,010 attempts", "14.404 %", "4041", "40.4"])
 def test_a_status_is_not_said_by_a_larger_number(text: str) -> None:
     assert not is_said("404", text)
+
+
+def test_each_client_must_have_lost_nearly_all_of_its_waits_where_the_truth_is() -> None:
+    expected = Expected(rungs=("unread", "generator"))
+    right = Seen(frozenset(), "", lost={"a": {"unread": 5, "generator": 5}, "b": {"unread": 9, "unknown": 1}})
+    assert misses(expected, right) == []
+    wrong = Seen(frozenset(), "", lost={"a": {"unread": 8, "silent_process": 2}, "b": {}, "c": {"unread": 1}})
+    assert misses(expected, wrong) == ["a lost 2 silent_process, 8 unread", "b lost nothing"]
+    assert misses(Expected(), wrong) == []
+
+
+def test_where_the_fault_is_the_generators_own_the_run_must_be_void_for_it_and_its_claims_count() -> None:
+    expected = Expected(right=frozenset({"client_loop"}), is_generators=True)
+    assert misses(expected, Seen(frozenset({"client_loop"}), "", impaired="A blocked loop.")) == []
+    assert misses(expected, Seen(frozenset({"server"}), "", impaired="A blocked loop.")) == [
+        "client_loop is missing",
+        "server is not so",
+    ]
+    assert misses(expected, Seen(frozenset({"client_loop"}), "")) == ["the generator is not said to be impaired"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.judge import Expected, Seen
-from lab.page import page, result
+from lab.page import page, result, told
 from lab.rows import Row, Setup
 
 ROW = Row(
@@ -30,6 +30,11 @@ def test_a_line_has_what_was_expected_and_what_was_seen() -> None:
         "| nginx-502 | nginx | the server is down | server | “502” or “bad gateway”, not “age limit” | server "
         "| Service levels breached. Found: it comes from the server's side (HTTP 502). | ok |"
     )
+
+
+def test_where_waits_must_be_lost_stands_among_what_must_be_said() -> None:
+    row = ROW._replace(expected=Expected(rungs=("unread", "generator")))
+    assert told(row)[-1] == "lost by each client: unread or generator"
 
 
 def test_long_sentences_are_cut_between_words_and_bars_do_not_end_a_cell() -> None:

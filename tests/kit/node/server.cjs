@@ -2,6 +2,7 @@
 // It prints its port as soon as it listens, and ends with SIGTERM. What each mode does is in `tests/kit/servers.py`.
 'use strict'
 
+const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 const http = require('node:http')
 const { parseArgs } = require('node:util')
@@ -10,6 +11,14 @@ const { Sender, WebSocketServer } = require('ws')
 // After the budget of a request and before the end of what is waited for behind it; and longer than both.
 const LATE_MS = 2500
 const TOO_LATE_MS = 8000
+// Of requests; and from this one on a session that dies does.
+const ONE_IN = 10
+// The process is stopped so long after its first session, for so long.
+const STOPS_AFTER_MS = 15000
+const STOPS_FOR_S = 12
+// What a request takes, so that the acknowledgement does not wait for its answer (a delayed one comes after 40 ms).
+const SLOW_MS = 80
+const SLOWER_MS = 1000
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -27,11 +36,51 @@ function masked (session, text) {
 }
 
 let asked = 0
+function butOne (session, text) {
+  asked += 1
+  if (asked % ONE_IN !== 0) echo(session, text)
+}
+
+// From its tenth request on, one session in three gets neither answers nor pongs.
+const ONE_SESSION_IN = 3
+let sessionsSeen = 0
+function dies (session, text) {
+  if (session.number === undefined) {
+    session.number = sessionsSeen++
+    session.asked = 0
+  }
+  session.asked += 1
+  if (session.number % ONE_SESSION_IN === 0 && session.asked >= ONE_IN) {
+    session.removeAllListeners('ping')
+    return
+  }
+  echo(session, text)
+}
+
+let stops = false
+function stopsOnce (session, text) {
+  if (!stops) {
+    stops = true
+    setTimeout(() => {
+      spawn('sh', ['-c', `sleep ${STOPS_FOR_S}; kill -CONT ${process.pid}`], { stdio: 'ignore' })
+      process.kill(process.pid, 'SIGSTOP')
+    }, STOPS_AFTER_MS)
+  }
+  echo(session, text)
+}
+
+function after (delayMs) {
+  return (session, text) => {
+    setTimeout(() => { if (session.readyState === session.OPEN) echo(session, text) }, delayMs)
+  }
+}
+
 function everySecondAfter (delayMs) {
+  const late = after(delayMs)
   return (session, text) => {
     asked += 1
     if (asked % 2 === 0) echo(session, text)
-    else setTimeout(() => { if (session.readyState === session.OPEN) echo(session, text) }, delayMs)
+    else late(session, text)
   }
 }
 
@@ -40,6 +89,11 @@ const MODES = {
   empty_pongs: { reply: echo, pong: 'empty' },
   no_pongs: { reply: echo, pong: 'none' },
   masked: { reply: masked, pong: 'same' },
+  slow: { reply: after(SLOW_MS), pong: 'same' },
+  slower: { reply: after(SLOWER_MS), pong: 'same' },
+  mute: { reply: butOne, pong: 'same' },
+  dies: { reply: dies, pong: 'while it lives' },
+  stops: { reply: stopsOnce, pong: 'same' },
   late: { reply: everySecondAfter(LATE_MS), pong: 'same' },
   late_empty_pongs: { reply: everySecondAfter(TOO_LATE_MS), pong: 'empty' },
   late_no_pongs: { reply: everySecondAfter(TOO_LATE_MS), pong: 'none' }
@@ -52,6 +106,7 @@ sessions.on('connection', (session, request) => {
   const token = (request.headers.authorization || '').replace(/^Bearer /, '')
   if (values.tokens && token) fs.appendFileSync(values.tokens, `${token}\n`)
   session.on('message', (data) => reply(session, data.toString()))
+  if (pong === 'while it lives') session.on('ping', (data) => session.pong(data))
   if (pong === 'empty') session.on('ping', () => session.pong())
   session.on('error', () => session.terminate())
 })
