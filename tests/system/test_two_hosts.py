@@ -60,12 +60,11 @@ def test_the_loops_of_both_platforms_are_cleared_with_one_host_a_side(tmp_path: 
     words = json.dumps(verdict["claims"], indent=1) + "".join(said) + done.stdout + done.stderr
     cleared = CLEARED.search(verdict["claims"]["client_loop"]["evidence"])
     assert cleared, words
-    n = int(cleared[1])
-    assert n == sum(verdict["lost_at"].values()) == verdict["lost_at"]["silent_application"] > 20, words
+    # Those that the run's end cut off, and second tries, are in no claim.
+    n, lost = int(cleared[1]), verdict["lost_at"]
+    assert 20 < n <= lost["silent_application"] == sum(lost.values()), words
     # Clopper and Pearson's two-sided limit of 0 of n at 95 %.
     assert float(cleared[2]) == pytest.approx(100 * beta.ppf(0.975, 1, n), rel=0.06)
     states = {name: claim["state"] for name, claim in verdict["claims"].items()}
-    assert (states["client_loop"], states["network"], states["server"]) == ("ruled_out", "ruled_out", "confirmed"), (
-        words
-    )
-    assert states["platform"] != "confirmed", words
+    assert states["server"] == "confirmed", words
+    assert "confirmed" not in {states[name] for name in ("client_loop", "network", "platform")}, words

@@ -62,3 +62,14 @@ def test_answers_that_lay_unread_are_the_client_loops_and_are_counted() -> None:
     assert "not read or sent" in finding.evidence
     assert "timeouts whose place is known" in finding.evidence
     assert "place is known" not in client_loop(view(sketched(1, base_risk=0.02))).evidence
+
+
+def test_a_host_with_few_connections_is_cleared_where_each_timeout_was_asked_about() -> None:
+    many = sketched(1, **SHORT, attempts_a_minute=1500.0, base_risk=0.1)
+    few = with_cells(many, connections=lambda cells: (cells["n"] // 20).clip(lower=1))
+    assert client_loop(view(few)).state == "undecided"
+    assert client_loop(view(asked(few))).state == "ruled_out"
+    half_unasked = asked(few, placed=few.cells["timeouts"] * (few.cells.index % 2))
+    assert client_loop(view(half_unasked)).state == "undecided"
+    late = with_cells(asked(few), any_lag_bad=lambda cells: cells["bad"].clip(upper=1))
+    assert client_loop(view(late)).state == "undecided"
