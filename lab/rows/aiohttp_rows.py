@@ -118,7 +118,7 @@ ROWS: tuple[Row, ...] = (
         "one request in five is of an operation that is never answered",
         Setup("silent_operation"),
         Expected(right=frozenset({"format"}), words=("chat",)),
-        (*MIXED, "--users", "24", "--operations", "ping=4,chat=1"),
+        (*MIXED, "--users", "24", "--operations", "ping=4,chat=1", "--run-time", "40s"),
         "echo",
     ),
     Row(
