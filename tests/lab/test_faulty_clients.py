@@ -13,7 +13,7 @@ from scenarios.clients.on_gevent import stream
 from scenarios.clients.on_gevent.waiter import Patience
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.shape import Kind
-from tests.kit import faulty_clients
+from tests.lab import faulty_clients
 
 
 @pytest.fixture(autouse=True)
