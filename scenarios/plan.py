@@ -46,6 +46,19 @@ class Token(msgspec.Struct, frozen=True):
         return self.expires_at - self.issued_at
 
 
+class Header(msgspec.Struct, frozen=True):
+    """A further header of the upgrade request. Its `repr` never shows a secret."""
+
+    name: str
+    value: str
+    is_secret: bool = False
+
+    def __repr__(self) -> str:
+        return f"Header({self.name}, {HIDDEN if self.is_secret else self.value})"
+
+    __str__ = __repr__
+
+
 class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     """The longest waits, in seconds.
 
@@ -82,10 +95,9 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
         token: None = connect without one.
         scheduled_at: When it was meant to start, microseconds since the epoch.
         budgets: Already without the mitigation's effect; `longer_budget` is applied by the session.
-        headers: Extra request headers (name, value).
+        headers: Further headers of the upgrade request.
         subprotocols: What is offered besides the token's.
-        token_transport: How the token travels: subprotocol (`jwt-auth` and `jwt.<base64url>`), header
-            (`Authorization: Bearer`), query (`?token=`).
+        token_transport: How the token travels (`scenarios.protocols.transport`).
         seed: Of this connection's own randomness (payloads, jitter); the same plan does the same.
         expect_refusal: The connection must be refused (auth probe): then a refusal is `ok`.
         token_kind: How the token was broken for that, in the record's words; None = it was not.
@@ -105,11 +117,17 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     retry: int = 0
     token: Token | None = None
     budgets: Budgets = Budgets()
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[Header, ...] = ()
     subprotocols: tuple[str, ...] = ()
-    token_transport: str = "subprotocol"
+    token_transport: str = "protocol"
     expect_refusal: bool = False
     token_kind: str | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What a peer may repeat, and no row may show."""
+        headers = (header.value for header in self.headers if header.is_secret)
+        return (*headers, *([self.token.value] if self.token else []))
 
     def facts(self, **of_the_connection: Any) -> ConnectionFacts:
         """What is true of all its rows; `of_the_connection`: its ends, and what the server says of itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import gevent.subprocess as subprocess
 
@@ -16,13 +16,17 @@ from scenarios.control.standin_child import standin_arguments
 from scenarios.control.target import TargetUrl, check_allowed, parse_target
 from scenarios.credentials.credentials import credentials_for
 from scenarios.credentials.standin_secret import standin_secret
-from scenarios.errors import ConfigError, unknown_name
+from scenarios.errors import ConfigError, ProtocolFault, unknown_name
 from scenarios.load.from_options import arm_plan, script_settings_of
+from scenarios.load.user_connections import PROBE_SCENARIO
 from scenarios.machine.fingerprint import gevent_loop_name
 from scenarios.machine.preflight import Demand, machine_limits, require
 from scenarios.options import DEFAULTS, Settings
+from scenarios.options.parsers import NONE
+from scenarios.plan import Header, Token
 from scenarios.protocols.load import load_protocol, operations_of
 from scenarios.protocols.shape import TargetProtocol
+from scenarios.protocols.transport import MESSAGE, credentials_by
 from scenarios.session.scripts import UNROUTED, script_settings
 from scenarios.session.steps import PROTOCOL_PING
 
@@ -85,8 +89,40 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
     if is_standin and settings.jwt_algorithm == "HS256":
         _, file = standin_secret(os.environ, key_file=settings.jwt_key_file)
         key_file = str(file) if file else None
-    pool = credentials_for(settings, key_file).pool
-    check_seats(pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+    credentials = credentials_for(settings, key_file)
+    check_way_in(settings, protocol, credentials.headers)
+    check_seats(credentials.pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+
+
+def check_way_in(settings: Settings, protocol: TargetProtocol, headers: Sequence[Header]) -> None:
+    """Refuse credentials that the scenario, the protocol class or a second header does not go with.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    has_token = settings.token_source != NONE
+    if not has_token and PROBE_SCENARIO in settings.scenario:
+        raise ConfigError(
+            f"--scenario {PROBE_SCENARIO} comes with broken tokens, and --token-source none has none to break: leave "
+            "out the one or the other."
+        )
+    if settings.token_transport == MESSAGE and not hasattr(protocol, "openings"):
+        raise ConfigError(
+            f"--token-transport message needs a protocol class that speaks first, and --protocol {settings.protocol} "
+            "does not: use header, query, cookie or subprotocol."
+        )
+    try:
+        found = credentials_by(settings.token_transport, protocol, Token("token") if has_token else None)
+    except ProtocolFault as fault:
+        missing = "" if has_token else " It is asked for credentials without a token here (--token-source none)."
+        raise ConfigError(f"{fault}{missing}") from None
+    taken = {name.lower() for name, _ in found.headers} - {"cookie"}
+    for header in headers:
+        if header.name.lower() in taken:
+            raise ConfigError(
+                f"--header {header.name!r} is the header that the token travels in: leave it out, or give no token "
+                "(--token-source none), or another way for it (--token-transport)."
+            )
 
 
 def check_operations(operations: Iterable[str], protocol: TargetProtocol) -> None:

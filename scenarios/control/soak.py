@@ -94,7 +94,7 @@ class Soak:
         if isinstance(runner, runners.WorkerRunner):
             own = vars(self.environment.parsed_options)
             self._own = {name: own[name] for name in OF_THE_MACHINE}
-            self._own |= {name: own[name] for name in MAY_DIFFER if own[name] != DEFAULTS[name]}
+            self._own |= {name: own[name] for name in MAY_DIFFER if own[name] not in (None, DEFAULTS[name])}
             self._courier = Courier(runner)
             return
         settings = self.settings()

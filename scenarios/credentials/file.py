@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from scenarios.credentials.cache import TokenUnavailable, needs_renewal
+from scenarios.credentials.cache import AGAIN_S, TokenNotNow, needs_renewal
 from scenarios.credentials.texts import text_of
 from scenarios.credentials.token_list import UnreadableTokens, tokens_from_text
 from scenarios.errors import ConfigError
@@ -52,16 +52,16 @@ class FileTokens:
             )
 
     def fetch(self, subject: str, now: float) -> Token:
-        """The subject's token as the file has it."""
+        """The subject's token as the file has it; a file that cannot be read now is perhaps being replaced."""
         token = self._tokens.get(subject)
         if token is None or needs_renewal(token, now):
             try:
                 self._tokens = self._read()
             except ConfigError as error:
-                raise TokenUnavailable(str(error)) from None
+                raise TokenNotNow(str(error), AGAIN_S) from None
             token = self._tokens.get(subject)
         if token is None:
-            raise TokenUnavailable(f"The file of tokens {self._path!r} has none for the subject {subject!r}.")
+            raise TokenNotNow(f"The file of tokens {self._path!r} has none for the subject {subject!r}.", AGAIN_S)
         return token
 
     def _read(self) -> dict[str, Token]:

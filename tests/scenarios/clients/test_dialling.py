@@ -21,7 +21,7 @@ from scenarios.clients import CLIENTS, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.child import loop_factory
 from scenarios.clients.on_asyncio.driver import AsyncioConnection
 from scenarios.clients.on_asyncio.parent import close_children
-from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Target, Token
+from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Header, Target, Token
 from scenarios.relay.protocol import connected_reply, failed_reply, read_request
 from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
 from tests.scenarios.kit.events import SHORT
@@ -336,7 +336,7 @@ def test_the_request_carries_the_token_the_headers_and_the_query(client: str, ro
                 client=client,
                 token=Token("a.b.c"),
                 token_transport=transport,
-                headers=(("X-Run", "7"),),
+                headers=(Header("X-Run", "7"),),
             )
             run_connection(plan, target_of(server.port, path="/ws?x=1"), rows.services)
     assert all("X-Run: 7" in head and f"Host: 127.0.0.1:{server.port}" in head for head in heads)

@@ -13,7 +13,10 @@ from scenarios.control.checks import check_clients, check_faults, check_plan, ch
 from scenarios.credentials.jwt import Minter, key_from_text
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
+from scenarios.plan import Token
+from scenarios.protocol import Credentials, Echo
 from tests.scenarios.kit.certificates import make_certificate
+from tests.typed import known
 
 SECRET = "a-secret-of-the-tests-with-32-bytes-or-more"
 
@@ -129,6 +132,49 @@ def test_a_file_whose_tokens_have_all_expired_is_refused(tmp_path: Path) -> None
     assert old not in str(refusal.value)
     file.write_text(f"{old}\n{new}\n")
     checked(token_source=f"file:{file}")
+
+
+def test_a_server_without_authentication_needs_no_key_and_no_option_more() -> None:
+    checked(token_source="none", protocol="echo", scenario="steady")
+
+
+def test_broken_tokens_need_tokens_to_break() -> None:
+    with pytest.raises(ConfigError, match="--scenario auth_probe .* --token-source none"):
+        checked(token_source="none", scenario="steady,auth_probe", protocol="echo")
+
+
+class Demanding(Echo):
+    """Cannot do without a token."""
+
+    def credentials(self, token: Token | None, *, transport: str) -> Credentials:
+        return Credentials(headers=(("X-Token", known(token).value),))
+
+
+def test_a_class_that_cannot_do_without_a_token_is_refused_by_name() -> None:
+    name = f"{__name__}:Demanding"
+    with pytest.raises(ConfigError, match=f"^--protocol '{name}': credentials raised .*--token-source none"):
+        checked(token_source="none", protocol=name, scenario="steady")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_header_beside_the_tokens_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATE", "Basic hidden")
+    header = "authorization: env:GATE"
+    with pytest.raises(
+        ConfigError, match="^--header 'authorization' is the header that the token travels in"
+    ) as refusal:
+        checked(protocol="echo", scenario="steady", header=[header])
+    assert "hidden" not in str(refusal.value)
+    checked(protocol="echo", scenario="steady", header=[header], token_transport="query")
+    checked(protocol="echo", scenario="steady", header=[header], token_source="none")
+    with pytest.raises(ConfigError, match="--header 'X-A': the variable 'UNSET' is empty"):
+        checked(header=["X-A: env:UNSET"])
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_token_in_a_message_needs_a_class_that_speaks_first() -> None:
+    with pytest.raises(ConfigError, match="--token-transport message needs .* --protocol echo does not"):
+        checked(token_transport="message", protocol="echo", scenario="steady")
 
 
 @pytest.mark.usefixtures("with_a_secret")
