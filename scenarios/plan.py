@@ -8,7 +8,7 @@ processes with different monotonic clocks mean the same; all lengths of time are
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -147,6 +147,20 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class TlsFiles(NamedTuple):
+    """Paths of what TLS is done with, in PEM.
+
+    Attributes:
+        ca: Certificates to trust; None = the system's.
+        certificate: The client's own, with its chain; None = it has none.
+        key: Its private key; None = it is in the certificate's file.
+    """
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where every connection of a run goes. Plain data; each process builds its TLS context once from it.
 
@@ -157,6 +171,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         path: Of the upgrade request, with a leading slash, with its query if any.
         protocol: The messages: staging, echo, or `package.module:Class`.
         ca_file: Certificates to trust (PEM); None = the system's.
+        client_cert, client_key: The client's own certificate and its key (PEM); None = it has none.
         relay: (host, port) of the relay that adds `delay_s`; None = connections go straight.
         proxy: (host, port) of an HTTP proxy that is asked to CONNECT; None = the environment is ignored.
     """
@@ -167,8 +182,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     path: str = "/ws"
     protocol: str = "staging"
     ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
     relay: tuple[str, int] | None = None
     proxy: tuple[str, int] | None = None
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """What TLS is done with."""
+        return TlsFiles(self.ca_file, self.client_cert, self.client_key)
 
     @property
     def url(self) -> str:

@@ -6,11 +6,12 @@ import math
 import os
 import ssl
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import gevent.subprocess as subprocess
 
 from scenarios.clients import CLIENTS, why_unavailable
-from scenarios.clients.tls import tls_context
+from scenarios.clients.tls import PASSPHRASE_VARIABLE, tls_context
 from scenarios.control.child_process import module_command
 from scenarios.control.standin_child import standin_arguments
 from scenarios.control.target import TargetUrl, check_allowed, parse_target
@@ -23,7 +24,7 @@ from scenarios.machine.fingerprint import gevent_loop_name
 from scenarios.machine.preflight import Demand, machine_limits, require
 from scenarios.options import DEFAULTS, Settings
 from scenarios.options.parsers import NONE
-from scenarios.plan import Header, Token
+from scenarios.plan import Header, TlsFiles, Token
 from scenarios.protocols.load import load_protocol, operations_of
 from scenarios.protocols.shape import TargetProtocol
 from scenarios.protocols.transport import MESSAGE, credentials_by
@@ -84,7 +85,7 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
         raise ConfigError("--use-proxy and --delay-ms do not go together: the relay connects to the target itself.")
     script_settings(script_settings_of(settings))
     arm_plan(settings)
-    check_certificates(settings.ca_file)
+    check_certificates(settings)
     key_file: str | None = None
     if is_standin and settings.jwt_algorithm == "HS256":
         _, file = standin_secret(os.environ, key_file=settings.jwt_key_file)
@@ -139,26 +140,57 @@ def check_operations(operations: Iterable[str], protocol: TargetProtocol) -> Non
             raise unknown_name("--operations", operation, {*known, PROTOCOL_PING})
 
 
-def check_certificates(ca_file: str) -> None:
+def check_certificates(settings: Settings) -> None:
     """Refuse certificates that cannot be read: every connection would fail, and none for the target's sake.
 
     Raises:
         ConfigError: In one sentence.
     """
-    if not ca_file:
+    ca_file, certificate, key = settings.ca_file, settings.client_cert, settings.client_key
+    if ca_file:
+        try:
+            tls_context(TlsFiles(ca_file))
+        except ssl.SSLError:
+            raise ConfigError(
+                f"--ca-file {ca_file!r} holds no certificate in PEM that can be read: name a file of them, or leave it "
+                "out to trust the system's."
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"--ca-file {ca_file!r} cannot be read ({os.strerror(error.errno or 0)}): name a file of certificates "
+                "in PEM, or leave it out to trust the system's."
+            ) from None
+    if not certificate:
         return
+    for option, path in (("--client-cert", certificate), ("--client-key", key)):
+        if path and (reason := _why_unreadable(path)):
+            raise ConfigError(f"{option} {path!r} cannot be read ({reason}): name a file in PEM.")
     try:
-        tls_context(ca_file)
-    except ssl.SSLError:
-        raise ConfigError(
-            f"--ca-file {ca_file!r} holds no certificate in PEM that can be read: name a file of them, or leave it out "
-            "to trust the system's."
-        ) from None
+        tls_context(TlsFiles(ca_file or None, certificate, key or None))
+    except ssl.SSLError as error:
+        of = f"--client-cert {certificate!r}" + (f" and --client-key {key!r}" if key else "")
+        raise ConfigError(f"{of}: {_why_no_certificate(error, key or certificate)}") from None
+
+
+def _why_unreadable(path: str) -> str:
+    """The system's reason why a file cannot be read; "" = it can."""
+    try:
+        Path(path).read_bytes()
     except OSError as error:
-        raise ConfigError(
-            f"--ca-file {ca_file!r} cannot be read ({os.strerror(error.errno or 0)}): name a file of certificates in "
-            "PEM, or leave it out to trust the system's."
-        ) from None
+        return os.strerror(error.errno or 0)
+    return ""
+
+
+def _why_no_certificate(error: ssl.SSLError, key_file: str) -> str:
+    """What is wrong with a certificate and its key, and the way out; OpenSSL itself hardly says."""
+    if "MISMATCH" in (error.reason or ""):
+        return "the key is another certificate's, so name the one that belongs to it."
+    if b"ENCRYPTED" in Path(key_file).read_bytes():
+        return f"the key has a passphrase, so set it in {PASSPHRASE_VARIABLE}: what is there is not it."
+    return (
+        "there is no certificate with its key in PEM that can be read: name a file that holds both, or the key's with "
+        "--client-key."
+    )
 
 
 def check_seats(subjects: int, connections_per_subject: int, *, users: int, workers: int) -> None:

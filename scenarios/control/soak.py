@@ -193,9 +193,14 @@ class Soak:
         if self.leader is None:
             check_clients(settings)
             check_machine(settings, math.ceil(order.users / order.workers), parse_target(target.url))
-            if settings.ca_file:  # its own, where this machine has it elsewhere
-                check_certificates(settings.ca_file)
-                target = msgspec.structs.replace(target, ca_file=settings.ca_file)
+            # Its own, where this machine has them elsewhere.
+            check_certificates(settings)
+            target = msgspec.structs.replace(
+                target,
+                ca_file=settings.ca_file or target.ca_file,
+                client_cert=settings.client_cert or None,
+                client_key=settings.client_key or None,
+            )
         if settings.use_proxy:
             target = msgspec.structs.replace(target, proxy=proxy_for(target))
         if settings.needs_relay:

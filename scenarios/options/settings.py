@@ -183,6 +183,20 @@ class Settings:
         ui=False,
         whose=Whose.WORKER_IF_GIVEN,
     )
+    client_cert: str = text(
+        "",
+        "The client's own certificate for wss:// (PEM, with its chain and perhaps its key)",
+        TARGET,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
+    client_key: str = text(
+        "",
+        "Its private key (PEM; empty = in the certificate's file); a passphrase is in SOAK_CLIENT_KEY_PASSPHRASE",
+        TARGET,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
     use_proxy: bool = flag(
         False, "Honour the environment's proxy settings (off: the network is part of the experiment)", TARGET
     )
@@ -241,6 +255,10 @@ class Settings:
             rule = f"at most {one_way_ms:g}, the smallest delayed arm's delay one way"
             raise refused(flag_of("relay_jitter_ms"), self.relay_jitter_ms, rule)
 
+        if self.client_key and not self.client_cert:
+            raise ConfigError(
+                f"--client-key {self.client_key!r} is the key of a certificate: name that one with --client-cert."
+            )
         if (self.token_client_id or self.token_form) and not self.token_source.startswith(parsers.URLS):
             name = "token_client_id" if self.token_client_id else "token_form"
             raise ConfigError(
@@ -255,13 +273,26 @@ class Settings:
         """
         return any(d > 0 for d in self.delay_ms)
 
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The kinds of credentials that sessions come with; none = there is nothing that could be refused."""
+        kinds = {
+            "token": self.token_source != parsers.NONE,
+            "header": any(header.is_elsewhere for header in self.header),
+            "client certificate": bool(self.client_cert),
+        }
+        return tuple(kind for kind, is_there in kinds.items() if is_there)
+
     def for_run_file(self) -> dict[str, Any]:
-        """The settings that `run.json` has for the analysis: service levels, the line's quality, error rates."""
+        """The settings that `run.json` has for the analysis: service levels, the line's quality, error rates, and of
+        which kinds the credentials are.
+        """
         return {
             "slo": self._group("slo_"),
             "relay": self._group("relay_"),
             "margin": self.margin,
             "alpha": self.alpha,
+            "credentials": list(self.credentials),
             "digest": self.digest(),
         }
 

@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from scenarios.control.checks import check_clients, check_faults, check_plan, check_seats, check_target
 from scenarios.credentials.jwt import Minter, key_from_text
@@ -110,6 +116,50 @@ def test_certificates_that_cannot_be_read_are_refused_before_the_first_connectio
         with pytest.raises(ConfigError, match=f"^--ca-file .*{says}") as refusal:
             checked(ca_file=tmp_path / file, is_standin=is_standin)
         assert tmp_path.name in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_certificate_of_ones_own_is_let_through_with_its_key_in_one_file_or_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_certificate(tmp_path / "key", tmp_path / "cert")
+    (tmp_path / "both").write_bytes((tmp_path / "cert").read_bytes() + (tmp_path / "key").read_bytes())
+    checked(client_cert=tmp_path / "both")
+    checked(client_cert=tmp_path / "cert", client_key=tmp_path / "key")
+    locked(tmp_path / "key", tmp_path / "locked")
+    monkeypatch.setenv("SOAK_CLIENT_KEY_PASSPHRASE", "hidden-word")
+    checked(client_cert=tmp_path / "cert", client_key=tmp_path / "locked")
+
+
+def locked(key: Path, copy: Path) -> None:
+    """The same key behind the passphrase hidden-word."""
+    plain = load_pem_private_key(key.read_bytes(), None)
+    copy.write_bytes(plain.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hidden-word")))
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_certificate_of_ones_own_that_cannot_serve_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_certificate(tmp_path / "key", tmp_path / "cert")
+    make_certificate(tmp_path / "other", tmp_path / "others")
+    (tmp_path / "prose").write_text("no certificate\n")
+    locked(tmp_path / "key", tmp_path / "locked")
+    monkeypatch.setenv("SOAK_CLIENT_KEY_PASSPHRASE", "hidden")
+    for certificate, key, says in (
+        ("missing", "key", r"^--client-cert .*missing' cannot be read \(No such file"),
+        ("cert", "missing", r"^--client-key .*missing' cannot be read \(No such file"),
+        ("cert", "other", "--client-key .*other': the key is another certificate's"),
+        ("cert", "locked", "the key has a passphrase, so set it in SOAK_CLIENT_KEY_PASSPHRASE"),
+        ("prose", "key", "there is no certificate with its key"),
+        ("cert", "prose", "there is no certificate with its key"),
+        ("cert", "", "there is no certificate with its key"),
+    ):
+        with pytest.raises(ConfigError, match=says) as refusal:
+            checked(client_cert=tmp_path / certificate, client_key=str(tmp_path / key) if key else "")
+        assert "hidden" not in str(refusal.value) and "\n" not in str(refusal.value)
+    with pytest.raises(ConfigError, match="--client-key .* is the key of a certificate"):
+        checked(client_key=tmp_path / "key")
 
 
 @pytest.mark.usefixtures("with_a_secret")
