@@ -170,8 +170,8 @@ class Settings:
     jwt_audience: str = text("", "Claim aud (empty = none)", TARGET)
     token_ttl_s: float = number(1800.0, "Lifetime of a minted token", TARGET, above=0)
     header: tuple[Named, ...] = several(
-        "A header of every upgrade request, 'Origin: https://example.com'; a secret value as env:NAME or file:PATH; "
-        "may be given several times",
+        "A header of every upgrade request and health probe, 'Origin: https://example.com'; secret values as "
+        "env:NAME or file:PATH; may be given several times",
         TARGET,
         secret_values.header,
         whose=Whose.WORKER_IF_GIVEN,

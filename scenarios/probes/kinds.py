@@ -63,7 +63,8 @@ class HealthProbe(Probe):
             self.dial(attempt)
             attempt.rtt_s = attempt.tcp_s
             authority = authority_of(self.target.host, self.target.port)
-            request = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+            further = "".join(f"{header.name}: {header.value}\r\n" for header in self.plan.headers)
+            request = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {authority}\r\n{further}Connection: close\r\n\r\n"
             head, _ = self.ask(request.encode("ascii"), phase="exchange")
         finally:
             self.stream.close()

@@ -246,6 +246,23 @@ def test_a_real_endpoint_gives_a_client_its_token_by_its_id_and_secret(is_in_bod
             source(url, grant=dataclasses.replace(grant, client_secret="other")).fetch("x", 0.0)
 
 
+@pytest.mark.parametrize("is_in_body", [False, True])
+def test_another_makers_oauth_server_gives_its_client_a_token(is_in_body: bool) -> None:
+    pytest.importorskip("authlib", reason="Authlib is not installed (requirements-dev.txt)")
+    from tests.kit.oauth_server import CLIENT_ID, CLIENT_SECRET, LIVES_S, SCOPE, oauth_server
+
+    grant = Grant(
+        client_id=CLIENT_ID, client_secret=CLIENT_SECRET, is_in_body=is_in_body, fields=(("scope", f"{SCOPE} admin"),)
+    )
+    with oauth_server() as (url, saved):
+        token = source(url, grant=grant).fetch("s", 1000.0)
+        (given,) = saved
+        assert (token.value, token.expires_at) == (given["access_token"], 1000.0 + LIVES_S)
+        assert given["scope"] == SCOPE
+        with pytest.raises(TokenUnavailable, match=r"status 401 \(invalid_client\)"):
+            source(url, grant=dataclasses.replace(grant, client_secret="another")).fetch("s", 0.0)
+
+
 def test_another_grant_may_be_asked_for_and_no_secret_shows() -> None:
     answers = Answers(GOOD)
     grant = Grant(fields=(("grant_type", "password"), ("username", "{subject}"), ("password", "hidden")))

@@ -98,11 +98,12 @@ def server(
     *,
     health: int = 200,
     handler: Callable[[ServerConnection], None] | None = None,
+    answer: Callable[[ServerConnection, Request], Response | None] | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Server]:
     """A WebSocket server with a health page, in threads of its own."""
 
-    def answer(connection: ServerConnection, request: Request) -> Response | None:
+    def usual(connection: ServerConnection, request: Request) -> Response | None:
         if request.path == "/health":
             return connection.respond(http.HTTPStatus(health), "{}")
         return None
@@ -117,7 +118,7 @@ def server(
         with contextlib.suppress(OSError):
             running.serve_forever()
 
-    with serve(handler or stay, "127.0.0.1", 0, process_request=answer, ssl=tls) as running:
+    with serve(handler or stay, "127.0.0.1", 0, process_request=answer or usual, ssl=tls) as running:
         thread = threading.Thread(target=forever)
         thread.start()
         yield running
@@ -192,6 +193,22 @@ def test_a_silent_server_is_a_timeout_where_it_is_silent(kind: type[Probe], phas
 def test_a_bare_connect_does_not_ask_more_of_a_silent_server() -> None:
     with silent() as port:
         assert one_turn(TcpProbe, port).outcome == "ok"
+
+
+def test_the_health_page_is_asked_with_the_sessions_headers_for_a_gate_may_want_them() -> None:
+    asked: list[str] = []
+
+    def answer(connection: ServerConnection, request: Request) -> Response:
+        asked.append(request.headers["X-Key"])
+        return connection.respond(http.HTTPStatus.OK, "")
+
+    mine, rows = services()
+    gated = dataclasses.replace(plan(), headers=(Header("X-Key", "a-key", is_secret=True),))
+    with server(answer=answer) as running:
+        probe = HealthProbe(at(port_of(running)), mine, gated)
+        probe.run(time.perf_counter(), skipped=0)
+        probe.close()
+    assert (asked, rows.attempts[0].outcome) == (["a-key"], "ok")
 
 
 def test_an_unhealthy_page_is_its_status() -> None:
