@@ -83,7 +83,7 @@ def end_of_tls_error(error: ssl.SSLError) -> End:
         check = str(getattr(error, "verify_message", "")).rstrip(".")
         return End("tls", detail="; ".join([": ".join(w for w in (reason, check) if w), *_certificate_words(error)]))
     if _CERTIFICATE_REQUIRED in reason:
-        return End("tls", detail=f"{reason}: the server wants a client certificate")
+        return End("tls", detail=f"{reason}: the server wants a client certificate (--client-cert)")
     if any(word in reason for word in _CERTIFICATE_ALERTS):
         return End("tls", detail=f"{reason}: the server does not accept the client certificate")
     return End("tls", detail=reason)

@@ -62,7 +62,7 @@ def kept() -> Iterator[dict[str, Rows]]:
         (
             "client certificate",
             "127.0.0.1",
-            ("TLSV13_ALERT_CERTIFICATE_REQUIRED: the server wants a client certificate",),
+            ("TLSV13_ALERT_CERTIFICATE_REQUIRED: the server wants a client certificate (--client-cert)",),
         ),
         ("client certificate, no alert", "127.0.0.1", ("the server asked for a client certificate, got none",)),
     ],
