@@ -220,12 +220,15 @@ class UserConnections:
     ) -> ConnectionResult:
         try:
             is_probe = scenario == PROBE_SCENARIO
-            # Before all else: nothing of a connection has begun where its user has to wait for a token.
+            # Before all else: nothing of a connection has begun while its user waits for a token.
+            asked_at = time.perf_counter()
             kind, token = (
                 self._credentials.bad_token(subject, self._rng)
                 if is_probe
                 else (None, self._credentials.token_for(subject))
             )
+            if self.open_starts is None:  # whoever had to wait for its token is not late
+                scheduled += time.perf_counter() - asked_at
             library = CLIENTS[arm.client]
             plan = ConnectionPlan(
                 user=user,

@@ -213,3 +213,18 @@ def test_probes_come_with_the_sessions_headers_and_ask_whether_there_is_a_token(
     probes = users.connections.probe_plan()
     assert not probes.has_token()
     assert (probes.headers, probes.token_transport) == (Credentials.headers, "query")
+
+
+def test_who_waited_for_an_endpoints_answer_was_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = Users(monkeypatch, Pool("a"), [READY])
+    answered: list[float] = []
+
+    def slowly(subject: str) -> None:
+        until = time.perf_counter() + 0.01
+        while time.perf_counter() < until:
+            pass
+        answered.append(until)
+
+    monkeypatch.setattr(users.connections._credentials, "token_for", slowly)
+    users.connections.run_user(0, "steady")
+    assert users.plans[0].scheduled_at >= users.services.clock.micros(answered[0])
