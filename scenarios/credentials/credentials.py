@@ -154,7 +154,7 @@ def _grant(settings: Settings, environment: Mapping[str, str]) -> Grant | None:
     client_id = settings.token_client_id
     if not client_id and not settings.token_form:
         return None
-    secret = environment.get(CLIENT_SECRET_VARIABLE, "")
+    secret = environment.get(CLIENT_SECRET_VARIABLE, "").strip()
     if client_id and not secret:
         raise ConfigError(
             f"--token-client-id {client_id!r} needs its secret in the variable {CLIENT_SECRET_VARIABLE}; a client that "

@@ -108,7 +108,7 @@ class HttpTokens:
         self._url = url
         self._where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self._grant = grant
-        self._headers = _headers(environment.get(AUTHORIZATION_VARIABLE, ""), grant)
+        self._headers = _headers(environment.get(AUTHORIZATION_VARIABLE, "").strip(), grant)
         self._ask = ask
         self._backoff = Backoff(rng or random.Random())
         self._turns = gevent.lock.Semaphore(MOST_AT_ONCE)

@@ -152,7 +152,7 @@ GOOD = Answer(200, {}, b"opaque")
 
 def test_a_real_endpoint_is_asked_for_each_subject_with_our_authorization() -> None:
     with endpoint() as url:
-        tokens = source(url + "/token?sub={subject}", {"SOAK_TOKEN_AUTHORIZATION": "Basic abc"})
+        tokens = source(url + "/token?sub={subject}", {"SOAK_TOKEN_AUTHORIZATION": "Basic abc\r\n"})
         assert tokens.fetch("a b&c", 0.0).value == "for:/token?sub=a%20b%26c"
 
 
