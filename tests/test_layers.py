@@ -71,14 +71,18 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.os_errors": "",
     "scenarios.authority": "",
     "scenarios.exit_codes": "",
+    "scenarios.http_fields": "",
     "scenarios.http_head": "",
     "scenarios.rfc6455": "",
     "scenarios.plan": "scenarios.authority scenarios.redact attempts.schema",
-    "scenarios.options": "scenarios.clients scenarios.errors scenarios.exit_codes scenarios.session.scripts",
+    "scenarios.options": (
+        "scenarios.clients scenarios.errors scenarios.exit_codes scenarios.http_fields scenarios.protocols.transport "
+        "scenarios.session.scripts"
+    ),
     "scenarios.run_file": "scenarios.machine",
     "scenarios.run_order": "scenarios.plan scenarios.run_file",
     "scenarios.protocol": "scenarios.protocols",
-    "scenarios.protocols": "scenarios.errors scenarios.plan",
+    "scenarios.protocols": "scenarios.errors scenarios.http_fields scenarios.plan",
     "scenarios.experiment": "scenarios.errors scenarios.plan",
     "scenarios.session": (
         "scenarios.clock scenarios.errors scenarios.evidence scenarios.experiment scenarios.plan scenarios.protocols "

@@ -18,6 +18,7 @@ from scenarios.http_head import EndlessHead, all_headers, header_values, split_h
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.protocols.shape import TargetProtocol
+from scenarios.protocols.transport import credentials_by
 from scenarios.redact import HIDDEN
 from scenarios.rfc6455 import ABNORMAL_CLOSURE
 from scenarios.session import refusals
@@ -124,17 +125,25 @@ class UpgradeRequest(NamedTuple):
 
 
 def upgrade_request(plan: ConnectionPlan, target: Target, protocol: TargetProtocol) -> UpgradeRequest:
-    """The upgrade of a plan: the protocol's credentials, then what the plan adds."""
-    credentials = protocol.credentials(plan.token, transport=plan.token_transport)
+    """The upgrade of a plan: the credentials, then what the plan adds."""
+    credentials = credentials_by(plan.token_transport, protocol, plan.token)
     path = target.path
     if credentials.query:
         path += ("&" if "?" in path else "?") + credentials.query
     return UpgradeRequest(
         path,
-        (*credentials.headers, *plan.headers),
+        _with_one_cookie((*credentials.headers, *((header.name, header.value) for header in plan.headers))),
         (*credentials.subprotocols, *plan.subprotocols),
         credentials.expected_subprotocol,
     )
+
+
+def _with_one_cookie(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The headers, where all cookies are in one, as RFC 6265 (section 5.4) wants it."""
+    cookies = [value for name, value in headers if name.lower() == "cookie"]
+    if len(cookies) < 2:
+        return headers
+    return (*((name, value) for name, value in headers if name.lower() != "cookie"), ("Cookie", "; ".join(cookies)))
 
 
 def subprotocol_end(answered: list[str], expected: str | None) -> End | None:

@@ -127,6 +127,8 @@ class Leader:
                 path=url.path,
                 protocol=settings.protocol,
                 ca_file=ca_file,
+                client_cert=settings.client_cert or None,
+                client_key=settings.client_key or None,
             ),
             jwt_key_file=jwt_key_file,
             started_at=started_at,

@@ -63,7 +63,8 @@ class HealthProbe(Probe):
             self.dial(attempt)
             attempt.rtt_s = attempt.tcp_s
             authority = authority_of(self.target.host, self.target.port)
-            request = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+            further = "".join(f"{header.name}: {header.value}\r\n" for header in self.plan.headers)
+            request = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {authority}\r\n{further}Connection: close\r\n\r\n"
             head, _ = self.ask(request.encode("ascii"), phase="exchange")
         finally:
             self.stream.close()
@@ -92,6 +93,11 @@ class IdleProbe(Probe):
     def is_open(self) -> bool:
         """Whether there is a socket that is not known to be lost."""
         return self._wire is not None and self._lost is None
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether it need not dial, or has a token to dial with."""
+        return self.is_open or self.plan.has_token()
 
     def wait_until(self, moment: float) -> None:
         """Until the next turn; meanwhile the library answers the server's own pings."""
@@ -140,7 +146,6 @@ class IdleProbe(Probe):
         self.phase = "upgrade"
         started = perf_counter()
         self._token = self.plan.token()
-        self.ledger.secret = Secret(self._token.value if self._token else "")
         self._is_fresh = True
         plan = ConnectionPlan(
             user=self.plan.user,
@@ -150,7 +155,10 @@ class IdleProbe(Probe):
             subject=self.plan.subject,
             seed=number,
             token=self._token,
+            headers=self.plan.headers,
+            token_transport=self.plan.token_transport,
         )
+        self.ledger.secret = Secret(*plan.secrets)
         request = dial.upgrade_request(plan, self.target, self._protocol)
         wire = WebsocketsWire(self.target, request)
         head, rest = self.ask(wire.request(), phase="upgrade")
@@ -238,11 +246,17 @@ class Prober:
     def _probe(self, turn: type[TcpProbe | HealthProbe | IdleProbe]) -> None:
         probe = turn(self._target, self._services, self._plan)
         pacing = Pacing(self._plan.every_s, start=perf_counter())
+        skipped = 0
         try:
             while True:
                 start = pacing.next_start(perf_counter())
                 probe.wait_until(start.scheduled_at)
-                probe.run(start.scheduled_at, skipped=start.skipped)
+                skipped += start.skipped
+                if not probe.may_begin:
+                    skipped += 1
+                    continue
+                probe.run(start.scheduled_at, skipped=skipped)
+                skipped = 0
         except HarnessError as error:
             # It says what it takes, as for a session that has no token: no bug of the probe's.
             self._services.problem(str(error))

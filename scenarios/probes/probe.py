@@ -18,7 +18,7 @@ from scenarios.clients.on_gevent.stream import Stream
 from scenarios.clients.on_gevent.waiter import Patience
 from scenarios.clients.own_end import OwnEnd
 from scenarios.evidence.endpoint import Seen
-from scenarios.plan import Target, Token
+from scenarios.plan import Header, Target, Token
 from scenarios.session.ledger import NOTHING, End, Wait
 
 
@@ -47,6 +47,8 @@ class ProbePlan:
         event_loop: As in the record.
         next_connection: Numbers connections, within the worker.
         subject, token: As whom the idle socket connects; a token is asked for when it dials.
+        has_token: Whether there is a token now; asked before a turn that dials.
+        headers, token_transport: As for the sessions.
     """
 
     every_s: float
@@ -56,6 +58,9 @@ class ProbePlan:
     next_connection: Callable[[], int]
     subject: str
     token: Callable[[], Token | None]
+    has_token: Callable[[], bool] = lambda: True
+    headers: tuple[Header, ...] = ()
+    token_transport: str = "protocol"
 
 
 class Probe:
@@ -90,6 +95,11 @@ class Probe:
     def wait_until(self, moment: float) -> None:
         """Until the next turn."""
         gevent.sleep(max(0.0, moment - perf_counter()))
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the next turn has all that it needs; what is missing is no failure of the target's."""
+        return True
 
     def run(self, scheduled_at: float, *, skipped: int) -> None:
         """One turn, one row."""

@@ -138,7 +138,11 @@ class TargetProtocol(Protocol):
         """The answer to a server's ping message; None = it wants none."""
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
-        """Where the token goes; `transport` is subprotocol, header or query."""
+        """Where the token goes where --token-transport leaves it to the class: `transport` is subprotocol then.
+
+        Where the option says another way (header, query, cookie, subprotocol or message), this is called without a
+        token, for what the upgrade carries besides (`scenarios.protocols.transport`).
+        """
 
 
 class RefusalRules(Protocol):

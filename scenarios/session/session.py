@@ -98,8 +98,9 @@ class Session:
         self._heard_at = now  # the last byte, either way
         self._silence_s = 0.0  # before that byte
         self._longest_silence_s = 0.0
-        if plan.token is not None:
-            ledger.secret = Secret(plan.token.value)
+        secrets = plan.secrets
+        if secrets:
+            ledger.secret = Secret(*secrets)
         self._result = ConnectionResult(ready=False, ended_by="stop", outcome="aborted", phase="dns")
 
     # -- the connect's phases, as the driver reaches them ---------------------------------------------

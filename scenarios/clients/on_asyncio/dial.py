@@ -217,7 +217,7 @@ class Mover:
         connecting = Connecting(
             f"{scheme}://{rest.partition('/')[0]}{request.path}",
             sock=self._socket,
-            ssl=tls_context(target.ca_file) if is_tls else None,
+            ssl=tls_context(target.tls_files) if is_tls else None,
             server_hostname=target.host if is_tls else None,
             ssl_handshake_timeout=_NO_LIMIT_S if is_tls else None,
             subprotocols=[Subprotocol(name) for name in request.subprotocols] or None,

@@ -110,7 +110,7 @@ class Mover:
 
     def _secure(self, step: Secure) -> None:
         stream = self._stream
-        stream.start_tls(self._target.ca_file, self._target.host)
+        stream.start_tls(self._target.tls_files, self._target.host)
         received = b""
         while not stream.handshake(received):
             more = self._bytes(step)

@@ -15,6 +15,7 @@ import gevent.monkey
 
 from scenarios.clients.on_gevent.waiter import READ, WRITE, Patience
 from scenarios.clients.tls import Tls
+from scenarios.plan import TlsFiles
 
 # Takes hundreds of replies at once, and a whole TLS record.
 _READ_BYTES: Final = 65_536
@@ -102,9 +103,9 @@ class Stream:
             return False
         return True
 
-    def start_tls(self, ca_file: str | None, server_name: str) -> None:
+    def start_tls(self, files: TlsFiles, server_name: str) -> None:
         """Everything from now on is TLS; then call `handshake` until it is done."""
-        self._tls = Tls(ca_file, server_name)
+        self._tls = Tls(files, server_name)
 
     def handshake(self, received: bytes) -> bool:
         """Go on with the TLS handshake; True = done."""
@@ -116,7 +117,7 @@ class Stream:
 
     @property
     def is_asked_for_certificate(self) -> bool:
-        """Whether the server asked for a client certificate in the TLS handshake; it has got none."""
+        """Whether the server asked for a client certificate that this client does not have."""
         return self._tls is not None and self._tls.is_asked_for_certificate
 
     def send(self, data: bytes) -> None:

@@ -54,7 +54,8 @@ class Rows:
 
 
 def plan_of(rows: Rows, client: str, **values: Any) -> ConnectionPlan:
-    given: dict[str, Any] = {"scenario": "churn", "settings": CHURN, "budgets": LONG, **values}
+    usual = {"scenario": "churn", "settings": CHURN, "budgets": LONG, "token_transport": "header"}
+    given: dict[str, Any] = {**usual, **values}
     return ConnectionPlan(
         user=0,
         connection=0,
@@ -62,7 +63,6 @@ def plan_of(rows: Rows, client: str, **values: Any) -> ConnectionPlan:
         subject="u",
         seed=1,
         client=client,
-        token_transport="header",
         **given,
     )
 

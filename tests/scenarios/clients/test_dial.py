@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.clients import dial
-from scenarios.plan import ConnectionPlan, Target, Token
+from scenarios.plan import ConnectionPlan, Header, Target, Token
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.staging import Staging
 from scenarios.relay.protocol import RelayError
@@ -166,7 +166,7 @@ def plan(transport: str) -> ConnectionPlan:
         seed=1,
         token=Token("very.secret.token"),
         token_transport=transport,
-        headers=(("X-A", "b"),),
+        headers=(Header("X-A", "b"),),
         subprotocols=("chat.v2",),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 import ssl
 import subprocess
@@ -21,7 +22,7 @@ from scenarios.clients import CLIENTS, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.child import loop_factory
 from scenarios.clients.on_asyncio.driver import AsyncioConnection
 from scenarios.clients.on_asyncio.parent import close_children
-from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Target, Token
+from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Header, Target, Token
 from scenarios.relay.protocol import connected_reply, failed_reply, read_request
 from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
 from tests.scenarios.kit.events import SHORT
@@ -336,7 +337,7 @@ def test_the_request_carries_the_token_the_headers_and_the_query(client: str, ro
                 client=client,
                 token=Token("a.b.c"),
                 token_transport=transport,
-                headers=(("X-Run", "7"),),
+                headers=(Header("X-Run", "7"),),
             )
             run_connection(plan, target_of(server.port, path="/ws?x=1"), rows.services)
     assert all("X-Run: 7" in head and f"Host: 127.0.0.1:{server.port}" in head for head in heads)
@@ -344,6 +345,36 @@ def test_the_request_carries_the_token_the_headers_and_the_query(client: str, ro
     assert heads[1].startswith("GET /ws?x=1&token=a.b.c HTTP/1.1")
     assert "jwt-auth" in heads[2] and "jwt.YS5iLmM" in heads[2]
     assert not any("Origin" in head for head in heads)
+
+
+def test_headers_and_every_other_way_of_a_token_are_alike_in_all_clients_and_no_row_shows_a_secret(
+    client: str, rows: Rows
+) -> None:
+    heads: list[str] = []
+
+    def repeat(peer: Peer) -> None:
+        heads.append(peer.read_request().decode() + "\r\n")
+        peer.send(b"HTTP/1.1 503 no a-key-of-the-gates or YS1rZXktb2YtdGhlLWdhdGVz or opaque~token/of=one\r\n\r\n")
+
+    headers = (
+        Header("Origin", "https://app.example.com"),
+        Header("X-Gate", "a-key-of-the-gates", is_secret=True),
+        Header("Cookie", "a=b"),
+    )
+    ways = ("header:X-Api-Key", "query:access_token", "cookie:sid", "subprotocol:bearer,{token_base64url}", "message")
+    with ScriptedServer(repeat) as server:
+        for way in ways:
+            plan = plan_of(rows, client, token=Token("opaque~token/of=one"), headers=headers, token_transport=way)
+            run_connection(plan, target_of(server.port, protocol="echo"), rows.services)
+    assert all("Origin: https://app.example.com\r\nX-Gate: a-key-of-the-gates\r\n" in head for head in heads)
+    assert "X-Api-Key: opaque~token/of=one\r\n" in heads[0]
+    assert "?access_token=opaque~token%2Fof%3Done HTTP/1.1\r\n" in heads[1]
+    assert "Cookie: sid=opaque~token/of=one; a=b\r\n" in heads[2] and heads[2].lower().count("cookie") == 1
+    assert re.search(r"(?i)^Sec-WebSocket-Protocol: bearer, ?b3BhcXVlfnRva2VuL29mPW9uZQ\r$", heads[3], re.MULTILINE)
+    assert not any("opaque" in head or "b3BhcXVl" in head for head in heads[4:])
+    connects = rows.of("connect")
+    assert {row.detail for row in connects} == {"no <redacted> or <redacted> or <redacted>"}
+    assert {row.http_status for row in connects} == {503}
 
 
 # -- TLS ----------------------------------------------------------------------------------------------------
