@@ -40,6 +40,7 @@ from scenarios.addresses import Address, AddressBook, Race, Turns
 from scenarios.authority import authority_of
 from scenarios.clients import dial
 from scenarios.http_head import EndlessHead, split_head
+from scenarios.os_errors import is_without_a_way
 from scenarios.plan import Target
 from scenarios.redact import HIDDEN
 from scenarios.relay.protocol import MOST_ADDRESSES, RelayError, RelayReply, connect_request, read_reply
@@ -47,7 +48,11 @@ from scenarios.session.ledger import End
 from scenarios.signals import Signal
 
 _PROXY_CLOSED: Final = End("harness", detail="the proxy closed the connection")
-_NO_ADDRESS: Final = End("unreachable", detail="the name has no address")
+_NO_ADDRESS: Final = {
+    "any": End("unreachable", detail="the name has no address"),
+    "4": End("unreachable", detail="the name has no IPv4 address"),
+    "6": End("unreachable", detail="the name has no IPv6 address"),
+}
 
 
 class Phases(Protocol):
@@ -200,7 +205,7 @@ class Dialler:
         self._handshake_s: float | None = None
         self._is_looked_up_here = False
         self._has_looked_again = False
-        self._end = _NO_ADDRESS
+        self._end = self._none = _NO_ADDRESS[target.ip_version]
         self._received = b""
         self._is_there = False  # TCP, all the way to the target
         self._is_upgrade = False
@@ -217,7 +222,7 @@ class Dialler:
 
     def resolved(self, addresses: Sequence[Address], now: float) -> Step:
         """The name's addresses, in the order in which the resolver has them."""
-        known = self._book.learn(*self._name, addresses, now)
+        known = self._book.learn(*self._name, filter(self._is_wanted, addresses), now)
         if self._has_looked_again:
             return self._try_new(known, now)
         return self._walk(known, now, measured=not self._is_literal)
@@ -283,7 +288,9 @@ class Dialler:
         end = _PROXY_CLOSED if isinstance(error, EOFError) else dial.end_of_os_error(error)
         if address is None or self._race is None:  # the proxy had taken the connection
             return self.fail(end, now)
-        self._end = end
+        # A machine without IPv6 has met nobody there: what another address did says more.
+        if self._end is self._none or not (isinstance(error, OSError) and is_without_a_way(error)):
+            self._end = end
         self._race.failed(address, now)
         return self._look_again(now) if self._race.is_lost else self._racing()
 
@@ -312,6 +319,10 @@ class Dialler:
 
     def _known(self, now: float) -> tuple[Address, ...] | None:
         return self._book.find(*self._name, now, ttl_s=math.inf if self._is_literal else self._target.dns_ttl_s)
+
+    def _is_wanted(self, address: Address) -> bool:
+        version = self._target.ip_version
+        return version == "any" or self._target.proxy is not None or (":" in address[1][0]) == (version == "6")
 
     def _look_up(self) -> Step:
         self._is_looked_up_here = True

@@ -203,6 +203,7 @@ class Settings:
         TARGET,
         low=0,
     )
+    ip_version: str = choice("any", "Which addresses of a name are used, by version of IP", TARGET, ("any", "4", "6"))
     use_proxy: bool = flag(
         False, "Honour the environment's proxy settings (off: the network is part of the experiment)", TARGET
     )

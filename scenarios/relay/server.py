@@ -17,7 +17,7 @@ from scenarios.errors import ConfigError
 from scenarios.evidence.kernel import TcpKernel, kernel_of
 from scenarios.evidence.sample import TcpSample
 from scenarios.http_head import END_OF_HEAD
-from scenarios.os_errors import errno_of
+from scenarios.os_errors import errno_of, is_without_a_way
 from scenarios.relay.delay_line import LineQuality
 from scenarios.relay.lateness import DelayError
 from scenarios.relay.path import Flow, Leg, join
@@ -200,7 +200,7 @@ class Relay:
         began_at = loop.time()
         race = Race(addresses, began_at)
         running: dict[Address, asyncio.Task[_Handshake]] = {}
-        last = _NoneConnected(OSError(0, "the target has no address"))
+        last = none = _NoneConnected(OSError(0, "the target has no address"))
         try:
             while not race.is_lost:
                 for address in race.running:
@@ -218,7 +218,9 @@ class Relay:
                     if not isinstance(failure, OSError):
                         raise failure
                     del running[address]
-                    last = _NoneConnected(failure, _written(address))
+                    # A machine without IPv6 has met nobody there: what another address did says more.
+                    if last is none or not is_without_a_way(failure):
+                        last = _NoneConnected(failure, _written(address))
                     race.failed(address, loop.time())
                 if loop.time() >= race.next_at:
                     race.start(loop.time())

@@ -32,6 +32,7 @@ from tests.scenarios.clients.rows import AsGiven
 DEADLINE = 12.0
 TTL_S = 5.0
 FIRST, SECOND, THIRD = ((int(socket.AF_INET), ("127.0.0.1", port)) for port in (1, 2, 3))
+V6 = (int(socket.AF_INET6), ("2001:db8::1", 80, 0, 0))
 RELAY, PROXY = ("127.0.0.9", 9), ("::1", 8)
 AT_RELAY, AT_PROXY = (int(socket.AF_INET), RELAY), (int(socket.AF_INET6), PROXY)
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
@@ -310,6 +311,40 @@ def test_one_that_refuses_leaves_those_that_are_on_their_way() -> None:
     assert dialler.failed(REFUSED, 0.3, FIRST) == Connect((SECOND, THIRD), DEADLINE)
     assert dialler.failed(REFUSED, 0.3, THIRD) == Connect((SECOND,), DEADLINE)
     assert dialler.connected(SECOND, 0.4) == Ready(DEADLINE)
+
+
+def test_a_machine_without_a_way_to_one_address_does_not_hide_what_another_did() -> None:
+    nowhere = OSError(errno.ENETUNREACH, "Network is unreachable")
+    for first, second in ((REFUSED, nowhere), (nowhere, REFUSED)):
+        dialler, told = begun(target_of(), FIRST, SECOND)
+        dialler.failed(first, 0.1, FIRST)
+        dialler.failed(second, 0.1, SECOND)
+        assert told.end.cause == "refused"
+    dialler, told = begun(target_of(), FIRST)
+    dialler.failed(nowhere, 0.1, FIRST)
+    assert told.end.errno == errno.ENETUNREACH
+
+
+@pytest.mark.parametrize(("version", "used"), [("any", (FIRST, V6)), ("4", (FIRST,)), ("6", (V6,))])
+def test_only_addresses_of_the_version_that_was_asked_for_are_used(version: str, used: tuple[Address, ...]) -> None:
+    book = AddressBook()
+    dialler, _ = stranger(target_of(ip_version=version), book)
+    dialler.begin(0.0)
+    assert dialler.resolved([FIRST, V6], 1.0) == Connect(used[:1], 1.0 + ATTEMPT_DELAY_S if used[1:] else DEADLINE)
+    assert book.find("a.test", 80, 1.0, ttl_s=TTL_S) == used
+
+
+def test_a_name_without_an_address_of_that_version_says_so() -> None:
+    dialler, told = stranger(target_of(ip_version="6"))
+    dialler.begin(0.0)
+    assert dialler.resolved([FIRST], 1.0) == Ended()
+    assert told.end == End("unreachable", detail="the name has no IPv6 address")
+
+
+def test_a_proxys_addresses_are_all_used() -> None:
+    dialler, _ = stranger(target_of(proxy=("proxy.test", 8), ip_version="6"))
+    dialler.begin(0.0)
+    assert dialler.resolved([FIRST], 1.0) == Connect((FIRST,), DEADLINE)
 
 
 def test_a_deadline_before_the_next_address_is_the_end() -> None:

@@ -24,6 +24,7 @@ from scenarios.clients import CLIENTS, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.child import loop_factory
 from scenarios.clients.on_asyncio.driver import AsyncioConnection
 from scenarios.clients.on_asyncio.parent import close_children
+from scenarios.control.target import parse_target
 from scenarios.machine.fingerprint import salted
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Header, Target, Token
 from scenarios.relay.protocol import connected_reply, failed_reply, read_request
@@ -483,6 +484,19 @@ def test_headers_and_every_other_way_of_a_token_are_alike_in_all_clients_and_no_
     connects = rows.of("connect")
     assert {row.detail for row in connects} == {"no <redacted> or <redacted> or <redacted>"}
     assert {row.http_status for row in connects} == {503}
+
+
+def test_a_target_that_is_not_ascii_is_asked_for_alike(client: str, rows: Rows) -> None:
+    heads = []
+
+    def listen(peer: Peer) -> None:
+        heads.append(peer.read_request().split(b"\r\n")[0])
+        peer.send(b"HTTP/1.1 503 Busy\r\n\r\n")
+
+    with ScriptedServer(listen) as server:
+        url = parse_target(f"ws://127.0.0.1:{server.port}/\u00fc b/%C3%A4?room=\u20ac")
+        run_connection(plan_of(rows, client), target_of(server.port, path=url.path), rows.services)
+    assert heads == [b"GET /%C3%BC%20b/%C3%A4?room=%E2%82%AC HTTP/1.1"]
 
 
 # -- TLS ----------------------------------------------------------------------------------------------------
