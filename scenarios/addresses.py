@@ -75,8 +75,8 @@ class Turns:
 
     def order(self, addresses: Sequence[Address], *, seed: int) -> list[Address]:
         """All addresses in the order in which a connection tries them; `seed`: of that connection."""
-        if not addresses:
-            return []
+        if len(addresses) < 2:
+            return list(addresses)
         self._round = [address for address in self._round if address in addresses]
         if not self._round:
             self._round = list(addresses)

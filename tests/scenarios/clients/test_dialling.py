@@ -31,6 +31,7 @@ from scenarios.relay.protocol import connected_reply, failed_reply, read_request
 from tests.scenarios.clients.rows import AsGiven, Rows, plan_of, serve, target_of
 from tests.scenarios.kit.connect_proxy import connect_proxy
 from tests.scenarios.kit.events import SHORT
+from tests.scenarios.kit.running_relay import relay
 from tests.scenarios.kit.scripted_server import PATIENCE_S, Peer, ScriptedServer
 
 NAMES = [name for name in CLIENTS if why_unavailable(name) is None and name != "websockets-asyncio"]
@@ -542,6 +543,32 @@ def test_tls_is_a_phase_of_its_own(client: str, rows: Rows, certificate: Path) -
         ("close", "ok"),
     ]
     assert rows.written[0].tls_s is not None and rows.written[0].tls_s > 0
+
+
+def test_a_silent_address_is_not_waited_for_alone_where_tls_comes_next(client: str, certificate: Path) -> None:
+    rows = Rows()
+    with ScriptedServer(over_tls(certificate, serve)) as server, silent_port() as nobody:
+        target = target_of(1, scheme="wss", host="localhost", ca_file=str(certificate))
+        run_here(rows, [plan_of(rows, client)], known_at(rows, target, at(nobody), at(server.port)))
+    (row,) = rows.of("connect")
+    assert (row.outcome, row.phase) == ("ok", "welcome")
+    assert row.tcp_s is not None and row.tcp_s >= ATTEMPT_DELAY_S
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_silent_address_behind_a_real_relay_is_not_waited_for_alone(
+    client: str, scheme: str, certificate: Path
+) -> None:
+    rows = Rows()
+    script = serve if scheme == "ws" else over_tls(certificate, serve)
+    with ScriptedServer(script) as server, silent_port() as nobody, relay() as running:
+        target = target_of(1, scheme=scheme, host="localhost", ca_file=str(certificate), relay=running.address)
+        plan = plan_of(rows, client, delay_s=0.04)
+        run_here(rows, [plan], known_at(rows, target, at(nobody), at(server.port)))
+    (row,) = rows.of("connect")
+    assert (row.outcome, row.phase) == ("ok", "welcome")
+    assert row.tcp_s is not None and row.rtt_s is not None
+    assert 0.04 <= row.rtt_s < ATTEMPT_DELAY_S <= row.tcp_s
 
 
 def test_a_certificate_that_nobody_vouches_for_fails_in_tls(client: str, rows: Rows, certificate: Path) -> None:
