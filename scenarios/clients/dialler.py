@@ -271,13 +271,9 @@ class Dialler:
     def failed(self, error: OSError | EOFError, now: float, address: Address | None = None) -> Step:
         """A call of the system's failed, or the peer has closed its side (EOFError); `address`: of a connect."""
         if isinstance(self.step, Resolve) and isinstance(error, OSError):
-            # Those that were known have failed, and that is what the row says.
-            end = (
-                self._end
-                if self._has_looked_again
-                else dial.end_of_dns_error(error, of_proxy=self._target.proxy is not None)
-            )
-            return self.fail(end, now)
+            if self._has_looked_again:  # those that were known have failed, and that is what the row says
+                return self.fail(self._end, now)
+            return self.fail(dial.end_of_dns_error(error, of_proxy=self._target.proxy is not None), now)
         if self._is_there:
             cut = dial.TLS_CUT if isinstance(self.step, Secure) else dial.NO_RESPONSE
             end = cut if isinstance(error, EOFError) else dial.end_of_os_error(error)

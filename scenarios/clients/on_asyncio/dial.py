@@ -320,10 +320,8 @@ class _Racer:
         self.socket = sockets.socket(family, sockets.SOCK_STREAM)
         self.socket.setblocking(False)
         self.socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-        self.task = loop.create_task(self._connect(loop, where))
-
-    async def _connect(self, loop: asyncio.AbstractEventLoop, where: Any) -> None:
-        await loop.sock_connect(self.socket, where)
+        # Of nothing but the socket: a failure holds its frames, and so there is no cycle for the collector.
+        self.task = loop.create_task(_connect(loop, self.socket, where))
 
     def drop(self) -> None:
         """Free it; not before the loop has let go of its descriptor, which the next socket may get."""
@@ -334,6 +332,10 @@ class _Racer:
         if not task.cancelled():
             task.exception()  # nobody else asks, and asyncio would complain
         self.socket.close()
+
+
+async def _connect(loop: asyncio.AbstractEventLoop, sock: sockets.socket, where: Any) -> None:
+    await loop.sock_connect(sock, where)
 
 
 async def _look_up(book: AddressBook, host: str, port: int) -> list[Address] | OSError:
