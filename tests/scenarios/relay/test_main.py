@@ -337,6 +337,23 @@ def test_an_address_that_refuses_is_followed_by_the_next_when_the_refusal_would_
     assert reply.tcp_s is not None and reply.tcp_s >= 0.2 - 2 * STEP_S
 
 
+def test_what_is_no_address_is_refused() -> None:
+    with relay() as running, socket.create_connection(running.address, timeout=DEADLINE_S) as sock:
+        sock.sendall(connect_request("soak.test", 80, delay_s=0.0, seed=0, addresses=["127.0.0.1"]))
+        received = b""
+        while data := sock.recv(4096):
+            received += data
+        with pytest.raises(RelayError, match="host:port only"):
+            read_reply(received)
+
+
+def test_a_name_that_nobody_knows_is_told_with_the_resolvers_number() -> None:
+    with relay() as running:
+        sock, reply = running.ask("no-such-host.invalid", 80)
+        sock.close()
+    assert reply.errno == socket.EAI_NONAME
+
+
 def test_when_all_refuse_the_last_one_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         addresses = one.getsockname(), other.getsockname()
