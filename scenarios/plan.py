@@ -174,6 +174,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         client_cert, client_key: The client's own certificate and its key (PEM); None = it has none.
         relay: (host, port) of the relay that adds `delay_s`; None = connections go straight.
         proxy: (host, port) of an HTTP proxy that is asked to CONNECT; None = the environment is ignored.
+        dns_ttl_s: How long a name's addresses are known before it is looked up again.
+        ip_version: Which of the target's addresses are used: any, 4 or 6; a proxy's are all used.
     """
 
     scheme: str
@@ -186,6 +188,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     client_key: str | None = None
     relay: tuple[str, int] | None = None
     proxy: tuple[str, int] | None = None
+    dns_ttl_s: float = 30.0
+    ip_version: str = "any"
 
     @property
     def tls_files(self) -> TlsFiles:

@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import socket
 import ssl
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from scenarios.authority import authority_of
 from scenarios.clients.tls import end_of_tls_error
@@ -37,8 +37,6 @@ NO_RESPONSE: Final = End("server_closed", closed_by="network", detail="no respon
 ENDLESS: Final = End("malformed", closed_by="client", detail="a response without an end")
 _UNCERTIFIED: Final = End("tls", detail="the server asked for a client certificate, got none, and gave no response")
 RELAY_SILENT: Final = End("harness", detail="the relay takes no connection")
-
-Address = tuple[int, Any]  # family, socket address
 
 
 def _codes(*names: str) -> frozenset[int]:
@@ -84,9 +82,10 @@ def unanswered(end: End, *, is_asked_for_certificate: bool) -> End:
     return _UNCERTIFIED if is_cut and is_asked_for_certificate else end
 
 
-def end_of_dns_error(error: OSError) -> End:
+def end_of_dns_error(error: OSError, *, of_proxy: bool = False) -> End:
     """What a failed name resolution says; `errno` is getaddrinfo's own (EAI_*)."""
-    return End("dns", errno=error.errno, detail=error.strerror or "")
+    whose = "the proxy's name: " if of_proxy else ""
+    return End("dns", errno=error.errno, detail=f"{whose}{error.strerror or ''}")
 
 
 def end_of_relay_error(error: Exception) -> End:
@@ -101,15 +100,6 @@ def end_of_relay_error(error: Exception) -> End:
 def family_of(host: str) -> int:
     """The address family of a relay's or proxy's host."""
     return int(socket.AF_INET6 if ":" in host else socket.AF_INET)
-
-
-def prefer(addresses: list[Address], address: Address) -> None:
-    """Put the address that worked first, for the connections to come.
-
-    By value: other connections have moved them since this one began.
-    """
-    addresses.remove(address)
-    addresses.insert(0, address)
 
 
 class UpgradeRequest(NamedTuple):

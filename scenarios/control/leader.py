@@ -129,6 +129,8 @@ class Leader:
                 ca_file=ca_file,
                 client_cert=settings.client_cert or None,
                 client_key=settings.client_key or None,
+                dns_ttl_s=settings.dns_ttl_s,
+                ip_version=settings.ip_version,
             ),
             jwt_key_file=jwt_key_file,
             started_at=started_at,

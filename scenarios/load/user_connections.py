@@ -126,6 +126,7 @@ class UserConnections:
             user=self.new_user(),
             event_loop=self._event_loop,
             next_connection=self._number_connection,
+            health_path=self._settings.health_path,
             subject=self._credentials.probe_subject,
             token=lambda: self._credentials.token_for(self._credentials.probe_subject),
             has_token=lambda: self._credentials.has_token(self._credentials.probe_subject),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from scenarios.authority import ascii_path
 from scenarios.errors import ConfigError, unknown_name
 from scenarios.options.field_kinds import Bounds, read_number, refused
 from scenarios.protocols.transport import read_transport
@@ -96,6 +97,19 @@ def token_transport(flag: str, value: str) -> str:
     """
     read_transport(flag, value)
     return value
+
+
+def health_path(flag: str, value: str) -> str:
+    """`/healthz?full=1` as it goes into a request; "" = there is no health page.
+
+    Raises:
+        ConfigError: It is no path.
+    """
+    if value in ("", "off"):
+        return ""
+    if not value.startswith("/") or "#" in value:
+        raise refused(flag, value, "a path that begins with '/', such as /health, or 'off'")
+    return ascii_path(value)
 
 
 def run_id(flag: str, value: str) -> str:

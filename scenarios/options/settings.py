@@ -197,12 +197,25 @@ class Settings:
         ui=False,
         whose=Whose.WORKER_IF_GIVEN,
     )
+    dns_ttl_s: float = number(
+        30.0,
+        "How long a name's addresses are known before it is looked up again (0 = for each connection)",
+        TARGET,
+        low=0,
+    )
+    ip_version: str = choice("any", "Which addresses of a name are used, by version of IP", TARGET, ("any", "4", "6"))
     use_proxy: bool = flag(
         False, "Honour the environment's proxy settings (off: the network is part of the experiment)", TARGET
     )
 
-    probes: bool = flag(True, "Control probes beside the sessions: bare TCP, /health, an idle socket's ping", PROBES)
+    probes: bool = flag(True, "Control probes beside the sessions: TCP, the health page, an idle socket's ping", PROBES)
     probe_every_s: float = number(2.0, "Time between control probes", PROBES, above=0)
+    health_path: str = parsed(
+        "/health",
+        "Path of the target's health page, which one of the probes asks for (off = none)",
+        PROBES,
+        parsers.health_path,
+    )
 
     fault: tuple[str, ...] = parsed(
         "",

@@ -1,12 +1,12 @@
 """Control probes beside the sessions: what they suffer is the network's or the server's, not a session's.
 
     tcp      a bare TCP connect
-    health   GET /health, a connection each (TLS where the target has it)
+    health   GET of the health page, a connection each (TLS where the target has it); left out where there is none
     idle     a protocol ping (RFC 6455, section 5.5.2) on a WebSocket that does nothing else
 
-They go straight to the target and never through the relay: they are the control of every arm. Each turn is
-one row of kind `probe`; the `idle` turn that finds no socket (the first, or after a loss) also dials, and has
-the phases' times. A socket that is lost between two pings fails the next turn, in phase hold.
+They never go through the relay: they are the control of every arm. They go by the target's addresses, and by a proxy,
+as the sessions do. Each turn is one row of kind `probe`; the `idle` turn that finds no socket (the first, or after a
+loss) also dials, and has the phases' times. A socket that is lost between two pings fails the next turn, in phase hold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from time import perf_counter
-from typing import Final
 
 import gevent
 
@@ -33,8 +32,6 @@ from scenarios.redact import Secret
 from scenarios.rfc6455 import CLOSE, PING, PONG
 from scenarios.session import refusals
 from scenarios.session.ledger import End
-
-HEALTH_PATH: Final = "/health"
 
 
 class TcpProbe(Probe):
@@ -61,10 +58,11 @@ class HealthProbe(Probe):
         self.new_connection()
         try:
             self.dial(attempt)
-            attempt.rtt_s = attempt.tcp_s
+            attempt.rtt_s = self.handshake_s
             authority = authority_of(self.target.host, self.target.port)
             further = "".join(f"{header.name}: {header.value}\r\n" for header in self.plan.headers)
-            request = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {authority}\r\n{further}Connection: close\r\n\r\n"
+            path = self.plan.health_path
+            request = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\n{further}Connection: close\r\n\r\n"
             head, _ = self.ask(request.encode("ascii"), phase="exchange")
         finally:
             self.stream.close()
@@ -166,7 +164,7 @@ class IdleProbe(Probe):
         if end is not None:
             raise ProbeFailed(end)
         self._wire = wire
-        self._rtt_s = attempt.tcp_s
+        self._rtt_s = self.handshake_s
         attempt.upgrade_s = perf_counter() - started
         if rest:
             self._sort(rest)
@@ -235,6 +233,8 @@ class Prober:
     def start(self) -> None:
         """Begin to probe."""
         for turn in (TcpProbe, HealthProbe, IdleProbe):
+            if turn is HealthProbe and not self._plan.health_path:
+                continue
             greenlet = gevent.spawn(self._probe, turn)
             greenlet.link_exception(lambda ended: self._failed(ended.exception or RuntimeError("a probe ended")))
             self._greenlets.append(greenlet)

@@ -31,6 +31,7 @@ from scenarios.plan import Header, Target, Token
 from scenarios.probes.kinds import HealthProbe, IdleProbe, Prober, TcpProbe
 from scenarios.probes.probe import Probe, ProbePlan
 from tests.scenarios.kit.certificates import make_certificate
+from tests.scenarios.kit.connect_proxy import connect_proxy
 
 DEADLINE_S = 30.0
 
@@ -75,7 +76,7 @@ def services() -> tuple[Services, Rows]:
     return Services(recorder=rows, clock=Clock.now(), lag=LagMeter()), rows
 
 
-def plan(*, every_s: float = 0.05, budget_s: float = DEADLINE_S) -> ProbePlan:
+def plan(*, every_s: float = 0.05, budget_s: float = DEADLINE_S, health_path: str = "/health") -> ProbePlan:
     numbers = iter(range(10_000))
     return ProbePlan(
         every_s=every_s,
@@ -83,6 +84,7 @@ def plan(*, every_s: float = 0.05, budget_s: float = DEADLINE_S) -> ProbePlan:
         user=3,
         event_loop="gevent-libev",
         next_connection=lambda: next(numbers),
+        health_path=health_path,
         subject="s",
         token=lambda: None,
     )
@@ -97,6 +99,7 @@ def at(port: int, *, ca_file: Path | None = None) -> Target:
 def server(
     *,
     health: int = 200,
+    health_path: str = "/health",
     handler: Callable[[ServerConnection], None] | None = None,
     answer: Callable[[ServerConnection, Request], Response | None] | None = None,
     tls: ssl.SSLContext | None = None,
@@ -104,7 +107,7 @@ def server(
     """A WebSocket server with a health page, in threads of its own."""
 
     def usual(connection: ServerConnection, request: Request) -> Response | None:
-        if request.path == "/health":
+        if request.path == health_path:
             return connection.respond(http.HTTPStatus(health), "{}")
         return None
 
@@ -137,9 +140,18 @@ def silent() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def one_turn(kind: type[Probe], port: int, *, budget_s: float = DEADLINE_S, ca_file: Path | None = None) -> Attempt:
+def one_turn(
+    kind: type[Probe],
+    port: int,
+    *,
+    budget_s: float = DEADLINE_S,
+    ca_file: Path | None = None,
+    health_path: str = "/health",
+    proxy: tuple[str, int] | None = None,
+) -> Attempt:
     mine, rows = services()
-    probe = kind(at(port, ca_file=ca_file), mine, plan(budget_s=budget_s))
+    target = msgspec.structs.replace(at(port, ca_file=ca_file), proxy=proxy)
+    probe = kind(target, mine, plan(budget_s=budget_s, health_path=health_path))
     probe.run(time.perf_counter(), skipped=0)
     probe.close()
     (row,) = rows.attempts
@@ -209,6 +221,50 @@ def test_the_health_page_is_asked_with_the_sessions_headers_for_a_gate_may_want_
         probe.run(time.perf_counter(), skipped=0)
         probe.close()
     assert (asked, rows.attempts[0].outcome) == (["a-key"], "ok")
+
+
+def test_the_health_page_is_where_it_was_said_to_be() -> None:
+    with server(health_path="/healthz?full=1") as running:
+        assert one_turn(HealthProbe, port_of(running), health_path="/healthz?full=1").outcome == "ok"
+        assert one_turn(HealthProbe, port_of(running), health_path="/health").http_status == 426
+
+
+def test_where_there_is_no_health_page_nobody_asks_for_one() -> None:
+    mine, rows = services()
+    broken: list[BaseException] = []
+    with server() as running:
+        prober = Prober(at(port_of(running)), mine, plan(health_path=""), failed=broken.append)
+        prober.start()
+        with gevent.Timeout(DEADLINE_S):
+            while min(len(rows.of(operation)) for operation in ("tcp", "idle")) < 3:
+                gevent.sleep(0.01)
+        prober.stop()
+    assert not rows.of("health")
+    assert not broken
+
+
+def test_a_probe_tries_all_addresses_of_the_target_as_a_session_does() -> None:
+    mine, rows = services()
+    with silent() as port, silent() as gone:
+        pass
+    with silent() as port:
+        target = msgspec.structs.replace(at(port), host="two.addresses.test")
+        addresses = [(int(socket.AF_INET), ("127.0.0.1", number)) for number in (gone, port)]
+        mine.addresses.learn(target.host, target.port, addresses, time.perf_counter())
+        probe = TcpProbe(target, mine, plan())
+        for _ in range(4):
+            probe.run(time.perf_counter(), skipped=0)
+        probe.close()
+    assert [row.outcome for row in rows.attempts] == ["ok"] * 4
+
+
+@pytest.mark.parametrize("kind", [TcpProbe, HealthProbe, IdleProbe])
+def test_a_probe_goes_by_the_proxy_that_the_sessions_go_by(kind: type[Probe]) -> None:
+    with server() as running, connect_proxy() as proxy:
+        port = port_of(running)
+        row = one_turn(kind, port, proxy=proxy.address)
+    assert row.outcome == "ok"
+    assert proxy.asked == [f"127.0.0.1:{port}"]
 
 
 def test_an_unhealthy_page_is_its_status() -> None:
