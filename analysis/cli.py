@@ -11,7 +11,8 @@ import hashlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -36,6 +37,10 @@ class UsageError(Exception):
     """One sentence that names the value, the rule and the way out."""
 
 
+class OutputError(Exception):
+    """The verdict could not be written: one sentence with the file, the reason and the way out."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
     try:
@@ -45,6 +50,12 @@ def main(arguments: Sequence[str]) -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return USAGE
+    except OutputError as error:
+        print(error, file=sys.stderr)
+        return VOID
+    except KeyboardInterrupt:
+        print("Interrupted: what was not written yet is not concluded.", file=sys.stderr)
+        return VOID
     except Exception:
         # Python's own exit status for this, 1, means "breached": a fault of wsoak must not pass for a finding.
         traceback.print_exc()
@@ -107,7 +118,8 @@ def _analyse(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     out = output_folder(analysis.dataset, options.out)
     # The verdict first: a later failure, of a disk or of a figure, must not cost it.
-    verdict_json.write(out / "verdict.json", analysis.verdict)
+    with _written(out / "verdict.json"):
+        verdict_json.write(out / "verdict.json", analysis.verdict)
     _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo))
     _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo))
     log = None if log_lines is None else _log_table(log_lines, analysis, options.engine)
@@ -156,7 +168,23 @@ def _say(text: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    with _written(path):
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """A file is being written here.
+
+    Raises:
+        OutputError: It cannot be.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror}): name another folder with --out, or make room."
+        ) from error
 
 
 def output_folder(dataset: Dataset, wanted: Path | None) -> Path:

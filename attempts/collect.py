@@ -41,7 +41,10 @@ def main(argv: list[str] | None = None) -> int:
     target = run / "spool"
     if target.exists() and target.samefile(source):
         return _usage(f"{source} is the run's own spool: run python -m attempts.store {run} instead.")
-    target.mkdir(exist_ok=True)
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as error:
+        return _usage(f"{target} cannot be made ({error.strerror}): the run folder must be one that can be written to.")
     brought, problems = 0, []
     for name, path in found:
         try:

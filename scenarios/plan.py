@@ -16,6 +16,8 @@ from attempts.schema import Attempt, ConnectionFacts
 from scenarios.authority import authority_of
 from scenarios.redact import HIDDEN
 
+MEGABYTE: Final = 1_048_576
+
 # Kinds of attempts that Locust's screens count.
 SHOWN: Final = frozenset({"connect", "exchange"})
 
@@ -176,6 +178,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         proxy: (host, port) of an HTTP proxy that is asked to CONNECT; None = the environment is ignored.
         dns_ttl_s: How long a name's addresses are known before it is looked up again.
         ip_version: Which of the target's addresses are used: any, 4 or 6; a proxy's are all used.
+        max_message_bytes: The longest message that a client takes, inflated and all fragments together.
+        compression: Whether permessage-deflate (RFC 7692) is offered.
     """
 
     scheme: str
@@ -190,6 +194,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     proxy: tuple[str, int] | None = None
     dns_ttl_s: float = 30.0
     ip_version: str = "any"
+    max_message_bytes: int = 16 * MEGABYTE
+    compression: bool = False
 
     @property
     def tls_files(self) -> TlsFiles:

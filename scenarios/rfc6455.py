@@ -13,7 +13,9 @@ PONG: Final = 0xA
 
 NORMAL_CLOSURE: Final = 1000
 GOING_AWAY: Final = 1001
+PROTOCOL_ERROR: Final = 1002
 # "Closed without a close frame": never on the wire (section 7.1.5).
 ABNORMAL_CLOSURE: Final = 1006
 POLICY_VIOLATION: Final = 1008
+MESSAGE_TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011

@@ -72,6 +72,7 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.addresses": "",
     "scenarios.authority": "",
     "scenarios.exit_codes": "",
+    "scenarios.exit_words": "",
     "scenarios.http_fields": "",
     "scenarios.http_head": "",
     "scenarios.rfc6455": "",
@@ -108,7 +109,8 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "scenarios.clients.on_asyncio": (
         "scenarios.addresses scenarios.clients scenarios.clock scenarios.errors scenarios.evidence "
-        "scenarios.http_head scenarios.machine scenarios.plan scenarios.protocols scenarios.relay scenarios.rfc6455 "
+        "scenarios.exit_words scenarios.http_head scenarios.machine scenarios.plan scenarios.protocols "
+        "scenarios.relay scenarios.rfc6455 "
         "scenarios.session attempts.schema"
     ),
     "scenarios.probes": (

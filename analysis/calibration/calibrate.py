@@ -277,7 +277,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     ]
     if options.out is not None:
-        options.out.write_text("", encoding="utf-8")
+        try:
+            options.out.write_text("", encoding="utf-8")
+        except OSError as error:
+            print(f"--out {options.out} cannot be written ({error.strerror}): name a file that can.", file=sys.stderr)
+            return 2
     done, started = 0, time.perf_counter()
     for found in run_jobs(todo, processes=options.jobs):
         for one in found:

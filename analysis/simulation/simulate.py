@@ -101,12 +101,15 @@ def write_run(where: World, design: Design, folder: Path, *, command: Sequence[s
     """Write the folder of a run of any world; `command` is what its `run.json` says it was started with.
 
     Raises:
-        DesignError: The folder already holds something.
+        DesignError: The folder already holds something, or cannot be made.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise DesignError(f"{folder} is not empty: name a folder that does not exist yet")
-    (folder / "attempts").mkdir(parents=True)
-    (folder / "health").mkdir()
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise DesignError(f"{folder} is not empty: name a folder that does not exist yet")
+        (folder / "attempts").mkdir(parents=True)
+        (folder / "health").mkdir()
+    except OSError as error:
+        raise DesignError(f"{folder} cannot be made ({error.strerror}): name a folder that can") from error
     outcomes: Counter[str] = Counter()
     workers: Counter[str] = Counter()
     for number, table in enumerate(chunks(where, design, run_id=folder.name)):

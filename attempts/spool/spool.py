@@ -103,7 +103,7 @@ class Spool:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
-            raise SpoolError(f"cannot make the spool folder {folder}: {problem}") from problem
+            raise SpoolError(problem.errno, f"cannot make the spool folder {folder}: {problem}") from problem
 
     def attach(self, worker: str, source: Source) -> None:
         """Give `worker` its own chain of segments, filled from `source`.

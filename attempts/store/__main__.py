@@ -53,11 +53,17 @@ def main(argv: list[str] | None = None) -> int:
     # One thread each: the cores belong to the users, and what is saved here would be lost in their numbers.
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    (run / "spool").mkdir(exist_ok=True)
-    with only_process(store_lock(run)) as is_mine:
-        if not is_mine:
-            return _usage(f"Another store is at work in {run}: wait until it has ended.")
-        return _store(run, follow=arguments.follow, every_s=arguments.every_s)
+    try:
+        (run / "spool").mkdir(exist_ok=True)
+        with only_process(store_lock(run)) as is_mine:
+            if not is_mine:
+                return _usage(f"Another store is at work in {run}: wait until it has ended.")
+            return _store(run, follow=arguments.follow, every_s=arguments.every_s)
+    except OSError as error:
+        return _usage(f"{run} cannot be written to ({error.strerror}): the rows are stored in the run's own folder.")
+    except KeyboardInterrupt:
+        print("Interrupted: no row was removed; run it again.", file=sys.stderr)
+        return EXIT_MISSING
 
 
 def is_run_folder(run: Path) -> bool:
@@ -85,7 +91,10 @@ def _store(run: Path, *, follow: bool, every_s: float | None) -> int:
         summary = store.finish()
     except (StoreError, OSError) as problem:
         summary = {"problems": [f"The store stopped: {problem}. Put that right and run it again; no row was removed."]}
-    print(msgspec.json.encode(summary).decode(), flush=True)
+    try:
+        print(msgspec.json.encode(summary).decode(), flush=True)
+    except BrokenPipeError:  # whoever started it has left; Python would flush once more at its end, and fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_MISSING if summary["problems"] else EXIT_OK
 
 

@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple, cast
 import msgspec
 
 from scenarios.addresses import AddressBook, Turns
+from scenarios.clients.intake import LoopShare
 from scenarios.clock import Clock
 from scenarios.errors import unknown_name
 from scenarios.plan import (
@@ -47,16 +48,18 @@ class Arm(NamedTuple):
         event_loop: The loop, as the record names it; None = the worker's own (gevent's).
         module: Where its `run` is; imported when first used: a process that serves one arm loads one
             library.
+        compresses: Whether the library has permessage-deflate.
     """
 
     client: str
     event_loop: str | None
     module: str
+    compresses: bool = True
 
 
 _ASYNCIO: Final = "scenarios.clients.on_asyncio.parent"
 CLIENTS: Final = {
-    "websocket-client": Arm("websocket-client", None, "scenarios.clients.on_gevent.websocket_client"),
+    "websocket-client": Arm("websocket-client", None, "scenarios.clients.on_gevent.websocket_client", compresses=False),
     "websockets-gevent": Arm("websockets-gevent", None, "scenarios.clients.on_gevent.websockets"),
     # The loop that `asyncio.run` takes on this platform.
     "websockets-asyncio": Arm(
@@ -94,6 +97,7 @@ class Services:
         children: Child processes by event loop; `websockets_asyncio.close_children` ends them.
         addresses: Of the names that were looked up.
         turns: Which of a target's addresses a session tries first.
+        share: How much of the loop goes into connections whose peers send more than can be taken in.
     """
 
     recorder: RowSink
@@ -112,6 +116,7 @@ class Services:
     children: dict[str, Any] = field(default_factory=dict)
     addresses: AddressBook = field(default_factory=AddressBook)
     turns: Turns = field(default_factory=Turns)
+    share: LoopShare = field(default_factory=LoopShare)
 
     def ledger(self, tally: Tally, *, token_issued_at: float | None) -> Ledger:
         """The rows of one connection, counted in `tally`."""
@@ -184,7 +189,7 @@ def run_connection(plan: ConnectionPlan, target: Target, services: Services) -> 
 
 
 def _in_the_records_words(plan: ConnectionPlan) -> ConnectionPlan:
-    client, event_loop, _ = CLIENTS[plan.client]
+    client, event_loop = CLIENTS[plan.client][:2]
     if event_loop is None or (plan.client, plan.event_loop) in _LOOPS:
         return plan
     return msgspec.structs.replace(plan, client=client, event_loop=event_loop)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from scenarios.authority import authority_of
 from scenarios.clients.tls import end_of_tls_error
-from scenarios.http_head import EndlessHead, all_headers, header_values, split_head, status_of
+from scenarios.http_head import EndlessHead, header_values, split_answer, status_of
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.protocols.shape import TargetProtocol
@@ -27,8 +27,8 @@ from scenarios.session.ledger import End
 # The server names itself here, so that its instance is known before the welcome.
 INSTANCE_HEADER: Final = "X-Server-Instance"
 
-SWITCHING_PROTOCOLS: Final = 101
 OK: Final = 200
+DEFLATE: Final = "permessage-deflate"  # RFC 7692
 
 LOST: Final = End("server_closed", close_code=ABNORMAL_CLOSURE, closed_by="network")
 # asyncio reports a peer that leaves during the TLS handshake as a reset without a number.
@@ -109,6 +109,7 @@ class UpgradeRequest(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     subprotocols: tuple[str, ...]
     expected_subprotocol: str | None
+    extensions: tuple[str, ...] = ()  # names of those that are offered
 
     def __repr__(self) -> str:
         return f"UpgradeRequest({HIDDEN})"
@@ -125,6 +126,7 @@ def upgrade_request(plan: ConnectionPlan, target: Target, protocol: TargetProtoc
         _with_one_cookie((*credentials.headers, *((header.name, header.value) for header in plan.headers))),
         (*credentials.subprotocols, *plan.subprotocols),
         credentials.expected_subprotocol,
+        (DEFLATE,) if target.compression else (),
     )
 
 
@@ -134,33 +136,6 @@ def _with_one_cookie(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, s
     if len(cookies) < 2:
         return headers
     return (*((name, value) for name, value in headers if name.lower() != "cookie"), ("Cookie", "; ".join(cookies)))
-
-
-def subprotocol_end(answered: list[str], expected: str | None) -> End | None:
-    """None when the server answered exactly the expected subprotocol; `answered` holds its headers' values.
-
-    Exactly: neither case nor spaces nor a second header are forgiven, since browsers do not either.
-    """
-    if answered == ([] if expected is None else [expected]):
-        return None
-    return End(
-        "subprotocol",
-        closed_by="client",
-        detail=f"the server answered {', '.join(answered) or 'none'}, expected {expected or 'none'}",
-    )
-
-
-def response_end(
-    head: bytes, expected_subprotocol: str | None, protocol: TargetProtocol, *, must_refuse: bool = False
-) -> End | None:
-    """What the response's head says before the library judges it: None = 101 and the right subprotocol."""
-    found = status_of(head)
-    if found is None:
-        return End("malformed", closed_by="client", detail="the answer to the upgrade is no HTTP response")
-    status, reason = found
-    if status != SWITCHING_PROTOCOLS:
-        return refusals.end_of_status(status, reason, all_headers(head), protocol, must_refuse=must_refuse)
-    return subprotocol_end(header_values(head, "Sec-WebSocket-Protocol"), expected_subprotocol)
 
 
 def instance_of(head: bytes) -> str | None:
@@ -186,7 +161,7 @@ def proxy_request(host: str, port: int) -> bytes:
 def proxy_status(received: bytes) -> int | None:
     """The proxy's status once its head is complete; None = more must be read; 0 = it speaks no HTTP."""
     try:
-        found = split_head(received)
+        found = split_answer(received)
     except EndlessHead:
         return 0
     return None if found is None else status_number(found[0])

@@ -39,7 +39,7 @@ from typing import Final, NamedTuple, Protocol
 from scenarios.addresses import Address, AddressBook, Race, Turns
 from scenarios.authority import authority_of
 from scenarios.clients import dial
-from scenarios.http_head import EndlessHead, split_head
+from scenarios.http_head import EndlessHead, split_answer
 from scenarios.os_errors import is_without_a_way
 from scenarios.plan import Target
 from scenarios.redact import HIDDEN
@@ -407,7 +407,7 @@ class Dialler:
 
     def _answered(self, now: float) -> Step:
         try:
-            found = split_head(self._received)
+            found = split_answer(self._received)
         except EndlessHead:
             return self.fail(dial.ENDLESS, now)
         return self.step if found is None else self._go(Answered(*found, self._phases.deadline))

@@ -34,6 +34,8 @@ class OwnEnd:
 
     Attributes:
         taken_bytes: See `Endpoint`; whoever reads where TLS hides the bytes sets it to None.
+        is_flooded: The peer sends more than this process takes in: what lies unread is the peer's doing, and says
+            nothing of the loop.
     """
 
     def __init__(self, *, is_direct: bool, is_proactor: bool = False) -> None:
@@ -46,6 +48,7 @@ class OwnEnd:
         self._waiting_bytes: Callable[[], int] | None = None
         self._is_mid_message: Callable[[], bool] | None = None
         self.taken_bytes: int | None = 0
+        self.is_flooded = False
         self._marks: tuple[Mark, Mark] | None = None  # as for its own wait, and as for the next ones
         self._unmarked = 0
         self._losses = Losses()
@@ -54,6 +57,7 @@ class OwnEnd:
         """This socket is being connected, there or to the relay in its place; None = there was none to be had."""
         self._socket, self._marks, self._unmarked = sock, None, 0
         self._losses = Losses()
+        self.is_flooded = False
         if self.taken_bytes is not None:
             self.taken_bytes = 0
         self.leads(towards)
@@ -129,7 +133,9 @@ class OwnEnd:
 
     def snapshot(self) -> Snapshot:
         """See `Endpoint.snapshot`."""
-        is_mid_message = None if self._is_mid_message is None else self._is_mid_message()
+        # What a peer that floods has begun is no answer of which the rest is lost.
+        asked = None if self.is_flooded else self._is_mid_message
+        is_mid_message = None if asked is None else asked()
         if not self._is_direct:
             self._losses.seen(self._told)
             is_unheard = self._losses.is_unheard_since(self._told)
@@ -140,6 +146,8 @@ class OwnEnd:
             if taken is not None:
                 sample = sample._replace(queued_bytes=max(0, sample.received_bytes - taken))
         sample = sample or NOT_ASKED
+        if self.is_flooded:
+            sample = sample._replace(queued_bytes=None)
         self._losses.seen(sample)
         return Snapshot(
             sample,

@@ -16,6 +16,7 @@ import gevent.subprocess as subprocess
 import msgspec
 
 from scenarios.errors import ConfigError, HarnessError
+from scenarios.exit_words import how_ended
 
 # A cold start of the slowest child (the stand-in, importing its web framework on a busy 2-core machine)
 # takes 2 to 4 s; a machine ten times slower still starts.
@@ -131,7 +132,7 @@ def start_child(
     said = " ".join(errors[-1:]).strip() or line.strip() or "it said nothing"
     if status == _USAGE_EXIT:
         raise ConfigError(said)
-    raise HarnessError(f"The {name} did not start (exit status {status}): {said}")
+    raise HarnessError(f"The {name} did not start; it {how_ended(status)}: {said}")
 
 
 def _first_line(stream: Any) -> str:

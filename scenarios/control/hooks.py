@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import gevent
 
+from scenarios.control.interrupts import Interrupts, interrupt_locust
 from scenarios.control.soak import Soak
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
@@ -63,9 +64,13 @@ def install() -> None:
         soak = soaks[id(environment)] = Soak(environment)
         try:
             soak.prepare()
+            Interrupts(interrupt_locust, is_ending=soak.is_ending, folder=soak.folder).install()
         except (ConfigError, HarnessError) as refusal:
             print(f"wsoak: {with_pointer(str(refusal))}", file=sys.stderr, flush=True)
             raise SystemExit(EXIT_USAGE) from None
+        except KeyboardInterrupt:
+            print("wsoak: interrupted before a run began.", file=sys.stderr, flush=True)
+            raise SystemExit(EXIT_VOID) from None
         except Exception:
             # Locust's own exit status for this, 1, means "breached": a fault of wsoak must not pass for a finding.
             traceback.print_exc()

@@ -33,7 +33,7 @@ from scenarios.load.from_options import arm_plan
 from scenarios.load.generator import LoadGenerator
 from scenarios.machine.fingerprint import library_versions
 from scenarios.options import Settings
-from scenarios.plan import Target
+from scenarios.plan import MEGABYTE, Target
 from scenarios.redact import plain_urls
 from scenarios.run_file import TargetFacts
 from scenarios.run_order import GeneratorReport, RunOrder
@@ -131,6 +131,8 @@ class Leader:
                 client_key=settings.client_key or None,
                 dns_ttl_s=settings.dns_ttl_s,
                 ip_version=settings.ip_version,
+                max_message_bytes=round(settings.max_message_mb * MEGABYTE),
+                compression=settings.compression,
             ),
             jwt_key_file=jwt_key_file,
             started_at=started_at,

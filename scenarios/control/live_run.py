@@ -20,6 +20,7 @@ from attempts import accounting
 from attempts.schema import OUTCOMES
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
+from scenarios.exit_words import how_ended
 from scenarios.options import Settings
 from scenarios.run_file import AccountingEntry, RunFile, WorkerEntry, iso
 
@@ -73,7 +74,7 @@ class LiveRun:
         """Whether the processes beside the users still live; call it every second or so."""
         ended = [c for c in (self.standin, self.store) if c is not None and c.exit_status is not None]
         for child in ended:
-            self.problem(f"The {child.name} ended during the run (exit status {child.exit_status}).")
+            self.problem(f"The {child.name} {how_ended(child.exit_status)} during the run.")
         return not ended
 
     def finish(
@@ -114,7 +115,7 @@ class LiveRun:
 
     def _stop(self, child: Child) -> None:
         if child.exit_status is None and child.stop() != 0:
-            self.problem(f"The {child.name} ended with exit status {child.exit_status}.")
+            self.problem(f"The {child.name} {how_ended(child.exit_status)}.")
 
     def _finish_store(self) -> int | None:
         """Rows stored; None if the store cannot tell."""
@@ -131,7 +132,7 @@ class LiveRun:
             self.problem(str(sentence))
         if status != 0 and not said.get("problems"):
             self.problem(
-                f"The store ended with exit status {status}: python -m attempts.store {self.folder} brings its rows "
+                f"The store {how_ended(status)}: python -m attempts.store {self.folder} brings its rows "
                 f"for python -m analysis {self.folder} to look at; the run stays void."
             )
         rows = said.get("rows_stored")
@@ -158,7 +159,7 @@ class LiveRun:
         if status in (0, 1, 3) and (self.folder / "verdict.json").is_file():
             return status
         analysis.stop()
-        self.last_words += f"wsoak: VOID: the analysis failed (exit status {status}); the rows are in {self.folder}.\n"
+        self.last_words += f"wsoak: VOID: the analysis {how_ended(status)}; the rows are in {self.folder}.\n"
         return EXIT_VOID
 
 

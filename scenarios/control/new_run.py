@@ -37,6 +37,7 @@ def create(
     """
     run_id = settings.run_id or new_run_id(now)
     folder = Path(settings.reports_dir) / run_id
+    planned_end = now + timedelta(seconds=run_time_s) if run_time_s else None
     try:
         folder.mkdir(parents=True)
         (folder / "spool").mkdir()
@@ -46,7 +47,6 @@ def create(
         ) from None
     except OSError as error:
         raise ConfigError(f"The run folder {folder} cannot be made: {os.strerror(error.errno or 0)}.") from None
-    planned_end = now + timedelta(seconds=run_time_s) if run_time_s else None
     file = RunFile(
         run_id=run_id,
         command=list(command),

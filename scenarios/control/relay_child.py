@@ -10,6 +10,7 @@ from scenarios.authority import authority_of
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.errors import HarnessError
 from scenarios.exit_codes import EXIT_BROKEN_PROMISE
+from scenarios.exit_words import how_ended
 from scenarios.options import Settings
 from scenarios.plan import Target
 from scenarios.relay.report import Report
@@ -66,7 +67,7 @@ def relay_end(status: int, output: str) -> RelayEnd:
     report = _last_report(output)
     entry = None if report is None else _as_entry(report)
     if status not in (0, EXIT_BROKEN_PROMISE):
-        return RelayEnd(entry, [f"The relay ended with exit status {status}."])
+        return RelayEnd(entry, [f"The relay {how_ended(status)}."])
     if report is None:
         return RelayEnd(None, ["The relay ended without its report: how well it kept the arms' delays is not known."])
     if status == 0:

@@ -40,6 +40,7 @@ from scenarios.control.relay_child import start_relay, stop_relay
 from scenarios.control.shapes import RampSoakStorm
 from scenarios.control.target import parse_target
 from scenarios.errors import ConfigError
+from scenarios.exit_words import how_ended
 from scenarios.load.generator import LoadGenerator
 from scenarios.load.users import USER_CLASSES, SoakUser
 from scenarios.machine.garbage import settle_collector
@@ -293,6 +294,15 @@ class Soak:
         if self._courier is not None:
             self._courier.join()
 
+    def is_ending(self) -> bool:
+        """Whether the run is being ended, by a signal or by itself."""
+        return self._is_quitting or (self.leader is not None and self.leader.is_finishing)
+
+    def folder(self) -> Path | None:
+        """Of the run that this process leads, until it is analysed; None = there is none."""
+        run = self.leader.run if self.leader is not None else None
+        return None if run is None else run.folder
+
     def user_error(self, exception: BaseException) -> None:
         """An exception in a user is wsoak's fault, never the target's."""
         sentence = f"A user crashed ({type(exception).__name__}: {redacted(str(exception))})."
@@ -306,7 +316,7 @@ def _watch_relay(relay: Child, generator: LoadGenerator) -> None:
     """Without its relay a generator reaches nobody: hours of that are no soak."""
     while relay.exit_status is None:
         gevent.sleep(1.0)
-    generator.problem(f"The relay ended during the run (exit status {relay.exit_status}).")
+    generator.problem(f"The relay {how_ended(relay.exit_status)} during the run.")
 
 
 def free_standin_url(*, tls: bool) -> str:

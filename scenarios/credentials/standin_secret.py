@@ -30,7 +30,7 @@ def standin_secret(
         file: Made on first use where neither says the secret, readable by its owner only.
 
     Raises:
-        ConfigError: If the named file cannot be read, or the secret is too short. It never holds the secret.
+        ConfigError: If a file cannot be read or made, or the secret is too short. It never holds the secret.
     """
     if key_file:
         load_key("HS256", key_file=key_file, environment=environment)  # for its refusals
@@ -39,15 +39,26 @@ def standin_secret(
     given = environment.get(KEY_VARIABLE, "").strip()
     if given:
         return _long_enough(given, KEY_VARIABLE), None
+    try:
+        return _of_our_own(file), file
+    except OSError as error:
+        raise ConfigError(
+            f"The stand-in's secret cannot be kept in {file} ({error.strerror}): start in a folder that can be written "
+            f"to, or give {KEY_VARIABLE}."
+        ) from None
+
+
+def _of_our_own(file: Path) -> str:
+    """The secret in a file, which is made on first use."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return file.read_text(encoding="ascii").strip(), file
+        return file.read_text(encoding="ascii").strip()
     secret = secrets.token_urlsafe(48)
     with os.fdopen(descriptor, "w", encoding="ascii") as out:
         out.write(secret)
-    return secret, file
+    return secret
 
 
 def _long_enough(secret: str, source: str) -> str:

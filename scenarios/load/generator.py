@@ -22,10 +22,11 @@ from gevent.threadpool import ThreadPool
 
 from attempts.schema import Attempt, WorkerFacts
 from attempts.spool.recorder import Recorder
-from attempts.spool.spool import FLUSH_S, Spool
+from attempts.spool.spool import FLUSH_S, Spool, SpoolError
 from scenarios.clients import Services, distinct, prepare
 from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clock import Clock
+from scenarios.errors import HarnessError
 from scenarios.load.user_connections import UserConnections
 from scenarios.machine.fingerprint import fingerprint, library_versions, worker_facts
 from scenarios.machine.vitals import GeventWatch, Vitals
@@ -78,7 +79,7 @@ class LoadGenerator:
             platform_label=settings.platform_label or None,
             seen=self._fingerprint,
         )
-        self._spool = Spool(spool_folder)
+        self._spool = _spool_in(spool_folder)
         self._recorders: list[Recorder] = []
         self._recorder = self._new_recorder(self.facts)
         self._disk = ThreadPool(1)
@@ -222,3 +223,18 @@ class LoadGenerator:
 
     def _vitals_failed(self, error: BaseException) -> None:
         self.problem(f"This worker's vitals failed ({error}): nothing can be said of its own part in any timeout.")
+
+
+def _spool_in(folder: Path) -> Spool:
+    """A spool in a folder that is made for it.
+
+    Raises:
+        HarnessError: It cannot be made: in one sentence.
+    """
+    try:
+        return Spool(folder)
+    except SpoolError as error:
+        raise HarnessError(
+            f"The rows cannot be kept in {folder} ({os.strerror(error.errno or 0)}): name another folder with "
+            "--reports-dir on this machine."
+        ) from None

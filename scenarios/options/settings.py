@@ -120,6 +120,17 @@ class Settings:
     )
 
     protocol: str = text("staging", "The target's messages: staging, echo, or package.module:Class", TARGET, ui=False)
+    max_message_mb: float = number(
+        16.0,
+        "Longest message that is taken, inflated and with all its fragments (a longer one is malformed)",
+        TARGET,
+        low=0.001,
+        high=1024,
+        unit="MiB",
+    )
+    compression: bool = flag(
+        False, "Offer permessage-deflate (RFC 7692); the clients on websockets can, websocket-client cannot", TARGET
+    )
     subjects: int = whole(50, "How many test users (token subjects) there are", TARGET, above=0)
     connections_per_subject: int = whole(20, "Connections that one subject may hold at once", TARGET, above=0)
     token_source: str = parsed(
@@ -253,8 +264,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what belongs to another option's value: a line quality that would act nowhere, or make an arm's mean
-        delay another than its name; what is asked of a token endpoint where there is none.
+        delay another than its name; what is asked of a token endpoint where there is none; compression where an
+        arm's library has none, since the arms would differ by more than their library.
         """
+        unable = [name for name in self.client if not CLIENTS[name].compresses]
+        if self.compression and unable:
+            able = ",".join(name for name, arm in CLIENTS.items() if arm.compresses)
+            raise ConfigError(
+                f"--compression and --client {','.join(unable)} do not go together: that library has no "
+                f"permessage-deflate. Name clients that have it (--client {able}), or leave --compression out."
+            )
         for name in ("relay_jitter_ms", "relay_stall_ratio", "relay_bandwidth_kbit"):
             value = getattr(self, name)
             if value > 0 and not self.needs_relay:

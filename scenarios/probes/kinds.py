@@ -20,9 +20,10 @@ import gevent
 from attempts.schema import Attempt
 from scenarios.authority import authority_of
 from scenarios.clients import Services, dial
-from scenarios.clients.on_gevent.stream import EndOfStream
+from scenarios.clients.intake import Intake
+from scenarios.clients.on_gevent.stream import READ_BYTES, EndOfStream
 from scenarios.clients.on_gevent.websockets import WebsocketsWire
-from scenarios.clients.wire import BROKEN, close_code, upgrade_end
+from scenarios.clients.wire import BROKEN, TOO_BIG, close_code, too_big, upgrade_end
 from scenarios.errors import HarnessError
 from scenarios.experiment.arrivals import Pacing
 from scenarios.plan import ConnectionPlan, Target, Token
@@ -79,6 +80,7 @@ class IdleProbe(Probe):
     def __init__(self, target: Target, services: Services, plan: ProbePlan) -> None:
         super().__init__(target, services, plan)
         self._wire: WebsocketsWire | None = None
+        self._intake = Intake(services.share, self._sort)
         self._lost: End | None = None
         self._rtt_s: float | None = None
         self._awaited = b""
@@ -104,9 +106,7 @@ class IdleProbe(Probe):
             return
         try:
             while perf_counter() < moment:
-                received = self.stream.read(moment)
-                if received is not None:
-                    self._receive(received)
+                self._receive(moment)
         except ProbeFailed as failure:
             self._lost = failure.end
         except EndOfStream:
@@ -167,7 +167,7 @@ class IdleProbe(Probe):
         self._rtt_s = self.handshake_s
         attempt.upgrade_s = perf_counter() - started
         if rest:
-            self._sort(rest)
+            self._intake.take(rest, more_waits=False)
 
     def _ping(self) -> None:
         assert self._wire is not None
@@ -179,27 +179,49 @@ class IdleProbe(Probe):
         self.stream.send(self._wire.data_to_send())
         self.ledger.sent(len(self._awaited))
         while not self._is_answered:
-            self._receive(self.read())
+            self._receive(self.deadline)
+            if not self._is_answered:
+                self.check_time()
         self._rtt_s = perf_counter() - started
 
-    def _receive(self, received: bytes) -> None:
-        self.end.took(len(received))
-        self._sort(self.stream.plain(received))
+    def _receive(self, until: float) -> None:
+        """Take in what comes before a moment, in turns (`scenarios.clients.intake`)."""
+        intake = self._intake
+        rest_s = min(intake.rests_until, until) - perf_counter()
+        if rest_s > 0.0:
+            gevent.sleep(rest_s)
+        elif intake.has_more:
+            intake.go_on()
+        elif (received := self.stream.read(until)) is not None:
+            self.end.took(len(received))
+            intake.take(self.stream.plain(received), more_waits=len(received) == READ_BYTES)
+        self.end.is_flooded = intake.is_flooded
 
     def _sort(self, data: bytes) -> None:
         assert self._wire is not None
+        end: End | None = None
         for opcode, payload in self._wire.receive(data):
             self.ledger.received(len(payload))
             if opcode == PONG:
                 # Some servers repeat no payload: that is life, too.
                 self._is_answered |= payload in (self._awaited, b"")
             elif opcode == CLOSE:
-                raise ProbeFailed(self._end_of_close(*close_code(payload)))
+                end = self._end_of_close(*close_code(payload))
             elif opcode == BROKEN:
-                raise ProbeFailed(End("malformed", closed_by="client", detail=payload.decode()))
+                end = End("malformed", closed_by="client", detail=payload.decode())
+            elif opcode == TOO_BIG:
+                end = too_big(self.target.max_message_bytes)
+            if end is not None:
+                break
         answer = self._wire.data_to_send()
-        if answer:
-            self.stream.send(answer)
+        try:
+            if answer:
+                self.stream.send(answer)
+        except OSError:
+            if end is None:  # else the peer has gone behind its own close
+                raise
+        if end is not None:
+            raise ProbeFailed(end)
 
     def _end_of_close(self, code: int | None, reason: str) -> End:
         expires_at = self._token.expires_at if self._token else None
@@ -209,6 +231,7 @@ class IdleProbe(Probe):
     def _drop(self) -> None:
         self.stream.close()
         self._wire = None
+        self._intake = Intake(self.services.share, self._sort)
 
 
 class Prober:

@@ -187,14 +187,11 @@ class Probe:
         assert isinstance(answer, Answered)
         return answer.head, answer.rest
 
-    def read(self) -> bytes:
-        """Bytes from the network, before the budget runs out."""
-        # A loop may wake a reader although nothing is there (libuv on Windows does).
-        while (data := self.stream.read(self.deadline)) is None:
-            now = perf_counter()
-            if now >= self.deadline:
-                self.tick(now, answered=self.stream.has_answer())
-        return data
+    def check_time(self) -> None:
+        """Nothing came: has the budget run out? A loop may wake a reader for nothing (libuv on Windows does)."""
+        now = perf_counter()
+        if now >= self.deadline:
+            self.tick(now, answered=self.stream.has_answer() and not self.end.is_flooded)
 
     # -- what the dialler reports (`Phases`); an end is raised through it --------------------------------------
 

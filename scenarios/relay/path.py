@@ -134,7 +134,8 @@ class Flow:
         elif thing is _Mark.END:
             self.has_ended = True
             if not self._sink.is_closing():
-                self._sink.write_eof()
+                with contextlib.suppress(OSError):  # reset by its peer, which nobody has read yet
+                    self._sink.write_eof()
             self._ended()
         else:
             # Not asked whether it is `bytes`: the Proactor loop gives a bytearray.
@@ -201,8 +202,9 @@ def join(
     When both sides have ended, both sockets are closed.
     """
     for transport in (client, target):
-        # asyncio does this itself, but not for what the Proactor loop accepts.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # asyncio does this itself, but not for what the Proactor loop accepts. A socket that is gone says so when read.
+        with contextlib.suppress(OSError):
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ended() -> None:
         if up.has_ended and down.has_ended:

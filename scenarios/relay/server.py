@@ -153,20 +153,30 @@ class Relay:
         return task
 
     async def _dial(self, client: Client, request: RelayRequest) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            won = await self._connect(client, request)
+            await self._join(client, request)
         except _NoneConnected as none:
             self.failed += 1
             reason = none.reason.strerror or type(none.reason).__name__
             client.answer(failed_reply(errno_of(none.reason) or 0, reason, address=none.address))
             client.transport.close()
-            return
+
+    async def _join(self, client: Client, request: RelayRequest) -> None:
+        """Connect, and make the path.
+
+        Raises:
+            _NoneConnected: The target is not to be had, or is gone again.
+        """
+        loop = asyncio.get_running_loop()
+        won = await self._connect(client, request)
         leg = Leg()
         target: asyncio.Transport | None = None
         try:
             target, _ = await loop.create_connection(lambda: leg, sock=won.socket)
             target.pause_reading()
+        except OSError as error:
+            won.socket.close()
+            raise _NoneConnected(error, won.address) from None
         except BaseException:
             # The client gave up (or we end): nobody will use this socket.
             won.socket.close() if target is None else target.abort()

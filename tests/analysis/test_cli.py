@@ -168,6 +168,37 @@ def test_crash_of_the_analysis_is_void_and_loud_and_costs_no_verdict(
     assert verdict_in(folder)["slo"]["state"] == "met"  # type: ignore[index]
 
 
+@pytest.mark.slow
+def test_a_verdict_that_cannot_be_written_is_void_and_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_folder(tmp_path / "run")
+    (folder / "summary.md").mkdir()
+    assert cli.main([str(folder)]) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "summary.md cannot be written (Is a directory): name another folder" in said[0]
+
+
+def test_ctrl_c_during_an_analysis_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analysis.simulation.simulate.simulate_run", interrupted)
+    assert cli.main(["simulate", "--out", str(tmp_path / "run")]) == 3
+    assert capsys.readouterr().err.startswith("Interrupted")
+
+
+def test_a_simulated_run_where_none_can_be_made_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert cli.main(["simulate", "--rows", "1000", "--out", str(out)]) == 2
+        assert "name a folder that can" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "option", [("--seed", "-1"), ("--host-sd", "nan"), ("--minute-sd", "-1"), ("--site-sd", "1e9")]
 )

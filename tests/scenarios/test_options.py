@@ -23,6 +23,12 @@ def test_defaults_are_a_valid_run() -> None:
     assert not settings.needs_relay
 
 
+def test_compression_goes_with_clients_that_have_it() -> None:
+    assert settings_from({"compression": True, "client": "websockets-gevent,websockets-asyncio"}).compression
+    with pytest.raises(ConfigError, match="--client websocket-client do not go together"):
+        settings_from({"compression": True, "client": "websockets-gevent,websocket-client"})
+
+
 def test_values_as_the_web_form_sends_them_are_understood() -> None:
     settings = settings_from({"probes": "false", "delay_ms": "160, 0,80", "seed": "7", "arrival": "poisson:2.5"})
     assert (settings.probes, settings.delay_ms, settings.seed) == (False, (0.0, 80.0, 160.0), 7)
@@ -64,6 +70,9 @@ def test_the_health_page_may_be_elsewhere_or_nowhere(given: str, path: str) -> N
         ("relay_stall_ms", "0", "above 0, up to 60000"),
         ("relay_bandwidth_kbit", "0.5", "1 or more (0 = no limit)"),
         ("relay_bandwidth_kbit", "1000", "it acts on delayed arms only"),
+        ("max_message_mb", "0", "from 0.001 to 1024"),
+        ("compression", "yes please", "--compression"),
+        ("compression", "true", "--client websockets-gevent,websockets-asyncio"),
         ("mitigation", "retries", "did you mean 'retry'"),
         ("arrival", "often", "'closed', 'constant:R' or 'poisson:R'"),
         ("arrival", "poisson:0", "--arrival is 'poisson:0', but it must be"),

@@ -8,18 +8,21 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final, NoReturn, cast
 
+from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidMessage
 from websockets.typing import Subprotocol
 
 from scenarios.addresses import Address, AddressBook
 from scenarios.clients import dial
+from scenarios.clients.answer import end_of_answer, plain_head
 from scenarios.clients.connection import Over
 from scenarios.clients.dialler import Connect, Dialler, Ended, Read, Resolve, Send, Step
+from scenarios.clients.intake import LoopShare
 from scenarios.clients.on_asyncio.library import Connecting, Listener, SeenConnection
 from scenarios.clients.on_asyncio.waiter import AsyncPatience, Woken
 from scenarios.clients.own_end import OwnEnd
 from scenarios.clients.tls import tls_context
-from scenarios.http_head import EndlessHead, split_head
+from scenarios.http_head import EndlessHead, split_answer
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.protocols.shape import TargetProtocol
 from scenarios.session.ledger import End
@@ -38,15 +41,18 @@ class JudgedConnection(SeenConnection):
     The library reads the whole body of a refusal before it says a word, and takes no HTTP but its own.
 
     Attributes:
-        judge: What a head means (None = the library is to judge it); set by whoever makes it.
-        refusal: What the head says; None = nothing yet, or the library is to judge it.
+        judge: What a head means to whoever sent this key (None = upgraded); set by whoever makes it.
+        refusal: What the head says; None = nothing yet, or upgraded.
+        instance: As the head names it.
     """
 
-    judge: Callable[[bytes], End | None]
+    protocol: ClientProtocol
+    judge: Callable[[bytes, str], End | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.refusal: End | None = None
+        self.instance: str | None = None
         self._head: bytes | None = b""  # None = judged
 
     def data_received(self, data: bytes) -> None:
@@ -55,21 +61,22 @@ class JudgedConnection(SeenConnection):
             if self.refusal is None:
                 super().data_received(data)
             return
-        self.last_data_at = perf_counter()
+        self.seen(data)
         self._head += data
         try:
-            found = split_head(self._head)
+            found = split_answer(self._head)
         except EndlessHead:
             self._judged(dial.ENDLESS)
         else:
             if found is not None:
-                self._judged(self.judge(found[0]))
+                self._judged(self.judge(found[0], self.protocol.key), *found)
 
-    def _judged(self, refusal: End | None) -> None:
-        received, self._head = self._head or b"", None
+    def _judged(self, refusal: End | None, head: bytes = b"", rest: bytes = b"") -> None:
+        self._head = None
         self.refusal = refusal
         if refusal is None:
-            super().data_received(received)
+            self.instance = dial.instance_of(head)
+            self.take(plain_head(head) + rest, more_waits=False)
         else:  # as the library itself ends its `handshake`
             self.protocol.handshake_exc = InvalidHandshake(refusal.detail)
             self.response_rcvd.set_result(None)
@@ -90,6 +97,7 @@ class Mover:
         patience: Of the task that waits.
         must_ask: Whether somebody is to be asked before the dialler hears that its wait has ended.
         ask: Asks.
+        share: Of this process.
     """
 
     def __init__(
@@ -105,7 +113,9 @@ class Mover:
         patience: AsyncPatience,
         must_ask: Callable[[float], bool],
         ask: Callable[[], Awaitable[None]],
+        share: LoopShare,
     ) -> None:
+        self._share = share
         self.ws: JudgedConnection | None = None
         self._dialler = dialler
         self._plan = plan
@@ -247,12 +257,11 @@ class Mover:
         session, target = self._session, self._target
         request = dial.upgrade_request(self._plan, target, self._protocol)
 
-        def judge(head: bytes) -> End | None:
-            must_refuse = self._plan.expect_refusal
-            return dial.response_end(head, request.expected_subprotocol, self._protocol, must_refuse=must_refuse)
+        def judge(head: bytes, key: str) -> End | None:
+            return end_of_answer(head, request, self._protocol, key=key, must_refuse=self._plan.expect_refusal)
 
         def make(*args: Any, **kwargs: Any) -> JudgedConnection:
-            self.ws = JudgedConnection(*args, **kwargs)
+            self.ws = JudgedConnection(*args, share=self._share, **kwargs)
             self.ws.listener = listener
             self.ws.end = self._end
             self.ws.judge = judge
@@ -270,16 +279,16 @@ class Mover:
             subprotocols=[Subprotocol(name) for name in request.subprotocols] or None,
             additional_headers=list(request.headers),
             user_agent_header=None,
-            compression=None,
+            compression="deflate" if target.compression else None,
             create_connection=cast(Any, make),
             # All waits are the session's, and pings are the protocol's own business.
             open_timeout=None,
             ping_interval=None,
             close_timeout=None,
-            max_size=None,
+            max_size=target.max_message_bytes,
         )
         try:
-            ws = cast(SeenConnection, await self._patience.within(connecting.connect(), session.deadline))
+            ws = cast(JudgedConnection, await self._patience.within(connecting.connect(), session.deadline))
         except Woken:
             if self.ws is not None and self.ws.refusal is not None:  # it came in the same turn
                 self._fail(self.ws.refusal)
@@ -288,8 +297,7 @@ class Mover:
         except (OSError, EOFError, InvalidHandshake) as error:
             is_asked = self.ws is not None and self.ws.is_asked_for_certificate
             self._fail(dial.unanswered(self._end_of_upgrade(error), is_asked_for_certificate=is_asked))
-        assert ws.response is not None
-        session.upgraded(ws.responded_at, instance=ws.response.headers.get(dial.INSTANCE_HEADER))
+        session.upgraded(ws.responded_at, instance=ws.instance)
         if session.over:
             raise Over
         return ws

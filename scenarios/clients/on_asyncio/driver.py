@@ -12,16 +12,18 @@ import contextlib
 from time import perf_counter
 from typing import Final
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, PayloadTooBig
 from websockets.frames import CloseCode, Opcode
 from websockets.protocol import OPEN
 
 from scenarios.clients import Services, dial
 from scenarios.clients.connection import LINGER_S, Connection
+from scenarios.clients.intake import TURN_S
 from scenarios.clients.on_asyncio.ask_relay import way_of
 from scenarios.clients.on_asyncio.dial import Mover
 from scenarios.clients.on_asyncio.library import SeenConnection
 from scenarios.clients.on_asyncio.waiter import AsyncPatience, Woken
+from scenarios.clients.wire import too_big
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 from scenarios.rfc6455 import CLOSE, GOING_AWAY, PING
 from scenarios.session.ledger import LATE_S, End, Wait
@@ -49,6 +51,7 @@ class AsyncioConnection(Connection):
             patience=self._patience,
             must_ask=self._must_ask,
             ask=self._ask_relay,
+            share=services.share,
         )
         self._closing: asyncio.Task[None] | None = None
 
@@ -93,7 +96,9 @@ class AsyncioConnection(Connection):
         if ws is None or ws.kinds or self._session.state in DIALLING:
             return  # `_talk` looks again
         error, received, now = ws.protocol.parser_exc, ws.protocol.close_rcvd, perf_counter()
-        if error is not None and not isinstance(error, EOFError):
+        if isinstance(error, PayloadTooBig):
+            self._session.failed(too_big(self._target.max_message_bytes), now)
+        elif error is not None and not isinstance(error, EOFError):
             self._session.failed(End("malformed", closed_by="client", detail=str(error)), now)
         elif received is not None:
             code = None if received.code == CloseCode.NO_STATUS_RCVD else int(received.code)
@@ -106,6 +111,7 @@ class AsyncioConnection(Connection):
 
     async def _talk(self, ws: SeenConnection) -> None:
         session, patience, library = self._session, self._patience, ws.protocol
+        share, began = self._services.share, perf_counter()
         try:
             while True:
                 if library.close_rcvd is not None or library.parser_exc is not None:
@@ -116,10 +122,21 @@ class AsyncioConnection(Connection):
                 if session.state is State.CLOSED:
                     return
                 try:
+                    now = perf_counter()
+                    if ws.kinds and now - began >= TURN_S:  # nothing is waited for: the others would wait for this
+                        rest_s = share.rest(now, now - began) - now
+                        ws.is_behind = self._end.is_flooded = True
+                        await patience.within(asyncio.sleep(rest_s), session.deadline)
+                        began = perf_counter()
+                    is_there = bool(ws.kinds)
                     payload = await patience.within(ws.recv(decode=False), session.deadline)
                 except Woken:
                     await self._awake(ws)
                 else:
+                    if not is_there:
+                        began = perf_counter()
+                        if ws.is_behind:  # it had to wait: it has caught up
+                            ws.is_behind = self._end.is_flooded = False
                     self._message(ws, payload, perf_counter())
         except ConnectionClosed:
             ws.kinds.clear()

@@ -22,6 +22,7 @@ from attempts.schema import Attempt, Health
 from scenarios.clients import Services
 from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, StartMessage, Stop, Storm, encoded
 from scenarios.errors import HarnessError
+from scenarios.exit_words import how_ended
 from scenarios.plan import SHOWN, ConnectionPlan, ConnectionResult, RowSink, Target
 from scenarios.session.ledger import End
 
@@ -141,7 +142,7 @@ class ChildProcess:
             self.close()
             raise HarnessError(
                 f"The asyncio client's process cannot be started on the loop {self._event_loop!r} "
-                f"(exit status {self._exit_status()}): see its message above."
+                f"(it {how_ended(self._exit_status())}): see its message above."
             )
 
     def _exit_status(self) -> int | None:
@@ -193,8 +194,17 @@ class ChildProcess:
             self._services.problem(f"Rows of the asyncio client were lost: {type(error).__name__}: {error}")
             self._process.kill()
         finally:
+            self.is_dead = True
+            self._reap()
             self._died()
             pipe.close()
+
+    def _reap(self) -> None:
+        """Wait for the end of a process that has closed its pipe: only then it is known how it ended."""
+        try:
+            self._process.wait(timeout=STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
             self._process.wait()
 
     def _take(self, batch: Batch) -> None:
@@ -257,8 +267,8 @@ class ChildProcess:
             self._ready.set(False)
         if self._jobs and not self._services.stop:
             self._services.loss(
-                f"The asyncio client's process died with {len(self._jobs)} connections "
-                f"(exit status {self._exit_status()}); it is started again."
+                f"The asyncio client's process, with {len(self._jobs)} connections, {how_ended(self._exit_status())}; "
+                "it is started again."
             )
         for number, job in list(self._jobs.items()):
             try:

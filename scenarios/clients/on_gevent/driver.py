@@ -14,17 +14,19 @@ from typing import Final
 from scenarios.clients import Services, dial
 from scenarios.clients.connection import LINGER_S, Connection, Over
 from scenarios.clients.dialler import Answered, Ended, Secure
+from scenarios.clients.intake import Intake
 from scenarios.clients.on_gevent.ask_relay import way_of
 from scenarios.clients.on_gevent.dial import Mover
-from scenarios.clients.on_gevent.stream import EndOfStream, Stream
+from scenarios.clients.on_gevent.stream import READ_BYTES, EndOfStream, Stream
 from scenarios.clients.on_gevent.waiter import Patience
-from scenarios.clients.wire import BROKEN, Wire, close_code, has_valid_reason, upgrade_end
+from scenarios.clients.wire import BROKEN, TOO_BIG, Wire, close_code, has_valid_reason, too_big, upgrade_end
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
 from scenarios.rfc6455 import BINARY, CLOSE, PONG, TEXT
 from scenarios.session.ledger import End
 from scenarios.session.states import State
 
-# A peer that sends without end must not keep a deadline from being handled: 1 MiB is taken in first.
+# A peer that sends without end must not keep a deadline from being handled: at most 1 MiB is taken in first, and no
+# more than its turn.
 MOST_READS: Final = 16
 
 _CLOSED: Final = State.CLOSED  # an enum's members are slow to reach
@@ -41,6 +43,7 @@ class GeventConnection(Connection):
         self._wire: Wire | None = None
         self._patience = Patience()
         self._stream = Stream(self._patience)
+        self._intake = Intake(services.share, self._feed)
 
     def run(self) -> ConnectionResult:
         """Run it; see `scenarios.clients.run_connection`."""
@@ -54,6 +57,7 @@ class GeventConnection(Connection):
             with contextlib.suppress(OSError):
                 self._send()
         finally:
+            self._intake.end()
             self._stream.close()
             self._patience.close()
 
@@ -91,12 +95,12 @@ class GeventConnection(Connection):
         if self._session.over:
             raise Over
         if answer.rest:
-            self._feed(answer.rest, perf_counter())
+            self._take(answer.rest, more_waits=False)
 
     # -- a session that is upgraded -------------------------------------------------------------------------
 
     def _talk(self) -> None:
-        session, stream, end = self._session, self._stream, self._end
+        session, stream, intake = self._session, self._stream, self._intake
         self._upgraded(self._patience.wake)
         try:
             while True:
@@ -105,12 +109,17 @@ class GeventConnection(Connection):
                     self._record()
                 if session.state is _CLOSED:
                     break
+                if intake.has_more or intake.is_flooded:
+                    if perf_counter() < intake.rests_until:
+                        self._patience.pause(min(intake.rests_until, session.deadline))
+                        self._awake()
+                        continue
+                    if intake.has_more:
+                        self._go_on()
+                        continue
                 received = stream.read(session.deadline)
                 if received is not None:
-                    now = perf_counter()
-                    end.took(len(received))
-                    session.heard(now)
-                    self._feed(stream.plain(received), now)
+                    self._receive(received)
                 else:
                     self._awake()
         except EndOfStream:
@@ -120,8 +129,21 @@ class GeventConnection(Connection):
         else:
             self._linger()
 
-    def _feed(self, data: bytes, now: float) -> None:
-        session = self._session
+    def _receive(self, received: bytes) -> None:
+        self._end.took(len(received))
+        self._session.heard(perf_counter())
+        self._take(self._stream.plain(received), more_waits=len(received) == READ_BYTES)
+
+    def _take(self, data: bytes, *, more_waits: bool) -> None:
+        self._intake.take(data, more_waits=more_waits)
+        self._end.is_flooded = self._intake.is_flooded
+
+    def _go_on(self) -> None:
+        self._intake.go_on()
+        self._end.is_flooded = self._intake.is_flooded
+
+    def _feed(self, data: bytes) -> None:
+        session, now = self._session, perf_counter()
         assert self._wire is not None
         for opcode, payload in self._wire.receive(data):
             if opcode == TEXT:
@@ -134,6 +156,8 @@ class GeventConnection(Connection):
                 session.binary(payload, now)
             elif opcode == CLOSE:
                 session.failed(_BAD_CLOSE, now)
+            elif opcode == TOO_BIG:
+                session.failed(too_big(self._target.max_message_bytes), now)
             elif opcode == BROKEN:
                 session.failed(End("malformed", closed_by="client", detail=payload.decode()), now)
 
@@ -152,14 +176,14 @@ class GeventConnection(Connection):
             self._end.told(None)
 
     def _take_in(self) -> None:
+        """What is there, unless the peer has sent more than its turn allows: then the rest has to wait, too."""
         for _ in range(MOST_READS):
+            if self._intake.has_more or self._intake.is_flooded:
+                break
             received = self._stream.read_now()
             if received is None:
                 break
-            now = perf_counter()
-            self._end.took(len(received))
-            self._session.heard(now)
-            self._feed(self._stream.plain(received), now)
+            self._receive(received)
 
     def _ask_relay(self, now: float) -> bool:
         """Ask the relay about the way, if the session is about to; False = it is not."""

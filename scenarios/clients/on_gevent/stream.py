@@ -11,13 +11,14 @@ import socket as sockets
 from typing import Any, Final
 
 from scenarios.addresses import Address
+from scenarios.clients.intake import MOST_UNSENT_BYTES
 from scenarios.clients.on_gevent.racers import Racers
 from scenarios.clients.on_gevent.waiter import READ, WRITE, Patience
 from scenarios.clients.tls import Tls
 from scenarios.plan import TlsFiles
 
 # Takes hundreds of replies at once, and a whole TLS record.
-_READ_BYTES: Final = 65_536
+READ_BYTES: Final = 65_536
 
 
 class EndOfStream(EOFError):
@@ -41,6 +42,7 @@ class Stream:
         self.socket: sockets.socket | None = None
         self._readable: Any = None
         self._either: Any = None
+        self._writable: Any = None
         self._unsent = b""
         self._tls: Tls | None = None
 
@@ -100,9 +102,7 @@ class Stream:
     def read(self, until: float) -> bytes | None:
         """Wait for bytes of the peer's, as they come from the network (TLS: not yet decrypted)."""
         if self._unsent:
-            if self._either is None and self.socket is not None:
-                self._either = self._patience.watcher(self.socket.fileno(), READ | WRITE)
-            if not self._patience.wait(self._either, until):
+            if not self._patience.wait(self._unblocked(), until):
                 return None
             self._write(b"")
         elif not self._patience.wait(self._readable, until):
@@ -110,10 +110,12 @@ class Stream:
         return self.read_now()
 
     def read_now(self) -> bytes | None:
-        """What is there; None = nothing."""
+        """What is there; None = nothing, or a peer that takes none of the answers to what it has sent already."""
         assert self.socket is not None
+        if len(self._unsent) > MOST_UNSENT_BYTES:
+            return None
         try:
-            data = self.socket.recv(_READ_BYTES)
+            data = self.socket.recv(READ_BYTES)
         except BlockingIOError:
             return None
         if not data:
@@ -135,15 +137,26 @@ class Stream:
         self._free()
 
     def _free(self) -> None:
-        for watcher in (self._readable, self._either):
+        for watcher in (self._readable, self._either, self._writable):
             if watcher is not None:
                 watcher.close()
-        self._readable = self._either = None
+        self._readable = self._either = self._writable = None
         sock, self.socket = self.socket, None
         if sock is not None:
             with contextlib.suppress(OSError):  # gone already
                 sock.shutdown(sockets.SHUT_RDWR)
             sock.close()
+
+    def _unblocked(self) -> Any:
+        """What to wait for while something is unsent."""
+        assert self.socket is not None
+        if len(self._unsent) > MOST_UNSENT_BYTES:  # what could be read must not end the wait
+            if self._writable is None:
+                self._writable = self._patience.watcher(self.socket.fileno(), WRITE)
+            return self._writable
+        if self._either is None:
+            self._either = self._patience.watcher(self.socket.fileno(), READ | WRITE)
+        return self._either
 
     def _write(self, data: bytes) -> None:
         assert self.socket is not None

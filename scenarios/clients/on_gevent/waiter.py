@@ -80,6 +80,19 @@ class Patience:
             self._is_woken = False
         return ready
 
+    def pause(self, until: float) -> None:
+        """Let the others have the loop until a moment (monotonic seconds), or until `wake` is called."""
+        if not self._is_woken:
+            self._until = until
+            if until < self._armed_for:
+                self._arm(until)
+            self._is_waiting = True
+            try:
+                self._hub.switch()
+            finally:
+                self._is_waiting = False
+        self._is_woken = False
+
     def wait_for(self, other: gevent.Greenlet[..., Any], until: float) -> bool:
         """True: the other greenlet has ended. False: as in `wait`."""
         if self._is_woken:

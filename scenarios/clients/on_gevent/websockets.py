@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import InvalidHandshake, PayloadTooBig
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import OPEN
@@ -18,10 +18,11 @@ from websockets.uri import parse_uri
 from scenarios.clients import Services
 from scenarios.clients.dial import UpgradeRequest
 from scenarios.clients.on_gevent.driver import GeventConnection
+from scenarios.clients.websockets_deflate import extensions_for
 from scenarios.clients.websockets_masks import share_masking_keys
-from scenarios.clients.wire import BROKEN
+from scenarios.clients.wire import BROKEN, TOO_BIG, Fragments
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
-from scenarios.rfc6455 import CONTINUATION, PING, TEXT
+from scenarios.rfc6455 import PING, TEXT
 from scenarios.session.ledger import End
 
 share_masking_keys()
@@ -40,16 +41,17 @@ class WebsocketsWire:
         offered = [Subprotocol(name) for name in request.subprotocols]
         self._protocol = ClientProtocol(
             uri,
+            extensions=extensions_for(request),
             subprotocols=offered or None,
-            max_size=None,  # websocket-client has no limit either
+            max_size=target.max_message_bytes,
             logger=_LOGGER,
         )
+        self.key = self._protocol.key
         upgrade = self._protocol.connect()
         for name, value in request.headers:
             upgrade.headers[name] = value
         self._protocol.send_request(upgrade)
-        self._parts: list[bytes] = []
-        self._opcode = CONTINUATION
+        self._fragments = Fragments()
 
     def request(self) -> bytes:
         """See `Wire.request`."""
@@ -75,24 +77,18 @@ class WebsocketsWire:
             opcode = event.opcode
             if event.fin and opcode is not Opcode.CONT and opcode is not Opcode.PING:
                 messages.append((opcode, bytes(event.data)))
-            elif opcode is not Opcode.PING:
-                self._collect(event, messages)
-        if protocol.parser_exc is not None:
-            messages.append((BROKEN, str(protocol.parser_exc).encode()))
+            elif opcode is not Opcode.PING:  # in order, as the core has checked
+                whole = self._fragments.add(opcode, event.data, fin=event.fin)
+                if whole is not None:
+                    messages.append(whole)
+        error = protocol.parser_exc
+        if error is not None:
+            messages.append((TOO_BIG, b"") if isinstance(error, PayloadTooBig) else (BROKEN, str(error).encode()))
         return messages
-
-    def _collect(self, frame: Frame, messages: list[tuple[int, bytes]]) -> None:
-        """Put a fragmented message together; the core has checked that its frames are in order."""
-        if frame.opcode is not Opcode.CONT:
-            self._opcode = int(frame.opcode)
-        self._parts.append(bytes(frame.data))
-        if frame.fin:
-            messages.append((self._opcode, b"".join(self._parts)))
-            self._parts.clear()
 
     def is_mid_message(self) -> bool:
         """See `Wire.is_mid_message`."""
-        return bool(self._protocol.reader.buffer or self._parts)
+        return bool(self._protocol.reader.buffer or self._fragments.opcode is not None)
 
     def send(self, opcode: int, payload: bytes) -> None:
         """See `Wire.send`; nothing is sent behind a close."""

@@ -16,7 +16,7 @@ import pytest
 from attempts.locks import only_process
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import Spool
-from attempts.store.__main__ import pass_interval_s
+from attempts.store.__main__ import main, pass_interval_s
 from tests.attempts.recording import connection_facts, exchange, record, worker_facts
 
 ROOT = Path(__file__).parents[3]
@@ -73,6 +73,40 @@ def test_missing_rows_are_exit_status_3(tmp_path: Path) -> None:
     ran = run_store(tmp_path)
     assert ran.returncode == 3
     assert len(summary_of(ran.stdout)["problems"]) == 1
+
+
+def test_a_reader_that_has_left_does_not_stop_the_rows(tmp_path: Path) -> None:
+    record(tmp_path / "spool", 3)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody_reads:
+        ran = subprocess.run(
+            [*COMMAND, str(tmp_path)], stdout=nobody_reads, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False
+        )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert rows_in(tmp_path) == 3
+
+
+def test_a_run_folder_that_cannot_be_written_to_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "spool").write_text("a file where a folder should be")
+    assert main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"{tmp_path} cannot be written to (File exists): the rows are stored in the run's own folder.\n"
+    )
+
+
+def test_ctrl_c_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    record(tmp_path / "spool", 3)
+    monkeypatch.setattr("attempts.store.__main__._store", interrupted)
+    assert main([str(tmp_path)]) == 3
+    assert "no row was removed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])

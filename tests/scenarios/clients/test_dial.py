@@ -91,56 +91,6 @@ def test_a_failure_of_the_relay_is_never_the_targets(error: Exception, cause: st
 
 
 @pytest.mark.parametrize(
-    ("answered", "expected", "is_right"),
-    [
-        ([], None, True),
-        (["jwt-auth"], "jwt-auth", True),
-        (["JWT-AUTH"], "jwt-auth", False),
-        ([], "jwt-auth", False),
-        (["jwt-auth"], None, False),
-        (["jwt-auth", "jwt-auth"], "jwt-auth", False),
-        (["jwt-auth, other"], "jwt-auth", False),
-    ],
-)
-def test_a_subprotocol_is_compared_exactly(answered: list[str], expected: str | None, is_right: bool) -> None:
-    end = dial.subprotocol_end(answered, expected)
-    assert (end is None) == is_right
-    assert end is None or end.cause == "subprotocol"
-
-
-@pytest.mark.parametrize(
-    ("head", "cause", "status"),
-    [
-        (b"HTTP/1.1 503 Service Unavailable", "http_status", 503),
-        (b"HTTP/1.1 200", "http_status", 200),
-        (b"SSH-2.0-OpenSSH", "malformed", None),
-        (b"HTTP/1.1 abc", "malformed", None),
-        (b"", "malformed", None),
-    ],
-)
-def test_a_response_that_is_not_101_says_why(head: bytes, cause: str, status: int | None) -> None:
-    end = dial.response_end(head, None, Echo())
-    assert end is not None and (end.cause, end.http_status) == (cause, status)
-
-
-def test_a_101_without_a_subprotocol_goes_to_the_library() -> None:
-    assert dial.response_end(b"HTTP/1.1 101 Switching Protocols", None, Echo()) is None
-
-
-@pytest.mark.parametrize(
-    ("head", "cause", "detail"),
-    [
-        (b"HTTP/1.1 403 Forbidden\r\nWWW-Authenticate: Bearer", "auth_rejected", "Forbidden"),
-        (b"HTTP/1.1 403 Forbidden\r\nServer: x", "http_status", "Forbidden"),
-        (b"HTTP/1.1 302 Found\r\nLOCATION:  /login?a=b", "http_status", "Found; Location: /login"),
-    ],
-)
-def test_a_refusal_is_judged_by_its_headers(head: bytes, cause: str, detail: str) -> None:
-    end = dial.response_end(head, None, Echo())
-    assert end is not None and (end.cause, end.detail) == (cause, detail)
-
-
-@pytest.mark.parametrize(
     ("host", "literal"), [("127.0.0.1", True), ("::1", True), ("fe80::1%eth0", True), ("a.b", False)]
 )
 def test_literal_addresses_are_known(host: str, literal: bool) -> None:
@@ -189,6 +139,8 @@ def test_the_request_never_shows_itself() -> None:
     [
         (b"HTTP/1.1 200 OK\r\n\r\n", 200),
         (b"HTTP/1.1 407 No\r\nA: b\r\n\r\n", 407),
+        (b"HTTP/1.1 102 Processing\r\n\r\n", None),
+        (b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", 200),
         (b"HTTP/1.1 20", None),
         (b"junk\r\n\r\n", 0),
         (b"x" * 70_000, 0),

@@ -89,7 +89,7 @@ def test_a_relay_without_a_report_makes_the_run_void(said: str) -> None:
 
 
 def test_a_relay_that_crashed_makes_the_run_void() -> None:
-    assert relay_end(-9, "").problems == ["The relay ended with exit status -9."]
+    assert relay_end(-9, "").problems == ["The relay was killed by SIGKILL."]
 
 
 @pytest.fixture

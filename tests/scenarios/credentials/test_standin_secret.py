@@ -47,3 +47,10 @@ def test_a_variable_that_is_too_short_for_the_stand_in_is_refused_by_name() -> N
     with pytest.raises(ConfigError, match="SOAK_JWT_SECRET.* 32 bytes") as refusal:
         standin_secret({"SOAK_JWT_SECRET": "hidden"})
     assert "hidden" not in str(refusal.value)
+
+
+def test_a_secret_that_cannot_be_kept_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for file in (tmp_path / "file" / "secret", tmp_path):
+        with pytest.raises(ConfigError, match=r"cannot be kept in .* or give SOAK_JWT_SECRET"):
+            standin_secret({}, file=file)

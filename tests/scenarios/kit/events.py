@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import orjson
 
 from attempts.schema import Attempt
 from scenarios.clients import Services, run_connection
-from scenarios.plan import Budgets, ConnectionPlan, Setting, Target, Token
+from scenarios.plan import MEGABYTE, Budgets, ConnectionPlan, Setting, Target, Token
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.shape import Kind, Message, Refusal, Request
 from tests.scenarios.kit.certificates import tls
@@ -26,6 +27,8 @@ from tests.scenarios.kit.scripted_server import PONG, WELCOME, Peer, ScriptedSer
 SHORT = Budgets(connect_s=0.4, exchange_s=0.3, sequence_s=0.6, close_s=0.3, peer_check_s=0.3)
 SLOW_MACHINE_S = 6.0
 LONG = Budgets(connect_s=20.0, exchange_s=20.0, sequence_s=20.0, close_s=20.0)
+
+DEFLATE_ANSWER = "Sec-WebSocket-Extensions: permessage-deflate"
 
 CHURN: dict[str, Setting] = {"operations": {"ping": 1.0}, "churn_exchanges": 1}
 
@@ -54,6 +57,8 @@ class Event(NamedTuple):
         by_subprotocol: Whether the client comes with a token in its subprotocols.
         protocol: The target's messages.
         tls: One of `certificates.KINDS`; "" = no TLS.
+        most_bytes: The limit of a message.
+        compression: Whether permessage-deflate is offered; then clients that have none do not take part.
     """
 
     name: str
@@ -63,6 +68,8 @@ class Event(NamedTuple):
     by_subprotocol: bool = False
     protocol: str = "staging"
     tls: str = ""
+    most_bytes: int = 16 * MEGABYTE
+    compression: bool = False
 
 
 class Rpc(Echo):
@@ -112,6 +119,8 @@ def met(event: Event, client: str, services: Services, written: list[Attempt]) -
                 port=server.port,
                 protocol=event.protocol,
                 ca_file=secured and secured.ca_file,
+                max_message_bytes=event.most_bytes,
+                compression=event.compression,
             )
             run_connection(plan, target, services)
         if not ran_out_too_early(event, written) or budgets.connect_s > SLOW_MACHINE_S:
@@ -184,6 +193,66 @@ def _all_at_once(peer: Peer) -> None:
     _answer_close(peer)
 
 
+def _answered_by(change: Callable[[bytes], bytes]) -> Callable[[Peer], None]:
+    """Everything as it should be, but for the head of the answer to the upgrade."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(change(peer.response()))
+        peer.json(WELCOME)
+        peer.read_frame()
+        peer.json(PONG)
+        _answer_close(peer)
+
+    return script
+
+
+def _with_lines(*lines: bytes) -> Callable[[Peer], None]:
+    more = b"".join(line + b"\r\n" for line in lines)
+    return _answered_by(lambda head: head.replace(b"Upgrade: websocket\r\n", b"Upgrade: websocket\r\n" + more))
+
+
+def _interim_byte_by_byte(peer: Peer) -> None:
+    """Interim answers in pieces of a byte, the answer behind them."""
+    peer.read_request()
+    interim = b"HTTP/1.1 100\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+    for byte in interim + peer.response():
+        peer.send(bytes([byte]))
+    peer.json(WELCOME)
+    peer.read_frame()
+    peer.json(PONG)
+    _answer_close(peer)
+
+
+def _is_told(code: int) -> Callable[[Peer], None]:
+    """The client's close frame says why (RFC 6455, section 7.1.7)."""
+
+    def script(peer: Peer) -> None:
+        found = peer.read_until_close()
+        assert found == code, f"the close code is {found}"
+
+    return script
+
+
+def _deflated(payload: bytes, *, opcode: int = 0x1) -> bytes:
+    """A whole message by RFC 7692, section 7.2.1, without context of an earlier one."""
+    deflate = zlib.compressobj(wbits=-15)
+    data = (deflate.compress(payload) + deflate.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\0\0\xff\xff")
+    whole = frame(opcode, data)
+    return bytes([whole[0] | 0x40]) + whole[1:]
+
+
+def _compressed(peer: Peer) -> None:
+    """The welcome and the reply are compressed, the requests are, too."""
+    peer.upgrade(f"{DEFLATE_ANSWER}; server_no_context_takeover; client_no_context_takeover")
+    peer.send(_deflated(_json(WELCOME)))
+    _, request = peer.read_frame()
+    inflated = zlib.decompressobj(wbits=-15).decompress(request + b"\0\0\xff\xff")
+    assert json.loads(inflated)["type"] == "ping"
+    peer.send(_deflated(_json(PONG)))
+    _answer_close(peer)
+
+
 def _json(message: Any) -> bytes:
     return json.dumps(message).encode()
 
@@ -199,6 +268,38 @@ def _refuse_token(peer: Peer) -> None:
     time.sleep(0.1)
     peer.close_frame(1008, "SSOT Auth failed")
     peer.wait_for_end()
+
+
+def _upgrade_deflated(peer: Peer) -> None:
+    peer.upgrade(f"{DEFLATE_ANSWER}; server_no_context_takeover")
+    peer.json(WELCOME)
+
+
+def _in_fragments(payload: bytes, *, size: int) -> bytes:
+    parts = [payload[start : start + size] for start in range(0, len(payload), size)]
+    return b"".join(
+        frame(0x0 if number else 0x1, part, fin=number == len(parts) - 1) for number, part in enumerate(parts)
+    )
+
+
+def _as_long_as_can_be(peer: Peer) -> None:
+    """A welcome in one frame and a reply in fragments, each of 1,000 bytes, with a ping within."""
+    peer.upgrade()
+    peer.frame(0x1, _json(WELCOME).ljust(1_000))
+    peer.read_frame()
+    fragments = _in_fragments(_json(PONG).ljust(1_000), size=300)
+    peer.send(fragments[:304] + frame(0x9, b"") + fragments[304:])
+    assert peer.read_frame() == (0xA, b"")
+    _answer_close(peer)
+
+
+def _many_fragments(peer: Peer) -> None:
+    """A reply in ten thousand fragments, most of them empty."""
+    peer.welcome()
+    peer.read_frame()
+    reply = _json(PONG)
+    peer.send(frame(0x1, reply, fin=False) + frame(0x0, b"", fin=False) * 9_998 + frame(0x0, b""))
+    _answer_close(peer)
 
 
 def _then(*steps: Callable[[Peer], Any]) -> Callable[[Peer], None]:
@@ -259,9 +360,96 @@ def _both(outcome: str, cause: str, **columns: Any) -> tuple[Row, ...]:
     )
 
 
+MALFORMED_UPGRADE = (Row("connect", "failed", "upgrade", "malformed", closed_by="client"),)
+TOO_LONG = _both("failed", "malformed", close_code=1009, closed_by="client")
+
+
 EVENTS: tuple[Event, ...] = (
     Event("all is well, byte by byte", _slowly_but_surely, OK_ROWS),
     Event("all is well, all at once, in fragments", _all_at_once, OK_ROWS),
+    Event("two Connection lines", _with_lines(b"Connection: keep-alive"), OK_ROWS),
+    Event("two instances are named", _with_lines(b"X-Server-Instance: a", b"X-Server-Instance: b"), OK_ROWS),
+    Event("Latin-1 in a header", _with_lines("X-Served-By: B\u00fcro-Nord".encode("latin-1")), OK_ROWS),
+    Event("UTF-8 in a header", _with_lines("X-Served-By: \u4e1c\u4eac".encode()), OK_ROWS),
+    Event("a folded header", _with_lines(b"X-Long: a", b"\t b"), OK_ROWS),
+    Event("Connection on folded lines", _with_lines(b"Connection: keep-alive,", b" Upgrade"), OK_ROWS),
+    Event("a 101 that says it is chunked", _with_lines(b"Transfer-Encoding: chunked"), OK_ROWS),
+    Event("a 101 without a reason", _answered_by(lambda head: head.replace(b" Switching Protocols", b"")), OK_ROWS),
+    Event("a 101 with an empty reason", _answered_by(lambda head: head.replace(b"Switching Protocols", b"")), OK_ROWS),
+    Event(
+        "names of headers in odd letters",
+        _answered_by(lambda head: head.replace(b"Sec-WebSocket-Accept", b"sEC-wEBSOCKET-aCCEPT")),
+        OK_ROWS,
+    ),
+    Event("lines without carriage returns", _answered_by(lambda head: head.replace(b"\r\n", b"\n")), OK_ROWS),
+    Event("103 before the 101", _answered_by(lambda head: b"HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" + head), OK_ROWS),
+    Event("100 and 103 before the 101, byte by byte", _interim_byte_by_byte, OK_ROWS),
+    Event(
+        "interim answers without end",
+        _then(Peer.read_request, _raw(b"HTTP/1.1 102 Processing\r\nA: b\r\n\r\n" * 3_000), _end),
+        MALFORMED_UPGRADE,
+    ),
+    Event("a 101 in HTTP/1.0", _answered_by(lambda head: head.replace(b"HTTP/1.1", b"HTTP/1.0")), MALFORMED_UPGRADE),
+    Event("a 101 without Upgrade", _answered_by(lambda head: head.replace(b"Upgrade: w", b"X: w")), MALFORMED_UPGRADE),
+    Event("a 101 without Connection", _answered_by(lambda head: head.replace(b"Conn", b"X")), MALFORMED_UPGRADE),
+    Event("a 101 with a header that is none", _with_lines(b"X Y: 1"), MALFORMED_UPGRADE),
+    Event("an extension that nobody asked for", _with_lines(DEFLATE_ANSWER.encode()), MALFORMED_UPGRADE),
+    Event(
+        "an accept key in small letters",
+        _then(Peer.read_request, lambda peer: peer.send(peer.response().lower()), _end),
+        MALFORMED_UPGRADE,
+    ),
+    Event("compressed messages", _compressed, OK_ROWS, compression=True),
+    Event("compression is offered and not taken", _with_lines(), OK_ROWS, compression=True),
+    Event(
+        "compression in a way that was not offered",
+        _with_lines(f"{DEFLATE_ANSWER}; server_max_window_bits=99".encode()),
+        MALFORMED_UPGRADE,
+        compression=True,
+    ),
+    Event(
+        "a compressed message, and nothing was agreed",
+        _then(_welcome, _request, _raw(_deflated(_json(PONG))), _is_told(1002)),
+        _both("failed", "malformed", closed_by="client"),
+    ),
+    Event(
+        "a compressed message that is none",
+        _then(_upgrade_deflated, _request, _raw(b"\xc1\x04\xff\xff\xff\xff"), _is_told(1002)),
+        _both("failed", "malformed", closed_by="client"),
+        compression=True,
+    ),
+    Event(
+        "a compressed message that is too long when inflated",
+        _then(_upgrade_deflated, _request, _raw(_deflated(b" " * 20_000)), _is_told(1009)),
+        TOO_LONG,
+        compression=True,
+        most_bytes=1_000,
+    ),
+    Event("messages of the longest length", _as_long_as_can_be, OK_ROWS, most_bytes=1_000),
+    Event(
+        "a message that is too long by a byte",
+        _then(_welcome, _request, _raw(frame(0x1, b"x" * 1_001)), _is_told(1009)),
+        TOO_LONG,
+        most_bytes=1_000,
+    ),
+    Event(
+        "the head of a message of an exabyte",
+        _then(_welcome, _request, _raw(b"\x81\x7f" + (1 << 60).to_bytes(8, "big")), _is_told(1009)),
+        TOO_LONG,
+    ),
+    Event(
+        "fragments that are too long together",
+        _then(_welcome, _request, _raw(_in_fragments(b"x" * 1_001, size=100)), _is_told(1009)),
+        TOO_LONG,
+        most_bytes=1_000,
+    ),
+    Event(
+        "a welcome that is too long",
+        _then(Peer.upgrade, _raw(frame(0x2, b"x" * 1_001)), _is_told(1009)),
+        (Row("connect", "failed", "welcome", "malformed", close_code=1009, closed_by="client"),),
+        most_bytes=1_000,
+    ),
+    Event("a reply in ten thousand fragments", _many_fragments, OK_ROWS),
     Event(
         "the upgrade is never answered",
         _then(Peer.read_request, _end),
@@ -466,7 +654,27 @@ EVENTS: tuple[Event, ...] = (
     ),
     Event(
         "a masked frame",
-        _then(_welcome, _request, _raw(b"\x81\x82\0\0\0\0{}"), _end),
+        _then(_welcome, _request, _raw(b"\x81\x82\0\0\0\0{}"), _is_told(1002)),
+        _both("failed", "malformed", closed_by="client"),
+    ),
+    Event(
+        "the head of a masked frame",
+        _then(_welcome, _request, _raw(b"\x81\xff"), _is_told(1002)),
+        _both("failed", "malformed", closed_by="client"),
+    ),
+    Event(
+        "the head of a frame with an opcode that is none",
+        _then(_welcome, _request, _raw(b"\x83\x7e"), _is_told(1002)),
+        _both("failed", "malformed", closed_by="client"),
+    ),
+    Event(
+        "a fragment of no message",
+        _then(_welcome, _request, _raw(frame(0x0, b"x")), _is_told(1002)),
+        _both("failed", "malformed", closed_by="client"),
+    ),
+    Event(
+        "a message within another one",
+        _then(_welcome, _request, _raw(frame(0x1, b"x", fin=False) + frame(0x1, b"y")), _is_told(1002)),
         _both("failed", "malformed", closed_by="client"),
     ),
     Event(

@@ -32,6 +32,7 @@ from scenarios.probes.kinds import HealthProbe, IdleProbe, Prober, TcpProbe
 from scenarios.probes.probe import Probe, ProbePlan
 from tests.scenarios.kit.certificates import make_certificate
 from tests.scenarios.kit.connect_proxy import connect_proxy
+from tests.scenarios.kit.scripted_server import Peer, ScriptedServer, frame
 
 DEADLINE_S = 30.0
 
@@ -446,3 +447,38 @@ def test_turns_that_a_slow_server_made_impossible_are_counted_as_skipped() -> No
         prober.stop()
     assert mine.probe_tally.skipped >= 5
     assert mine.probe_tally.balanced
+
+
+def test_an_idle_socket_whose_peer_floods_it_is_not_waited_for_beyond_the_budget() -> None:
+    flood = frame(0x1, b"noise") * 2_000
+
+    def flooding(peer: Peer) -> None:
+        peer.upgrade()
+        while True:
+            peer.send(flood)
+
+    mine, rows = services()
+    with ScriptedServer(flooding) as running:
+        probe = IdleProbe(at(running.port), mine, plan(budget_s=0.3))
+        probe.run(0.0, skipped=0)
+        probe.close()
+    (row,) = rows.attempts
+    assert (row.outcome, row.phase, row.cause) == ("timeout", "exchange", "silent_peer")
+    assert row.duration_s < 5.0, "it never read without end"
+    assert row.lost_at not in ("generator", "unread", "partial")
+
+
+def test_an_idle_socket_takes_no_message_beyond_the_limit() -> None:
+    def endless(peer: Peer) -> None:
+        peer.upgrade()
+        peer.read_frame()
+        peer.send(b"\x81\x7f" + (1 << 60).to_bytes(8, "big"))
+        assert peer.read_until_close() == 1009
+
+    mine, rows = services()
+    with ScriptedServer(endless) as running:
+        probe = IdleProbe(at(running.port), mine, plan())
+        probe.run(0.0, skipped=0)
+        probe.close()
+    (row,) = rows.attempts
+    assert (row.outcome, row.phase, row.cause, row.close_code) == ("failed", "exchange", "malformed", 1009)

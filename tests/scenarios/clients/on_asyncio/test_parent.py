@@ -203,7 +203,7 @@ def test_a_child_that_dies_is_recorded_and_started_again(client: str, rows: Rows
     lost = [(r.kind, r.outcome, r.cause) for r in rows.written[1:]]
     assert sorted(lost) == [("exchange", "failed", "harness"), ("hold", "failed", "harness")]
     assert all(r.duration_s > 0.5 for r in rows.written[1:])
-    assert rows.problems and "died" in rows.problems[0]
+    assert rows.problems and "was killed by SIGKILL" in rows.problems[0]
     with ScriptedServer(serve) as server:
         again = run_connection(plan_of(rows, client), target_of(server.port), rows.services)
     assert again.ended_by == "script" and child_of(rows).pid != first.pid
