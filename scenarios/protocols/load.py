@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from scenarios.errors import ConfigError, ProtocolFault, unknown_name
 from scenarios.protocols.echo import Echo
-from scenarios.protocols.shape import Credentials, Message, Refusal, Request, TargetProtocol
+from scenarios.protocols.shape import Credentials, Message, Opening, Refusal, Request, TargetProtocol
 from scenarios.protocols.staging import Staging
 
 PROTOCOLS: Final[dict[str, Callable[[], TargetProtocol]]] = {"staging": Staging, "echo": Echo}
@@ -26,11 +26,12 @@ def guard(protocol: Any, name: str) -> None:
     for method, returned in _RETURNS.items():
         call = getattr(protocol, method, None)
         if callable(call):
+            made = _guarded(call, f"--protocol {name!r}: {method}", returned, _ITEMS.get(method))
             with contextlib.suppress(AttributeError):  # a class with slots keeps its methods as they are
-                setattr(protocol, method, _guarded(call, f"--protocol {name!r}: {method}", returned))
+                setattr(protocol, method, made)
 
 
-def _guarded(call: Callable[..., Any], what: str, returned: tuple[type, ...]) -> Callable[..., Any]:
+def _guarded(call: Callable[..., Any], what: str, returned: tuple[type, ...], items: type | None) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             found = call(*args, **kwargs)
@@ -42,9 +43,15 @@ def _guarded(call: Callable[..., Any], what: str, returned: tuple[type, ...]) ->
         if not isinstance(found, returned):
             words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in returned)
             raise ProtocolFault(f"{what} returned a {type(found).__name__}, but it must return {words}.")
+        if items is not None and not _holds_only(found, items):
+            raise ProtocolFault(f"{what} returned something else than {items.__name__} objects in its list.")
         return found
 
     return guarded
+
+
+def _holds_only(found: Any, kind: type) -> bool:
+    return all(isinstance(item, kind) for item in found)
 
 
 def _place_of(error: Exception) -> str:
@@ -55,12 +62,16 @@ def _place_of(error: Exception) -> str:
 
 _RETURNS: Final[dict[str, tuple[type, ...]]] = {
     "read": (Message,),
+    "read_all": (list, tuple),
+    "read_binary": (Message,),
+    "openings": (list, tuple),
     "request": (Request,),
     "pong": (bytes, type(None)),
     "credentials": (Credentials,),
     "refusal_of_close": (Refusal, type(None)),
     "refusal_of_status": (Refusal, type(None)),
 }
+_ITEMS: Final[dict[str, type]] = {"read_all": Message, "openings": Opening}
 
 
 @lru_cache(maxsize=8)

@@ -21,7 +21,7 @@ from scenarios.clients.on_gevent.driver import GeventConnection
 from scenarios.clients.websockets_masks import share_masking_keys
 from scenarios.clients.wire import BROKEN
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
-from scenarios.rfc6455 import CONTINUATION, PING, TEXT
+from scenarios.rfc6455 import BINARY, CONTINUATION, PING, TEXT
 from scenarios.session.ledger import End
 
 share_masking_keys()
@@ -101,6 +101,8 @@ class WebsocketsWire:
             return
         if opcode == TEXT:
             protocol.send_text(payload)
+        elif opcode == BINARY:
+            protocol.send_binary(payload)
         elif opcode == PING:
             protocol.send_ping(payload)
         else:

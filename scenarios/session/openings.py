@@ -1,0 +1,53 @@
+"""What a client says before its session is ready: which opening message is due when, and when all is acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scenarios.plan import ConnectionPlan
+from scenarios.protocols.shape import Opening, TargetProtocol
+
+
+def openings_of(protocol: TargetProtocol, plan: ConnectionPlan) -> Sequence[Opening]:
+    """The opening messages of a plan's connection; a protocol class may have none."""
+    speak = getattr(protocol, "openings", None)
+    found: Sequence[Opening] = () if speak is None else speak(plan.token, transport=plan.token_transport)
+    return found
+
+
+class Openings:
+    """The opening messages of one session, sent one after the other.
+
+    Attributes:
+        await_frames: Whether one of them waits for a message of the server's, before it is sent or behind it.
+    """
+
+    def __init__(self, openings: Sequence[Opening]) -> None:
+        self.await_frames = any(opening.after or opening.acknowledged_by for opening in openings)
+        self._left = list(openings)
+        self._awaited = ""  # what acknowledges the one that was sent last
+        self._heard: set[str] = set()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all are sent and acknowledged."""
+        return not self._left and not self._awaited
+
+    def due(self) -> list[Opening]:
+        """What is to be sent now, oldest first; it counts as sent."""
+        found: list[Opening] = []
+        while self._left and not self._awaited and self._left[0].after in {"", *self._heard}:
+            opening = self._left.pop(0)
+            self._awaited = opening.acknowledged_by
+            found.append(opening)
+        return found
+
+    def heard(self, key: str) -> bool:
+        """A message of this key came: whether an opening was waiting for it. Then ask what is `due`."""
+        if not key or self.is_done:
+            return False
+        is_acknowledgement = key == self._awaited
+        if is_acknowledgement:
+            self._awaited = ""
+        self._heard.add(key)
+        return is_acknowledgement or any(opening.after == key for opening in self._left)
