@@ -129,6 +129,25 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class MessageFields(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server's JSON messages name what matters, for the protocol `json`.
+
+    Attributes:
+        type_field: The field with a message's type.
+        id_field: The field with the id of a request, which its reply repeats; "" = replies name none.
+        welcome_type: The type of the message with which a session is ready; "" = it is with the upgrade.
+        opening: What a session says first, `{token}` in it standing for its token; "" = nothing.
+    """
+
+    type_field: str = "type"
+    id_field: str = "id"
+    welcome_type: str = ""
+    opening: str = ""
+
+
+USUAL_FIELDS: Final = MessageFields()
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where every connection of a run goes. Plain data; each process builds its TLS context once from it.
 
@@ -137,7 +156,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         host: As in the Host header and the SNI, without brackets.
         port: TCP port.
         path: Of the upgrade request, with a leading slash, with its query if any.
-        protocol: The messages: staging, echo, or `package.module:Class`.
+        protocol: The messages: a name in `scenarios.protocols.load.PROTOCOLS`, or `package.module:Class`.
+        messages: What `json` must know of them.
         ca_file: Certificates to trust (PEM); None = the system's.
         relay: (host, port) of the relay that adds `delay_s`; None = connections go straight.
         proxy: (host, port) of an HTTP proxy that is asked to CONNECT; None = the environment is ignored.
@@ -148,6 +168,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     path: str = "/ws"
     protocol: str = "staging"
+    messages: MessageFields = USUAL_FIELDS
     ca_file: str | None = None
     relay: tuple[str, int] | None = None
     proxy: tuple[str, int] | None = None

@@ -111,7 +111,7 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "scenarios.load": (
         "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "
-        "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.redact "
+        "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols scenarios.redact "
         "scenarios.run_file scenarios.run_order scenarios.session attempts.schema attempts.spool"
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",

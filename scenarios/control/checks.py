@@ -17,13 +17,14 @@ from scenarios.control.target import TargetUrl, check_allowed, parse_target
 from scenarios.credentials.credentials import credentials_for
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, unknown_name
-from scenarios.load.from_options import arm_plan, script_settings_of
+from scenarios.load.from_options import arm_plan, message_fields_of, script_settings_of
 from scenarios.machine.fingerprint import gevent_loop_name
 from scenarios.machine.preflight import Demand, machine_limits, require
 from scenarios.options import DEFAULTS, Settings
+from scenarios.plan import USUAL_FIELDS
 from scenarios.protocols.load import load_protocol, operations_of
 from scenarios.protocols.shape import TargetProtocol
-from scenarios.session.scripts import UNROUTED, script_settings
+from scenarios.session.scripts import AGENT_REQUEST, UNROUTED, script_settings
 from scenarios.session.steps import PROTOCOL_PING
 
 
@@ -67,8 +68,14 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
     Raises:
         ConfigError: In one sentence.
     """
-    protocol = load_protocol(settings.protocol)
-    if "agent" in settings.scenario and "start_agent" not in protocol.sequences:
+    fields = message_fields_of(settings)
+    if fields != USUAL_FIELDS and settings.protocol != "json":
+        raise ConfigError(
+            "--message-type-field, --message-id-field, --welcome-type and --opening say how the messages of "
+            f"--protocol json are, and --protocol is {settings.protocol!r}: use json, or leave them out."
+        )
+    protocol = load_protocol(settings.protocol, fields)
+    if "agent" in settings.scenario and AGENT_REQUEST not in protocol.sequences:
         raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
     if "mute" in settings.scenario and UNROUTED not in (operations_of(protocol) or ()):
         raise ConfigError(

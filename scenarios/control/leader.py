@@ -29,7 +29,7 @@ from scenarios.control.target import parse_target
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
-from scenarios.load.from_options import arm_plan
+from scenarios.load.from_options import arm_plan, message_fields_of
 from scenarios.load.generator import LoadGenerator
 from scenarios.machine.fingerprint import library_versions
 from scenarios.options import Settings
@@ -126,6 +126,7 @@ class Leader:
                 port=url.port,
                 path=url.path,
                 protocol=settings.protocol,
+                messages=message_fields_of(settings),
                 ca_file=ca_file,
             ),
             jwt_key_file=jwt_key_file,

@@ -40,6 +40,7 @@ from scenarios.control.relay_child import start_relay, stop_relay
 from scenarios.control.shapes import RampSoakStorm
 from scenarios.control.target import parse_target
 from scenarios.errors import ConfigError
+from scenarios.load.from_options import fitted
 from scenarios.load.generator import LoadGenerator
 from scenarios.load.users import USER_CLASSES, SoakUser
 from scenarios.machine.garbage import settle_collector
@@ -80,7 +81,7 @@ class Soak:
         Raises:
             ConfigError: For the first one that is wrong.
         """
-        return settings_from({**vars(self.environment.parsed_options), **(overlay or {})})
+        return fitted(settings_from({**vars(self.environment.parsed_options), **(overlay or {})}))
 
     # -- before any run ------------------------------------------------------------------------
 

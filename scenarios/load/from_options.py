@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Final
+
 from scenarios.experiment.arms import Plan
 from scenarios.options import Settings
-from scenarios.plan import Budgets, Setting
+from scenarios.plan import Budgets, MessageFields, Setting
+from scenarios.protocols.load import load_protocol, usual_of
+from scenarios.session.scripts import AGENT_REQUEST
+
+_DEFAULT: Final = Settings()
+
+
+def fitted(settings: Settings) -> Settings:
+    """The settings with what the protocol has in place of the defaults, which are those of the staging server.
+
+    Raises:
+        ConfigError: There is no such protocol.
+    """
+    protocol = load_protocol(settings.protocol, message_fields_of(settings))
+    scenario, operations = settings.scenario, settings.operations
+    if scenario == _DEFAULT.scenario and AGENT_REQUEST not in protocol.sequences:
+        scenario = {name: weight for name, weight in scenario.items() if name != "agent"}
+    if operations == _DEFAULT.operations:
+        operations = usual_of(protocol) or operations
+    return dataclasses.replace(settings, scenario=scenario, operations=operations)
+
+
+def message_fields_of(settings: Settings) -> MessageFields:
+    """What the protocol `json` must know of the target's messages."""
+    return MessageFields(
+        type_field=settings.message_type_field,
+        id_field=settings.message_id_field,
+        welcome_type=settings.welcome_type,
+        opening=settings.opening,
+    )
 
 
 def arm_plan(settings: Settings) -> Plan:

@@ -82,6 +82,17 @@ def token_source(flag: str, value: str) -> str:
     raise refused(flag, value, "'mint', 'file:PATH' or an http(s) URL")
 
 
+def field_name(flag: str, value: str) -> str:
+    """The name of a field of a message.
+
+    Raises:
+        ConfigError: It is empty.
+    """
+    if not value:
+        raise refused(flag, value, "the name of a field, such as type")
+    return value
+
+
 def run_id(flag: str, value: str) -> str:
     """The name of a run's folder; "" = none was given.
 

@@ -85,7 +85,7 @@ class IdleProbe(Probe):
         self._awaited = b""
         self._is_answered = False
         self._is_fresh = True  # a library may answer the first ping before its server has looked at the token
-        self._protocol = load_protocol(target.protocol)
+        self._protocol = load_protocol(target.protocol, target.messages)
         self._token: Token | None = None
 
     @property

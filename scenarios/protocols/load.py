@@ -5,17 +5,29 @@ from __future__ import annotations
 import contextlib
 import importlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from scenarios.errors import ConfigError, ProtocolFault, unknown_name
+from scenarios.plan import USUAL_FIELDS, MessageFields
 from scenarios.protocols.echo import Echo
+from scenarios.protocols.graphql import SUBPROTOCOL, GraphQLTransportWS
+from scenarios.protocols.json_messages import JsonMessages
+from scenarios.protocols.jsonrpc import JsonRpc
 from scenarios.protocols.shape import Credentials, Message, Opening, Refusal, Request, TargetProtocol
+from scenarios.protocols.socketio import SocketIO
 from scenarios.protocols.staging import Staging
 
-PROTOCOLS: Final[dict[str, Callable[[], TargetProtocol]]] = {"staging": Staging, "echo": Echo}
+PROTOCOLS: Final[dict[str, Callable[[MessageFields], TargetProtocol]]] = {
+    "staging": lambda fields: Staging(),
+    "echo": lambda fields: Echo(),
+    "json": JsonMessages,
+    "jsonrpc": lambda fields: JsonRpc(),
+    SUBPROTOCOL: lambda fields: GraphQLTransportWS(),
+    "socketio": lambda fields: SocketIO(),
+}
 
 
 def guard(protocol: Any, name: str) -> None:
@@ -75,8 +87,12 @@ _ITEMS: Final[dict[str, type]] = {"read_all": Message, "openings": Opening}
 
 
 @lru_cache(maxsize=8)
-def load_protocol(name: str) -> TargetProtocol:
-    """The one protocol object for `staging`, `echo` or `package.module:Class`.
+def load_protocol(name: str, fields: MessageFields = USUAL_FIELDS) -> TargetProtocol:
+    """The one protocol object for a name in `PROTOCOLS`, or for `package.module:Class`.
+
+    Args:
+        name: As for `--protocol`.
+        fields: What `json` must know.
 
     Raises:
         ConfigError: If there is none of that name, or it lacks a part.
@@ -84,7 +100,7 @@ def load_protocol(name: str) -> TargetProtocol:
     if ":" not in name:
         if name not in PROTOCOLS:
             raise unknown_name("--protocol", name, [*PROTOCOLS, "package.module:Class"])
-        return PROTOCOLS[name]()
+        return PROTOCOLS[name](fields)
     module_name, _, class_name = name.partition(":")
     try:
         made = getattr(importlib.import_module(module_name), class_name)()
@@ -102,6 +118,12 @@ def load_protocol(name: str) -> TargetProtocol:
     guard(made, name)
     protocol: TargetProtocol = made
     return protocol
+
+
+def usual_of(protocol: TargetProtocol) -> Mapping[str, float] | None:
+    """The requests that a protocol class asks where none are named, with weights; None = it does not say."""
+    named: Mapping[str, float] | None = getattr(protocol, "usual", None)
+    return named
 
 
 def operations_of(protocol: TargetProtocol) -> frozenset[str] | None:

@@ -7,7 +7,7 @@ that is not understood is noise, never an error, as long as it is JSON.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
@@ -218,6 +218,25 @@ class RefusalRules(Protocol):
 
 MALFORMED: Final = Message(Kind.MALFORMED)
 NOISE: Final = Message(Kind.NOISE)
+
+
+def bearer(token: Token | None, transport: str) -> Credentials:
+    """A token in the query, or else in a bearer header (RFC 6750, section 2)."""
+    if token is None:
+        return Credentials()
+    if transport == "query":
+        return Credentials(query=f"token={token.value}")
+    return Credentials(headers=(("Authorization", f"Bearer {token.value}"),))
+
+
+def lines_of(payload: bytes | str, read: Callable[[bytes | str], Message]) -> Sequence[Message]:
+    """A frame as one message; where it is none, each of its lines as one (some servers send several at once so)."""
+    message = read(payload)
+    if message.kind is not Kind.MALFORMED:
+        return (message,)
+    lines = [line for line in payload.splitlines() if line.strip()]
+    return [read(line) for line in lines] if len(lines) > 1 else (message,)
+
 
 _CONTENT: Final = "wsoak measures how long this takes. "
 

@@ -409,7 +409,9 @@ class Session:
         plan = self.plan
         hold_s = planned_s(plan.scenario, self._settings, plan.seed, longest_s=self._budgets.hold_s)
         self._wait = self._ledger.start("hold", "hold", hold_s, now, phase="hold")
-        context = Context(self._settings, now, now + hold_s, self.plan.seed, self._protocol.identified)
+        protocol = self._protocol
+        heartbeat = getattr(protocol, "heartbeat", None)
+        context = Context(self._settings, now, now + hold_s, self.plan.seed, protocol.identified, heartbeat)
         self._conversation = Conversation(
             script_for(self.plan.scenario, self.plan.mitigation, context, self._budgets),
             protocol=self._protocol,

@@ -92,6 +92,13 @@ def test_a_protocol_that_names_no_requests_takes_any_word() -> None:
 
 
 @pytest.mark.usefixtures("with_a_secret")
+def test_how_messages_are_named_is_for_one_protocol_and_refused_for_others() -> None:
+    checked(protocol="json", welcome_type="hello", scenario="steady")
+    with pytest.raises(ConfigError, match=r"--welcome-type and --opening .* --protocol is 'echo'"):
+        checked(protocol="echo", welcome_type="hello", scenario="steady")
+
+
+@pytest.mark.usefixtures("with_a_secret")
 def test_certificates_that_can_be_read_are_let_through(tmp_path: Path) -> None:
     make_certificate(tmp_path / "key.pem", tmp_path / "ca.pem")
     checked(ca_file=tmp_path / "ca.pem")
