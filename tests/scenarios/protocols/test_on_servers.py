@@ -129,7 +129,7 @@ def test_a_silent_operation_is_a_timeout_and_the_server_answers_pings(
     assert exchange.lost_at in ("silent_application", "unknown")
 
 
-@pytest.mark.parametrize("server", SERVERS[:2], ids=name_of)
+@pytest.mark.parametrize("server", [SERVERS[0], pytest.param(SERVERS[1], marks=pytest.mark.slow)], ids=name_of)
 def test_who_is_refused_in_the_protocols_own_way_is_a_refused_connect(
     server: Server, rows: Rows, tmp_path: Path
 ) -> None:
