@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from scenarios.protocols.basics import Basics
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.load import PROTOCOLS, load_protocol
 from scenarios.protocols.shape import (
+    MALFORMED,
+    NOISE,
     Credentials,
     Kind,
     Message,
@@ -18,7 +21,10 @@ from scenarios.protocols.shape import (
 from scenarios.protocols.staging import Staging
 
 __all__ = [
+    "MALFORMED",
+    "NOISE",
     "PROTOCOLS",
+    "Basics",
     "Credentials",
     "Echo",
     "Kind",

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from scenarios.plan import Token
+from scenarios.protocols.basics import Basics
 from scenarios.protocols.refusing import refusal_of
 from scenarios.protocols.shape import (
     MALFORMED,
@@ -31,14 +32,11 @@ SUBPROTOCOL: Final = "graphql-transport-ws"
 _CLIENTS_CODES: Final = frozenset({4400, 4406, 4408, 4409, 4429})
 
 
-class GraphQLTransportWS:
+class GraphQLTransportWS(Basics):
     """Queries of one field each; the wait ends with their first result."""
 
     welcomes_with_frame: bool = True
     round_trips: frozenset[str] = frozenset({"ping", "protocol_ping"})
-    identified: str | None = None
-    sequences: frozenset[str] = frozenset()
-    operations: frozenset[str] | None = None
     # `__typename` is a field of every schema (GraphQL specification, section 4.2).
     usual: Mapping[str, float] = {"ping": 3.0, "__typename": 1.0}
     heartbeat: str = "ping"
@@ -80,10 +78,6 @@ class GraphQLTransportWS:
         name = str(number)
         frame = {"id": name, "type": "subscribe", "payload": {"query": f"{{ {operation} }}"}}
         return Request(orjson.dumps(frame), "next", name)
-
-    def pong(self) -> bytes | None:
-        """Pings are answered by what they say."""
-        return None
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
         """The subprotocol; the token is in `connection_init`, unless it shall be a header or in the query."""

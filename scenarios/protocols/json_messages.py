@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from scenarios.plan import USUAL_FIELDS, MessageFields, Token
+from scenarios.protocols.basics import Basics
 from scenarios.protocols.refusing import refusal_of
 from scenarios.protocols.shape import (
     MALFORMED,
@@ -26,7 +27,7 @@ from scenarios.protocols.shape import (
 _TOKEN = "{token}"
 
 
-class JsonMessages:
+class JsonMessages(Basics):
     """Each message is a JSON object; what names its id answers that request.
 
     Where the server names no ids (`--message-id-field ''`), any message of a type answers the oldest request. Otherwise
@@ -34,9 +35,6 @@ class JsonMessages:
     """
 
     round_trips: frozenset[str] = frozenset({"ping", "protocol_ping"})
-    identified: str | None = None
-    sequences: frozenset[str] = frozenset()
-    operations: frozenset[str] | None = None
     usual: Mapping[str, float] = {"ping": 1.0}
     heartbeat: str = "ping"
 
@@ -94,10 +92,6 @@ class JsonMessages:
         if size:
             frame["content"] = content_of(size)
         return Request(orjson.dumps(frame), "reply", name if fields.id_field else None)
-
-    def pong(self) -> bytes | None:
-        """Pings are answered by what they say."""
-        return None
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
         """A bearer header, or `?token=`; none where the opening carries the token."""

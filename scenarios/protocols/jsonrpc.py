@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 
-from scenarios.plan import Token
+from scenarios.protocols.basics import Basics
 from scenarios.protocols.refusing import refusal_of
-from scenarios.protocols.shape import MALFORMED, NOISE, Credentials, Kind, Message, Request, bearer, content_of
+from scenarios.protocols.shape import MALFORMED, NOISE, Kind, Message, Request, content_of
 
 # Parse error, invalid request, method not found, invalid params (section 5.1): the request is to blame.
 _CLIENTS_CODES: Final = frozenset({-32700, -32600, -32601, -32602})
 _METHOD_NOT_FOUND: Final = {"code": -32601, "message": "Method not found"}
 
 
-class JsonRpc:
+class JsonRpc(Basics):
     """Requests with ids and their results; notifications are pushes; a server's own requests are declined."""
 
-    welcomes_with_frame: bool = False
     round_trips: frozenset[str] = frozenset({"ping", "protocol_ping"})
-    identified: str | None = None
-    sequences: frozenset[str] = frozenset()
-    operations: frozenset[str] | None = None
     # Which methods there are only the server's maker knows.
-    usual: Mapping[str, float] = {"protocol_ping": 1.0}
-    heartbeat: str = "protocol_ping"
 
     def read(self, payload: bytes | str) -> Message:
         """Classify one object; of a batch the first (`read_all` reads them all)."""
@@ -52,14 +46,6 @@ class JsonRpc:
         if size:
             frame["params"] = [content_of(size)]
         return Request(orjson.dumps(frame), "result", str(number))
-
-    def pong(self) -> bytes | None:
-        """The protocol has no pings of its own."""
-        return None
-
-    def credentials(self, token: Token | None, *, transport: str) -> Credentials:
-        """A bearer header, or `?token=`."""
-        return bearer(token, transport)
 
     @staticmethod
     def _message(frame: Any) -> Message:

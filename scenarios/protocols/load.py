@@ -110,6 +110,8 @@ def load_protocol(name: str, fields: MessageFields = USUAL_FIELDS) -> TargetProt
             "name a class without arguments in a module that can be imported from here."
         ) from error
     missing = [part for part in _PARTS if not hasattr(made, part)]
+    if hasattr(made, "read_all") and "read" in missing:
+        missing.remove("read")
     if missing:
         raise ConfigError(
             f"--protocol {name!r} lacks {', '.join(missing)}: "

@@ -12,12 +12,13 @@ that the server acknowledges. One digit is the Engine.IO packet, in a message th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 
 from scenarios.plan import Token
+from scenarios.protocols.basics import Basics
 from scenarios.protocols.refusing import refusal_of
 from scenarios.protocols.shape import (
     MALFORMED,
@@ -41,17 +42,11 @@ _OPEN: Final = Message(Kind.NOISE, "open")
 _LEFT: Final = Message(Kind.ERROR, error=Refusal("disconnect", False, "the server left the namespace"))
 
 
-class SocketIO:
+class SocketIO(Basics):
     """Events with acknowledgements in the main namespace; events of the server are pushes."""
 
     welcomes_with_frame: bool = True
-    round_trips: frozenset[str] = frozenset({"protocol_ping"})
-    identified: str | None = None
-    sequences: frozenset[str] = frozenset()
-    operations: frozenset[str] | None = None
     # Which events are acknowledged only the server's maker knows.
-    usual: Mapping[str, float] = {"protocol_ping": 1.0}
-    heartbeat: str = "protocol_ping"
 
     def openings(self, token: Token | None, *, transport: str) -> Sequence[Opening]:
         """Connect to the main namespace once the transport is open; `auth.token` unless the upgrade carries it."""
@@ -79,10 +74,6 @@ class SocketIO:
         """Emit an event that the server must acknowledge."""
         event = orjson.dumps([operation, content_of(size)])
         return Request(b"42%d%s" % (number, event), "ack", str(number))
-
-    def pong(self) -> bytes | None:
-        """Pings are answered by what they say."""
-        return None
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
         """The query that names the transport; the token goes with the connect to the namespace."""

@@ -85,8 +85,8 @@ class Session:
         self.finished: list[Attempt] = ledger.finished
         self.facts: ConnectionFacts | None = None
         self._protocol = protocol
-        # What a class need not have is asked for once, and not for every frame.
-        self._read = protocol.read
+        # What a class need not have is asked for once, and not for every frame; one that reads all needs no `read`.
+        self._read = getattr(protocol, "read", None)
         self._read_all = getattr(protocol, "read_all", None)
         self._read_binary = getattr(protocol, "read_binary", None)
         self._openings = Openings(())  # until the upgrade
@@ -166,11 +166,11 @@ class Session:
     def frame(self, payload: bytes, now: float) -> None:
         """A whole text message came."""
         self._ledger.received(len(payload))
-        if self._read_all is None:
+        if self._read_all is not None:
+            for message in self._read_all(payload) or (NOISE,):
+                self._take(message, now)
+        elif self._read is not None:
             self._take(self._read(payload), now)
-            return
-        for message in self._read_all(payload) or (NOISE,):
-            self._take(message, now)
 
     def binary(self, payload: bytes, now: float) -> None:
         """A whole binary message came."""

@@ -77,6 +77,7 @@ SPEAKERS = {
     "graphql-ws": _speaker("graphql", "refuse"),
     "socket.io": _speaker("socketio", "refuse"),
     "rpc-websockets": _speaker("jsonrpc"),
+    "sockjs": _speaker("sockjs"),
     # What comes as text is given to the application as bytes, and an echo of bytes goes out as binary.
     "ws in binary": Maker(MAKERS["ws"].command, frozenset({"binary"}), node_packages.why_missing),
     # Messages of our own, on npm's ws.
