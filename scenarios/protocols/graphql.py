@@ -41,10 +41,10 @@ class GraphQLTransportWS(Basics):
     usual: Mapping[str, float] = {"ping": 3.0, "__typename": 1.0}
     heartbeat: str = "ping"
 
-    def openings(self, token: Token | None, *, transport: str) -> Sequence[Opening]:
+    def openings(self, token: Token | None) -> Sequence[Opening]:
         """`connection_init`, whose payload carries the token unless the upgrade does."""
         frame: dict[str, Any] = {"type": "connection_init"}
-        if token is not None and transport not in ("header", "query"):
+        if token is not None:
             frame["payload"] = {"Authorization": f"Bearer {token.value}"}
         return (Opening(orjson.dumps(frame)),)
 

@@ -42,7 +42,7 @@ class JsonMessages(Basics):
         self.welcomes_with_frame = bool(fields.welcome_type)
         self._fields = fields
 
-    def openings(self, token: Token | None, *, transport: str) -> Sequence[Opening]:
+    def openings(self, token: Token | None) -> Sequence[Opening]:
         """What `--opening` says, with the token in its place."""
         text = self._fields.opening
         if not text:
@@ -95,4 +95,5 @@ class JsonMessages(Basics):
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
         """A bearer header, or `?token=`; none where the opening carries the token."""
-        return Credentials() if _TOKEN in self._fields.opening else bearer(token, transport)
+        is_in_the_opening = _TOKEN in self._fields.opening and transport not in ("header", "query")
+        return Credentials() if is_in_the_opening else bearer(token, transport)

@@ -170,8 +170,8 @@ class TargetProtocol(Protocol):
 class Speaking(Protocol):
     """What a protocol class may add whose clients speak before their session is ready."""
 
-    def openings(self, token: Token | None, *, transport: str) -> Sequence[Opening]:
-        """What is sent after the upgrade, in this order; `transport` as for `credentials`.
+    def openings(self, token: Token | None) -> Sequence[Opening]:
+        """What is sent after the upgrade, in this order; the token is None where there is none or the upgrade has it.
 
         All of it is timed as part of the connect (phase `welcome`); an error that comes meanwhile refuses the connect.
         """

@@ -48,10 +48,10 @@ class SocketIO(Basics):
     welcomes_with_frame: bool = True
     # Which events are acknowledged only the server's maker knows.
 
-    def openings(self, token: Token | None, *, transport: str) -> Sequence[Opening]:
+    def openings(self, token: Token | None) -> Sequence[Opening]:
         """Connect to the main namespace once the transport is open; `auth.token` unless the upgrade carries it."""
-        auth = {"token": token.value} if token is not None and transport not in ("header", "query") else {}
-        return (Opening(b"40" + (orjson.dumps(auth) if auth else b""), after="open"),)
+        auth = b"" if token is None else orjson.dumps({"token": token.value})
+        return (Opening(b"40" + auth, after="open"),)
 
     def read(self, payload: bytes | str) -> Message:
         """Classify one packet."""

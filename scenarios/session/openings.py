@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from scenarios.plan import ConnectionPlan
 from scenarios.protocols.shape import Opening, TargetProtocol
 
+# Ways of a token (`ConnectionPlan.token_transport`) on which no message carries it.
+IN_THE_UPGRADE: Final = frozenset({"header", "query", "cookie"})
+
 
 def openings_of(protocol: TargetProtocol, plan: ConnectionPlan) -> Sequence[Opening]:
-    """The opening messages of a plan's connection; a protocol class may have none."""
+    """The opening messages of a plan's connection, with its token unless the upgrade carries that.
+
+    A protocol class may have none.
+    """
     speak = getattr(protocol, "openings", None)
-    found: Sequence[Opening] = () if speak is None else speak(plan.token, transport=plan.token_transport)
+    token = None if plan.token_transport.partition(":")[0] in IN_THE_UPGRADE else plan.token
+    found: Sequence[Opening] = () if speak is None else speak(token)
     return found
 
 

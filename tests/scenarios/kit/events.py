@@ -81,7 +81,7 @@ class Rpc(Echo):
 class Introduced(Echo):
     """Says in binary who it is as soon as the server has said `open`, is ready at `ok`, and asks in binary."""
 
-    def openings(self, token: Token | None, *, transport: str) -> list[Opening]:
+    def openings(self, token: Token | None) -> list[Opening]:
         return [Opening(token.value.encode() if token else b"", after="open", acknowledged_by="ok", is_binary=True)]
 
     def read(self, payload: bytes | str) -> Message:

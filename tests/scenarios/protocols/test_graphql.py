@@ -20,14 +20,14 @@ def read(frame: Any) -> Message:
 
 
 def test_the_token_is_in_the_opening_or_else_in_the_upgrade() -> None:
-    (opening,) = GRAPHQL.openings(TOKEN, transport="subprotocol")
+    (opening,) = GRAPHQL.openings(TOKEN)
     assert json.loads(opening.payload) == {
         "type": "connection_init",
         "payload": {"Authorization": f"Bearer {TOKEN.value}"},
     }
     assert GRAPHQL.credentials(TOKEN, transport="subprotocol").headers == ()
     for transport in ("header", "query"):
-        (opening,) = GRAPHQL.openings(TOKEN, transport=transport)
+        (opening,) = GRAPHQL.openings(None)
         assert json.loads(opening.payload) == {"type": "connection_init"}
         found = GRAPHQL.credentials(TOKEN, transport=transport)
         assert found.headers or found.query

@@ -77,12 +77,12 @@ def test_where_replies_name_no_id_any_message_of_a_type_is_one() -> None:
 
 def test_the_opening_carries_the_token_and_then_the_upgrade_does_not() -> None:
     speaking = JsonMessages(MessageFields(opening='{"type":"auth","token":"{token}"}', welcome_type="auth_ok"))
-    (opening,) = speaking.openings(TOKEN, transport="subprotocol")
+    (opening,) = speaking.openings(TOKEN)
     assert json.loads(opening.payload) == {"type": "auth", "token": TOKEN.value}
     assert speaking.credentials(TOKEN, transport="subprotocol") == Credentials()
-    assert PLAIN.openings(TOKEN, transport="subprotocol") == ()
+    assert PLAIN.openings(TOKEN) == ()
     assert PLAIN.credentials(TOKEN, transport="subprotocol").headers
-    (without,) = speaking.openings(None, transport="subprotocol")
+    (without,) = speaking.openings(None)
     assert json.loads(without.payload)["token"] == ""
 
 

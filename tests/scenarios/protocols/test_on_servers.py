@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from attempts.schema import Attempt
@@ -80,7 +81,9 @@ def soaked(rows: Rows, server: Server, port: int, client: str, **plan: Any) -> l
     settings = {"churn_exchanges": 2, "operations": {server.operation: 1.0}, **plan.pop("settings", {})}
     given = {"budgets": BUDGETS, "token": TOKEN, **plan, "settings": settings}
     target = target_of(port, path=server.path, protocol=server.protocol, messages=server.fields)
-    run_connection(plan_of(rows, client, **given), target, rows.services)
+    # The token travels as the protocol has it: in a header, or in the first message.
+    planned = msgspec.structs.replace(plan_of(rows, client, **given), token_transport="protocol")
+    run_connection(planned, target, rows.services)
     return rows.written
 
 

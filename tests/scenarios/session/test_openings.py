@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from scenarios.plan import ConnectionPlan, Token
+from scenarios.protocols.echo import Echo
+from scenarios.protocols.graphql import GraphQLTransportWS
 from scenarios.protocols.shape import Opening
-from scenarios.session.openings import Openings
+from scenarios.session.openings import Openings, openings_of
 
 FIRST = Opening(b"a", acknowledged_by="a_ok")
 SECOND = Opening(b"b", after="hello")
@@ -47,3 +52,23 @@ def test_other_messages_bring_nothing_on() -> None:
 
 def test_an_opening_does_not_show_what_it_carries() -> None:
     assert "secret" not in repr(Opening(b"secret"))
+
+
+@pytest.mark.parametrize(
+    ("transport", "is_in_the_message"),
+    [("subprotocol", True), ("message", True), ("header", False), ("query", False), ("header:X-Api-Key", False)],
+)
+def test_the_token_is_in_the_opening_unless_the_upgrade_carries_it(transport: str, is_in_the_message: bool) -> None:
+    plan = ConnectionPlan(
+        user=0,
+        connection=0,
+        scenario="steady",
+        scheduled_at=0,
+        subject="u",
+        seed=1,
+        token=Token("a.b.c"),
+        token_transport=transport,
+    )
+    (opening,) = openings_of(GraphQLTransportWS(), plan)
+    assert (b"a.b.c" in opening.payload) is is_in_the_message
+    assert openings_of(Echo(), plan) == ()

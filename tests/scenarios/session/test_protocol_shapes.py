@@ -33,7 +33,7 @@ class Talker(Echo):
         self.welcome_type = welcome_type
         self.welcomes_with_frame = bool(welcome_type)
 
-    def openings(self, token: Token | None, *, transport: str) -> Sequence[Opening]:
+    def openings(self, token: Token | None) -> Sequence[Opening]:
         return [
             opening._replace(payload=opening.payload.replace(b"TOKEN", token.value.encode() if token else b""))
             for opening in self.said
