@@ -13,10 +13,12 @@ from scenarios.clients.on_gevent.driver import GeventConnection
 from scenarios.clients.on_gevent.websocket_client import WebSocketClientWire
 from scenarios.clients.wire import BROKEN, Wire
 from scenarios.clock import Clock
-from scenarios.first_look.transcript import Frame, messages_in
+from scenarios.first_look.transcript import Frame
 from scenarios.machine.lag import LagMeter
 from scenarios.plan import Budgets, ConnectionPlan, Target, Token
 from scenarios.protocols.load import load_protocol
+from scenarios.protocols.reading import messages_in
+from scenarios.rfc6455 import BINARY, TEXT
 from scenarios.session.ledger import End
 
 PACE_S: Final = 1.0
@@ -87,7 +89,8 @@ def look_at(
     rows, clock, began = _Rows(), Clock.now(), perf_counter()
 
     def seen(is_ours: bool, opcode: int, payload: bytes) -> None:
-        messages = () if is_ours else messages_in(protocol, opcode, payload)
+        is_read = not is_ours and opcode in (TEXT, BINARY)
+        messages = messages_in(protocol, payload, is_binary=opcode == BINARY) if is_read else ()
         show(Frame(perf_counter() - began, is_ours, opcode, payload, messages))
 
     def make_wire(where: Target, request: UpgradeRequest) -> Wire:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from scenarios.protocols.shape import Kind, Message, TargetProtocol
+from scenarios.protocols.shape import Kind, Message
 from scenarios.redact import NOTHING_SECRET, Secret, redacted
 from scenarios.rfc6455 import BINARY, CLOSE, PING, PONG, TEXT
 
@@ -30,18 +30,6 @@ class Frame(NamedTuple):
     opcode: int
     payload: bytes
     messages: Sequence[Message] = ()
-
-
-def messages_in(protocol: TargetProtocol, opcode: int, payload: bytes) -> Sequence[Message]:
-    """What the protocol reads in a frame of the server's; nothing in one that it does not read."""
-    if opcode == BINARY:
-        read_binary = getattr(protocol, "read_binary", None)
-        return () if read_binary is None else (read_binary(payload),)
-    if opcode != TEXT:
-        return ()
-    read_all = getattr(protocol, "read_all", None)
-    found: Sequence[Message] = (protocol.read(payload),) if read_all is None else read_all(payload)
-    return found
 
 
 def line_of(frame: Frame, *, width: int, secret: Secret = NOTHING_SECRET) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from scenarios.plan import ConnectionPlan
-from scenarios.protocols.shape import Opening, TargetProtocol
+from scenarios.protocols.reading import messages_in
+from scenarios.protocols.shape import Kind, Opening, TargetProtocol
+from scenarios.rfc6455 import BINARY, TEXT
 
 # Ways of a token (`ConnectionPlan.token_transport`) on which no message carries it.
 IN_THE_UPGRADE: Final = frozenset({"header", "query", "cookie"})
@@ -59,3 +61,28 @@ class Openings:
             self._awaited = ""
         self._heard.add(key)
         return is_acknowledgement or any(opening.after == key for opening in self._left)
+
+
+class Upkeep:
+    """What a connection that asks nothing owes its server: its openings, and answers to pings that say which they want.
+
+    Both methods return what is to be sent, as (opcode, payload).
+    """
+
+    def __init__(self, protocol: TargetProtocol, plan: ConnectionPlan) -> None:
+        self._protocol = protocol
+        self._openings = Openings(openings_of(protocol, plan))
+
+    def due(self) -> list[tuple[int, bytes]]:
+        """The openings that are due; to be asked once after the upgrade."""
+        return [(BINARY if one.is_binary else TEXT, one.payload) for one in self._openings.due()]
+
+    def received(self, opcode: int, payload: bytes) -> list[tuple[int, bytes]]:
+        """A message of the server's came."""
+        answers: list[tuple[int, bytes]] = []
+        for message in messages_in(self._protocol, payload, is_binary=opcode == BINARY):
+            if message.kind is Kind.PING and message.answer is not None:
+                answers.append((opcode, message.answer))
+            self._openings.heard(message.key)
+            answers += self.due()
+        return answers

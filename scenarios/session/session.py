@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Final
+from typing import Any, Final
 
 from attempts.schema import Attempt, ConnectionFacts
 from scenarios.plan import ConnectionPlan, ConnectionResult
@@ -86,7 +86,7 @@ class Session:
         self.facts: ConnectionFacts | None = None
         self._protocol = protocol
         # What a class need not have is asked for once, and not for every frame; one that reads all needs no `read`.
-        self._read = getattr(protocol, "read", None)
+        self._read: Any = getattr(protocol, "read", None)
         self._read_all = getattr(protocol, "read_all", None)
         self._read_binary = getattr(protocol, "read_binary", None)
         self._openings = Openings(())  # until the upgrade
@@ -169,8 +169,13 @@ class Session:
         if self._read_all is not None:
             for message in self._read_all(payload) or (NOISE,):
                 self._take(message, now)
-        elif self._read is not None:
-            self._take(self._read(payload), now)
+            return
+        message, conversation = self._read(payload), self._conversation
+        if conversation is not None and message.kind is _REPLY:  # nearly always: without a further call
+            conversation.received(message, now)
+            self._follow(conversation, now)
+        else:
+            self._take(message, now)
 
     def binary(self, payload: bytes, now: float) -> None:
         """A whole binary message came."""

@@ -9,9 +9,10 @@ import pytest
 
 from attempts.schema import Attempt
 from scenarios.first_look.advice import Look, advice
-from scenarios.first_look.transcript import Frame, messages_in
+from scenarios.first_look.transcript import Frame
 from scenarios.plan import USUAL_FIELDS, MessageFields
 from scenarios.protocols.load import load_protocol
+from scenarios.protocols.reading import messages_in
 
 TEXT, BINARY = 0x1, 0x2
 
@@ -40,7 +41,7 @@ def look(
         payload = (
             what if isinstance(what, bytes) else what.encode() if isinstance(what, str) else json.dumps(what).encode()
         )
-        messages = () if is_ours else messages_in(load_protocol(protocol, fields), opcode, payload)
+        messages = () if is_ours else messages_in(load_protocol(protocol, fields), payload, is_binary=opcode == BINARY)
         seen.append(Frame(0.0, is_ours, opcode, payload, messages))
     return advice(Look(protocol, fields, "/ws", has_token, seen, rows))
 

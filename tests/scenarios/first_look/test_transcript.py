@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from scenarios.first_look.transcript import Frame, line_of, messages_in, plain
+from scenarios.first_look.transcript import Frame, line_of, plain
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.jsonrpc import JsonRpc
+from scenarios.protocols.reading import messages_in
 from scenarios.protocols.shape import Kind
 from scenarios.protocols.staging import Staging
 from scenarios.redact import Secret
@@ -14,7 +15,8 @@ TOKEN = "a-token-that-is-quite-long-and-has-no-shape"
 
 
 def received(payload: bytes, *, opcode: int = TEXT, width: int = 100) -> str:
-    messages = messages_in(Echo(), opcode, payload)
+    is_read = opcode in (TEXT, BINARY)
+    messages = messages_in(Echo(), payload, is_binary=opcode == BINARY) if is_read else ()
     return line_of(Frame(1.5, False, opcode, payload, messages), width=width, secret=Secret(TOKEN))
 
 
@@ -54,19 +56,19 @@ def test_control_frames_and_binary_ones_are_named() -> None:
 
 
 def test_what_a_protocol_does_not_read_is_said() -> None:
-    assert messages_in(Staging(), BINARY, b"x") == ()
+    assert messages_in(Staging(), b"x", is_binary=True) == ()
     assert "reads no binary" in line_of(Frame(0.0, False, BINARY, b"x"), width=100)
 
 
 def test_several_messages_of_a_frame_are_all_named() -> None:
-    messages = messages_in(JsonRpc(), TEXT, b'[{"id":1,"result":2},{"method":"news"}]')
+    messages = messages_in(JsonRpc(), b'[{"id":1,"result":2},{"method":"news"}]', is_binary=False)
     assert [message.kind for message in messages] == [Kind.REPLY, Kind.PUSH]
     assert line_of(Frame(0.0, False, TEXT, b"[...]", messages), width=100).endswith("reply to 1, push")
 
 
 def test_an_error_says_what_it_is_about() -> None:
     refused = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"Unauthorized"}}'
-    messages = messages_in(JsonRpc(), TEXT, refused)
+    messages = messages_in(JsonRpc(), refused, is_binary=False)
     assert line_of(Frame(0.0, False, TEXT, refused, messages), width=120).endswith("error about credentials")
 
 

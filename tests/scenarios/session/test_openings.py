@@ -8,7 +8,10 @@ from scenarios.plan import ConnectionPlan, Token
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.graphql import GraphQLTransportWS
 from scenarios.protocols.shape import Opening
-from scenarios.session.openings import Openings, openings_of
+from scenarios.protocols.socketio import SocketIO
+from scenarios.protocols.staging import Staging
+from scenarios.rfc6455 import BINARY, TEXT
+from scenarios.session.openings import Openings, Upkeep, openings_of
 
 FIRST = Opening(b"a", acknowledged_by="a_ok")
 SECOND = Opening(b"b", after="hello")
@@ -54,12 +57,8 @@ def test_an_opening_does_not_show_what_it_carries() -> None:
     assert "secret" not in repr(Opening(b"secret"))
 
 
-@pytest.mark.parametrize(
-    ("transport", "is_in_the_message"),
-    [("subprotocol", True), ("message", True), ("header", False), ("query", False), ("header:X-Api-Key", False)],
-)
-def test_the_token_is_in_the_opening_unless_the_upgrade_carries_it(transport: str, is_in_the_message: bool) -> None:
-    plan = ConnectionPlan(
+def planned(transport: str) -> ConnectionPlan:
+    return ConnectionPlan(
         user=0,
         connection=0,
         scenario="steady",
@@ -69,6 +68,30 @@ def test_the_token_is_in_the_opening_unless_the_upgrade_carries_it(transport: st
         token=Token("a.b.c"),
         token_transport=transport,
     )
+
+
+@pytest.mark.parametrize(
+    ("transport", "is_in_the_message"),
+    [("subprotocol", True), ("message", True), ("header", False), ("query", False), ("header:X-Api-Key", False)],
+)
+def test_the_token_is_in_the_opening_unless_the_upgrade_carries_it(transport: str, is_in_the_message: bool) -> None:
+    plan = planned(transport)
     (opening,) = openings_of(GraphQLTransportWS(), plan)
     assert (b"a.b.c" in opening.payload) is is_in_the_message
     assert openings_of(Echo(), plan) == ()
+
+
+def test_who_asks_nothing_still_introduces_itself_and_answers_pings_that_say_how() -> None:
+    upkeep = Upkeep(SocketIO(), planned("message"))
+    assert upkeep.due() == []
+    assert upkeep.received(TEXT, b'0{"sid":"x"}') == [(TEXT, b'40{"token":"a.b.c"}')]
+    assert upkeep.received(TEXT, b'40{"sid":"y"}') == []
+    assert upkeep.received(TEXT, b"2") == [(TEXT, b"3")]
+    assert upkeep.received(BINARY, b"2") == []
+
+
+def test_a_protocol_that_says_nothing_first_and_wants_no_particular_answer_is_left_alone() -> None:
+    upkeep = Upkeep(Staging(), planned("subprotocol"))
+    assert upkeep.due() == []
+    assert upkeep.received(TEXT, b'{"type":"ping"}') == []
+    assert upkeep.received(BINARY, b"x") == []
