@@ -63,6 +63,10 @@ class Openings:
         return is_acknowledgement or any(opening.after == key for opening in self._left)
 
 
+# Of the many sessions that have nothing to say: it never changes.
+NO_OPENINGS: Final = Openings(())
+
+
 class Upkeep:
     """What a connection that asks nothing owes its server: its openings, and answers to pings that say which they want.
 

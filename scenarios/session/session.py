@@ -33,7 +33,7 @@ from scenarios.rfc6455 import BINARY, CLOSE, GOING_AWAY, NORMAL_CLOSURE, TEXT
 from scenarios.session import refusals
 from scenarios.session.conversation import Conversation, Outbox
 from scenarios.session.ledger import NOTHING, End, Ledger, Wait
-from scenarios.session.openings import Openings, openings_of
+from scenarios.session.openings import NO_OPENINGS, Openings, openings_of
 from scenarios.session.peer_check import PeerCheck
 from scenarios.session.pushes import Pushes
 from scenarios.session.scripts import Context, mitigated, planned_s, script_for, script_settings
@@ -89,7 +89,7 @@ class Session:
         self._read: Any = getattr(protocol, "read", None)
         self._read_all = getattr(protocol, "read_all", None)
         self._read_binary = getattr(protocol, "read_binary", None)
-        self._openings = Openings(())  # until the upgrade
+        self._openings = NO_OPENINGS  # until the upgrade
         self._awaits_frame = protocol.welcomes_with_frame
         self._pushes = Pushes()
         self._ledger = ledger
@@ -143,8 +143,9 @@ class Session:
         self._phase_done(Event.UPGRADED, "upgrade_s", now, now - self._phase_at)
         if self.state is State.WELCOME:
             self._preface = 0
-            self._openings = Openings(openings_of(self._protocol, self.plan))
-            self._awaits_frame |= self._openings.await_frames
+            if openings := openings_of(self._protocol, self.plan):
+                self._openings = Openings(openings)
+                self._awaits_frame |= self._openings.await_frames
             self._say_what_is_due()
             if self._is_on_probation:
                 self.deadline = min(self.deadline, now + ACCEPTANCE_GRACE_S)
@@ -216,8 +217,9 @@ class Session:
         elif self.state is State.WELCOME:
             self._before_ready(message, now, opcode)
         elif self.state is State.CHECKING:
+            was_welcomed = self._is_welcomed
             self._hear_opening(message)
-            if self._is_welcomed:
+            if self._is_welcomed and not was_welcomed:
                 self._peer.late(self._waiting(), now)
         elif self.state in DIALLING:
             raise SessionMisuse(f"a frame in {self.state}")
