@@ -59,7 +59,12 @@ def settings_for(folders: Sequence[Path], given: Mapping[str, Any]) -> tuple[Cri
     if "timeouts" in levels:
         levels["timeouts"] = int(levels["timeouts"])
     settings = {option: value for option, value in values.items() if not option.startswith("slo_")}
-    return Criteria(**settings, rehearsal=bool(given.get("rehearsal"))), Levels(**levels)  # type: ignore[arg-type]
+    criteria = Criteria(
+        **settings,
+        rehearsal=bool(given.get("rehearsal")),
+        has_credentials=not recorded or any(one.get("credentials") != [] for _, one in recorded),
+    )
+    return criteria, Levels(**levels)  # type: ignore[arg-type]
 
 
 def _recorded(folder: Path) -> Mapping[str, Any]:

@@ -48,11 +48,13 @@ class Secured(NamedTuple):
         certificate: A file with the certificate that is served, and its key.
         ca_file: The CA that the soak trusts.
         clients_of: The CA of which clients must show a certificate; empty = they need none.
+        client: A file with the soak's own certificate, and its key; None = it has none.
     """
 
     certificate: Path
     ca_file: Path
     clients_of: str = ""
+    client: Path | None = None
 
 
 def why_not(setup: Setup) -> str:
@@ -92,7 +94,7 @@ def started(setup: Setup, folder: Path) -> Iterator[Place]:
         if proxy is not None:
             port = stack.enter_context(proxy_before(port, proxy, folder))
         schedule = stack.enter_context(on_schedule(list(_steps(setup, way, folder)), tokens.is_file))
-        trusted = ("--ca-file", str(secured.ca_file)) if secured else ()
+        trusted = _trusted(secured) if secured else ()
         url = f"{'wss' if secured else 'ws'}://{address}:{port}{setup.path}"
         yield Place(url, trusted, tokens, address, schedule, way.client if way is not None else None)
 
@@ -110,6 +112,12 @@ def _steps(setup: Setup, way: Line | None, folder: Path) -> Iterator[Step]:
         way.suffer(spell.trouble)
     if spell.for_s is not None:
         yield Step(spell.from_s + spell.for_s, lambda: way.suffer(HEALTHY))
+
+
+def _trusted(secured: Secured) -> tuple[str, ...]:
+    """The options of a soak over TLS."""
+    own = ("--client-cert", str(secured.client)) if secured.client is not None else ()
+    return ("--ca-file", str(secured.ca_file), *own)
 
 
 def _good(folder: Path) -> Secured:
@@ -136,10 +144,17 @@ def _client_wanted(folder: Path) -> Secured:
     return Secured(authority.issue(LOOPBACK), authority.ca_file, clients_of=str(authority.ca_file))
 
 
+def _client_welcome(folder: Path) -> Secured:
+    authority = Authority(folder)
+    mine = authority.issue("the lab")
+    return Secured(authority.issue(LOOPBACK), authority.ca_file, clients_of=str(authority.ca_file), client=mine)
+
+
 CERTIFICATES: dict[str, Callable[[Path], Secured]] = {
     "good": _good,
     "other name": _other_name,
     "expired": _expired,
     "unknown CA": _unknown_ca,
     "client wanted": _client_wanted,
+    "client welcome": _client_welcome,
 }

@@ -20,3 +20,15 @@ _WINDOWS_ERRNO: Final = {
 def errno_of(error: OSError) -> int | None:
     """The number of an error as a plain socket call would have it; None = it has none."""
     return _WINDOWS_ERRNO.get(getattr(error, "winerror", None) or 0, error.errno)
+
+
+_NO_WAY: Final = frozenset(
+    getattr(errno, name)
+    for name in ("ENETUNREACH", "ENETDOWN", "EAFNOSUPPORT", "EADDRNOTAVAIL")
+    if hasattr(errno, name)
+)
+
+
+def is_without_a_way(error: OSError) -> bool:
+    """Whether this machine has no way to addresses of that kind: it says nothing of whoever is there."""
+    return errno_of(error) in _NO_WAY

@@ -8,7 +8,7 @@ processes with different monotonic clocks mean the same; all lengths of time are
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -44,6 +44,19 @@ class Token(msgspec.Struct, frozen=True):
         if self.issued_at is None or self.expires_at is None:
             return None
         return self.expires_at - self.issued_at
+
+
+class Header(msgspec.Struct, frozen=True):
+    """A further header of the upgrade request. Its `repr` never shows a secret."""
+
+    name: str
+    value: str
+    is_secret: bool = False
+
+    def __repr__(self) -> str:
+        return f"Header({self.name}, {HIDDEN if self.is_secret else self.value})"
+
+    __str__ = __repr__
 
 
 class Budgets(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,10 +95,9 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
         token: None = connect without one.
         scheduled_at: When it was meant to start, microseconds since the epoch.
         budgets: Already without the mitigation's effect; `longer_budget` is applied by the session.
-        headers: Extra request headers (name, value).
+        headers: Further headers of the upgrade request.
         subprotocols: What is offered besides the token's.
-        token_transport: How the token travels: subprotocol (`jwt-auth` and `jwt.<base64url>`), header
-            (`Authorization: Bearer`), query (`?token=`).
+        token_transport: How the token travels (`scenarios.protocols.transport`).
         seed: Of this connection's own randomness (payloads, jitter); the same plan does the same.
         expect_refusal: The connection must be refused (auth probe): then a refusal is `ok`.
         token_kind: How the token was broken for that, in the record's words; None = it was not.
@@ -105,11 +117,17 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     retry: int = 0
     token: Token | None = None
     budgets: Budgets = Budgets()
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[Header, ...] = ()
     subprotocols: tuple[str, ...] = ()
-    token_transport: str = "subprotocol"
+    token_transport: str = "protocol"
     expect_refusal: bool = False
     token_kind: str | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What a peer may repeat, and no row may show."""
+        headers = (header.value for header in self.headers if header.is_secret)
+        return (*headers, *([self.token.value] if self.token else []))
 
     def facts(self, **of_the_connection: Any) -> ConnectionFacts:
         """What is true of all its rows; `of_the_connection`: its ends, and what the server says of itself."""
@@ -148,6 +166,20 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True):
 USUAL_FIELDS: Final = MessageFields()
 
 
+class TlsFiles(NamedTuple):
+    """Paths of what TLS is done with, in PEM.
+
+    Attributes:
+        ca: Certificates to trust; None = the system's.
+        certificate: The client's own, with its chain; None = it has none.
+        key: Its private key; None = it is in the certificate's file.
+    """
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where every connection of a run goes. Plain data; each process builds its TLS context once from it.
 
@@ -159,8 +191,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         protocol: The messages: a name in `scenarios.protocols.load.PROTOCOLS`, or `package.module:Class`.
         messages: What `json` must know of them.
         ca_file: Certificates to trust (PEM); None = the system's.
+        client_cert, client_key: The client's own certificate and its key (PEM); None = it has none.
         relay: (host, port) of the relay that adds `delay_s`; None = connections go straight.
         proxy: (host, port) of an HTTP proxy that is asked to CONNECT; None = the environment is ignored.
+        dns_ttl_s: How long a name's addresses are known before it is looked up again.
+        ip_version: Which of the target's addresses are used: any, 4 or 6; a proxy's are all used.
     """
 
     scheme: str
@@ -170,8 +205,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str = "staging"
     messages: MessageFields = USUAL_FIELDS
     ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
     relay: tuple[str, int] | None = None
     proxy: tuple[str, int] | None = None
+    dns_ttl_s: float = 30.0
+    ip_version: str = "any"
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """What TLS is done with."""
+        return TlsFiles(self.ca_file, self.client_cert, self.client_key)
 
     @property
     def url(self) -> str:

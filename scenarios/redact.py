@@ -51,24 +51,26 @@ def plain_urls(text: str) -> str:
 
 
 class Secret:
-    """One credential, in all the forms in which a peer may repeat it. Its `repr` never shows it."""
+    """Credentials, in all the forms in which a peer may repeat them. Its `repr` never shows them."""
 
-    def __init__(self, value: str = "") -> None:
-        self._value = value
+    def __init__(self, *values: str) -> None:
+        self._values = values
         self._forms: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Secret({HIDDEN})"
 
     def hidden_in(self, text: str) -> str:
-        """The text without any piece of the secret of `PIECE` characters or more."""
-        value = self._value
-        if len(value) < PIECE:
-            return text.replace(value, HIDDEN) if len(value) > 2 else text
+        """The text without any piece of a secret of `PIECE` characters or more."""
         if self._forms is None:
-            self._forms = _forms_of(value)
+            self._forms = tuple(form for value in self._values if len(value) >= PIECE for form in _forms_of(value))
         forms = self._forms
-        return _LONG.sub(lambda word: _without(word[0], forms), text)
+        if forms:
+            text = _LONG.sub(lambda word: _without(word[0], forms), text)
+        for value in self._values:
+            if 2 < len(value) < PIECE:
+                text = text.replace(value, HIDDEN)
+        return text
 
 
 NOTHING_SECRET: Final = Secret()

@@ -61,6 +61,7 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
         relay: The report of its relay; null = it had none, or nobody could ask it.
         reopening_pauses: How often a user of it waited before it connected again because the peer had ended its
             session within a second; null = unknown, or a child process, whose users are its worker's.
+        token_waits: How often a user of it waited for a token; null alike.
     """
 
     worker: str
@@ -71,6 +72,7 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
     versions: dict[str, str] = {}
     relay: RelayEntry | None = None
     reopening_pauses: int | None = None
+    token_waits: int | None = None
     clock_offset_s: float | None = None
     rows_written: int | None = None
     lost: bool = False

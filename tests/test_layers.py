@@ -69,16 +69,21 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.signals": "",
     "scenarios.redact": "",
     "scenarios.os_errors": "",
+    "scenarios.addresses": "",
     "scenarios.authority": "",
     "scenarios.exit_codes": "",
+    "scenarios.http_fields": "",
     "scenarios.http_head": "",
     "scenarios.rfc6455": "",
     "scenarios.plan": "scenarios.authority scenarios.redact attempts.schema",
-    "scenarios.options": "scenarios.clients scenarios.errors scenarios.exit_codes scenarios.session.scripts",
+    "scenarios.options": (
+        "scenarios.authority scenarios.clients scenarios.errors scenarios.exit_codes scenarios.http_fields "
+        "scenarios.protocols.transport scenarios.session.scripts"
+    ),
     "scenarios.run_file": "scenarios.machine",
     "scenarios.run_order": "scenarios.plan scenarios.run_file",
     "scenarios.protocol": "scenarios.protocols",
-    "scenarios.protocols": "scenarios.errors scenarios.plan",
+    "scenarios.protocols": "scenarios.errors scenarios.http_fields scenarios.plan",
     # The command `python -m scenarios.protocols`, under the name that its users look for.
     "scenarios.protocols.__main__": "scenarios.first_look",
     "scenarios.first_look": (
@@ -96,25 +101,27 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.evidence": "",
     "scenarios.machine": "scenarios.errors attempts.schema",
     "scenarios.relay": (
-        "scenarios.authority scenarios.errors scenarios.evidence scenarios.exit_codes scenarios.http_head "
-        "scenarios.machine scenarios.os_errors"
+        "scenarios.addresses scenarios.authority scenarios.errors scenarios.evidence scenarios.exit_codes "
+        "scenarios.http_head scenarios.machine scenarios.os_errors"
     ),
     "scenarios.clients": (
-        "scenarios.authority scenarios.clock scenarios.errors scenarios.evidence scenarios.http_head "
-        "scenarios.machine scenarios.os_errors scenarios.plan scenarios.protocols scenarios.redact "
-        "scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals attempts.schema"
+        "scenarios.addresses scenarios.authority scenarios.clock scenarios.errors scenarios.evidence "
+        "scenarios.http_head scenarios.machine scenarios.os_errors scenarios.plan scenarios.protocols "
+        "scenarios.redact scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals attempts.schema"
     ),
     "scenarios.clients.on_gevent": (
-        "scenarios.clients scenarios.evidence scenarios.plan scenarios.relay scenarios.rfc6455 scenarios.session"
+        "scenarios.addresses scenarios.clients scenarios.evidence scenarios.plan scenarios.relay scenarios.rfc6455 "
+        "scenarios.session"
     ),
     "scenarios.clients.on_asyncio": (
-        "scenarios.clients scenarios.clock scenarios.errors scenarios.evidence scenarios.http_head "
-        "scenarios.machine scenarios.plan scenarios.protocols scenarios.relay scenarios.rfc6455 "
+        "scenarios.addresses scenarios.clients scenarios.clock scenarios.errors scenarios.evidence "
+        "scenarios.http_head scenarios.machine scenarios.plan scenarios.protocols scenarios.relay scenarios.rfc6455 "
         "scenarios.session attempts.schema"
     ),
     "scenarios.probes": (
-        "scenarios.authority scenarios.clients scenarios.errors scenarios.evidence scenarios.experiment scenarios.plan "
-        "scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session attempts.schema"
+        "scenarios.addresses scenarios.authority scenarios.clients scenarios.errors scenarios.evidence "
+        "scenarios.experiment scenarios.plan scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session "
+        "attempts.schema"
     ),
     "scenarios.load": (
         "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "

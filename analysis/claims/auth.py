@@ -23,7 +23,8 @@ def auth(view: View) -> Finding:
 
     Ruled out only if no arm, host or named instance that has attempts enough may be beyond the margin (`split.py`).
 
-    A refusal is complete when it comes, so that a run of any length counts all of them.
+    A refusal is complete when it comes, so that a run of any length counts all of them. Where nothing was shown that
+    could be refused, nothing is said of it.
     """
     cells = view.whole
     is_connect = view.of_kind(cells, "connect")
@@ -55,6 +56,13 @@ def auth(view: View) -> Finding:
             n=int(cells.n.sum()),
             evidence="No session was opened in this run.",
             needs="Connects: about 740 without a refusal rule it out.",
+        )
+    if not view.settings.has_credentials and not any(rate.events for rate in rates.values()):
+        return Finding(
+            state="undecided",
+            n=int(cells.n.sum()),
+            evidence="Sessions came without credentials: there was nothing to refuse.",
+            needs="Credentials (--token-source), where the server has any to check.",
         )
     judged = rated(rates, view.margin, n=rates["connects"].n if "connects" in rates else int(cells.n.sum()))
     base, worst = judged.finding, judged.worst

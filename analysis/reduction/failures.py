@@ -191,7 +191,7 @@ def usual_cause(failure: Mapping[str, Any]) -> str:
     if cause == "auth_rejected":
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             return "the proxy wants credentials"
-        return "the token is refused: its key, issuer, audience or expiry, or the way it travels"
+        return "no token came, or it is refused: its key, issuer, audience or expiry, or the way it travels"
     if cause == "http_status" and status is not None:
         if 300 <= status < 400:
             return "redirected: a login page, another scheme, or another path"
@@ -234,7 +234,7 @@ _PATH: Final = "usually a wrong path, or a proxy that does not pass the Upgrade 
 _ROADS: Final[Mapping[int, str]] = {
     200: "an ordinary page answered: a wrong path, a login page, or a proxy that does not pass the Upgrade headers on",
     400: _PATH,
-    403: "refused without asking for credentials: an Origin check, a firewall, or the token",
+    403: "refused without asking for credentials: an Origin check (--header), a firewall, or the token",
     404: _PATH,
     405: _PATH,
     426: _PATH,

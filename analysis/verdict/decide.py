@@ -68,7 +68,7 @@ def decide(tables: Tables, settings: Criteria, *, live: bool = False, nothing_fa
     of_the_server = None if bursts is None or may_be_a_line(view, bursts, silent) else bursts
     return Decision(
         claims=claims,
-        hypothesis=hypothesis(claims, one_line=share_sites(view)),
+        hypothesis=hypothesis(claims, one_line=share_sites(view), no_credentials=not settings.has_credentials),
         causes=cause_shares(view, of_the_server, silent),
         mitigations=mitigation_effects(view),
         leads=leads(view),
@@ -208,7 +208,7 @@ def _of_platforms(view: View) -> list[Bools]:
     return [view.cells.platform == code for code in range(len(view.platforms))]
 
 
-def hypothesis(claims: dict[str, Finding], *, one_line: bool = False) -> Hypothesis:
+def hypothesis(claims: dict[str, Finding], *, one_line: bool = False, no_credentials: bool = False) -> Hypothesis:
     """The client's platform under network latency, intermittently, and not the server, network, tokens or format.
 
     Confirmed only if every part is (intersection-union: no correction); refuted by any one part.
@@ -217,6 +217,7 @@ def hypothesis(claims: dict[str, Finding], *, one_line: bool = False) -> Hypothe
         claims: All of them.
         one_line: The platforms share their sites: what the way does to one of them it does to the other, so that it
             cannot make them differ, and need not be ruled out as well.
+        no_credentials: Sessions came with nothing that could be refused: it is not asked whether it was.
     """
     states = {name: finding.state for name, finding in claims.items()}
     against = [
@@ -229,7 +230,8 @@ def hypothesis(claims: dict[str, Finding], *, one_line: bool = False) -> Hypothe
         for name in ("intermittent", "platform_x_latency")
         if states[name] != "confirmed"
     ]
-    spoken_for = frozenset({"network"} if one_line else ())
+    untested = no_credentials and claims["auth"].effect is None
+    spoken_for = frozenset(name for name, is_so in (("network", one_line), ("auth", untested)) if is_so)
     missing += [
         f"{name} is not ruled out" for name in EXCLUDED if states[name] != "ruled_out" and name not in spoken_for
     ]
@@ -241,6 +243,8 @@ def hypothesis(claims: dict[str, Finding], *, one_line: bool = False) -> Hypothe
     because = ["intermittent and platform_x_latency are confirmed", f"{joined_words(out)} are ruled out"]
     if "network" not in out:
         because.append("the platforms share their sites, so that the network cannot make them differ")
+    if untested:
+        because.append("no credentials were shown that could be refused")
     return Hypothesis(state="confirmed", because=tuple(because))
 
 

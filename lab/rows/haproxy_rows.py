@@ -21,13 +21,21 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("haproxy-tls", "haproxy, TLS", "", Setup(proxy=Haproxy(), certificate="good"), NOTHING, MIXED),
     Row(
+        "haproxy-client-certificate-shown",
+        "haproxy, TLS",
+        "",
+        Setup(proxy=Haproxy(), certificate="client welcome"),
+        NOTHING,
+        MIXED,
+    ),
+    Row(
         "haproxy-client-certificate",
         "haproxy, TLS",
         "the client has to show a certificate, and has none",
         Setup(proxy=Haproxy(), certificate="client wanted"),
         no_road("client certificate|certificate required"),
         BRIEF,
-        "haproxy-tls",
+        "haproxy-client-certificate-shown",
     ),
     Row(
         "haproxy-late-replies",

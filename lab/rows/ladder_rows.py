@@ -14,7 +14,7 @@ CLIENT_LOOP = frozenset({"client_loop"})
 
 
 def _faulty(name: str, *load: str) -> tuple[str, ...]:
-    return (*BY_ALL, "--protocol", f"tests.kit.faulty_clients:{name}", *load)
+    return (*BY_ALL, "--protocol", f"tests.lab.faulty_clients:{name}", *load)
 
 
 ROWS: tuple[Row, ...] = (
@@ -32,7 +32,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "all-dies",
         PART,
-        "one session in three gets neither answers nor pongs from its tenth request on",
+        "each session gets neither answers nor pongs from its fiftieth request on",
         Setup("dies", maker="ws"),
         Expected(right=SERVER, rungs=("silent_process",)),
         BY_ALL,
@@ -52,7 +52,8 @@ ROWS: tuple[Row, ...] = (
         LINE_PART,
         "nothing passes for 15 s",
         Setup("slow", maker="ws", spell=Spell(BLACKHOLE, 20, 15)),
-        Expected(right=NETWORK, rungs=("unacknowledged",)),
+        # As the cut ends some are late, or unheard behind their server's own timer: neither is a silent process.
+        Expected(right=NETWORK, rungs=("unacknowledged", "late", "unknown")),
         BY_ALL,
         "all-line",
     ),

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
+from scenarios.addresses import AddressBook, Turns
 from scenarios.clock import Clock
 from scenarios.errors import unknown_name
 from scenarios.plan import (
@@ -91,7 +92,8 @@ class Services:
         problem: Called with a sentence when a part of wsoak broke: the run is void, and ends.
         loss: Called with a sentence when a part of wsoak broke and is replaced: the run is void, and goes on.
         children: Child processes by event loop; `websockets_asyncio.close_children` ends them.
-        addresses: Of names that were resolved, (family, socket address) each: a name is resolved once.
+        addresses: Of the names that were looked up.
+        turns: Which of a target's addresses a session tries first.
     """
 
     recorder: RowSink
@@ -108,7 +110,8 @@ class Services:
     problem: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)
     loss: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)
     children: dict[str, Any] = field(default_factory=dict)
-    addresses: dict[tuple[str, int], list[tuple[int, Any]]] = field(default_factory=dict)
+    addresses: AddressBook = field(default_factory=AddressBook)
+    turns: Turns = field(default_factory=Turns)
 
     def ledger(self, tally: Tally, *, token_issued_at: float | None) -> Ledger:
         """The rows of one connection, counted in `tally`."""

@@ -42,10 +42,12 @@ class Connection:
             target,
             self._session,
             services.addresses,
+            services.turns,
             stop=services.stop,
             delay_s=plan.delay_s,
             seed=plan.seed,
             must_refuse=plan.expect_refusal,
+            leads=self._end.leads,
         )
         self._storms = services.storm.count
         self._facts = -1

@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import socket
 import ssl
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from scenarios.authority import authority_of
 from scenarios.clients.tls import end_of_tls_error
@@ -18,6 +18,7 @@ from scenarios.http_head import EndlessHead, all_headers, header_values, split_h
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
 from scenarios.protocols.shape import TargetProtocol
+from scenarios.protocols.transport import credentials_by
 from scenarios.redact import HIDDEN
 from scenarios.rfc6455 import ABNORMAL_CLOSURE
 from scenarios.session import refusals
@@ -36,8 +37,6 @@ NO_RESPONSE: Final = End("server_closed", closed_by="network", detail="no respon
 ENDLESS: Final = End("malformed", closed_by="client", detail="a response without an end")
 _UNCERTIFIED: Final = End("tls", detail="the server asked for a client certificate, got none, and gave no response")
 RELAY_SILENT: Final = End("harness", detail="the relay takes no connection")
-
-Address = tuple[int, Any]  # family, socket address
 
 
 def _codes(*names: str) -> frozenset[int]:
@@ -83,9 +82,10 @@ def unanswered(end: End, *, is_asked_for_certificate: bool) -> End:
     return _UNCERTIFIED if is_cut and is_asked_for_certificate else end
 
 
-def end_of_dns_error(error: OSError) -> End:
+def end_of_dns_error(error: OSError, *, of_proxy: bool = False) -> End:
     """What a failed name resolution says; `errno` is getaddrinfo's own (EAI_*)."""
-    return End("dns", errno=error.errno, detail=error.strerror or "")
+    whose = "the proxy's name: " if of_proxy else ""
+    return End("dns", errno=error.errno, detail=f"{whose}{error.strerror or ''}")
 
 
 def end_of_relay_error(error: Exception) -> End:
@@ -102,15 +102,6 @@ def family_of(host: str) -> int:
     return int(socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-def prefer(addresses: list[Address], address: Address) -> None:
-    """Put the address that worked first, for the connections to come.
-
-    By value: other connections have moved them since this one began.
-    """
-    addresses.remove(address)
-    addresses.insert(0, address)
-
-
 class UpgradeRequest(NamedTuple):
     """The HTTP request that becomes a WebSocket; holds the token, so its `repr` shows nothing."""
 
@@ -124,17 +115,25 @@ class UpgradeRequest(NamedTuple):
 
 
 def upgrade_request(plan: ConnectionPlan, target: Target, protocol: TargetProtocol) -> UpgradeRequest:
-    """The upgrade of a plan: the protocol's credentials, then what the plan adds."""
-    credentials = protocol.credentials(plan.token, transport=plan.token_transport)
+    """The upgrade of a plan: the credentials, then what the plan adds."""
+    credentials = credentials_by(plan.token_transport, protocol, plan.token)
     path = target.path
     if credentials.query:
         path += ("&" if "?" in path else "?") + credentials.query
     return UpgradeRequest(
         path,
-        (*credentials.headers, *plan.headers),
+        _with_one_cookie((*credentials.headers, *((header.name, header.value) for header in plan.headers))),
         (*credentials.subprotocols, *plan.subprotocols),
         credentials.expected_subprotocol,
     )
+
+
+def _with_one_cookie(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The headers, where all cookies are in one, as RFC 6265 (section 5.4) wants it."""
+    cookies = [value for name, value in headers if name.lower() == "cookie"]
+    if len(cookies) < 2:
+        return headers
+    return (*((name, value) for name, value in headers if name.lower() != "cookie"), ("Cookie", "; ".join(cookies)))
 
 
 def subprotocol_end(answered: list[str], expected: str | None) -> End | None:

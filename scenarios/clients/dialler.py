@@ -4,7 +4,7 @@ Theory of operation. A `Dialler` says what is to be done next; a driver does it 
 it. `now` is monotonic seconds. Every report returns the next step, which is also in `step`:
 
     Resolve   look the name up                                             then `resolved`
-    Connect   free the socket, if there is one, and connect a new one      then `connected`
+    Connect   connect to these addresses, all at the same time             then `connected` with the first that is there
     Send      send all of it                                               then `sent`
     Read      read what there is                                           then `received`
     Secure    TCP is there; do the TLS handshake                           then `secured`
@@ -14,33 +14,45 @@ it. `now` is monotonic seconds. Every report returns the next step, which is als
 
 Besides, any step may end in one of these ways:
 
-    `failed`  the system's call raised OSError, or EOFError where the peer has closed its side;
+    `failed`  the system's call raised OSError, or EOFError where the peer has closed its side; of a connect: with its
+              address, and the others go on;
     `woken`   the wait ended without a result: at `until`, by a stop, or for nothing. It returns the very same step
               where the wait is to go on;
     `fail`    the driver, or its library, has found out why this connection is of no use.
 
+`Connect` names all addresses that are to be on the way: a driver begins with those that are new to it, goes on with
+those that it has begun, and frees the sockets of all others; also those that have not won.
+
 A driver whose library does TLS and upgrade stops at `Secure` or `Ready`, and reports what comes after it by `woken`
-and `fail` only. The relay is ours: its failures are the harness's, those that it tells of are the target's.
+and `fail` only. The relay is ours: its failures are the harness's, those that it tells of are the target's. It races
+the target's addresses itself, as a driver does (`scenarios.addresses.Race`), since it alone has sockets to them.
+
+A proxy is given the target's name, and resolves it: only its own name is looked up here.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from scenarios.addresses import Address, AddressBook, Race, Turns
+from scenarios.authority import authority_of
 from scenarios.clients import dial
-from scenarios.clients.dial import Address
 from scenarios.http_head import EndlessHead, split_head
+from scenarios.os_errors import is_without_a_way
 from scenarios.plan import Target
 from scenarios.redact import HIDDEN
-from scenarios.relay.protocol import RelayError, connect_request, read_reply
+from scenarios.relay.protocol import MOST_ADDRESSES, RelayError, RelayReply, connect_request, read_reply
 from scenarios.session.ledger import End
 from scenarios.signals import Signal
 
-Addresses = dict[tuple[str, int], list[Address]]
-
 _PROXY_CLOSED: Final = End("harness", detail="the proxy closed the connection")
-_NO_ADDRESS: Final = End("unreachable", detail="the name has no address")
+_NO_ADDRESS: Final = {
+    "any": End("unreachable", detail="the name has no address"),
+    "4": End("unreachable", detail="the name has no IPv4 address"),
+    "6": End("unreachable", detail="the name has no IPv6 address"),
+}
 
 
 class Phases(Protocol):
@@ -57,10 +69,17 @@ class Phases(Protocol):
         """Whether nothing more is wanted: it has been told of an end, or of a phase that came too late."""
 
     def resolved(self, now: float, *, measured: bool) -> None:
-        """The target's addresses are known; not `measured` = nothing was looked up."""
+        """The addresses are known; not `measured` = nothing was looked up."""
 
-    def connected(self, now: float, *, tls: bool, handshake_s: float | None) -> None:
-        """TCP is there, TLS is next or not. `handshake_s`: the true round trip, where a relay told it."""
+    def connected(self, now: float, *, tls: bool, handshake_s: float | None, tcp_s: float | None) -> None:
+        """TCP is there, TLS is next or not.
+
+        Args:
+            now: As ever.
+            tls: Whether TLS is next.
+            handshake_s: The round trip: of the address that has won; None = it is all of the phase.
+            tcp_s: How long the phase took, where a relay told it; None = since the phase before it.
+        """
 
     def secured(self, now: float) -> None:
         """TLS is there."""
@@ -81,9 +100,9 @@ class Resolve(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """Connect a new socket."""
+    """Connect to these addresses, a socket each; the newest is the last."""
 
-    address: Address
+    addresses: tuple[Address, ...]
     until: float
 
 
@@ -137,48 +156,56 @@ class Dialler:
 
     Attributes:
         step: What is to be done next.
-        towards: Where the connection leads that is being tried: the target's address behind the relay, which is ours;
-            a proxy's own, which is on the way. None = nowhere yet.
+        towards: Where the connection leads: the target's address behind the relay, which is ours; a proxy's own, which
+            is on the way. While several are tried: the newest. None = nowhere yet.
     """
 
     def __init__(
         self,
         target: Target,
         phases: Phases,
-        known: Addresses,
+        book: AddressBook,
+        turns: Turns,
         *,
         stop: Signal | None = None,
         delay_s: float = 0.0,
         seed: int = 0,
         must_refuse: bool = False,
-        most_addresses: int | None = None,
+        leads: Callable[[Address | None], object] = lambda _: None,
     ) -> None:
         """A dialler for one connection.
 
         Args:
             target: Where to, and through what.
             phases: Is told.
-            known: The process's addresses by (host, port): asked for once, the one that worked last comes first.
+            book: The addresses that the process knows.
+            turns: Of the connections of this kind: which address is tried first.
             stop: Given when the run ends; None = this connection does not ask.
             delay_s: Round trip that the relay is to add.
-            seed: Of the relay's randomness on this connection.
+            seed: Of the randomness on this connection.
             must_refuse: The target must refuse the credentials, so that a proxy's refusal is not what was asked for.
-            most_addresses: How many of the target's addresses are tried; None = all.
+            leads: Is told where the connection leads when the relay says which of the addresses it is.
         """
         self.step: Step = Ended()
         self.towards: Address | None = None
         self._target = target
         self._phases = phases
-        self._known = known
+        self._book = book
+        self._turns = turns
         self._stop = stop
         self._delay_s = delay_s
         self._seed = seed
         self._must_refuse = must_refuse
-        self._most_addresses = most_addresses
-        self._addresses: tuple[Address, ...] = ()
-        self._tried = 0
-        self._share_until = math.inf
-        self._end = _NO_ADDRESS
+        self._leads = leads
+        self._name = (target.host, target.port) if target.proxy is None else target.proxy
+        self._is_literal = dial.is_literal(self._name[0])
+        self._race: Race | None = None
+        self._tried: list[Address] = []
+        self._latest: Sequence[Address] = ()  # of the tried ones: what is tried now
+        self._handshake_s: float | None = None
+        self._is_looked_up_here = False
+        self._has_looked_again = False
+        self._end = self._none = _NO_ADDRESS[target.ip_version]
         self._received = b""
         self._is_there = False  # TCP, all the way to the target
         self._is_upgrade = False
@@ -190,33 +217,38 @@ class Dialler:
         """The first step."""
         if self._stop:
             return self._go(Ended())
-        target = self._target
-        known = self._known.get((target.host, target.port))
-        if known is None:
-            return self._go(Resolve(target.host, target.port, self._phases.deadline))
-        return self._walk(known, now, measured=False)
+        known = self._known(now)
+        return self._look_up() if known is None else self._walk(known, now, measured=False)
 
-    def resolved(self, addresses: list[Address], now: float) -> Step:
-        """The name's addresses, in the order in which they are to be tried."""
-        host = self._target.host
-        known = self._known.setdefault((host, self._target.port), addresses)
-        return self._walk(known, now, measured=not dial.is_literal(host))
+    def resolved(self, addresses: Sequence[Address], now: float) -> Step:
+        """The name's addresses, in the order in which the resolver has them."""
+        known = self._book.learn(*self._name, filter(self._is_wanted, addresses), now)
+        if self._has_looked_again:
+            return self._try_new(known, now)
+        return self._walk(known, now, measured=not self._is_literal)
 
-    def connected(self, now: float) -> Step:
-        """The socket is connected."""
+    def connected(self, address: Address, now: float) -> Step:
+        """A socket is connected to this address: all others are to be freed."""
         target = self._target
         if target.relay is not None:
-            host, port = self._addresses[self._tried - 1][1][:2]
-            return self._send(connect_request(host, port, delay_s=self._delay_s, seed=self._seed))
+            request = connect_request(
+                *self._name,
+                delay_s=self._delay_s,
+                seed=self._seed,
+                addresses=[authority_of(*where[:2]) for _, where in self._latest],
+            )
+            return self._send(request)
+        self.towards = address
         if target.proxy is not None:
             return self._send(dial.proxy_request(target.host, target.port))
-        return self._arrived(now, handshake_s=None)
+        assert self._race is not None
+        if len(self._tried) > 1:
+            self._handshake_s = now - self._race.running[address]
+        return self._arrived(now)
 
     def sent(self, now: float) -> Step:
         """All bytes are on their way, as far as the system tells."""
-        deadline = self._phases.deadline
-        is_relays = self._target.relay is not None and not self._is_there
-        return self._go(Read(min(self._share_until, deadline) if is_relays else deadline))
+        return self._go(Read(self._phases.deadline))
 
     def received(self, data: bytes, now: float) -> Step:
         """Bytes of the peer's; none = nothing that could be decrypted."""
@@ -236,10 +268,12 @@ class Dialler:
         self._is_upgrade = is_upgrade
         return self._send(request)
 
-    def failed(self, error: OSError | EOFError, now: float) -> Step:
-        """A call of the system's failed, or the peer has closed its side (EOFError)."""
+    def failed(self, error: OSError | EOFError, now: float, address: Address | None = None) -> Step:
+        """A call of the system's failed, or the peer has closed its side (EOFError); `address`: of a connect."""
         if isinstance(self.step, Resolve) and isinstance(error, OSError):
-            return self.fail(dial.end_of_dns_error(error), now)
+            if self._has_looked_again:  # those that were known have failed, and that is what the row says
+                return self.fail(self._end, now)
+            return self.fail(dial.end_of_dns_error(error, of_proxy=self._target.proxy is not None), now)
         if self._is_there:
             cut = dial.TLS_CUT if isinstance(self.step, Secure) else dial.NO_RESPONSE
             end = cut if isinstance(error, EOFError) else dial.end_of_os_error(error)
@@ -247,8 +281,14 @@ class Dialler:
             return self.fail(dial.unanswered(end, is_asked_for_certificate=is_asked), now)
         if self._target.relay is not None:
             return self.fail(dial.end_of_relay_error(error), now)
-        self._end = _PROXY_CLOSED if isinstance(error, EOFError) else dial.end_of_os_error(error)
-        return self._next_address(now)
+        end = _PROXY_CLOSED if isinstance(error, EOFError) else dial.end_of_os_error(error)
+        if address is None or self._race is None:  # the proxy had taken the connection
+            return self.fail(end, now)
+        # A machine without IPv6 has met nobody there: what another address did says more.
+        if self._end is self._none or not (isinstance(error, OSError) and is_without_a_way(error)):
+            self._end = end
+        self._race.failed(address, now)
+        return self._look_again(now) if self._race.is_lost else self._racing()
 
     def woken(self, now: float, *, answered: bool) -> Step:
         """The wait has ended; `answered`: what it was for has begun to come."""
@@ -257,10 +297,13 @@ class Dialler:
         if now >= self._phases.deadline:
             if isinstance(self.step, Connect) and self._target.relay is not None:
                 return self.fail(dial.RELAY_SILENT, now)
+            if not (self._is_there or answered):  # all are silent: whoever comes next asks where the target is now
+                self._doubt()
             self._phases.tick(now, answered=answered)
             return self._go(Ended())
-        if now >= self.step.until:  # a silent address has had its share of the time
-            return self._next_address(now)
+        if now >= self.step.until and self._race is not None:  # a silent address is not waited for alone
+            self._race.start(now)
+            return self._racing()
         return self.step
 
     def fail(self, end: End, now: float) -> Step:
@@ -270,32 +313,58 @@ class Dialler:
 
     # -- addresses ------------------------------------------------------------------------------------------
 
-    def _walk(self, known: list[Address], now: float, *, measured: bool) -> Step:
+    def _known(self, now: float) -> tuple[Address, ...] | None:
+        return self._book.find(*self._name, now, ttl_s=math.inf if self._is_literal else self._target.dns_ttl_s)
+
+    def _is_wanted(self, address: Address) -> bool:
+        version = self._target.ip_version
+        return version == "any" or self._target.proxy is not None or (":" in address[1][0]) == (version == "6")
+
+    def _look_up(self) -> Step:
+        self._is_looked_up_here = True
+        return self._go(Resolve(*self._name, self._phases.deadline))
+
+    def _walk(self, known: Sequence[Address], now: float, *, measured: bool) -> Step:
         self._phases.resolved(now, measured=measured)
         if self._phases.over:
             return self._go(Ended())
-        self._addresses = tuple(known[: self._most_addresses])  # others move them while this one waits
-        return self._next_address(now)
+        return self._try(self._turns.order(known, seed=self._seed), now)
 
-    def _next_address(self, now: float) -> Step:
-        """Try the next address; one that is silent gets its share of the time left."""
-        left = len(self._addresses) - self._tried
-        if not left:
+    def _try(self, addresses: Sequence[Address], now: float) -> Step:
+        """Try these addresses, in this order; a relay does it itself."""
+        if not addresses:
             return self.fail(self._end, now)
-        deadline = self._phases.deadline
-        self._share_until = now + (deadline - now) / left if left > 1 else math.inf
-        address = self._addresses[self._tried]
-        self._tried += 1
-        target = self._target
-        via = target.relay or target.proxy
-        self.towards = address
-        if via is not None:
-            address = (dial.family_of(via[0]), via)
-        if target.relay is None:
-            self.towards = address
-        # The relay's own silence is no address's: it is not left for the next one.
-        until = deadline if target.relay is not None else min(self._share_until, deadline)
-        return self._go(Connect(address, until))
+        relay = self._target.relay
+        self._latest = addresses[:MOST_ADDRESSES] if relay is not None else addresses
+        self._tried += self._latest
+        if relay is not None:
+            self.towards = self._latest[0]
+            return self._go(Connect(((dial.family_of(relay[0]), relay),), self._phases.deadline))
+        self._race = Race(self._latest, now)
+        return self._racing()
+
+    def _racing(self) -> Step:
+        assert self._race is not None
+        running = tuple(self._race.running)
+        self.towards = running[-1]
+        return self._go(Connect(running, min(self._race.next_at, self._phases.deadline)))
+
+    def _look_again(self, now: float) -> Step:
+        """All have failed. If they were known from before, the target may have moved meanwhile."""
+        if self._is_literal or self._is_looked_up_here or self._has_looked_again:
+            return self.fail(self._end, now)
+        self._has_looked_again = True
+        self._doubt()
+        known = self._known(now)
+        return self._look_up() if known is None else self._try_new(known, now)
+
+    def _doubt(self) -> None:
+        if not self._is_literal:
+            self._book.doubt(*self._name, self._tried)
+
+    def _try_new(self, known: Sequence[Address], now: float) -> Step:
+        new = [address for address in known if address not in self._tried]
+        return self._try(self._turns.order(new, seed=self._seed), now)
 
     def _answered_by_relay(self, now: float) -> Step:
         try:
@@ -304,10 +373,18 @@ class Dialler:
             return self.fail(dial.end_of_relay_error(error), now)
         if reply is None:
             return self.step
+        self.towards = self._named_by(reply)
+        self._leads(self.towards)
         if reply.errno is None:
-            return self._arrived(now, handshake_s=reply.rtt_s)
+            self._handshake_s = reply.rtt_s
+            return self._arrived(now, tcp_s=reply.tcp_s)
         self._end = dial.end_of_os_error(OSError(reply.errno, reply.detail))
-        return self._next_address(now)
+        return self._look_again(now)
+
+    def _named_by(self, reply: RelayReply) -> Address | None:
+        """The target's address of which a relay's answer tells."""
+        asked = {authority_of(*address[1][:2]): address for address in self._latest}
+        return self.towards if reply.address is None else asked.get(reply.address, self.towards)
 
     def _answered_by_proxy(self, now: float) -> Step:
         status = dial.proxy_status(self._received)
@@ -315,15 +392,13 @@ class Dialler:
             return self.step
         if status != dial.OK:
             return self.fail(dial.refused_by_proxy(status, must_refuse=self._must_refuse), now)
-        return self._arrived(now, handshake_s=None)
+        return self._arrived(now)
 
-    def _arrived(self, now: float, *, handshake_s: float | None) -> Step:
+    def _arrived(self, now: float, *, tcp_s: float | None = None) -> Step:
         self._is_there = True
-        if self._tried > 1:
-            known = self._known[self._target.host, self._target.port]
-            dial.prefer(known, self._addresses[self._tried - 1])
+        self._race = None
         is_tls = self._target.scheme == "wss"
-        self._phases.connected(now, tls=is_tls, handshake_s=handshake_s)
+        self._phases.connected(now, tls=is_tls, handshake_s=self._handshake_s, tcp_s=tcp_s)
         if self._phases.over:
             return self._go(Ended())
         return self._go((Secure if is_tls else Ready)(self._phases.deadline))

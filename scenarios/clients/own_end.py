@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
 
-from scenarios.clients.dial import Address
+from scenarios.addresses import Address
 from scenarios.evidence.endpoint import Ends, Mark, Snapshot
 from scenarios.evidence.kernel import TcpKernel, kernel_of
 from scenarios.evidence.losses import Losses
@@ -56,10 +56,14 @@ class OwnEnd:
         self._losses = Losses()
         if self.taken_bytes is not None:
             self.taken_bytes = 0
-        if towards is not None:
-            self._ends = Ends(_hashed(str(towards[1][0])))
+        self.leads(towards)
         if self._is_direct:
             self._kernel = None if sock is None else kernel_of(sock, is_proactor=self._is_proactor)
+
+    def leads(self, towards: Address | None) -> None:
+        """The connection leads there: the relay has said which of the target's addresses it is."""
+        if towards is not None:
+            self._ends = Ends(_hashed(str(towards[1][0])))
 
     @contextmanager
     def kept_open(self) -> Iterator[int | None]:

@@ -6,12 +6,14 @@ No socket library's TLS is used, so a client has one way of waiting and one plac
 from __future__ import annotations
 
 import importlib
+import os
 import ssl
 from functools import lru_cache
 from typing import Any, Final
 
 from cryptography import x509
 
+from scenarios.plan import TlsFiles
 from scenarios.session.ledger import End
 
 # A TLS record holds at most 16 KiB (RFC 8446, section 5.1).
@@ -20,6 +22,13 @@ _RECORD_BYTES: Final = 16_384
 _MOST_NAMES: Final = 3
 # The alert of RFC 8446, section 6.2. It comes after our own side of the handshake is done: on the upgrade.
 _CERTIFICATE_REQUIRED: Final = "CERTIFICATE_REQUIRED"
+# The other alerts about a certificate: the server sends them about the client's.
+_CERTIFICATE_ALERTS: Final = (
+    *("ALERT_BAD_CERTIFICATE", "ALERT_UNSUPPORTED_CERTIFICATE", "ALERT_CERTIFICATE_REVOKED"),
+    *("ALERT_CERTIFICATE_EXPIRED", "ALERT_CERTIFICATE_UNKNOWN", "ALERT_UNKNOWN_CA"),
+)
+# The passphrase of the client's key.
+PASSPHRASE_VARIABLE: Final = "SOAK_CLIENT_KEY_PASSPHRASE"
 # A handshake message (RFC 8446, section 5.1) that asks for a certificate (section 4.3.2).
 _HANDSHAKE: Final = 22
 _CERTIFICATE_REQUEST: Final = 13
@@ -34,7 +43,7 @@ class SeenObject(ssl.SSLObject):
     """Tells of its handshake what the error alone does not, whichever library drives it.
 
     Attributes:
-        is_asked_for_certificate: Whether the server asked for a client certificate. It has got none.
+        is_asked_for_certificate: Whether the server asked for a client certificate that this client does not have.
     """
 
     is_asked_for_certificate: bool = False
@@ -74,7 +83,9 @@ def end_of_tls_error(error: ssl.SSLError) -> End:
         check = str(getattr(error, "verify_message", "")).rstrip(".")
         return End("tls", detail="; ".join([": ".join(w for w in (reason, check) if w), *_certificate_words(error)]))
     if _CERTIFICATE_REQUIRED in reason:
-        return End("tls", detail=f"{reason}: the server wants a client certificate")
+        return End("tls", detail=f"{reason}: the server wants a client certificate (--client-cert)")
+    if any(word in reason for word in _CERTIFICATE_ALERTS):
+        return End("tls", detail=f"{reason}: the server does not accept the client certificate")
     return End("tls", detail=reason)
 
 
@@ -102,18 +113,23 @@ def _names(certificate: x509.Certificate) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """The one context of this process for these certificates; None = the system's.
+def tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """The one context of this process for these certificates.
 
-    Building one reads hundreds of certificates: it is shared by all connections.
+    Building one reads hundreds of certificates: it is shared by all connections. The passphrase of the client's key
+    is in the environment, and goes nowhere else.
 
     Raises:
-        ssl.SSLError: The file holds no certificate.
-        OSError: It cannot be read.
+        ssl.SSLError: A file holds no certificate or no key, the key is another certificate's, or the passphrase is not
+            its own.
+        OSError: A file cannot be read.
     """
-    context = ssl.create_default_context(cafile=ca_file)
+    context = ssl.create_default_context(cafile=files.ca)
     context.sslobject_class = SeenObject
-    if _MESSAGES is not None:
+    if files.certificate is not None:
+        # A function, so that OpenSSL never asks at a terminal.
+        context.load_cert_chain(files.certificate, files.key, lambda: os.environ.get(PASSPHRASE_VARIABLE, ""))
+    elif _MESSAGES is not None:
         _MESSAGES.__set__(context, _see_message)
     return context
 
@@ -121,10 +137,10 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
 class Tls:
     """One connection's TLS. After every call, send what `outgoing` returns."""
 
-    def __init__(self, ca_file: str | None, server_name: str) -> None:
+    def __init__(self, files: TlsFiles, server_name: str) -> None:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
-        self._tls = tls_context(ca_file).wrap_bio(self._in, self._out, server_hostname=server_name)
+        self._tls = tls_context(files).wrap_bio(self._in, self._out, server_hostname=server_name)
 
     def handshake(self, received: bytes) -> bool:
         """Go on with the handshake; True = done.
@@ -141,7 +157,7 @@ class Tls:
 
     @property
     def is_asked_for_certificate(self) -> bool:
-        """Whether the server asked for a client certificate."""
+        """Whether the server asked for a client certificate that this client does not have."""
         return getattr(self._tls, "is_asked_for_certificate", False)
 
     def outgoing(self) -> bytes:

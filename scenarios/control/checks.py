@@ -5,25 +5,29 @@ from __future__ import annotations
 import math
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import gevent.subprocess as subprocess
 
 from scenarios.clients import CLIENTS, why_unavailable
-from scenarios.clients.tls import tls_context
+from scenarios.clients.tls import PASSPHRASE_VARIABLE, tls_context
 from scenarios.control.child_process import module_command
 from scenarios.control.standin_child import standin_arguments
 from scenarios.control.target import TargetUrl, check_allowed, parse_target
 from scenarios.credentials.credentials import credentials_for
 from scenarios.credentials.standin_secret import standin_secret
-from scenarios.errors import ConfigError, unknown_name
+from scenarios.errors import ConfigError, ProtocolFault, unknown_name
 from scenarios.load.from_options import arm_plan, message_fields_of, script_settings_of
+from scenarios.load.user_connections import PROBE_SCENARIO
 from scenarios.machine.fingerprint import gevent_loop_name
 from scenarios.machine.preflight import Demand, machine_limits, require
 from scenarios.options import DEFAULTS, Settings
-from scenarios.plan import USUAL_FIELDS
+from scenarios.options.parsers import NONE
+from scenarios.plan import USUAL_FIELDS, Header, TlsFiles, Token
 from scenarios.protocols.load import load_protocol, operations_of
 from scenarios.protocols.shape import TargetProtocol
+from scenarios.protocols.transport import MESSAGE, credentials_by
 from scenarios.session.scripts import AGENT_REQUEST, UNROUTED, script_settings
 from scenarios.session.steps import PROTOCOL_PING
 
@@ -87,13 +91,51 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
         raise ConfigError("--use-proxy and --delay-ms do not go together: the relay connects to the target itself.")
     script_settings(script_settings_of(settings))
     arm_plan(settings)
-    check_certificates(settings.ca_file)
+    check_certificates(settings)
     key_file: str | None = None
     if is_standin and settings.jwt_algorithm == "HS256":
         _, file = standin_secret(os.environ, key_file=settings.jwt_key_file)
         key_file = str(file) if file else None
-    pool = credentials_for(settings, key_file).pool
-    check_seats(pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+    credentials = credentials_for(settings, key_file)
+    check_way_in(settings, protocol, credentials.headers)
+    check_seats(credentials.pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+
+
+def check_way_in(settings: Settings, protocol: TargetProtocol, headers: Sequence[Header]) -> None:
+    """Refuse credentials that the scenario, the protocol class or a second header does not go with.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    has_token = settings.token_source != NONE
+    if not has_token and PROBE_SCENARIO in settings.scenario:
+        raise ConfigError(
+            f"--scenario {PROBE_SCENARIO} comes with broken tokens, and --token-source none has none to break: leave "
+            "out the one or the other."
+        )
+    if settings.token_transport == MESSAGE and not _says_its_token(protocol):
+        raise ConfigError(
+            f"--token-transport message needs a protocol class that says its token first, and --protocol "
+            f"{settings.protocol} does not: use header, query, cookie or subprotocol (with json: --opening)."
+        )
+    try:
+        found = credentials_by(settings.token_transport, protocol, Token("token") if has_token else None)
+    except ProtocolFault as fault:
+        missing = "" if has_token else " It is asked for credentials without a token here (--token-source none)."
+        raise ConfigError(f"{fault}{missing}") from None
+    taken = {name.lower() for name, _ in found.headers} - {"cookie"}
+    for header in headers:
+        if header.name.lower() in taken:
+            raise ConfigError(
+                f"--header {header.name!r} is the header that the token travels in: leave it out, or give no token "
+                "(--token-source none), or another way for it (--token-transport)."
+            )
+
+
+def _says_its_token(protocol: TargetProtocol) -> bool:
+    """Whether a protocol's openings are others with a token than without."""
+    speak = getattr(protocol, "openings", None)
+    return speak is not None and list(speak(Token("token"))) != list(speak(None))
 
 
 def check_operations(operations: Iterable[str], protocol: TargetProtocol) -> None:
@@ -110,26 +152,57 @@ def check_operations(operations: Iterable[str], protocol: TargetProtocol) -> Non
             raise unknown_name("--operations", operation, {*known, PROTOCOL_PING})
 
 
-def check_certificates(ca_file: str) -> None:
+def check_certificates(settings: Settings) -> None:
     """Refuse certificates that cannot be read: every connection would fail, and none for the target's sake.
 
     Raises:
         ConfigError: In one sentence.
     """
-    if not ca_file:
+    ca_file, certificate, key = settings.ca_file, settings.client_cert, settings.client_key
+    if ca_file:
+        try:
+            tls_context(TlsFiles(ca_file))
+        except ssl.SSLError:
+            raise ConfigError(
+                f"--ca-file {ca_file!r} holds no certificate in PEM that can be read: name a file of them, or leave it "
+                "out to trust the system's."
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"--ca-file {ca_file!r} cannot be read ({os.strerror(error.errno or 0)}): name a file of certificates "
+                "in PEM, or leave it out to trust the system's."
+            ) from None
+    if not certificate:
         return
+    for option, path in (("--client-cert", certificate), ("--client-key", key)):
+        if path and (reason := _why_unreadable(path)):
+            raise ConfigError(f"{option} {path!r} cannot be read ({reason}): name a file in PEM.")
     try:
-        tls_context(ca_file)
-    except ssl.SSLError:
-        raise ConfigError(
-            f"--ca-file {ca_file!r} holds no certificate in PEM that can be read: name a file of them, or leave it out "
-            "to trust the system's."
-        ) from None
+        tls_context(TlsFiles(ca_file or None, certificate, key or None))
+    except ssl.SSLError as error:
+        of = f"--client-cert {certificate!r}" + (f" and --client-key {key!r}" if key else "")
+        raise ConfigError(f"{of}: {_why_no_certificate(error, key or certificate)}") from None
+
+
+def _why_unreadable(path: str) -> str:
+    """The system's reason why a file cannot be read; "" = it can."""
+    try:
+        Path(path).read_bytes()
     except OSError as error:
-        raise ConfigError(
-            f"--ca-file {ca_file!r} cannot be read ({os.strerror(error.errno or 0)}): name a file of certificates in "
-            "PEM, or leave it out to trust the system's."
-        ) from None
+        return os.strerror(error.errno or 0)
+    return ""
+
+
+def _why_no_certificate(error: ssl.SSLError, key_file: str) -> str:
+    """What is wrong with a certificate and its key, and the way out; OpenSSL itself hardly says."""
+    if "MISMATCH" in (error.reason or ""):
+        return "the key is another certificate's, so name the one that belongs to it."
+    if b"ENCRYPTED" in Path(key_file).read_bytes():
+        return f"the key has a passphrase, so set it in {PASSPHRASE_VARIABLE}: what is there is not it."
+    return (
+        "there is no certificate with its key in PEM that can be read: name a file that holds both, or the key's with "
+        "--client-key."
+    )
 
 
 def check_seats(subjects: int, connections_per_subject: int, *, users: int, workers: int) -> None:

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from scenarios.authority import ascii_host
 from scenarios.errors import ConfigError
 from scenarios.plan import Target
 
@@ -17,6 +18,8 @@ def proxy_for(
     bypasses: Callable[[str], bool] = lambda host: bool(urllib.request.proxy_bypass(host)),
 ) -> tuple[str, int] | None:
     """(host, port) of the proxy that the environment names for the target; None = it names none.
+
+    The proxy is given the target's name, and resolves it: no name of a target is looked up here.
 
     The variables (`https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`) and, on Windows and macOS, the
     system's settings, as the standard library reads them. wss asks for https's, ws for http's.
@@ -37,4 +40,10 @@ def proxy_for(
         )
     if parts.username or parts.password:
         raise ConfigError("--use-proxy: the environment's proxy wants a password, which wsoak does not send.")
-    return parts.hostname, parts.port
+    try:
+        return ascii_host(parts.hostname), parts.port
+    except ValueError as error:
+        raise ConfigError(
+            f"--use-proxy: {parts.hostname!r}, the environment's proxy, names no host ({error}); set http_proxy or "
+            "https_proxy to http://host:port."
+        ) from None

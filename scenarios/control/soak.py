@@ -95,7 +95,7 @@ class Soak:
         if isinstance(runner, runners.WorkerRunner):
             own = vars(self.environment.parsed_options)
             self._own = {name: own[name] for name in OF_THE_MACHINE}
-            self._own |= {name: own[name] for name in MAY_DIFFER if own[name] != DEFAULTS[name]}
+            self._own |= {name: own[name] for name in MAY_DIFFER if own[name] not in (None, DEFAULTS[name])}
             self._courier = Courier(runner)
             return
         settings = self.settings()
@@ -194,9 +194,14 @@ class Soak:
         if self.leader is None:
             check_clients(settings)
             check_machine(settings, math.ceil(order.users / order.workers), parse_target(target.url))
-            if settings.ca_file:  # its own, where this machine has it elsewhere
-                check_certificates(settings.ca_file)
-                target = msgspec.structs.replace(target, ca_file=settings.ca_file)
+            # Its own, where this machine has them elsewhere.
+            check_certificates(settings)
+            target = msgspec.structs.replace(
+                target,
+                ca_file=settings.ca_file or target.ca_file,
+                client_cert=settings.client_cert or None,
+                client_key=settings.client_key or None,
+            )
         if settings.use_proxy:
             target = msgspec.structs.replace(target, proxy=proxy_for(target))
         if settings.needs_relay:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from scenarios.authority import authority_of, bracketed
+from scenarios.authority import ascii_host, ascii_path, authority_of, bracketed
 from scenarios.errors import ConfigError
 
 ALLOWED_HOSTS_VARIABLE: Final = "SOAK_ALLOWED_HOSTS"
@@ -36,6 +36,8 @@ class TargetUrl(NamedTuple):
 def parse_target(host: str) -> TargetUrl:
     """Read `--host`: ws, wss, http or https; the path defaults to /ws.
 
+    Names and paths that are not ASCII are encoded here, once for all clients, as a browser encodes them.
+
     Raises:
         ConfigError: If it is no such URL, or carries a user, a password or a fragment.
     """
@@ -51,22 +53,28 @@ def parse_target(host: str) -> TargetUrl:
         )
     if parts.username or parts.password or parts.fragment:
         raise ConfigError("--host must not carry a user, a password or a fragment: tokens come from --token-source.")
+    try:
+        name = ascii_host(parts.hostname)
+    except ValueError as error:
+        raise ConfigError(
+            f"--host {host!r} names no host ({error}); write it as wss://staging.example.com/ws."
+        ) from None
     path = parts.path if parts.path not in ("", "/") else "/ws"
     if parts.query:
         path = f"{path}?{parts.query}"
-    return TargetUrl(scheme, parts.hostname, port or _DEFAULT_PORTS[scheme], path)
+    return TargetUrl(scheme, name, port or _DEFAULT_PORTS[scheme], ascii_path(path))
 
 
 def check_allowed(target: TargetUrl, environment: Mapping[str, str]) -> None:
     """Refuse a host that is not on the allow-list (`SOAK_ALLOWED_HOSTS`, separated by commas).
 
     An entry is a host name, or host:port to allow that port alone; no wildcards, so that a list says
-    exactly what it allows.
+    exactly what it allows. Names may be written as --host may write them.
 
     Raises:
         ConfigError: Names the host and the variable.
     """
-    allowed = {entry.strip().lower() for entry in environment.get(ALLOWED_HOSTS_VARIABLE, "").split(",")}
+    allowed = {_as_on_the_wire(entry.strip()) for entry in environment.get(ALLOWED_HOSTS_VARIABLE, "").split(",")}
     host = target.host.lower()
     if host in allowed or f"{host}:{target.port}" in allowed:
         return
@@ -74,3 +82,13 @@ def check_allowed(target: TargetUrl, environment: Mapping[str, str]) -> None:
         f"{target.host!r} is not an allowed target: if you may load it, set {ALLOWED_HOSTS_VARIABLE}={target.host}"
         " (several: separated by commas); without --host the load goes to the embedded stand-in."
     )
+
+
+def _as_on_the_wire(entry: str) -> str:
+    if entry.isascii():
+        return entry.lower()
+    host, colon, port = entry.rpartition(":") if ":" in entry else (entry, "", "")
+    try:
+        return f"{ascii_host(host)}{colon}{port}"
+    except ValueError:  # no host's name: it allows nobody
+        return ""

@@ -1,12 +1,14 @@
 """Tokens are used again until shortly before they expire, and then renewed, whatever their source.
 
-A source that fails while the old token is still valid is asked again at the next need; when no valid token
-is left, the connection cannot start, and `TokenUnavailable` says so in one sentence.
+A source that fails while the old token is still valid is asked again at the next need. When no valid token
+is left, a connection cannot start: `TokenNotNow` where it is worth waiting, else `TokenUnavailable`, in one sentence.
 """
 
 from __future__ import annotations
 
 from typing import Final, Protocol
+
+import gevent.lock
 
 from scenarios.errors import HarnessError
 from scenarios.plan import Token
@@ -15,10 +17,26 @@ from scenarios.plan import Token
 # before: a connection that starts now authenticates within its budget of some 10 s.
 _RENEW_RATIO: Final = 0.2
 _RENEW_S: Final = 60.0
+# A source that had none is looked at again after so long, where it does not say itself how long.
+AGAIN_S: Final = 5.0
+# How long a source that never gave a token is given before the run ends.
+FIRST_PATIENCE_S: Final = 60.0
 
 
 class TokenUnavailable(HarnessError):
     """No valid token for this subject now: this connection cannot start."""
+
+
+class TokenNotNow(TokenUnavailable):
+    """No valid token yet: whoever wants one waits, since that is no failure of the target's.
+
+    Attributes:
+        wait_s: For how long at the most, before it is worth another try.
+    """
+
+    def __init__(self, sentence: str, wait_s: float) -> None:
+        super().__init__(sentence)
+        self.wait_s = wait_s
 
 
 class TokenSource(Protocol):
@@ -28,38 +46,76 @@ class TokenSource(Protocol):
         """A token for the subject.
 
         Raises:
-            TokenUnavailable: If there is none.
+            TokenNotNow: If there is none yet.
+            TokenUnavailable: If there is none, and will be none.
         """
 
 
 class TokenCache:
-    """Tokens by subject, renewed before they expire."""
+    """Tokens by subject, renewed before they expire; several users of one subject ask for it once.
 
-    def __init__(self, source: TokenSource) -> None:
+    Args:
+        source: Where they come from.
+        is_by_subject: Whether each subject has a token of its own; else one serves all of them.
+    """
+
+    def __init__(self, source: TokenSource, *, is_by_subject: bool = True) -> None:
         self._source = source
+        self._is_by_subject = is_by_subject
         self._tokens: dict[str, Token] = {}
+        self._asking: dict[str, gevent.lock.BoundedSemaphore] = {}
+        self._failing_since: float | None = None
 
     def token_for(self, subject: str, now: float) -> Token:
         """A token of this subject that is valid at `now` (epoch seconds).
 
         Raises:
+            TokenNotNow: If there is none now, and may be one later.
             TokenUnavailable: If the source has none and the last one has expired.
         """
-        held = self._tokens.get(subject)
+        key = subject if self._is_by_subject else ""
+        held = self._tokens.get(key)
         if held is not None and not needs_renewal(held, now):
             return held
+        is_valid = held is not None and not has_expired(held, now)
+        turn = self._asking.setdefault(key, gevent.lock.BoundedSemaphore())
+        if not turn.acquire(blocking=not is_valid):
+            assert held is not None
+            return held  # another user is renewing it already
         try:
-            token = self._source.fetch(subject, now)
-            if has_expired(token, now):
-                raise TokenUnavailable(
-                    f"The token for the subject {subject!r} has expired and its source has no newer one."
-                )
+            found = self._tokens.get(key)
+            if found is None or found is held:
+                found = self._tokens[key] = self._fetched(subject, now)
+            return found
         except TokenUnavailable:
-            if held is not None and not has_expired(held, now):
+            if is_valid:
+                assert held is not None
                 return held
             raise
-        self._tokens[subject] = token
+        finally:
+            turn.release()
+
+    def _fetched(self, subject: str, now: float) -> Token:
+        try:
+            token = self._source.fetch(subject, now)
+        except TokenNotNow as reason:
+            if not self._tokens:
+                self._refuse_endless(reason, now)
+            raise
+        if has_expired(token, now):
+            sentence = f"The token for the subject {subject!r} has expired and its source has no newer one."
+            raise TokenNotNow(sentence, AGAIN_S)
         return token
+
+    def _refuse_endless(self, reason: TokenNotNow, now: float) -> None:
+        """Waiting is for sources that have worked: one that never did is set up wrongly."""
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since >= FIRST_PATIENCE_S:
+            raise TokenUnavailable(
+                f"{reason} No token has come since the run began, {now - self._failing_since:.0f} s ago: nobody can "
+                "connect."
+            ) from None
 
 
 def needs_renewal(token: Token, now: float) -> bool:

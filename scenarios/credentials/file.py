@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import Final
 
-import orjson
-
-from scenarios.credentials.cache import TokenUnavailable, needs_renewal
-from scenarios.credentials.jwt import token_from_text
+from scenarios.credentials.cache import AGAIN_S, TokenNotNow, needs_renewal
+from scenarios.credentials.texts import text_of
+from scenarios.credentials.token_list import UnreadableTokens, tokens_from_text
 from scenarios.errors import ConfigError
 from scenarios.plan import Token
 
+_FORMS: Final = (
+    "Write one a line, lines of subject,token, a JSON list, a JSON object by subject, or the answer of a token "
+    "endpoint as it came."
+)
+
 
 class FileTokens:
-    """Tokens from a file: one a line (`#` begins a comment), a JSON list, or a JSON object by subject.
+    """Tokens from a file: one a line (`#` begins a comment), CSV, JSON, or a token endpoint's answer as it came.
 
-    A token's subject is its claim sub, or the object's key, or else its number in the file. The file is
+    A token's subject is what the file says, else its claim sub, or else its number in the file. The file is
     read again when a token is asked for that has expired: replace the file to renew them.
 
     Raises:
@@ -47,53 +52,34 @@ class FileTokens:
             )
 
     def fetch(self, subject: str, now: float) -> Token:
-        """The subject's token as the file has it."""
+        """The subject's token as the file has it; a file that cannot be read now is perhaps being replaced."""
         token = self._tokens.get(subject)
         if token is None or needs_renewal(token, now):
             try:
                 self._tokens = self._read()
             except ConfigError as error:
-                raise TokenUnavailable(str(error)) from None
+                raise TokenNotNow(str(error), AGAIN_S) from None
             token = self._tokens.get(subject)
         if token is None:
-            raise TokenUnavailable(f"The file of tokens {self._path!r} has none for the subject {subject!r}.")
+            raise TokenNotNow(f"The file of tokens {self._path!r} has none for the subject {subject!r}.", AGAIN_S)
         return token
 
     def _read(self) -> dict[str, Token]:
+        path = Path(self._path)
         try:
-            text = Path(self._path).read_text(encoding="utf-8")
+            data, written_at = path.read_bytes(), path.stat().st_mtime
         except OSError as error:
             raise ConfigError(
                 f"--token-source: {self._path!r} cannot be read ({os.strerror(error.errno or 0)}): name a file of "
                 "tokens."
             ) from None
-        except UnicodeDecodeError:
-            raise ConfigError(
-                f"--token-source: {self._path!r} is not text; name a file with one token a line."
-            ) from None
-        tokens = tokens_from_text(text)
-        if not tokens:
-            raise ConfigError(
-                f"--token-source: {self._path!r} holds no token; write one a line, or a JSON list or object of them."
-            )
-        return tokens
-
-
-def tokens_from_text(text: str) -> dict[str, Token]:
-    """The tokens of a file by subject, in order; empty if there is none (or the JSON is none)."""
-    named: list[tuple[str | None, str]]
-    if text.lstrip()[:1] in ("[", "{"):
+        text = text_of(data)
+        if text is None:
+            raise ConfigError(f"--token-source: {self._path!r} is not text. {_FORMS}")
         try:
-            parsed = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return {}
-        pairs = parsed.items() if isinstance(parsed, dict) else ((None, value) for value in parsed)
-        named = [(key, value) for key, value in pairs if isinstance(value, str) and value.strip()]
-    else:
-        lines = (line.partition("#")[0].strip() for line in text.splitlines())
-        named = [(None, line) for line in lines if line]
-    tokens: dict[str, Token] = {}
-    for number, (name, value) in enumerate(named):
-        token, subject = token_from_text(value)
-        tokens[name or subject or f"token-{number}"] = token
-    return tokens
+            tokens = tokens_from_text(text, written_at=written_at)
+        except UnreadableTokens as reason:
+            raise ConfigError(f"--token-source: {self._path!r} holds what is no token: {reason}. {_FORMS}") from None
+        if not tokens:
+            raise ConfigError(f"--token-source: {self._path!r} holds no token. {_FORMS}")
+        return tokens

@@ -21,6 +21,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from scenarios.credentials.texts import text_of, unquoted
 from scenarios.errors import ConfigError
 from scenarios.plan import Token
 from scenarios.redact import HIDDEN
@@ -74,25 +75,33 @@ def load_key(algorithm: str, *, key_file: str, environment: Mapping[str, str]) -
         ConfigError: If there is none, it cannot be read, or it does not fit the algorithm.
     """
     if key_file:
-        try:
-            text = Path(key_file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(
-                f"--jwt-key-file {key_file!r} cannot be read ({os.strerror(error.errno or 0)}): name a file that "
-                f"this user can read, or set {KEY_VARIABLE}."
-            ) from None
-        except UnicodeDecodeError:
-            raise ConfigError(f"--jwt-key-file {key_file!r} is not text: a secret or a PEM key is needed.") from None
-        source = f"the file {key_file!r}"
+        text, source = text_of_key_file(key_file), f"the file {key_file!r}"
     else:
-        text = environment.get(KEY_VARIABLE, "")
-        source = f"the variable {KEY_VARIABLE}"
+        text, source = environment.get(KEY_VARIABLE, ""), f"the variable {KEY_VARIABLE}"
     if not text.strip():
         raise ConfigError(
             f"There is no key to sign {algorithm} tokens with: {source} is empty or not set; "
             f"set {KEY_VARIABLE} or name a file with --jwt-key-file."
         )
     return key_from_text(algorithm, text, source=source)
+
+
+def text_of_key_file(key_file: str) -> str:
+    """The text of a file with a key.
+
+    Raises:
+        ConfigError: It cannot be read, or is no text.
+    """
+    try:
+        text = text_of(Path(key_file).read_bytes())
+    except OSError as error:
+        raise ConfigError(
+            f"--jwt-key-file {key_file!r} cannot be read ({os.strerror(error.errno or 0)}): name a file that "
+            f"this user can read, or set {KEY_VARIABLE}."
+        ) from None
+    if text is None:
+        raise ConfigError(f"--jwt-key-file {key_file!r} is not text: a secret or a PEM key is needed.")
+    return text
 
 
 def key_from_text(algorithm: str, text: str, *, source: str) -> SigningKey:
@@ -108,7 +117,7 @@ def key_from_text(algorithm: str, text: str, *, source: str) -> SigningKey:
                 f"HS256 needs a shared secret, but {source} holds a PEM key: choose --jwt-algorithm RS256, ES256 or "
                 "EdDSA, or another key."
             )
-        return SigningKey(algorithm, text)
+        return SigningKey(algorithm, _secret(text, source))
     kind, words = _KEY_KINDS[algorithm]
     try:
         key = load_pem_private_key(text.encode(), password=None)
@@ -126,6 +135,20 @@ def key_from_text(algorithm: str, text: str, *, source: str) -> SigningKey:
         raise ConfigError(f"{algorithm} needs {words}, but {source} holds another kind: choose --jwt-algorithm to fit.")
     assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey)
     return SigningKey(algorithm, key)
+
+
+def _secret(text: str, source: str) -> str:
+    """A shared secret, where it is one word or sentence and nothing is around it that would become part of it."""
+    rule = ""
+    if unquoted(text) != text:
+        rule = "is in quotes, which would be part of it: take them off"
+    elif len(text.splitlines()) > 1:
+        rule = "has more than one line: leave the secret alone there"
+    elif text[0] == "{":
+        rule = "is JSON (a JWK, perhaps): give the secret itself"
+    if rule:
+        raise ConfigError(f"The secret for HS256 in {source} {rule}.")
+    return text
 
 
 class Minter:
@@ -180,7 +203,10 @@ class Minter:
 
 
 def forged(token: Token) -> Token:
-    """The same claims under a signature that nobody made."""
+    """The same claims under a signature that nobody made; of an opaque token, other characters."""
+    if token.value.count(".") != 2:
+        other = base64.urlsafe_b64encode(os.urandom(len(token.value))).decode()[: len(token.value)]
+        return Token(other, token.issued_at, token.expires_at)
     head, _, signature = token.value.rpartition(".")
     length = len(base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)))
     wrong = base64.urlsafe_b64encode(os.urandom(length)).rstrip(b"=").decode()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from scenarios.credentials.jwt import KEY_VARIABLE, load_key
+from scenarios.credentials.jwt import KEY_VARIABLE, load_key, text_of_key_file
 from scenarios.errors import ConfigError
 
 SECRET_FILE: Final = Path(".standin") / "soak-secret"
@@ -34,7 +34,7 @@ def standin_secret(
     """
     if key_file:
         load_key("HS256", key_file=key_file, environment=environment)  # for its refusals
-        text = Path(key_file).read_text(encoding="utf-8")
+        text = text_of_key_file(key_file)
         return _long_enough(text.strip(), f"--jwt-key-file {key_file!r}"), Path(key_file)
     given = environment.get(KEY_VARIABLE, "").strip()
     if given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import shlex
 import shutil
@@ -13,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from attempts.schema import Attempt
+from scenarios.control.checks import check_certificates
 from scenarios.control.proxy import proxy_for
 from scenarios.control.target import check_allowed, parse_target
 from scenarios.credentials.credentials import credentials_for
@@ -21,14 +23,14 @@ from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
 from scenarios.first_look.advice import Look, advice
 from scenarios.first_look.connection import look_at
 from scenarios.first_look.transcript import Frame, line_of
-from scenarios.load.from_options import budgets_of, fitted, message_fields_of
+from scenarios.load.from_options import budgets_of, fitted, target_of
 from scenarios.options import OPTIONS, Option, Settings, settings_from
 from scenarios.options.field_kinds import Bounds, read_number
 from scenarios.options.help import with_pointer
+from scenarios.options.parsers import NONE
 from scenarios.options.settings import BUDGETS, TARGET
-from scenarios.plan import Target, Token
 from scenarios.protocols.load import PROTOCOLS
-from scenarios.redact import NOTHING_SECRET, Secret, plain_urls
+from scenarios.redact import Secret, plain_urls
 
 SECONDS: Final = 4.0
 _SECONDS: Final = Bounds(above=0, high=3600)
@@ -75,7 +77,10 @@ def _argument(option: Option, environment: Mapping[str, str]) -> dict[str, Any]:
     argument = option.argument()
     del argument["env_var"], argument["include_in_web_ui"]
     default = "json" if option.name == "protocol" else argument["default"]
-    return {**argument, "default": environment.get(option.variable, default), "help": option.meaning.replace("%", "%%")}
+    given = environment.get(option.variable)
+    if given is not None:
+        default = [given] if option.repeats else given
+    return {**argument, "default": default, "help": option.meaning.replace("%", "%%")}
 
 
 def _look(given: dict[str, Any], environment: Mapping[str, str]) -> int:
@@ -83,20 +88,14 @@ def _look(given: dict[str, Any], environment: Mapping[str, str]) -> int:
     seconds = read_number("--seconds", given["seconds"], _SECONDS)
     url = parse_target(given["url"])
     check_allowed(url, environment)
-    target = Target(
-        scheme=url.scheme,
-        host=url.host,
-        port=url.port,
-        path=url.path,
-        protocol=settings.protocol,
-        messages=message_fields_of(settings),
-        ca_file=settings.ca_file or None,
-    )
+    check_certificates(settings)
+    target = target_of(settings, scheme=url.scheme, host=url.host, port=url.port, path=url.path)
     if settings.use_proxy:
         target = msgspec.structs.replace(target, proxy=proxy_for(target))
-    token = _token(settings, environment)
+    credentials = credentials_for(_with_token_if_named(settings, environment), None, environment=environment)
+    token = credentials.token_for(credentials.probe_subject)
     print(f"{plain_urls(url.url)}, --protocol {settings.protocol}, {'with' if token else 'without'} a token")
-    secret = Secret(token.value) if token else NOTHING_SECRET
+    secret = Secret(*(h.value for h in credentials.headers if h.is_secret), *([token.value] if token else []))
     frames: list[Frame] = []
 
     def show(frame: Frame) -> None:
@@ -106,6 +105,8 @@ def _look(given: dict[str, Any], environment: Mapping[str, str]) -> int:
     rows = look_at(
         target,
         token=token,
+        headers=credentials.headers,
+        token_transport=settings.token_transport,
         operations=dict(settings.operations),
         seconds=seconds,
         budgets=budgets_of(settings),
@@ -128,17 +129,15 @@ def _soak_command(url: str, given: Mapping[str, Any], environment: Mapping[str, 
         value = given[option.name]
         if value == option.argument()["default"] or option.variable in environment:
             continue
-        words += [option.flag] if value is True else [option.flag, str(value)]
+        values = value if isinstance(value, list) else [value]
+        words += [word for one in values for word in ([option.flag] if one is True else [option.flag, str(one)])]
     return shlex.join(words)
 
 
-def _token(settings: Settings, environment: Mapping[str, str]) -> Token | None:
-    """A token as the control probes come with, if anything was said of tokens."""
+def _with_token_if_named(settings: Settings, environment: Mapping[str, str]) -> Settings:
+    """The settings, with no token where nothing was said of one."""
     is_named = settings.token_source != "mint" or settings.jwt_key_file or environment.get(SECRET_VARIABLE)
-    if not is_named:
-        return None
-    credentials = credentials_for(settings, None, environment=environment)
-    return credentials.token_for(credentials.probe_subject)
+    return settings if is_named else dataclasses.replace(settings, token_source=NONE)
 
 
 def _told(row: Attempt) -> str:

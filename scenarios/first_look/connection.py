@@ -15,9 +15,10 @@ from scenarios.clients.wire import BROKEN, Wire
 from scenarios.clock import Clock
 from scenarios.first_look.transcript import Frame
 from scenarios.machine.lag import LagMeter
-from scenarios.plan import Budgets, ConnectionPlan, Target, Token
+from scenarios.plan import Budgets, ConnectionPlan, Header, Target, Token
 from scenarios.protocols.load import load_protocol
 from scenarios.protocols.reading import messages_in
+from scenarios.protocols.transport import PROTOCOL
 from scenarios.rfc6455 import BINARY, TEXT
 from scenarios.session.ledger import End
 
@@ -75,6 +76,8 @@ def look_at(
     target: Target,
     *,
     token: Token | None,
+    headers: tuple[Header, ...] = (),
+    token_transport: str = PROTOCOL,
     operations: dict[str, float],
     seconds: float,
     budgets: Budgets,
@@ -105,6 +108,8 @@ def look_at(
         subject="first-look",
         seed=SEED,
         token=token,
+        headers=headers,
+        token_transport=token_transport,
         budgets=budgets,
     )
     services = Services(recorder=rows, clock=clock, lag=LagMeter())

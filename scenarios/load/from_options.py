@@ -7,7 +7,7 @@ from typing import Final
 
 from scenarios.experiment.arms import Plan
 from scenarios.options import Settings
-from scenarios.plan import Budgets, MessageFields, Setting
+from scenarios.plan import Budgets, MessageFields, Setting, Target
 from scenarios.protocols.load import load_protocol, usual_of
 from scenarios.session.scripts import AGENT_REQUEST
 
@@ -27,6 +27,23 @@ def fitted(settings: Settings) -> Settings:
     if operations == _DEFAULT.operations:
         operations = usual_of(protocol) or operations
     return dataclasses.replace(settings, scenario=scenario, operations=operations)
+
+
+def target_of(settings: Settings, *, scheme: str, host: str, port: int, path: str) -> Target:
+    """Where connections go, with all that the options say of it; by which way (relay, proxy) is a process's own."""
+    return Target(
+        scheme=scheme,
+        host=host,
+        port=port,
+        path=path,
+        protocol=settings.protocol,
+        messages=message_fields_of(settings),
+        ca_file=settings.ca_file or None,
+        client_cert=settings.client_cert or None,
+        client_key=settings.client_key or None,
+        dns_ttl_s=settings.dns_ttl_s,
+        ip_version=settings.ip_version,
+    )
 
 
 def message_fields_of(settings: Settings) -> MessageFields:

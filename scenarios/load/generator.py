@@ -168,6 +168,7 @@ class LoadGenerator:
                     rows_written=recorder.rows_written,
                     relay=self.relay if recorder is self._recorder else None,
                     reopening_pauses=self.users.reopening_pauses if recorder is self._recorder else None,
+                    token_waits=self.users.token_waits if recorder is self._recorder else None,
                 )
                 for recorder in self._recorders
             ],

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import math
 import random
+import sys
 import time
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +16,7 @@ import gevent.event
 
 from scenarios.clients import CLIENTS, Services, distinct, run_connection
 from scenarios.clock import Clock
+from scenarios.credentials.cache import TokenNotNow
 from scenarios.credentials.credentials import LEASE_WAIT_S, credentials_for
 from scenarios.credentials.subjects import NoSubjectFree
 from scenarios.errors import HarnessError, ProtocolFault
@@ -30,6 +32,9 @@ from scenarios.run_order import RunOrder
 
 # Comes with credentials that must be refused.
 PROBE_SCENARIO: Final = "auth_probe"
+# That users wait for a token is said so often; and none asks again sooner than that.
+SAY_WAITING_S: Final = 60.0
+LEAST_TOKEN_WAIT_S: Final = 0.1
 
 
 class UserConnections:
@@ -43,10 +48,12 @@ class UserConnections:
         clock: Of this process.
         services: What every connection needs.
         problem: Told in a sentence what of ours broke.
+        say: Told in a sentence what whoever watches should know.
 
     Attributes:
         living: Users that have begun and not ended.
         reopening_pauses: How often a user waited because the peer had ended its sessions at once.
+        token_waits: How often a user waited because no valid token was to be had.
         open_starts: When connections start in an open plan; None: whenever a user is free.
     """
 
@@ -60,7 +67,9 @@ class UserConnections:
         clock: Clock,
         services: Services,
         problem: Callable[[str], None],
+        say: Callable[[str], None] = lambda sentence: print(f"wsoak: {sentence}", file=sys.stderr, flush=True),
     ) -> None:
+        self._say = say
         self._order = order
         self._settings = settings
         self._target = target
@@ -80,6 +89,9 @@ class UserConnections:
         self._stopped = gevent.event.Event()
         self.living = 0
         self.reopening_pauses = 0
+        self.token_waits = 0
+        self._no_token = ""
+        self._say_again_at = -math.inf
         self.open_starts: OpenStarts | None = None
         self._seed = f"{settings.seed}/{worker_key}/arrivals"
 
@@ -114,8 +126,12 @@ class UserConnections:
             user=self.new_user(),
             event_loop=self._event_loop,
             next_connection=self._number_connection,
+            health_path=self._settings.health_path,
             subject=self._credentials.probe_subject,
             token=lambda: self._credentials.token_for(self._credentials.probe_subject),
+            has_token=lambda: self._credentials.has_token(self._credentials.probe_subject),
+            headers=self._credentials.headers,
+            token_transport=self._settings.token_transport,
         )
 
     def stop(self) -> None:
@@ -126,6 +142,8 @@ class UserConnections:
         """No connection starts any more."""
         if self.open_starts is not None:
             self.open_starts.stop()
+        if self.token_waits and not self._services.tally.started:
+            self._problem(f"{self._no_token} No token came in this run, so nobody has connected.")
 
     def _connect_with_retries(self, user: int, scenario: str, scheduled: float, short_sessions: int) -> int:
         """One planned connection, and what its user waits behind it.
@@ -141,6 +159,12 @@ class UserConnections:
                 return short_sessions
             try:
                 result = self._connect(user, scenario, arm, scheduled, subject, retry=failures)
+            except TokenNotNow as reason:
+                if not self._waited_for_token(reason, scheduled):
+                    return short_sessions
+                if self.open_starts is None:  # whoever had to wait for its token was not late
+                    scheduled = time.perf_counter()
+                continue
             except ProtocolFault as error:
                 self._problem(str(error))
                 self._pause(RECONNECT_PAUSE_S)
@@ -164,6 +188,21 @@ class UserConnections:
                 return short_sessions
             scheduled = time.perf_counter()
 
+    def _waited_for_token(self, reason: TokenNotNow, scheduled: float) -> bool:
+        """Wait until a token may be there; False = the run has ended, or an open plan's patience: it is left out."""
+        self.token_waits += 1
+        self._no_token = str(reason)
+        now = time.perf_counter()
+        if now >= self._say_again_at:
+            self._say_again_at = now + SAY_WAITING_S
+            self._say(f"{reason} Users wait for it; that is no failure of the target.")
+        self._pause(max(reason.wait_s, LEAST_TOKEN_WAIT_S))
+        last = scheduled + MAX_LATE_S if self.open_starts is not None else math.inf
+        if self._services.stop or time.perf_counter() >= last:
+            self._services.tally.skip()
+            return False
+        return True
+
     def _lease(self, scheduled: float) -> str | None:
         """As whom to come; None: nobody came free before the run's end (or an open plan's patience): left out."""
         last = scheduled + MAX_LATE_S if self.open_starts is not None else math.inf
@@ -182,11 +221,15 @@ class UserConnections:
     ) -> ConnectionResult:
         try:
             is_probe = scenario == PROBE_SCENARIO
+            # Before all else: nothing of a connection has begun while its user waits for a token.
+            asked_at = time.perf_counter()
             kind, token = (
                 self._credentials.bad_token(subject, self._rng)
                 if is_probe
                 else (None, self._credentials.token_for(subject))
             )
+            if self.open_starts is None:  # whoever had to wait for its token is not late
+                scheduled += time.perf_counter() - asked_at
             library = CLIENTS[arm.client]
             plan = ConnectionPlan(
                 user=user,
@@ -202,6 +245,8 @@ class UserConnections:
                 mitigation=arm.mitigation,
                 retry=retry,
                 token=token,
+                headers=self._credentials.headers,
+                token_transport=self._settings.token_transport,
                 budgets=self._budgets,
                 expect_refusal=is_probe,
                 token_kind=kind,

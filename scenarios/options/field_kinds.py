@@ -2,9 +2,10 @@
 
     pace_s: float = number(1.0, "Time between exchanges (0 = no think time)", "What users do", low=0)
 
-The functions below (`number`, `whole`, `flag`, `text`, `choice`, `members`, `parsed`) each return, for mypy, the value
-that the field will hold, and in truth a dataclass field that carries an `Option`. `options_of` reads the options back
-from the class; the command line, the checks, the web form, the page of the docs and the help are all made from them.
+The functions below (`number`, `whole`, `flag`, `text`, `choice`, `members`, `parsed`, `several`) each return, for mypy,
+the value that the field will hold, and in truth a dataclass field that carries an `Option`. `options_of` reads the
+options back from the class; the command line, the checks, the web form, the page of the docs and the help are all made
+from them.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class Option:
         bounds: Of a number; None = it is none.
         choices: The names that it may take; empty = it is not a matter of names.
         takes_many: Whether it may take several of them.
+        repeats: Whether it may be given several times, a value each.
         ui: Whether the web form may set it (paths and key material it may not).
         whose: Whose value a worker goes by.
     """
@@ -109,6 +111,7 @@ class Option:
     bounds: Bounds | None = None
     choices: tuple[str, ...] = ()
     takes_many: bool = False
+    repeats: bool = False
     ui: bool = True
     whose: Whose = Whose.CONTROLLER
 
@@ -141,8 +144,11 @@ class Option:
         """
         is_switch = self.default is False
         kind: dict[str, Any] = {"action": "store_true"} if is_switch else {"type": str}
+        default: bool | str | None = False if is_switch else self.default_text
+        if self.repeats:
+            kind["action"], default = "append", None  # argparse appends to a default
         return {
-            "default": False if is_switch else self.default_text,
+            "default": default,
             "help": self.meaning,
             "env_var": self.variable,
             "include_in_web_ui": self.ui,
@@ -256,6 +262,24 @@ def parsed(
             whose=whose,
         )
     )
+    return found
+
+
+def several(
+    help: str,
+    group: str,
+    parse: Callable[[str, str], T],
+    *,
+    whose: Whose = Whose.CONTROLLER,
+) -> tuple[T, ...]:
+    """A field that holds what a parser makes of each value of an option that may be given several times."""
+
+    def read(flag: str, value: object) -> tuple[T, ...]:
+        texts = value if isinstance(value, list | tuple) else [value]
+        return tuple(parse(flag, _text(text)) for text in texts if _text(text))
+
+    option = Option(default="", help=help, group=group, read=read, repeats=True, ui=False, whose=whose)
+    found: tuple[T, ...] = _field(option)
     return found
 
 

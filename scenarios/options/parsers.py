@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from scenarios.authority import ascii_path
 from scenarios.errors import ConfigError, unknown_name
 from scenarios.options.field_kinds import Bounds, read_number, refused
+from scenarios.protocols.transport import read_transport
+
+# Where tokens come from, besides files and addresses: signed here, or sessions come without one.
+MINT: Final = "mint"
+NONE: Final = "none"
+URLS: Final = ("http://", "https://")
 
 ABOVE_0: Final = Bounds(above=0)
 DELAY_MS: Final = Bounds(low=0, high=60_000, unit="milliseconds")
@@ -77,9 +84,32 @@ def token_source(flag: str, value: str) -> str:
     Raises:
         ConfigError: No such place.
     """
-    if value == "mint" or value.startswith(("file:", "http://", "https://")):
+    if value in (MINT, NONE) or value.startswith(("file:", *URLS)):
         return value
-    raise refused(flag, value, "'mint', 'file:PATH' or an http(s) URL")
+    raise refused(flag, value, "'mint', 'file:PATH', an http(s) URL, or 'none'")
+
+
+def token_transport(flag: str, value: str) -> str:
+    """How the token travels, as it was given.
+
+    Raises:
+        ConfigError: No such way.
+    """
+    read_transport(flag, value)
+    return value
+
+
+def health_path(flag: str, value: str) -> str:
+    """`/healthz?full=1` as it goes into a request; "" = there is no health page.
+
+    Raises:
+        ConfigError: It is no path.
+    """
+    if value in ("", "off"):
+        return ""
+    if not value.startswith("/") or "#" in value:
+        raise refused(flag, value, "a path that begins with '/', such as /health, or 'off'")
+    return ascii_path(value)
 
 
 def field_name(flag: str, value: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError
-from scenarios.options import parsers
+from scenarios.options import parsers, secret_values
 from scenarios.options.field_kinds import (
     Option,
     Whose,
@@ -28,9 +28,11 @@ from scenarios.options.field_kinds import (
     read_options,
     refused,
     second_part,
+    several,
     text,
     whole,
 )
+from scenarios.options.secret_values import Named
 from scenarios.session.scripts import MITIGATIONS, SCENARIOS
 
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
@@ -150,11 +152,39 @@ class Settings:
     connections_per_subject: int = whole(20, "Connections that one subject may hold at once", TARGET, above=0)
     token_source: str = parsed(
         "mint",
-        "mint, file:PATH or an http(s) URL that returns a token",
+        "mint, file:PATH, an http(s) URL that returns a token, or none: sessions come without (docs/credentials.md)",
         TARGET,
         parsers.token_source,
         ui=False,
         whose=Whose.WORKER_IF_GIVEN,
+    )
+    token_client_id: str = text(
+        "",
+        "Ask that URL by POST as this OAuth client (client credentials); its secret is in SOAK_TOKEN_CLIENT_SECRET",
+        TARGET,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
+    token_client_auth: str = choice(
+        "basic",
+        "Where that client's secret goes: an Authorization header (basic) or the body",
+        TARGET,
+        ("basic", "body"),
+    )
+    token_form: tuple[Named, ...] = parsed(
+        "",
+        "Further fields of that POST, as in a URL: scope=soak&audience=api; secrets as env:NAME or file:PATH",
+        TARGET,
+        secret_values.form,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
+    token_transport: str = parsed(
+        "protocol",
+        "How the token travels: protocol (as its class has it), header[:NAME], query[:NAME], cookie[:NAME], "
+        "subprotocol[:NAMES] or message (docs/credentials.md)",
+        TARGET,
+        parsers.token_transport,
     )
     jwt_algorithm: str = choice("HS256", "Signature of a minted token", TARGET, ALGORITHMS)
     jwt_key_file: str = text(
@@ -167,6 +197,13 @@ class Settings:
     jwt_issuer: str = text("netra-auth-service", "Claim iss", TARGET)
     jwt_audience: str = text("", "Claim aud (empty = none)", TARGET)
     token_ttl_s: float = number(1800.0, "Lifetime of a minted token", TARGET, above=0)
+    header: tuple[Named, ...] = several(
+        "A header of every upgrade request and health probe, 'Origin: https://example.com'; secret values as "
+        "env:NAME or file:PATH; may be given several times",
+        TARGET,
+        secret_values.header,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
     ca_file: str = text(
         "",
         "Certificates to trust for wss:// (empty = the system's)",
@@ -174,12 +211,39 @@ class Settings:
         ui=False,
         whose=Whose.WORKER_IF_GIVEN,
     )
+    client_cert: str = text(
+        "",
+        "The client's own certificate for wss:// (PEM, with its chain and perhaps its key)",
+        TARGET,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
+    client_key: str = text(
+        "",
+        "Its private key (PEM; empty = in the certificate's file); a passphrase is in SOAK_CLIENT_KEY_PASSPHRASE",
+        TARGET,
+        ui=False,
+        whose=Whose.WORKER_IF_GIVEN,
+    )
+    dns_ttl_s: float = number(
+        30.0,
+        "How long a name's addresses are known before it is looked up again (0 = for each connection)",
+        TARGET,
+        low=0,
+    )
+    ip_version: str = choice("any", "Which addresses of a name are used, by version of IP", TARGET, ("any", "4", "6"))
     use_proxy: bool = flag(
         False, "Honour the environment's proxy settings (off: the network is part of the experiment)", TARGET
     )
 
-    probes: bool = flag(True, "Control probes beside the sessions: bare TCP, /health, an idle socket's ping", PROBES)
+    probes: bool = flag(True, "Control probes beside the sessions: TCP, the health page, an idle socket's ping", PROBES)
     probe_every_s: float = number(2.0, "Time between control probes", PROBES, above=0)
+    health_path: str = parsed(
+        "/health",
+        "Path of the target's health page, which one of the probes asks for (off = none)",
+        PROBES,
+        parsers.health_path,
+    )
 
     fault: tuple[str, ...] = parsed(
         "",
@@ -216,7 +280,9 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Refuse a line quality that would act nowhere, or make an arm's mean delay another than its name."""
+        """Refuse what belongs to another option's value: a line quality that would act nowhere, or make an arm's mean
+        delay another than its name; what is asked of a token endpoint where there is none.
+        """
         for name in ("relay_jitter_ms", "relay_stall_ratio", "relay_bandwidth_kbit"):
             value = getattr(self, name)
             if value > 0 and not self.needs_relay:
@@ -230,6 +296,16 @@ class Settings:
             rule = f"at most {one_way_ms:g}, the smallest delayed arm's delay one way"
             raise refused(flag_of("relay_jitter_ms"), self.relay_jitter_ms, rule)
 
+        if self.client_key and not self.client_cert:
+            raise ConfigError(
+                f"--client-key {self.client_key!r} is the key of a certificate: name that one with --client-cert."
+            )
+        if (self.token_client_id or self.token_form) and not self.token_source.startswith(parsers.URLS):
+            name = "token_client_id" if self.token_client_id else "token_form"
+            raise ConfigError(
+                f"{flag_of(name)} belongs to a token endpoint: give --token-source its http(s) URL, or leave it out."
+            )
+
     @property
     def needs_relay(self) -> bool:
         """Whether some arm asks for delay: then every arm goes through the relay, the zero one too.
@@ -238,13 +314,26 @@ class Settings:
         """
         return any(d > 0 for d in self.delay_ms)
 
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The kinds of credentials that sessions come with; none = there is nothing that could be refused."""
+        kinds = {
+            "token": self.token_source != parsers.NONE,
+            "header": any(header.is_elsewhere for header in self.header),
+            "client certificate": bool(self.client_cert),
+        }
+        return tuple(kind for kind, is_there in kinds.items() if is_there)
+
     def for_run_file(self) -> dict[str, Any]:
-        """The settings that `run.json` has for the analysis: service levels, the line's quality, error rates."""
+        """The settings that `run.json` has for the analysis: service levels, the line's quality, error rates, and of
+        which kinds the credentials are.
+        """
         return {
             "slo": self._group("slo_"),
             "relay": self._group("relay_"),
             "margin": self.margin,
             "alpha": self.alpha,
+            "credentials": list(self.credentials),
             "digest": self.digest(),
         }
 

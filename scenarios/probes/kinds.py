@@ -1,12 +1,12 @@
 """Control probes beside the sessions: what they suffer is the network's or the server's, not a session's.
 
     tcp      a bare TCP connect
-    health   GET /health, a connection each (TLS where the target has it)
+    health   GET of the health page, a connection each (TLS where the target has it); left out where there is none
     idle     a protocol ping (RFC 6455, section 5.5.2) on a WebSocket that does nothing else
 
-They go straight to the target and never through the relay: they are the control of every arm. Each turn is
-one row of kind `probe`; the `idle` turn that finds no socket (the first, or after a loss) also dials, and has
-the phases' times. A socket that is lost between two pings fails the next turn, in phase hold.
+They never go through the relay: they are the control of every arm. They go by the target's addresses, and by a proxy,
+as the sessions do. Each turn is one row of kind `probe`; the `idle` turn that finds no socket (the first, or after a
+loss) also dials, and has the phases' times. A socket that is lost between two pings fails the next turn, in phase hold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from time import perf_counter
-from typing import Final
 
 import gevent
 
@@ -34,8 +33,6 @@ from scenarios.rfc6455 import BINARY, CLOSE, PING, PONG, TEXT
 from scenarios.session import refusals
 from scenarios.session.ledger import End
 from scenarios.session.openings import Upkeep
-
-HEALTH_PATH: Final = "/health"
 
 
 class TcpProbe(Probe):
@@ -62,9 +59,11 @@ class HealthProbe(Probe):
         self.new_connection()
         try:
             self.dial(attempt)
-            attempt.rtt_s = attempt.tcp_s
+            attempt.rtt_s = self.handshake_s
             authority = authority_of(self.target.host, self.target.port)
-            request = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+            further = "".join(f"{header.name}: {header.value}\r\n" for header in self.plan.headers)
+            path = self.plan.health_path
+            request = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\n{further}Connection: close\r\n\r\n"
             head, _ = self.ask(request.encode("ascii"), phase="exchange")
         finally:
             self.stream.close()
@@ -94,6 +93,11 @@ class IdleProbe(Probe):
     def is_open(self) -> bool:
         """Whether there is a socket that is not known to be lost."""
         return self._wire is not None and self._lost is None
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether it need not dial, or has a token to dial with."""
+        return self.is_open or self.plan.has_token()
 
     def wait_until(self, moment: float) -> None:
         """Until the next turn; meanwhile the library answers the server's own pings."""
@@ -142,7 +146,6 @@ class IdleProbe(Probe):
         self.phase = "upgrade"
         started = perf_counter()
         self._token = self.plan.token()
-        self.ledger.secret = Secret(self._token.value if self._token else "")
         self._is_fresh = True
         plan = ConnectionPlan(
             user=self.plan.user,
@@ -152,7 +155,10 @@ class IdleProbe(Probe):
             subject=self.plan.subject,
             seed=number,
             token=self._token,
+            headers=self.plan.headers,
+            token_transport=self.plan.token_transport,
         )
+        self.ledger.secret = Secret(*plan.secrets)
         request = dial.upgrade_request(plan, self.target, self._protocol)
         wire = WebsocketsWire(self.target, request)
         head, rest = self.ask(wire.request(), phase="upgrade")
@@ -160,7 +166,7 @@ class IdleProbe(Probe):
         if end is not None:
             raise ProbeFailed(end)
         self._wire = wire
-        self._rtt_s = attempt.tcp_s
+        self._rtt_s = self.handshake_s
         attempt.upgrade_s = perf_counter() - started
         self._upkeep = Upkeep(self._protocol, plan)
         self._say(self._upkeep.due())
@@ -242,6 +248,8 @@ class Prober:
     def start(self) -> None:
         """Begin to probe."""
         for turn in (TcpProbe, HealthProbe, IdleProbe):
+            if turn is HealthProbe and not self._plan.health_path:
+                continue
             greenlet = gevent.spawn(self._probe, turn)
             greenlet.link_exception(lambda ended: self._failed(ended.exception or RuntimeError("a probe ended")))
             self._greenlets.append(greenlet)
@@ -253,11 +261,17 @@ class Prober:
     def _probe(self, turn: type[TcpProbe | HealthProbe | IdleProbe]) -> None:
         probe = turn(self._target, self._services, self._plan)
         pacing = Pacing(self._plan.every_s, start=perf_counter())
+        skipped = 0
         try:
             while True:
                 start = pacing.next_start(perf_counter())
                 probe.wait_until(start.scheduled_at)
-                probe.run(start.scheduled_at, skipped=start.skipped)
+                skipped += start.skipped
+                if not probe.may_begin:
+                    skipped += 1
+                    continue
+                probe.run(start.scheduled_at, skipped=skipped)
+                skipped = 0
         except HarnessError as error:
             # It says what it takes, as for a session that has no token: no bug of the probe's.
             self._services.problem(str(error))

@@ -11,6 +11,7 @@ import gevent
 import msgspec
 
 from attempts.schema import Attempt, ConnectionFacts
+from scenarios.addresses import Turns
 from scenarios.clients import Services, dial
 from scenarios.clients.dialler import Answered, Dialler
 from scenarios.clients.on_gevent.dial import Mover
@@ -18,7 +19,7 @@ from scenarios.clients.on_gevent.stream import Stream
 from scenarios.clients.on_gevent.waiter import Patience
 from scenarios.clients.own_end import OwnEnd
 from scenarios.evidence.endpoint import Seen
-from scenarios.plan import Target, Token
+from scenarios.plan import Header, Target, Token
 from scenarios.session.ledger import NOTHING, End, Wait
 
 
@@ -46,7 +47,10 @@ class ProbePlan:
         user: The virtual user that their rows carry.
         event_loop: As in the record.
         next_connection: Numbers connections, within the worker.
+        health_path: Of the health page; "" = it is not asked for.
         subject, token: As whom the idle socket connects; a token is asked for when it dials.
+        has_token: Whether there is a token now; asked before a turn that dials.
+        headers, token_transport: As for the sessions.
     """
 
     every_s: float
@@ -54,20 +58,25 @@ class ProbePlan:
     user: int
     event_loop: str
     next_connection: Callable[[], int]
+    health_path: str
     subject: str
     token: Callable[[], Token | None]
+    has_token: Callable[[], bool] = lambda: True
+    headers: tuple[Header, ...] = ()
+    token_transport: str = "protocol"
 
 
 class Probe:
     """One kind of probe: its rows, and its socket with a deadline. Made in the greenlet that runs it.
 
-    It is the `Phases` of its own dialling. It goes straight to the target and asks the first address only: the one that
-    worked last.
+    It is the `Phases` of its own dialling. It never goes through the relay, and its turns at the target's addresses are
+    its own: those of the sessions stay even.
 
     Attributes:
         phase: Where the turn is: where its row will say that it ended.
         deadline: When the turn's budget runs out, in monotonic seconds.
         end: This machine's end of its connection.
+        handshake_s: The round trip of its TCP handshake; None = there was none in this turn.
     """
 
     operation: ClassVar[str]
@@ -82,14 +91,22 @@ class Probe:
         self.stream = Stream(self._patience)
         self.ledger = services.ledger(services.probe_tally, token_issued_at=None)
         self.end = OwnEnd(is_direct=True)
+        self.handshake_s: float | None = None
+        self._turns = Turns()
         self._mover: Mover | None = None
         self._attempt: Attempt | None = None
         self._phase_at = 0.0
         self._facts = -1
+        self._number = 0
 
     def wait_until(self, moment: float) -> None:
         """Until the next turn."""
         gevent.sleep(max(0.0, moment - perf_counter()))
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the next turn has all that it needs; what is missing is no failure of the target's."""
+        return True
 
     def run(self, scheduled_at: float, *, skipped: int) -> None:
         """One turn, one row."""
@@ -129,7 +146,7 @@ class Probe:
 
     def new_connection(self) -> int:
         """Rows from now on are of another connection."""
-        number = self.plan.next_connection()
+        number = self._number = self.plan.next_connection()
         self._facts = self.services.recorder.connection(
             ConnectionFacts(
                 user=self.plan.user,
@@ -143,10 +160,11 @@ class Probe:
         return number
 
     def connect(self, attempt: Attempt) -> None:
-        """TCP to the first address of the target."""
-        direct = msgspec.structs.replace(self.target, relay=None, proxy=None)
-        dialler = Dialler(direct, self, self.services.addresses, most_addresses=1)
-        self._mover = Mover(dialler, direct, self.stream, self._patience, self.end)
+        """TCP to the target, by the proxy that the sessions go by, if any."""
+        direct = msgspec.structs.replace(self.target, relay=None)
+        book = self.services.addresses
+        dialler = Dialler(direct, self, book, self._turns, seed=self._number)
+        self._mover = Mover(dialler, direct, book, self.stream, self._patience, self.end)
         self._attempt = attempt
         self.phase = "dns"
         self._phase_at = perf_counter()
@@ -190,8 +208,9 @@ class Probe:
         self._phase_done("dns_s" if measured else None, now)
         self.phase = "tcp"
 
-    def connected(self, now: float, *, tls: bool, handshake_s: float | None) -> None:
+    def connected(self, now: float, *, tls: bool, handshake_s: float | None, tcp_s: float | None) -> None:
         """See `Phases.connected`."""
+        self.handshake_s = now - self._phase_at if handshake_s is None else handshake_s
         self._phase_done("tcp_s", now)
 
     def secured(self, now: float) -> None:

@@ -27,5 +27,5 @@ class Basics:
         return None
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
-        """A bearer header, or `?token=`."""
-        return bearer(token, transport)
+        """A bearer header."""
+        return bearer(token)

@@ -62,7 +62,7 @@ class Echo:
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
         """A bearer header if there is a token; nothing is expected back."""
-        return bearer(token, transport)
+        return bearer(token)
 
 
 _JSON_BEGINS_WITH = (b"{", b"[", "{", "[")

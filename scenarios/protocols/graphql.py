@@ -24,7 +24,6 @@ from scenarios.protocols.shape import (
     Refusal,
     Request,
     Welcome,
-    bearer,
 )
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
@@ -80,9 +79,8 @@ class GraphQLTransportWS(Basics):
         return Request(orjson.dumps(frame), "next", name)
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
-        """The subprotocol; the token is in `connection_init`, unless it shall be a header or in the query."""
-        found = bearer(token, transport) if transport in ("header", "query") else Credentials()
-        return found._replace(subprotocols=(SUBPROTOCOL,), expected_subprotocol=SUBPROTOCOL)
+        """The subprotocol; the token is in `connection_init`."""
+        return Credentials(subprotocols=(SUBPROTOCOL,), expected_subprotocol=SUBPROTOCOL)
 
     def refusal_of_close(self, code: int | None, reason: str) -> Refusal | None:
         """The codes that blame the client; 4401 and 4403 mean what they mean everywhere."""

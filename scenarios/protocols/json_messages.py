@@ -94,6 +94,5 @@ class JsonMessages(Basics):
         return Request(orjson.dumps(frame), "reply", name if fields.id_field else None)
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
-        """A bearer header, or `?token=`; none where the opening carries the token."""
-        is_in_the_opening = _TOKEN in self._fields.opening and transport not in ("header", "query")
-        return Credentials() if is_in_the_opening else bearer(token, transport)
+        """A bearer header; none where the opening carries the token."""
+        return Credentials() if _TOKEN in self._fields.opening else bearer(token)

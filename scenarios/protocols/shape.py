@@ -164,7 +164,11 @@ class TargetProtocol(Protocol):
         """The answer to a server's ping message; None = it wants none."""
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
-        """Where the token goes; `transport` is subprotocol, header or query."""
+        """Where the token goes where --token-transport leaves it to the class: `transport` is subprotocol then.
+
+        Where the option says another way (header, query, cookie, subprotocol or message), this is called without a
+        token, for what the upgrade carries besides (`scenarios.protocols.transport`).
+        """
 
 
 class Speaking(Protocol):
@@ -220,13 +224,9 @@ MALFORMED: Final = Message(Kind.MALFORMED)
 NOISE: Final = Message(Kind.NOISE)
 
 
-def bearer(token: Token | None, transport: str) -> Credentials:
-    """A token in the query, or else in a bearer header (RFC 6750, section 2)."""
-    if token is None:
-        return Credentials()
-    if transport == "query":
-        return Credentials(query=f"token={token.value}")
-    return Credentials(headers=(("Authorization", f"Bearer {token.value}"),))
+def bearer(token: Token | None) -> Credentials:
+    """A token in a bearer header (RFC 6750, section 2.1)."""
+    return Credentials() if token is None else Credentials(headers=(("Authorization", f"Bearer {token.value}"),))
 
 
 def lines_of(payload: bytes | str, read: Callable[[bytes | str], Message]) -> Sequence[Message]:

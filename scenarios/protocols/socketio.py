@@ -30,7 +30,6 @@ from scenarios.protocols.shape import (
     Refusal,
     Request,
     Welcome,
-    bearer,
     content_of,
 )
 
@@ -77,8 +76,7 @@ class SocketIO(Basics):
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
         """The query that names the transport; the token goes with the connect to the namespace."""
-        found = bearer(token, transport) if transport in ("header", "query") else Credentials()
-        return found._replace(query="&".join(part for part in (TRANSPORT, found.query) if part))
+        return Credentials(query=TRANSPORT)
 
     @staticmethod
     def _packet(kind: str, name: str, text: str) -> Message:

@@ -191,11 +191,15 @@ class Staging:
         return b'{"type":"pong"}'
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
-        """`jwt-auth` and `jwt.<base64url of the compact JWT>`, or a bearer header, or `?token=`."""
+        """`jwt-auth` and `jwt.<base64url of the compact JWT>`, or a bearer header, or `?token=`; nothing of it where
+        the token goes another way.
+        """
         if transport == "header":
             return Credentials(headers=(("Authorization", f"Bearer {token.value}"),) if token else ())
         if transport == "query":
             return Credentials(query=f"token={token.value}" if token else "")
+        if transport != "subprotocol":
+            return Credentials()
         encoded = base64.urlsafe_b64encode(token.value.encode()).decode().rstrip("=") if token else None
         offered = ("jwt-auth", f"jwt.{encoded}") if encoded else ("jwt-auth",)
         return Credentials(subprotocols=offered, expected_subprotocol="jwt-auth")

@@ -5,12 +5,16 @@ until `read_reply` gives an answer, and from then on the socket is its own path 
 upgrade follow on it, SNI and Host stay the target's, and the relay adds the delay each way without looking
 at a byte.
 
-    sock.sendall(connect_request(host, port, delay_s=plan.delay_s, seed=plan.seed))
+    sock.sendall(connect_request(host, port, delay_s=plan.delay_s, seed=plan.seed, addresses=["192.0.2.1:443"]))
     received = b""
     while (reply := read_reply(received)) is None:
         received += sock.recv(4096) or raise the reset that this is
     if reply.errno is not None: the target refused, was unreachable ...: the phase is tcp
-    tcp_s = rtt_s = reply.rtt_s
+    tcp_s, rtt_s = reply.tcp_s, reply.rtt_s
+
+The client has looked the name up and says which addresses it may be, in which order: the relay tries them as a client
+without a relay does (`scenarios.addresses.Race`), each handshake as slow as the arm, and answers which one it is.
+Without addresses it looks the name up itself.
 
 The relay answers after its own handshake with the target plus the delay (the SYN and its answer travel the
 slow way, too), so the phase `tcp` ends with the reply, and a target that drops SYNs stays a timeout in tcp.
@@ -24,6 +28,7 @@ while it is being dialled: see `scenarios.relay.question`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from scenarios.authority import authority_of
@@ -31,6 +36,8 @@ from scenarios.http_head import EndlessHead, all_headers, split_head
 
 # A request or a reply is about 200 bytes; more without an end is something else.
 MAX_HEAD_BYTES: Final = 4096
+# As many addresses of 50 letters leave room for the rest.
+MOST_ADDRESSES: Final = 64
 
 
 class RelayError(ValueError):
@@ -44,12 +51,15 @@ class RelayRequest(NamedTuple):
         target: host:port as asked (IPv6 in brackets).
         delay_s: Round trip to add, in seconds.
         seed: Of this connection's jitter and stalls.
+        addresses: The target's, host:port each, in the order in which they are to be tried; none = it is to be looked
+            up.
         rest: Bytes that came behind the request and belong to the target.
     """
 
     target: str
     delay_s: float
     seed: int
+    addresses: tuple[str, ...]
     rest: bytes
 
 
@@ -59,34 +69,45 @@ class RelayReply(NamedTuple):
     Attributes:
         rtt_s: The relay's handshake with the target plus the delay: the round trip that the client
             would have seen on a network like that. None when there was no handshake.
+        tcp_s: The same from the first address that was tried: more, if it was not the one that answered.
+        address: host:port of the address that answered, or of the one that failed last; None = it is not told.
         errno: The operating system's error when the target could not be connected; None = connected.
         detail: The error in words, for people.
         rest: Bytes that came behind the reply and belong to the client.
     """
 
     rtt_s: float | None
+    tcp_s: float | None
+    address: str | None
     errno: int | None
     detail: str
     rest: bytes
 
 
-def connect_request(host: str, port: int, *, delay_s: float, seed: int) -> bytes:
+def connect_request(host: str, port: int, *, delay_s: float, seed: int, addresses: Sequence[str] = ()) -> bytes:
     """The bytes that ask the relay for a path to the target with this much added round trip."""
     authority = authority_of(host, port)
-    return (
-        f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nSoak-Delay-S: {delay_s:.6f}\r\nSoak-Seed: {seed}\r\n\r\n"
-    ).encode("ascii")
+    lines = [
+        f"CONNECT {authority} HTTP/1.1",
+        f"Host: {authority}",
+        f"Soak-Delay-S: {delay_s:.6f}",
+        f"Soak-Seed: {seed}",
+        *([f"Soak-Addresses: {' '.join(addresses)}"] if addresses else []),
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def connected_reply(rtt_s: float) -> bytes:
+def connected_reply(rtt_s: float, *, tcp_s: float | None = None, address: str = "") -> bytes:
     """The relay is connected."""
-    return f"HTTP/1.1 200 Connected\r\nSoak-Rtt-S: {rtt_s:.6f}\r\n\r\n".encode("ascii")
+    tcp_s = rtt_s if tcp_s is None else tcp_s
+    lines = ["HTTP/1.1 200 Connected", f"Soak-Rtt-S: {rtt_s:.6f}", f"Soak-Tcp-S: {tcp_s:.6f}"]
+    return _reply(lines, address)
 
 
-def failed_reply(errno: int, detail: str) -> bytes:
+def failed_reply(errno: int, detail: str, *, address: str = "") -> bytes:
     """The target could not be connected."""
     text = " ".join(detail.split()).encode("ascii", "replace").decode("ascii")
-    return f"HTTP/1.1 502 Bad Gateway\r\nSoak-Errno: {errno}\r\nSoak-Detail: {text}\r\n\r\n".encode("ascii")
+    return _reply(["HTTP/1.1 502 Bad Gateway", f"Soak-Errno: {errno}", f"Soak-Detail: {text}"], address)
 
 
 def refused_reply(sentence: str) -> bytes:
@@ -106,11 +127,14 @@ def read_reply(received: bytes) -> RelayReply | None:
     first, fields, rest = parsed
     status = first.split(" ")[1:2]
     detail = fields.get("soak-detail", "")
+    address = fields.get("soak-address")
     try:
         if status == ["200"]:
-            return RelayReply(_seconds(fields["soak-rtt-s"]), None, "", rest)
+            rtt_s = _seconds(fields["soak-rtt-s"])
+            tcp_s = _seconds(fields.get("soak-tcp-s", fields["soak-rtt-s"]))
+            return RelayReply(rtt_s, tcp_s, address, None, "", rest)
         if status == ["502"]:
-            return RelayReply(None, int(fields["soak-errno"]), detail, rest)
+            return RelayReply(None, None, address, int(fields["soak-errno"]), detail, rest)
     except (KeyError, ValueError):
         pass
     raise RelayError(f"The relay answered {first!r} {detail}".rstrip())
@@ -134,7 +158,12 @@ def read_request(received: bytes) -> RelayRequest | None:
         seed = int(fields.get("soak-seed", "0"))
     except ValueError as error:
         raise RelayError(f"The relay cannot read the request: {error}.") from None
-    return RelayRequest(words[1], delay_s, seed, rest)
+    return RelayRequest(words[1], delay_s, seed, tuple(fields.get("soak-addresses", "").split()), rest)
+
+
+def _reply(lines: Sequence[str], address: str) -> bytes:
+    lines = [*lines, *([f"Soak-Address: {address}"] if address else [])]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
 def _seconds(text: str) -> float:

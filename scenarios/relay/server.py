@@ -7,15 +7,17 @@ port it tells its report, and each client what the kernel says of its way to the
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
-from typing import Final
+from typing import Final, NamedTuple
 
+from scenarios.addresses import Address, Race
 from scenarios.authority import authority_of, split_authority
 from scenarios.errors import ConfigError
 from scenarios.evidence.kernel import TcpKernel, kernel_of
 from scenarios.evidence.sample import TcpSample
 from scenarios.http_head import END_OF_HEAD
-from scenarios.os_errors import errno_of
+from scenarios.os_errors import errno_of, is_without_a_way
 from scenarios.relay.delay_line import LineQuality
 from scenarios.relay.lateness import DelayError
 from scenarios.relay.path import Flow, Leg, join
@@ -40,14 +42,39 @@ _TICK_S: Final = 0.010
 _REQUEST_TIMEOUT_S: Final = 10.0
 _BACKLOG: Final = 1024
 
-_Address = tuple[int, tuple[str, int]]
+
+class _Handshake(NamedTuple):
+    """A socket of which the client would know by now, on a network like its arm's."""
+
+    socket: socket.socket
+    due_at: float
+    rtt_s: float
+
+
+class _Won(NamedTuple):
+    """The connected socket, and what the client is told of it."""
+
+    socket: socket.socket
+    due_at: float
+    rtt_s: float
+    tcp_s: float
+    address: str
+
+
+class _NoneConnected(Exception):
+    """No address could be connected; the last one's error, and which one it was."""
+
+    def __init__(self, reason: OSError, address: str = "") -> None:
+        self.reason = reason
+        self.address = address
 
 
 class Relay:
     """The server: paths, and the books on its own punctuality.
 
     Args:
-        targets: The only host:port that paths may lead to; empty = any.
+        targets: The only host:port that paths may lead to; empty = any. Which addresses these have by now is for the
+            client to say, which looks their names up again and again.
         quality: Of the delayed arms.
         seed: Mixed with each connection's own.
         promise_s: Largest 99th percentile of the added error.
@@ -71,7 +98,6 @@ class Relay:
         self.clients: dict[tuple[str, int], Client] = {}
         self._allowed: set[str] = set()
         self._late_reads = DelayError()
-        self._addresses: dict[str, list[_Address]] = {}
         self._dials: set[asyncio.Task[None]] = set()
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
@@ -86,8 +112,7 @@ class Relay:
                 addresses = await self._resolved(target)
             except OSError as error:
                 raise ConfigError(f"--target {target!r} has no address ({error.strerror}).") from None
-            # A client that has resolved the name itself asks for an address.
-            self._allowed |= {target, *(authority_of(*address) for _, address in addresses)}
+            self._allowed |= {target, *map(_written, addresses)}
         server = await loop.create_server(lambda: Client(self), host, port, backlog=_BACKLOG)
         self._tick(loop.time())
         return server
@@ -130,27 +155,24 @@ class Relay:
     async def _dial(self, client: Client, request: RelayRequest) -> None:
         loop = asyncio.get_running_loop()
         try:
-            sock, handshake_s = await self._connect(client, request.target)
-        except OSError as error:
+            won = await self._connect(client, request)
+        except _NoneConnected as none:
             self.failed += 1
-            # A refusal travels the slow way, too.
-            await asyncio.sleep(request.delay_s)
-            client.answer(failed_reply(errno_of(error) or 0, error.strerror or type(error).__name__))
+            reason = none.reason.strerror or type(none.reason).__name__
+            client.answer(failed_reply(errno_of(none.reason) or 0, reason, address=none.address))
             client.transport.close()
             return
-        due_at = loop.time() + request.delay_s
         leg = Leg()
         target: asyncio.Transport | None = None
         try:
-            target, _ = await loop.create_connection(lambda: leg, sock=sock)
+            target, _ = await loop.create_connection(lambda: leg, sock=won.socket)
             target.pause_reading()
-            await asyncio.sleep(due_at - loop.time())
         except BaseException:
             # The client gave up (or we end): nobody will use this socket.
-            sock.close() if target is None else target.abort()
+            won.socket.close() if target is None else target.abort()
             raise
-        self.error.add(loop.time() - due_at)
-        client.answer(connected_reply(handshake_s + request.delay_s))
+        self.error.add(loop.time() - won.due_at)
+        client.answer(connected_reply(won.rtt_s, tcp_s=won.tcp_s, address=won.address))
         up, down = join(
             client.transport,
             target,
@@ -163,44 +185,119 @@ class Relay:
         client.joined(up, down)
         target.resume_reading()
 
-    async def _connect(self, client: Client, target: str) -> tuple[socket.socket, float]:
-        """A connected socket and how long its handshake took; the last address's error if none works."""
-        loop = asyncio.get_running_loop()
-        refusal: OSError = OSError(0, "the target has no address")
-        for family, address in await self._resolved(target):
-            # Named as TCP: asyncio sets TCP_NODELAY only on sockets that say so.
-            sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-            sock.setblocking(False)
-            client.dials(sock)
-            started_at = loop.time()
-            try:
-                await loop.sock_connect(sock, address)
-            except OSError as error:
-                sock.close()
-                refusal = error
-            except BaseException:
-                sock.close()
-                raise
-            else:
-                return sock, loop.time() - started_at
-        raise refusal
+    async def _connect(self, client: Client, request: RelayRequest) -> _Won:
+        """The first of the target's addresses that is connected, tried as a client without a relay tries them.
 
-    async def _resolved(self, target: str) -> list[_Address]:
-        """Addresses of a target, asked for once: a resolver's bad day is not the arm's."""
-        known = self._addresses.get(target)
-        if known is None:
-            host, port = split_authority(target)
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            known = self._addresses[target] = [
-                (family, (str(address[0]), int(address[1]))) for family, _, _, _, address in found
-            ]
-        return known
+        Raises:
+            _NoneConnected: All have failed.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            addresses = await self._addresses_of(request)
+        except OSError as error:
+            await asyncio.sleep(request.delay_s)
+            raise _NoneConnected(error) from None
+        began_at = loop.time()
+        race = Race(addresses, began_at)
+        running: dict[Address, asyncio.Task[_Handshake]] = {}
+        last = none = _NoneConnected(OSError(0, "the target has no address"))
+        try:
+            while not race.is_lost:
+                for address in race.running:
+                    if address not in running:
+                        running[address] = loop.create_task(_handshake(client, address, request.delay_s))
+                left_s = None if race.next_at == math.inf else max(0.0, race.next_at - loop.time())
+                await asyncio.wait(running.values(), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                ended = {address: task for address, task in running.items() if task.done()}
+                for address, task in ended.items():
+                    failure = task.exception()
+                    if failure is None:
+                        won = running.pop(address).result()
+                        client.dials(won.socket)
+                        return _Won(won.socket, won.due_at, won.rtt_s, won.due_at - began_at, _written(address))
+                    if not isinstance(failure, OSError):
+                        raise failure
+                    del running[address]
+                    # A machine without IPv6 has met nobody there: what another address did says more.
+                    if last is none or not is_without_a_way(failure):
+                        last = _NoneConnected(failure, _written(address))
+                    race.failed(address, loop.time())
+                if loop.time() >= race.next_at:
+                    race.start(loop.time())
+            raise last
+        finally:
+            for task in running.values():
+                task.cancel()
+                task.add_done_callback(_free)
+
+    async def _addresses_of(self, request: RelayRequest) -> list[Address]:
+        """Those that the client knows, or all that the target has."""
+        if request.addresses:
+            return [_read(address) for address in request.addresses]
+        return await self._resolved(request.target)
+
+    async def _resolved(self, target: str) -> list[Address]:
+        """All addresses of a target."""
+        host, port = split_authority(target)
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [(int(family), address[:2]) for family, _, _, _, address in found]
 
     def _tick(self, due_at: float) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._late_reads.add(now - due_at)
         loop.call_at(now + _TICK_S, self._tick, now + _TICK_S)
+
+
+async def _handshake(client: Client, address: Address, delay_s: float) -> _Handshake:
+    """Connect to an address; its outcome, a failure as well, travels the slow way."""
+    loop = asyncio.get_running_loop()
+    family, where = address
+    started_at = loop.time()
+    try:
+        # Named as TCP: asyncio sets TCP_NODELAY only on sockets that say so.
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    except OSError:
+        await asyncio.sleep(delay_s)
+        raise
+    try:
+        sock.setblocking(False)
+        client.dials(sock)
+        await loop.sock_connect(sock, where)
+        handshake_s = loop.time() - started_at
+        due_at = loop.time() + delay_s
+        await asyncio.sleep(delay_s)
+    except OSError:
+        sock.close()
+        await asyncio.sleep(delay_s)
+        raise
+    except BaseException:
+        sock.close()
+        raise
+    return _Handshake(sock, due_at, handshake_s + delay_s)
+
+
+def _free(task: asyncio.Task[_Handshake]) -> None:
+    """Close the socket of one that has not won."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().socket.close()
+
+
+def _is_authority(text: str) -> bool:
+    try:
+        split_authority(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _written(address: Address) -> str:
+    return authority_of(*address[1][:2])
+
+
+def _read(text: str) -> Address:
+    host, port = split_authority(text)
+    return int(socket.AF_INET6 if ":" in host else socket.AF_INET), (host, port)
 
 
 class Client(Leg):
@@ -281,6 +378,8 @@ class Client(Leg):
                 return
             if not self._relay.leads_to(request.target):
                 raise RelayError(f"This relay leads to {', '.join(sorted(self._relay.targets))} only.")
+            if not all(map(_is_authority, (request.target, *request.addresses))):
+                raise RelayError("The relay takes a target and addresses as host:port only.")
         except RelayError as refusal:
             self.answer(refused_reply(str(refusal)))
             self.transport.close()

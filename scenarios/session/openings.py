@@ -8,10 +8,8 @@ from typing import Final
 from scenarios.plan import ConnectionPlan
 from scenarios.protocols.reading import messages_in
 from scenarios.protocols.shape import Kind, Opening, TargetProtocol
+from scenarios.protocols.transport import MESSAGE, PROTOCOL
 from scenarios.rfc6455 import BINARY, TEXT
-
-# Ways of a token (`ConnectionPlan.token_transport`) on which no message carries it.
-IN_THE_UPGRADE: Final = frozenset({"header", "query", "cookie"})
 
 
 def openings_of(protocol: TargetProtocol, plan: ConnectionPlan) -> Sequence[Opening]:
@@ -20,7 +18,7 @@ def openings_of(protocol: TargetProtocol, plan: ConnectionPlan) -> Sequence[Open
     A protocol class may have none.
     """
     speak = getattr(protocol, "openings", None)
-    token = None if plan.token_transport.partition(":")[0] in IN_THE_UPGRADE else plan.token
+    token = plan.token if plan.token_transport in (PROTOCOL, MESSAGE) else None
     found: Sequence[Opening] = () if speak is None else speak(token)
     return found
 

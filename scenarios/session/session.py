@@ -109,8 +109,9 @@ class Session:
         self._heard_at = now  # the last byte, either way
         self._silence_s = 0.0  # before that byte
         self._longest_silence_s = 0.0
-        if plan.token is not None:
-            ledger.secret = Secret(plan.token.value)
+        secrets = plan.secrets
+        if secrets:
+            ledger.secret = Secret(*secrets)
         self._result = ConnectionResult(ready=False, ended_by="stop", outcome="aborted", phase="dns")
 
     # -- the connect's phases, as the driver reaches them ---------------------------------------------
@@ -127,10 +128,18 @@ class Session:
         """The target's addresses are known; not `measured` = they had been known before."""
         self._phase_done(Event.RESOLVED, "dns_s", now, now - self._phase_at if measured else None)
 
-    def connected(self, now: float, *, tls: bool, handshake_s: float | None = None) -> None:
-        """TCP is there. `handshake_s`: the true round trip, where a relay answered the client's own."""
-        tcp_s = now - self._phase_at if handshake_s is None else handshake_s
-        self._rtt_s = self._waiting().attempt.rtt_s = tcp_s
+    def connected(self, now: float, *, tls: bool, handshake_s: float | None = None, tcp_s: float | None = None) -> None:
+        """TCP is there.
+
+        Args:
+            now: Monotonic seconds.
+            tls: Whether TLS is next.
+            handshake_s: The handshake of the address that answered; None = the phase was that and nothing else.
+            tcp_s: How long the phase took, where a relay answered the client's own; None = it was seen from here.
+        """
+        if tcp_s is None:
+            tcp_s = now - self._phase_at
+        self._rtt_s = self._waiting().attempt.rtt_s = tcp_s if handshake_s is None else handshake_s
         self._phase_done(Event.CONNECTED_TLS if tls else Event.CONNECTED, "tcp_s", now, tcp_s)
 
     def secured(self, now: float) -> None:

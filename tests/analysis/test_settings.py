@@ -26,6 +26,20 @@ def test_run_s_own_settings_count(tmp_path: Path) -> None:
     assert (levels.success_ratio, levels.timeouts, levels.max_duration_s) == (0.9, 3, 30.0)
 
 
+@pytest.mark.parametrize(
+    ("kinds", "has_any"),
+    [([[]], False), ([["token"]], True), ([[], ["header"]], True), ([[], []], False), ([None], True)],
+)
+def test_whether_anything_could_be_refused_is_what_the_runs_say(
+    tmp_path: Path, kinds: list[list[str] | None], has_any: bool
+) -> None:
+    folders = [
+        run(tmp_path / str(number), **({} if found is None else {"credentials": found}))
+        for number, found in enumerate(kinds)
+    ]
+    assert settings_for(folders, {})[0].has_credentials is has_any
+
+
 def test_command_line_outranks_the_run(tmp_path: Path) -> None:
     folder = run(tmp_path / "run", slo={"success_ratio": 0.9}, margin=0.01)
     settings, levels = settings_for([folder], {"slo_success_ratio": 0.99, "margin": 0.02, "rehearsal": True})

@@ -23,7 +23,7 @@ NODE_MODES = {
     "slow": "each reply takes 80 ms",
     "slower": "each reply takes a second",
     "mute": "one request in ten is never answered, pings are",
-    "dies": "one session in three gets neither replies nor pongs from its tenth request on",
+    "dies": "each session gets neither replies nor pongs from its fiftieth request on",
     "stops": "the whole process is stopped for a while (SIGSTOP)",
     "late": "replies shortly after the budget",
     "late_empty_pongs": "replies long after it, and pongs without payload meanwhile",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.authority import authority_of, bracketed, split_authority
+from scenarios.authority import ascii_host, ascii_path, authority_of, bracketed, split_authority
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,22 @@ def test_only_an_ipv6_address_stands_in_brackets() -> None:
 def test_what_is_no_host_and_port_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not host:port"):
         split_authority(text)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "fe80::1%eth0", "localhost", "a-b.example.", "_dmarc.example"])
+def test_a_host_that_is_ascii_stays(host: str) -> None:
+    assert ascii_host(host) == host
+
+
+def test_a_host_that_is_not_is_encoded_as_browsers_do() -> None:
+    assert ascii_host("\uff22\u00fccher\u3002example") == "xn--bcher-kva.example"  # full-width B, full-width dot
+
+
+@pytest.mark.parametrize("host", ["", ".", "a b", "a\u0000", "\u200d", "xn--\u00fc", "a" * 64])
+def test_what_can_be_no_host_is_refused(host: str) -> None:
+    with pytest.raises(ValueError):
+        ascii_host(host)
+
+
+def test_what_is_encoded_already_is_not_encoded_again() -> None:
+    assert ascii_path('/%C3%BC/\u00fc \u2713?a="b"&c=%22') == "/%C3%BC/%C3%BC%20%E2%9C%93?a=%22b%22&c=%22"

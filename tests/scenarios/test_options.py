@@ -31,12 +31,22 @@ def test_values_as_the_web_form_sends_them_are_understood() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "path"), [("/healthz?full=1", "/healthz?full=1"), ("/\u00fc b", "/%C3%BC%20b"), ("off", ""), ("", "")]
+)
+def test_the_health_page_may_be_elsewhere_or_nowhere(given: str, path: str) -> None:
+    assert settings_from({"health_path": given}).health_path == path
+
+
+@pytest.mark.parametrize(
     ("name", "value", "says"),
     [
         ("exchange_budget_s", "-1", "--exchange-budget-s is '-1'"),
         ("exchange_budget_s", "soon", "a number above 0"),
         ("exchange_budget_s", "inf", "a number above 0"),
         ("session_s", "-1", "--session-s is '-1'"),
+        ("dns_ttl_s", "-1", "--dns-ttl-s is '-1', but it must be a number 0 or more"),
+        ("health_path", "health", "--health-path is 'health', but it must be a path that begins with '/'"),
+        ("health_path", "/a#b", "such as /health, or 'off'"),
         ("session_s", "long", "--session-s is 'long'"),
         ("seed", "1.5", "a whole number"),
         ("scenario", "stedy", "did you mean 'steady'"),

@@ -5,7 +5,7 @@ import pickle
 import msgspec
 import pytest
 
-from scenarios.plan import Budgets, ConnectionPlan, Tally, Target, Token
+from scenarios.plan import Budgets, ConnectionPlan, Header, Tally, Target, Token
 
 PLAN = ConnectionPlan(
     user=1,
@@ -17,7 +17,7 @@ PLAN = ConnectionPlan(
     settings={"operations": {"ping": 1.0}, "pace_s": 1.0},
     token=Token("very-secret", 1.0, 901.0),
     budgets=Budgets(connect_s=3.0),
-    headers=(("X-A", "b"),),
+    headers=(Header("X-A", "b"), Header("X-Key", "hidden-key", is_secret=True)),
 )
 
 
@@ -26,8 +26,11 @@ def test_a_plan_goes_over_a_pipe_and_comes_back() -> None:
     assert pickle.loads(pickle.dumps(PLAN)) == PLAN
 
 
-def test_a_plan_never_shows_its_token() -> None:
-    assert "very-secret" not in f"{PLAN!r} {PLAN}"
+def test_a_plan_never_shows_its_secrets() -> None:
+    shown = f"{PLAN!r} {PLAN}"
+    assert "very-secret" not in shown and "hidden-key" not in shown
+    assert "Header(X-A, b)" in shown
+    assert PLAN.secrets == ("hidden-key", "very-secret")
 
 
 def test_the_lifetime_of_a_token_needs_both_ends() -> None:

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from scenarios.credentials.jwt import Minter, key_from_text
 from tests.conftest import Soak, wait_for
+from tests.kit.servers import served
+from tests.scenarios.kit.connect_proxy import connect_proxy
 
 QUIET = ("--headless", "--only-summary", "--no-analysis")
 
@@ -46,6 +48,38 @@ def test_tls_a_storm_bad_tokens_and_tokens_that_expire_on_the_way(start_soak: Ca
     probes = connects[connects["scenario"] == "auth_probe"]
     assert len(probes) > 0  # a refusal is the pass
     assert set(rows[rows["kind"] == "probe"]["operation"]) == {"tcp", "health", "idle"}
+
+
+def test_a_target_that_only_the_proxy_knows_and_that_has_no_health_page(
+    start_soak: Callable[..., Soak], tmp_path: Path
+) -> None:
+    with served("aiohttp", "echo", tmp_path) as port, connect_proxy({"backend.internal": "127.0.0.1"}) as proxy:
+        soak = start_soak(
+            *QUIET,
+            *(
+                "--host",
+                f"ws://backend.internal:{port}/ws",
+                "--protocol",
+                "echo",
+                "--use-proxy",
+                "--health-path",
+                "off",
+            ),
+            *("--users", "4", "--spawn-rate", "4", "--run-time", "6s", "--scenario", "churn", "--pace-s", "0.1"),
+            *("--client", "websocket-client,websockets-asyncio"),
+            environment={
+                "http_proxy": f"http://127.0.0.1:{proxy.address[1]}",
+                "no_proxy": "",
+                "SOAK_ALLOWED_HOSTS": "backend.internal",
+                "SOAK_JWT_SECRET": "s" * 32,
+            },
+        )
+        rows = ended_well(soak)
+    ended = rows[rows["outcome"] != "aborted"]
+    assert set(ended["outcome"]) == {"ok"}
+    assert set(ended["client"]) == {"websocket-client", "websockets-asyncio", "probe"}
+    assert set(rows[rows["kind"] == "probe"]["operation"]) == {"tcp", "idle"}
+    assert set(proxy.asked) == {f"backend.internal:{port}"}
 
 
 def test_every_client_every_delay_and_every_mitigation_in_one_run(start_soak: Callable[..., Soak]) -> None:

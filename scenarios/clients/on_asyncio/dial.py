@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, cast
 from websockets.exceptions import InvalidHandshake, InvalidMessage
 from websockets.typing import Subprotocol
 
+from scenarios.addresses import Address, AddressBook
 from scenarios.clients import dial
 from scenarios.clients.connection import Over
 from scenarios.clients.dialler import Connect, Dialler, Ended, Read, Resolve, Send, Step
@@ -83,6 +84,7 @@ class Mover:
     Args:
         dialler: It decides.
         plan, target, protocol: What is asked of whom.
+        book: The addresses that the process knows, and who looks up which of them.
         session: Whose connection it is.
         end: Is told of each socket.
         patience: Of the task that waits.
@@ -96,6 +98,7 @@ class Mover:
         plan: ConnectionPlan,
         target: Target,
         *,
+        book: AddressBook,
         session: Session,
         end: OwnEnd,
         protocol: TargetProtocol,
@@ -107,6 +110,7 @@ class Mover:
         self._dialler = dialler
         self._plan = plan
         self._target = target
+        self._book = book
         self._session = session
         self._end = end
         self._protocol = protocol
@@ -115,14 +119,21 @@ class Mover:
         self._ask = ask
         self._loop = asyncio.get_running_loop()
         self._socket: sockets.socket | None = None
+        self._racers: dict[Address, _Racer] = {}  # the newest last
+        self._shown: sockets.socket | None = None
         self._buffer = bytearray()
 
     def free(self) -> None:
-        """Free the socket, if it does not belong to the library yet; forget the library's connection.
+        """Free the sockets, but not the one that is the library's by now; forget the library's connection.
 
         It holds its listener, and that holds this: no cycle is left for the collector.
         """
         self.ws = None
+        for address in list(self._racers):
+            self._racers.pop(address).drop()
+        self._free_socket()
+
+    def _free_socket(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -147,13 +158,12 @@ class Mover:
     async def _do(self, step: Step) -> None:
         dialler, loop, within = self._dialler, self._loop, self._patience.within
         if isinstance(step, Resolve):
-            found = await within(loop.getaddrinfo(step.host, step.port, type=sockets.SOCK_STREAM), step.until)
-            dialler.resolved([(int(family), where) for family, _, _, _, where in found], perf_counter())
+            found = await within(asyncio.shield(self._look_up(step)), step.until)
+            if isinstance(found, OSError):
+                raise found
+            dialler.resolved(found, perf_counter())
         elif isinstance(step, Connect):
-            sock = self._new_socket(step.address[0])
-            self._end.dials(sock, dialler.towards)
-            await within(loop.sock_connect(sock, step.address[1]), step.until)
-            dialler.connected(perf_counter())
+            await self._connect(step)
         elif isinstance(step, Send):
             await within(loop.sock_sendall(self._the_socket, step.data), step.until)
             dialler.sent(perf_counter())
@@ -166,13 +176,50 @@ class Mover:
             self._end.took(size)
             dialler.received(bytes(self._buffer[:size]), perf_counter())
 
-    def _new_socket(self, family: int) -> sockets.socket:
-        self.free()
+    def _look_up(self, step: Resolve) -> asyncio.Future[list[Address] | OSError]:
+        """The look-up of this name that is going on, or a new one."""
+        running, name = self._book.running, (step.host, step.port)
+        if name not in running:
+            running[name] = self._loop.create_task(_look_up(self._book, *name))
+        lookup: asyncio.Future[list[Address] | OSError] = running[name]
+        return lookup
+
+    async def _connect(self, step: Connect) -> None:
+        racers = self._racers
+        for address in [address for address in racers if address not in step.addresses]:
+            racers.pop(address).drop()
+        for address in step.addresses:
+            if address not in racers:
+                try:
+                    racers[address] = _Racer(self._loop, address)
+                except OSError as error:
+                    self._show(None, address)
+                    self._dialler.failed(error, perf_counter(), address)
+                    return
+        self._show(racers[step.addresses[-1]].socket, step.addresses[-1])
+        waits = [racer.task for racer in racers.values()]
+        await self._patience.within(asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED), step.until)
+        ended = {address: racer.task.exception() for address, racer in racers.items() if racer.task.done()}
+        first = next((address for address, failure in ended.items() if failure is None), next(iter(ended)))
+        failure = ended[first]
+        if isinstance(failure, OSError):
+            self._dialler.failed(failure, perf_counter(), first)
+            return
+        if failure is not None:
+            raise failure
+        self._free_socket()
+        self._socket = sock = racers.pop(first).socket
+        for address in list(racers):
+            racers.pop(address).drop()
+        self._show(sock, first)
         self._buffer = bytearray()
-        sock = self._socket = sockets.socket(family, sockets.SOCK_STREAM)
-        sock.setblocking(False)
-        sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-        return sock
+        self._dialler.connected(first, perf_counter())
+
+    def _show(self, sock: sockets.socket | None, address: Address) -> None:
+        """Tell the end which socket is its own for now, unless it knows."""
+        if sock is None or sock is not self._shown:
+            self._shown = sock
+            self._end.dials(sock, address if self._target.relay is None else self._dialler.towards)
 
     @property
     def _the_socket(self) -> sockets.socket:
@@ -182,7 +229,7 @@ class Mover:
     async def _woken(self, step: Step) -> None:
         now, sock = perf_counter(), self._socket
         if isinstance(step, Connect):
-            is_answered = sock is not None and _is_connected(sock)
+            is_answered = any(_is_connected(racer.socket) for racer in self._racers.values())
         elif isinstance(step, Send | Read):
             is_answered = any(self._buffer) or (sock is not None and _has_answer(sock))
         else:  # a look-up, or what the library does
@@ -217,7 +264,7 @@ class Mover:
         connecting = Connecting(
             f"{scheme}://{rest.partition('/')[0]}{request.path}",
             sock=self._socket,
-            ssl=tls_context(target.ca_file) if is_tls else None,
+            ssl=tls_context(target.tls_files) if is_tls else None,
             server_hostname=target.host if is_tls else None,
             ssl_handshake_timeout=_NO_LIMIT_S if is_tls else None,
             subprotocols=[Subprotocol(name) for name in request.subprotocols] or None,
@@ -263,6 +310,45 @@ class Mover:
     def _fail(self, end: End) -> NoReturn:
         self._dialler.fail(end, perf_counter())
         raise Over
+
+
+class _Racer:
+    """A socket that is being connected."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, address: Address) -> None:
+        family, where = address
+        self.socket = sockets.socket(family, sockets.SOCK_STREAM)
+        self.socket.setblocking(False)
+        self.socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+        # Of nothing but the socket: a failure holds its frames, and so there is no cycle for the collector.
+        self.task = loop.create_task(_connect(loop, self.socket, where))
+
+    def drop(self) -> None:
+        """Free it; not before the loop has let go of its descriptor, which the next socket may get."""
+        self.task.cancel()
+        self.task.add_done_callback(self._close)
+
+    def _close(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            task.exception()  # nobody else asks, and asyncio would complain
+        self.socket.close()
+
+
+async def _connect(loop: asyncio.AbstractEventLoop, sock: sockets.socket, where: Any) -> None:
+    await loop.sock_connect(sock, where)
+
+
+async def _look_up(book: AddressBook, host: str, port: int) -> list[Address] | OSError:
+    """Every address of a name. In a task of its own, for all who wait: a failure is a value."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=sockets.SOCK_STREAM)
+    except OSError as error:
+        return error
+    except UnicodeError:  # of a name that no resolver would be asked for
+        return sockets.gaierror(sockets.EAI_NONAME, "no name of a host")
+    finally:
+        book.running.pop((host, port), None)
+    return [(int(family), where) for family, _, _, _, where in found]
 
 
 def _has_answer(sock: sockets.socket) -> bool:

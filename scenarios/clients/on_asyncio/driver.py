@@ -42,6 +42,7 @@ class AsyncioConnection(Connection):
             self._dialler,
             plan,
             target,
+            book=services.addresses,
             session=self._session,
             end=self._end,
             protocol=self._protocol,

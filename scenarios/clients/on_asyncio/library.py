@@ -39,7 +39,7 @@ class SeenConnection(ClientConnection):
 
     Attributes:
         listener, end: Set by whoever makes it.
-        is_asked_for_certificate: Whether the server asked for a client certificate in TLS; it has got none.
+        is_asked_for_certificate: Whether the server asked for a client certificate that this client does not have.
         kinds: Opcodes of the messages that `recv` has not returned yet.
         lost: The error that ended the connection, if it was one.
         last_data_at, responded_at: When bytes came last, and the response (monotonic seconds).

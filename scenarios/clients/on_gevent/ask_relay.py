@@ -18,7 +18,7 @@ def way_of(relay: tuple[str, int], port: int) -> TcpSample | None:
     stream = Stream(patience)
     received = b""
     try:
-        if not (stream.connect(family_of(relay[0]), relay) or stream.is_connected(until)):
+        if not stream.connect((family_of(relay[0]), relay), until):
             return None
         stream.send(question(port))
         # A loop may wake a reader although nothing is there (libuv on Windows does).

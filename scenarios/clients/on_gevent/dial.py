@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket as sockets
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import gevent
 import gevent.socket
 
-from scenarios.clients.dial import Address
+from scenarios.addresses import Address, AddressBook
 from scenarios.clients.dialler import Connect, Dialler, Read, Resolve, Secure, Send, Step
 from scenarios.clients.on_gevent.stream import Stream
 from scenarios.clients.on_gevent.waiter import Patience
@@ -25,6 +26,7 @@ class Mover:
     Args:
         dialler: It decides.
         target: Where to.
+        book: The addresses that the process knows, and who looks up which of them.
         stream: It is connected.
         patience: Of the greenlet that waits.
         end: Is told of each socket.
@@ -35,6 +37,7 @@ class Mover:
         self,
         dialler: Dialler,
         target: Target,
+        book: AddressBook,
         stream: Stream,
         patience: Patience,
         end: OwnEnd,
@@ -42,10 +45,12 @@ class Mover:
     ) -> None:
         self._dialler = dialler
         self._target = target
+        self._book = book
         self._stream = stream
         self._patience = patience
         self._end = end
         self._before_end = before_end
+        self._shown: Any = None
 
     def connect(self) -> Step:
         """Names and TCP; the dialler has begun."""
@@ -82,7 +87,11 @@ class Mover:
                 dialler.failed(error, perf_counter())
 
     def _resolve(self, step: Resolve) -> None:
-        lookup = gevent.spawn(_look_up, step.host, step.port)
+        running, name = self._book.running, (step.host, step.port)
+        lookup = running.get(name)
+        if lookup is None:
+            lookup = running[name] = gevent.spawn(_look_up, *name)
+            lookup.rawlink(lambda _: running.pop(name, None))
         while not self._patience.wait_for(lookup, step.until):
             if not self._waits_on(step, lambda: lookup.dead):
                 return
@@ -92,16 +101,42 @@ class Mover:
         self._dialler.resolved(found, perf_counter())
 
     def _connect(self, step: Connect) -> None:
-        stream = self._stream
+        racers = self._stream.racers
+        for address in racers.addresses:
+            if address not in step.addresses:
+                racers.drop(address)
+        for address in step.addresses:
+            if address not in racers.addresses and not self._start(address):
+                return
+        self._show(racers.socket_to(step.addresses[-1]), step.addresses[-1])
+        first = racers.first(step.until)
+        if first is None:
+            self._waits_on(step, racers.has_outcome)
+            return
         try:
-            is_connected = stream.connect(*step.address)
-        finally:
-            self._end.dials(stream.socket, self._dialler.towards)
-        if not is_connected:
-            while not stream.is_connected(step.until):
-                if not self._waits_on(step, stream.has_connected):
-                    return
-        self._dialler.connected(perf_counter())
+            sock = racers.winner(first)
+        except OSError as error:
+            self._dialler.failed(error, perf_counter(), first)
+            return
+        self._stream.adopt(sock)
+        self._show(sock, first)
+        self._dialler.connected(first, perf_counter())
+
+    def _start(self, address: Address) -> bool:
+        """Begin to connect there; False = it has failed, and the dialler has heard of it."""
+        try:
+            self._stream.racers.start(address)
+        except OSError as error:
+            self._show(None, address)
+            self._dialler.failed(error, perf_counter(), address)
+            return False
+        return True
+
+    def _show(self, sock: Any, address: Address) -> None:
+        """Tell the end which socket is its own for now, unless it knows."""
+        if sock is None or sock is not self._shown:
+            self._shown = sock
+            self._end.dials(sock, address if self._target.relay is None else self._dialler.towards)
 
     def _read(self, step: Read) -> None:
         data = self._bytes(step)
@@ -110,7 +145,7 @@ class Mover:
 
     def _secure(self, step: Secure) -> None:
         stream = self._stream
-        stream.start_tls(self._target.ca_file, self._target.host)
+        stream.start_tls(self._target.tls_files, self._target.host)
         received = b""
         while not stream.handshake(received):
             more = self._bytes(step)
@@ -140,4 +175,6 @@ def _look_up(host: str, port: int) -> list[Address] | OSError:
         found = gevent.socket.getaddrinfo(host, port, type=sockets.SOCK_STREAM)
     except OSError as error:
         return error
+    except UnicodeError:  # of a name that no resolver would be asked for
+        return sockets.gaierror(sockets.EAI_NONAME, "no name of a host")
     return [(int(family), address) for family, _, _, _, address in found]

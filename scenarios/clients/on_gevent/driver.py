@@ -65,7 +65,8 @@ class GeventConnection(Connection):
         Raises:
             Over: The session ended on the way.
         """
-        mover = Mover(self._dialler, self._target, self._stream, self._patience, self._end, self._ask_relay)
+        book = self._services.addresses
+        mover = Mover(self._dialler, self._target, book, self._stream, self._patience, self._end, self._ask_relay)
         self._end.writes_with(self._stream.waiting_bytes)
         self._begin()
         step = mover.connect()

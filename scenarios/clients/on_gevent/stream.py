@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket as sockets
 from typing import Any, Final
 
-import gevent.monkey
-
+from scenarios.addresses import Address
+from scenarios.clients.on_gevent.racers import Racers
 from scenarios.clients.on_gevent.waiter import READ, WRITE, Patience
 from scenarios.clients.tls import Tls
+from scenarios.plan import TlsFiles
 
 # Takes hundreds of replies at once, and a whole TLS record.
 _READ_BYTES: Final = 65_536
-
-_CONNECTING: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
-
-# Locust's import replaces the class by gevent's, which brings timeouts and watchers of its own.
-_Socket: Final[type[sockets.socket]] = gevent.monkey.get_original("socket", "socket")
 
 
 class EndOfStream(EOFError):
@@ -36,11 +31,13 @@ class Stream:
     then, and they are called again.
 
     Attributes:
-        socket: Of the latest `connect`; None before it and when it is closed.
+        racers: The sockets that are being connected; `adopt` the first that is there.
+        socket: The one that was adopted; None before that and when it is closed.
     """
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
+        self.racers = Racers(patience)
         self.socket: sockets.socket | None = None
         self._readable: Any = None
         self._either: Any = None
@@ -51,32 +48,20 @@ class Stream:
         """How much the kernel has not taken yet."""
         return len(self._unsent)
 
-    def connect(self, family: int, address: Any) -> bool:
-        """Begin to connect; True = it is connected already, else ask `is_connected`."""
-        self.close()
-        self._unsent = b""
-        sock = self.socket = _Socket(family, sockets.SOCK_STREAM)
-        sock.setblocking(False)
-        sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-        code = sock.connect_ex(address)
-        if code and code not in _CONNECTING:
-            raise OSError(code, os.strerror(code))
-        self._readable = self._patience.watcher(sock.fileno(), READ)
-        return not code
-
-    def is_connected(self, until: float) -> bool:
-        """Wait for the connection."""
-        assert self.socket is not None
-        watcher = self._patience.watcher(self.socket.fileno(), WRITE)
-        try:
-            if not self._patience.wait(watcher, until):
-                return False
-        finally:
-            watcher.close()
-        code = self.socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR)
-        if code:
-            raise OSError(code, os.strerror(code))
+    def connect(self, address: Address, until: float) -> bool:
+        """Connect to this one address; False = not in time."""
+        self.racers.start(address)
+        if self.racers.first(until) is None:
+            return False
+        self.adopt(self.racers.winner(address))
         return True
+
+    def adopt(self, sock: sockets.socket) -> None:
+        """This socket is connected: it is the stream's from now on, in the place of an earlier one."""
+        self._free()
+        self._unsent = b""
+        self.socket = sock
+        self._readable = self._patience.watcher(sock.fileno(), READ)
 
     def has_answer(self) -> bool:
         """Whether the peer's answer (to the connect: the connection) is there, without waiting."""
@@ -91,20 +76,9 @@ class Stream:
             return error.errno != errno.ENOTCONN
         return True
 
-    def has_connected(self) -> bool:
-        """Whether the connect has an outcome, without waiting."""
-        assert self.socket is not None
-        if self.socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR):
-            return True
-        try:
-            self.socket.getpeername()
-        except OSError:
-            return False
-        return True
-
-    def start_tls(self, ca_file: str | None, server_name: str) -> None:
+    def start_tls(self, files: TlsFiles, server_name: str) -> None:
         """Everything from now on is TLS; then call `handshake` until it is done."""
-        self._tls = Tls(ca_file, server_name)
+        self._tls = Tls(files, server_name)
 
     def handshake(self, received: bytes) -> bool:
         """Go on with the TLS handshake; True = done."""
@@ -116,7 +90,7 @@ class Stream:
 
     @property
     def is_asked_for_certificate(self) -> bool:
-        """Whether the server asked for a client certificate in the TLS handshake; it has got none."""
+        """Whether the server asked for a client certificate that this client does not have."""
         return self._tls is not None and self._tls.is_asked_for_certificate
 
     def send(self, data: bytes) -> None:
@@ -156,14 +130,18 @@ class Stream:
         return data
 
     def close(self) -> None:
-        """Free the socket. Never waits, never raises."""
+        """Free the socket, and those that are being connected. Never waits, never raises."""
+        self.racers.close()
+        self._free()
+
+    def _free(self) -> None:
         for watcher in (self._readable, self._either):
             if watcher is not None:
                 watcher.close()
         self._readable = self._either = None
         sock, self.socket = self.socket, None
         if sock is not None:
-            with contextlib.suppress(OSError):  # never connected, or gone already
+            with contextlib.suppress(OSError):  # gone already
                 sock.shutdown(sockets.SHUT_RDWR)
             sock.close()
 

@@ -9,6 +9,7 @@ switches into the greenlet passes one gate, so that no late callback can meet it
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ class Patience:
         self._until = math.inf
         self._is_waiting = False
         self._is_woken = False
+        self._any: Sequence[Any] | None = None
 
     def watcher(self, file_descriptor: int, events: int) -> Any:
         """What `wait` waits for; close it before the descriptor is closed."""
@@ -51,6 +53,29 @@ class Patience:
         finally:
             watcher.stop()
             self._is_waiting = False
+        if not ready:
+            self._is_woken = False
+        return ready
+
+    def wait_for_any(self, watchers: Sequence[Any], until: float) -> bool:
+        """True: one of the sockets is ready. False: as in `wait`."""
+        if self._is_woken:
+            self._is_woken = False
+            return False
+        self._until = until
+        if until < self._armed_for:
+            self._arm(until)
+        self._is_waiting = True
+        self._any = watchers
+        try:
+            for watcher in watchers:
+                watcher.start(self._fired, watchers)
+            ready: bool = self._hub.switch()
+        finally:
+            self._is_waiting = False
+            self._any = None
+            for watcher in watchers:
+                watcher.stop()
         if not ready:
             self._is_woken = False
         return ready
@@ -101,6 +126,12 @@ class Patience:
             self._arm(self._until)
         else:
             self.wake()
+
+    def _fired(self, watchers: Sequence[Any]) -> None:
+        """The first of several watchers; a second one of the same turn would meet the greenlet elsewhere."""
+        if self._any is watchers:
+            self._any = None
+            self._greenlet.switch(True)
 
     def _deliver(self) -> None:
         if self._is_waiting and self._is_woken:

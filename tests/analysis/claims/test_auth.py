@@ -33,6 +33,16 @@ def test_no_refusal_in_740_connects_rules_auth_out() -> None:
     assert "more connects" in few.needs
 
 
+def test_where_no_credentials_were_shown_nothing_is_said_unless_there_are_refusals() -> None:
+    without = Criteria(has_credentials=False)
+    clean = sketched(1, **{**SHORT, "attempts_a_minute": 1300.0})
+    finding = auth(view_of(clean, without))
+    assert (finding.state, finding.effect) == ("undecided", None)
+    assert finding.evidence == "Sessions came without credentials: there was nothing to refuse."
+    refused = moved(clean, "auth", (clean.cells["kind"] == "connect") & (clean.cells.index % 6 == 0))
+    assert auth(view_of(refused, without)).state == "confirmed"
+
+
 def test_refusals_of_one_host_are_not_diluted_by_the_others() -> None:
     tables = sketched(1, base_risk=0.0)
     skewed = (

@@ -384,6 +384,22 @@ def test_the_hypothesis_needs_every_part() -> None:
     assert hypothesis({**every, "client_loop": Finding(state="confirmed")}).state == "undecided"
 
 
+def test_credentials_that_nobody_showed_do_not_hang_the_hypothesis() -> None:
+    without = claims(
+        intermittent="confirmed",
+        platform_x_latency="confirmed",
+        server="ruled_out",
+        network="ruled_out",
+        format="ruled_out",
+    )
+    assert hypothesis(without).because == ("auth is not ruled out",)
+    found = hypothesis(without, no_credentials=True)
+    assert (found.state, found.because[-1]) == ("confirmed", "no credentials were shown that could be refused")
+    some = Effect(name="rate", estimate=0.004, low=0.001, high=0.01)
+    asked = {**without, "auth": Finding(state="undecided", effect=some)}
+    assert hypothesis(asked, no_credentials=True).because == ("auth is not ruled out",)
+
+
 def test_platforms_that_share_their_sites_do_not_differ_by_the_way() -> None:
     open_way = claims(
         intermittent="confirmed",

@@ -11,7 +11,7 @@ const { Sender, WebSocketServer } = require('ws')
 // After the budget of a request and before the end of what is waited for behind it; and longer than both.
 const LATE_MS = 2500
 const TOO_LATE_MS = 8000
-// Of requests; and from this one on a session that dies does.
+// Of requests.
 const ONE_IN = 10
 // The process is stopped so long after its first session, for so long.
 const STOPS_AFTER_MS = 15000
@@ -46,20 +46,12 @@ function butOne (session, text) {
   if (asked % ONE_IN !== 0) echo(session, text)
 }
 
-// From its tenth request on, one session in three gets neither answers nor pongs.
-const ONE_SESSION_IN = 3
-let sessionsSeen = 0
+// From this request on a session gets neither answers nor pongs.
+const LAST = 50
 function dies (session, text) {
-  if (session.number === undefined) {
-    session.number = sessionsSeen++
-    session.asked = 0
-  }
-  session.asked += 1
-  if (session.number % ONE_SESSION_IN === 0 && session.asked >= ONE_IN) {
-    session.removeAllListeners('ping')
-    return
-  }
-  echo(session, text)
+  session.asked = (session.asked || 0) + 1
+  if (session.asked < LAST) echo(session, text)
+  else session.removeAllListeners('ping')
 }
 
 let stops = false

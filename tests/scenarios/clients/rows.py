@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import gevent
 
 from attempts import schema
 from attempts.schema import Attempt, ConnectionFacts
+from scenarios.addresses import Address, Turns
 from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.machine.lag import LagMeter
@@ -54,7 +56,8 @@ class Rows:
 
 
 def plan_of(rows: Rows, client: str, **values: Any) -> ConnectionPlan:
-    given: dict[str, Any] = {"scenario": "churn", "settings": CHURN, "budgets": LONG, **values}
+    usual = {"scenario": "churn", "settings": CHURN, "budgets": LONG, "token_transport": "header"}
+    given: dict[str, Any] = {**usual, **values}
     return ConnectionPlan(
         user=0,
         connection=0,
@@ -62,7 +65,6 @@ def plan_of(rows: Rows, client: str, **values: Any) -> ConnectionPlan:
         subject="u",
         seed=1,
         client=client,
-        token_transport="header",
         **given,
     )
 
@@ -81,3 +83,10 @@ def serve(peer: Peer) -> None:
             return
         if opcode == 0x1:
             peer.json(PONG)
+
+
+class AsGiven(Turns):
+    """No turns: addresses are tried in the order in which they are known."""
+
+    def order(self, addresses: Sequence[Address], *, seed: int) -> list[Address]:
+        return list(addresses)

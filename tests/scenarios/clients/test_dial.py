@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.clients import dial
-from scenarios.plan import ConnectionPlan, Target, Token
+from scenarios.plan import ConnectionPlan, Header, Target, Token
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.staging import Staging
 from scenarios.relay.protocol import RelayError
@@ -90,15 +90,6 @@ def test_a_failure_of_the_relay_is_never_the_targets(error: Exception, cause: st
     assert end.detail
 
 
-def test_the_address_that_worked_comes_first_wherever_others_have_put_it() -> None:
-    a, b, c = addresses = [(2, ("127.0.0.1", port)) for port in (1, 2, 3)]
-    dial.prefer(addresses, b)
-    dial.prefer(addresses, b)
-    assert addresses == [b, a, c]
-    dial.prefer(addresses, c)
-    assert addresses == [c, b, a]
-
-
 @pytest.mark.parametrize(
     ("answered", "expected", "is_right"),
     [
@@ -166,7 +157,7 @@ def plan(transport: str) -> ConnectionPlan:
         seed=1,
         token=Token("very.secret.token"),
         token_transport=transport,
-        headers=(("X-A", "b"),),
+        headers=(Header("X-A", "b"),),
         subprotocols=("chat.v2",),
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import re
 import socket
 import ssl
 import subprocess
@@ -17,14 +19,19 @@ from typing import Any
 import gevent
 import pytest
 
+from scenarios.addresses import ATTEMPT_DELAY_S, LEAST_AGE_S, Address
 from scenarios.clients import CLIENTS, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.child import loop_factory
 from scenarios.clients.on_asyncio.driver import AsyncioConnection
 from scenarios.clients.on_asyncio.parent import close_children
-from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Target, Token
+from scenarios.control.target import parse_target
+from scenarios.machine.fingerprint import salted
+from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult, Header, Target, Token
 from scenarios.relay.protocol import connected_reply, failed_reply, read_request
-from tests.scenarios.clients.rows import Rows, plan_of, serve, target_of
+from tests.scenarios.clients.rows import AsGiven, Rows, plan_of, serve, target_of
+from tests.scenarios.kit.connect_proxy import connect_proxy
 from tests.scenarios.kit.events import SHORT
+from tests.scenarios.kit.running_relay import relay
 from tests.scenarios.kit.scripted_server import PATIENCE_S, Peer, ScriptedServer
 
 NAMES = [name for name in CLIENTS if why_unavailable(name) is None and name != "websockets-asyncio"]
@@ -129,37 +136,114 @@ def test_a_server_that_accepts_no_more_is_a_timeout_in_tcp(client: str, rows: Ro
     assert (row.outcome, row.phase, row.cause) == ("timeout", "tcp", "silent_peer")
 
 
-def test_a_silent_address_is_left_by_all_who_wait_for_it(client: str) -> None:
+def at(port: int, host: str = "127.0.0.1") -> Address:
+    return int(socket.AF_INET6 if ":" in host else socket.AF_INET), (host, port)
+
+
+def hashed(address: str) -> str:
+    return salted(f"address/{address}", os.environ)
+
+
+def known_at(rows: Rows, target: Target, *addresses: Address) -> Target:
+    """The same target, whose addresses are known, and tried in this order."""
+    rows.services.turns = AsGiven()
+    rows.services.addresses.learn(target.host, target.port, addresses, time.perf_counter())
+    return target
+
+
+def test_a_silent_address_is_not_waited_for_alone(client: str) -> None:
     rows = Rows()
-    hasty, patient = (plan_of(rows, client, budgets=Budgets(connect_s=seconds)) for seconds in (2.0, 4.0))
     with ScriptedServer(serve) as server, silent_port() as nobody:
-        target = target_of(server.port, host="two.addresses.test")
-        first, second = ((int(socket.AF_INET), ("127.0.0.1", port)) for port in (nobody, server.port))
-        rows.services.addresses[target.host, target.port] = [first, second]
-        # The hasty one finds the way while the others still wait for the first address.
-        run_here(rows, [hasty, patient, patient, patient], target)
-        assert rows.services.addresses[target.host, target.port] == [second, first]
-    assert [(row.outcome, row.phase) for row in rows.of("connect")] == [("ok", "welcome")] * 4
+        target = known_at(rows, target_of(1, host="two.addresses.test"), at(nobody), at(server.port))
+        run_here(rows, [plan_of(rows, client)], target)
+    (row,) = rows.of("connect")
+    assert (row.outcome, row.phase) == ("ok", "welcome")
+    assert row.tcp_s is not None and row.rtt_s is not None
+    assert ATTEMPT_DELAY_S <= row.tcp_s < 2 * ATTEMPT_DELAY_S
+    assert row.rtt_s < ATTEMPT_DELAY_S / 2  # of the one that answered
 
 
-def test_a_silent_address_behind_the_relay_has_its_share_of_the_time(client: str) -> None:
+def test_an_address_that_refuses_is_followed_by_the_next_at_once(client: str) -> None:
     rows = Rows()
+    with ScriptedServer(serve) as server:
+        target = known_at(rows, target_of(1, host="two.addresses.test"), at(closed_port()), at(server.port))
+        run_here(rows, [plan_of(rows, client)], target)
+    (row,) = rows.of("connect")
+    assert (row.outcome, row.phase) == ("ok", "welcome")
+    assert row.tcp_s is not None and row.tcp_s < ATTEMPT_DELAY_S
 
-    def relay(peer: Peer) -> None:
-        request = read_request(peer.read_request() + b"\r\n\r\n")
-        assert request is not None
-        if request.target == "127.0.0.1:1":
-            peer.wait_for_end()
-        else:
-            peer.send(connected_reply(0.001))
-            serve(peer)
 
-    with ScriptedServer(relay) as server:
-        target = target_of(2, host="two.addresses.test", relay=("127.0.0.1", server.port))
-        addresses = [(int(socket.AF_INET), ("127.0.0.1", port)) for port in (1, 2)]
-        rows.services.addresses[target.host, target.port] = addresses
-        run_here(rows, [plan_of(rows, client, budgets=Budgets(connect_s=2.0))], target)
-    assert rows.of("connect")[0].outcome == "ok"
+def test_an_address_that_is_not_needed_is_not_connected(client: str) -> None:
+    rows = Rows()
+    with ScriptedServer(serve) as server, silent_port() as nobody, socket.create_server(("127.0.0.1", 0)) as third:
+        others = at(nobody), at(server.port), at(third.getsockname()[1])
+        run_here(rows, [plan_of(rows, client)], known_at(rows, target_of(1, host="three.addresses.test"), *others))
+        third.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            third.accept()
+    assert [row.outcome for row in rows.of("connect")] == ["ok"]
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_both_families_are_tried(client: str) -> None:
+    rows = Rows()
+    with ScriptedServer(serve) as server, socket.create_server(("::1", 0), family=socket.AF_INET6, backlog=0) as v6:
+        fillers = [socket.socket(socket.AF_INET6) for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(v6.getsockname())
+        target = known_at(rows, target_of(1, host="both.test"), at(v6.getsockname()[1], "::1"), at(server.port))
+        run_here(rows, [plan_of(rows, client)], target)
+        for filler in fillers:
+            filler.close()
+    assert [row.outcome for row in rows.of("connect")] == ["ok"]
+    assert rows.facts[0].peer_address == hashed("127.0.0.1")
+
+
+def test_a_target_that_has_moved_is_found_by_the_connection_that_meets_nobody(client: str) -> None:
+    rows = Rows()
+    with ScriptedServer(serve) as server:
+        target = target_of(server.port, host="localhost")
+        long_ago = time.perf_counter() - LEAST_AGE_S
+        rows.services.addresses.learn(target.host, target.port, [at(closed_port())], long_ago)
+        run_here(rows, [plan_of(rows, client)], target)
+    (row,) = rows.of("connect")
+    assert (row.outcome, row.phase) == ("ok", "welcome")
+    assert row.tcp_s is not None and row.rtt_s is not None and row.rtt_s < row.tcp_s
+    assert rows.facts[0].peer_address == hashed("127.0.0.1")
+
+
+def test_all_addresses_get_connections(client: str) -> None:
+    rows = Rows()
+    target = target_of(1, host="two.addresses.test")
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [listener.getsockname()[1] for listener in (one, other)]
+        rows.services.addresses.learn(target.host, target.port, map(at, ports), time.perf_counter())
+        plans = [plan_of(rows, client, budgets=Budgets(connect_s=0.3)) for _ in range(6)]
+        run_here(rows, plans, target)
+        for listener in (one, other):
+            listener.setblocking(False)
+            for _ in range(3):
+                listener.accept()[0].close()
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+
+
+def test_connections_that_need_a_name_at_the_same_time_share_one_look_up(client: str) -> None:
+    rows = Rows()
+    begun: list[tuple[str, int]] = []
+
+    class Counted(dict[tuple[str, int], Any]):
+        def __setitem__(self, name: tuple[str, int], lookup: Any) -> None:
+            begun.append(name)
+            super().__setitem__(name, lookup)
+
+    rows.services.addresses.running = Counted()
+    port = closed_port()
+    run_here(rows, [plan_of(rows, client) for _ in range(3)], target_of(port, host="localhost"))
+    assert begun == [("localhost", port)]
+    assert not rows.services.addresses.running
+    assert [row.dns_s is not None for row in rows.of("connect")] == [True] * 3
 
 
 def test_a_relay_says_what_the_round_trip_was(client: str, rows: Rows) -> None:
@@ -287,6 +371,33 @@ def test_a_proxy_is_asked_for_the_target(client: str, rows: Rows) -> None:
     assert rows.of("connect")[0].outcome == "ok"
 
 
+def test_a_proxy_is_given_the_name_and_nothing_is_looked_up(client: str) -> None:
+    rows = Rows()
+    with ScriptedServer(serve) as server, connect_proxy({"backend.internal": "127.0.0.1"}) as proxy:
+        target = target_of(server.port, host="backend.internal", proxy=proxy.address)
+        run_here(rows, [plan_of(rows, client)], target)
+    (row,) = rows.of("connect")
+    assert (row.outcome, row.phase, row.dns_s) == ("ok", "welcome", None)
+    assert proxy.asked == [f"backend.internal:{server.port}"]
+    assert rows.facts[0].peer_address == hashed("127.0.0.1")
+
+
+def test_tls_through_a_proxy_asks_for_the_target(client: str, certificate: Path) -> None:
+    rows = Rows()
+    with ScriptedServer(over_tls(certificate, serve)) as server, connect_proxy() as proxy:
+        target = target_of(server.port, scheme="wss", host="localhost", ca_file=str(certificate), proxy=proxy.address)
+        run_here(rows, [plan_of(rows, client)], target)
+    assert [row.outcome for row in rows.of("connect")] == ["ok"]
+
+
+def test_a_proxy_whose_name_does_not_exist_is_named_in_dns(client: str, rows: Rows) -> None:
+    target = target_of(1, host="backend.internal", proxy=("no-such-proxy.invalid", 3128))
+    run_connection(plan_of(rows, client), target, rows.services)
+    (row,) = rows.written
+    assert (row.outcome, row.phase, row.cause) == ("failed", "dns", "dns")
+    assert row.detail is not None and row.detail.startswith("the proxy's name: ")
+
+
 @pytest.mark.parametrize(("status", "cause"), [(407, "auth_rejected"), (403, "http_status"), (502, "http_status")])
 def test_a_proxy_that_refuses_is_a_status_in_tcp(client: str, rows: Rows, status: int, cause: str) -> None:
     def proxy(peer: Peer) -> None:
@@ -336,7 +447,7 @@ def test_the_request_carries_the_token_the_headers_and_the_query(client: str, ro
                 client=client,
                 token=Token("a.b.c"),
                 token_transport=transport,
-                headers=(("X-Run", "7"),),
+                headers=(Header("X-Run", "7"),),
             )
             run_connection(plan, target_of(server.port, path="/ws?x=1"), rows.services)
     assert all("X-Run: 7" in head and f"Host: 127.0.0.1:{server.port}" in head for head in heads)
@@ -344,6 +455,49 @@ def test_the_request_carries_the_token_the_headers_and_the_query(client: str, ro
     assert heads[1].startswith("GET /ws?x=1&token=a.b.c HTTP/1.1")
     assert "jwt-auth" in heads[2] and "jwt.YS5iLmM" in heads[2]
     assert not any("Origin" in head for head in heads)
+
+
+def test_headers_and_every_other_way_of_a_token_are_alike_in_all_clients_and_no_row_shows_a_secret(
+    client: str, rows: Rows
+) -> None:
+    heads: list[str] = []
+
+    def repeat(peer: Peer) -> None:
+        heads.append(peer.read_request().decode() + "\r\n")
+        peer.send(b"HTTP/1.1 503 no a-key-of-the-gates or YS1rZXktb2YtdGhlLWdhdGVz or opaque~token/of=one\r\n\r\n")
+
+    headers = (
+        Header("Origin", "https://app.example.com"),
+        Header("X-Gate", "a-key-of-the-gates", is_secret=True),
+        Header("Cookie", "a=b"),
+    )
+    ways = ("header:X-Api-Key", "query:access_token", "cookie:sid", "subprotocol:bearer,{token_base64url}", "message")
+    with ScriptedServer(repeat) as server:
+        for way in ways:
+            plan = plan_of(rows, client, token=Token("opaque~token/of=one"), headers=headers, token_transport=way)
+            run_connection(plan, target_of(server.port, protocol="echo"), rows.services)
+    assert all("Origin: https://app.example.com\r\nX-Gate: a-key-of-the-gates\r\n" in head for head in heads)
+    assert "X-Api-Key: opaque~token/of=one\r\n" in heads[0]
+    assert "?access_token=opaque~token%2Fof%3Done HTTP/1.1\r\n" in heads[1]
+    assert "Cookie: sid=opaque~token/of=one; a=b\r\n" in heads[2] and heads[2].lower().count("cookie") == 1
+    assert re.search(r"(?i)^Sec-WebSocket-Protocol: bearer, ?b3BhcXVlfnRva2VuL29mPW9uZQ\r$", heads[3], re.MULTILINE)
+    assert not any("opaque" in head or "b3BhcXVl" in head for head in heads[4:])
+    connects = rows.of("connect")
+    assert {row.detail for row in connects} == {"no <redacted> or <redacted> or <redacted>"}
+    assert {row.http_status for row in connects} == {503}
+
+
+def test_a_target_that_is_not_ascii_is_asked_for_alike(client: str, rows: Rows) -> None:
+    heads = []
+
+    def listen(peer: Peer) -> None:
+        heads.append(peer.read_request().split(b"\r\n")[0])
+        peer.send(b"HTTP/1.1 503 Busy\r\n\r\n")
+
+    with ScriptedServer(listen) as server:
+        url = parse_target(f"ws://127.0.0.1:{server.port}/\u00fc b/%C3%A4?room=\u20ac")
+        run_connection(plan_of(rows, client), target_of(server.port, path=url.path), rows.services)
+    assert heads == [b"GET /%C3%BC%20b/%C3%A4?room=%E2%82%AC HTTP/1.1"]
 
 
 # -- TLS ----------------------------------------------------------------------------------------------------
@@ -389,6 +543,32 @@ def test_tls_is_a_phase_of_its_own(client: str, rows: Rows, certificate: Path) -
         ("close", "ok"),
     ]
     assert rows.written[0].tls_s is not None and rows.written[0].tls_s > 0
+
+
+def test_a_silent_address_is_not_waited_for_alone_where_tls_comes_next(client: str, certificate: Path) -> None:
+    rows = Rows()
+    with ScriptedServer(over_tls(certificate, serve)) as server, silent_port() as nobody:
+        target = target_of(1, scheme="wss", host="localhost", ca_file=str(certificate))
+        run_here(rows, [plan_of(rows, client)], known_at(rows, target, at(nobody), at(server.port)))
+    (row,) = rows.of("connect")
+    assert (row.outcome, row.phase) == ("ok", "welcome")
+    assert row.tcp_s is not None and row.tcp_s >= ATTEMPT_DELAY_S
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_silent_address_behind_a_real_relay_is_not_waited_for_alone(
+    client: str, scheme: str, certificate: Path
+) -> None:
+    rows = Rows()
+    script = serve if scheme == "ws" else over_tls(certificate, serve)
+    with ScriptedServer(script) as server, silent_port() as nobody, relay() as running:
+        target = target_of(1, scheme=scheme, host="localhost", ca_file=str(certificate), relay=running.address)
+        plan = plan_of(rows, client, delay_s=0.04)
+        run_here(rows, [plan], known_at(rows, target, at(nobody), at(server.port)))
+    (row,) = rows.of("connect")
+    assert (row.outcome, row.phase) == ("ok", "welcome")
+    assert row.tcp_s is not None and row.rtt_s is not None
+    assert 0.04 <= row.rtt_s < ATTEMPT_DELAY_S <= row.tcp_s
 
 
 def test_a_certificate_that_nobody_vouches_for_fails_in_tls(client: str, rows: Rows, certificate: Path) -> None:

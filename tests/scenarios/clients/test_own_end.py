@@ -64,6 +64,16 @@ def test_behind_the_relay_the_port_is_nobodys_and_the_address_the_targets(path: 
     assert relayed(path.sock).ends() == direct.ends()._replace(local_port=None)
 
 
+def test_the_relay_may_say_that_another_address_answered(path: Path) -> None:
+    end = relayed(path.sock)
+    before = end.ends()
+    end.leads((int(socket.AF_INET), ("192.0.2.2", 443)))
+    assert end.ends().peer_address not in (None, before.peer_address)
+    after = end.ends()
+    end.leads(None)
+    assert end.ends() == after
+
+
 def test_a_connection_stays_open_while_the_relay_is_asked_though_its_library_frees_it(path: Path) -> None:
     port = path.sock.getsockname()[1]
     path.at_relay.setblocking(False)

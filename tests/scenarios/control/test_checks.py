@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from scenarios.control.checks import check_clients, check_faults, check_plan, check_seats, check_target
 from scenarios.credentials.jwt import Minter, key_from_text
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
+from scenarios.plan import Token
+from scenarios.protocol import Credentials, Echo
 from tests.scenarios.kit.certificates import make_certificate
+from tests.typed import known
 
 SECRET = "a-secret-of-the-tests-with-32-bytes-or-more"
 
@@ -92,6 +101,17 @@ def test_a_protocol_that_names_no_requests_takes_any_word() -> None:
 
 
 @pytest.mark.usefixtures("with_a_secret")
+def test_a_token_travels_in_a_message_only_where_the_protocol_says_it_first() -> None:
+    usual: dict[str, Any] = {"token_transport": "message", "scenario": "steady", "operations": "hello"}
+    checked(protocol="socketio", **usual)
+    checked(protocol="json", opening='{"type":"auth","token":"{token}"}', **usual)
+    silents: list[dict[str, Any]] = [{"protocol": "echo"}, {"protocol": "json"}, {"protocol": "json", "opening": "{}"}]
+    for silent in silents:
+        with pytest.raises(ConfigError, match="--token-transport message needs a protocol class that says its token"):
+            checked(**silent, **usual)
+
+
+@pytest.mark.usefixtures("with_a_secret")
 def test_how_messages_are_named_is_for_one_protocol_and_refused_for_others() -> None:
     checked(protocol="json", welcome_type="hello", scenario="steady")
     with pytest.raises(ConfigError, match=r"--welcome-type and --opening .* --protocol is 'echo'"):
@@ -117,6 +137,50 @@ def test_certificates_that_cannot_be_read_are_refused_before_the_first_connectio
 
 
 @pytest.mark.usefixtures("with_a_secret")
+def test_a_certificate_of_ones_own_is_let_through_with_its_key_in_one_file_or_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_certificate(tmp_path / "key", tmp_path / "cert")
+    (tmp_path / "both").write_bytes((tmp_path / "cert").read_bytes() + (tmp_path / "key").read_bytes())
+    checked(client_cert=tmp_path / "both")
+    checked(client_cert=tmp_path / "cert", client_key=tmp_path / "key")
+    locked(tmp_path / "key", tmp_path / "locked")
+    monkeypatch.setenv("SOAK_CLIENT_KEY_PASSPHRASE", "hidden-word")
+    checked(client_cert=tmp_path / "cert", client_key=tmp_path / "locked")
+
+
+def locked(key: Path, copy: Path) -> None:
+    """The same key behind the passphrase hidden-word."""
+    plain = load_pem_private_key(key.read_bytes(), None)
+    copy.write_bytes(plain.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hidden-word")))
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_certificate_of_ones_own_that_cannot_serve_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_certificate(tmp_path / "key", tmp_path / "cert")
+    make_certificate(tmp_path / "other", tmp_path / "others")
+    (tmp_path / "prose").write_text("no certificate\n")
+    locked(tmp_path / "key", tmp_path / "locked")
+    monkeypatch.setenv("SOAK_CLIENT_KEY_PASSPHRASE", "hidden")
+    for certificate, key, says in (
+        ("missing", "key", r"^--client-cert .*missing' cannot be read \(No such file"),
+        ("cert", "missing", r"^--client-key .*missing' cannot be read \(No such file"),
+        ("cert", "other", "--client-key .*other': the key is another certificate's"),
+        ("cert", "locked", "the key has a passphrase, so set it in SOAK_CLIENT_KEY_PASSPHRASE"),
+        ("prose", "key", "there is no certificate with its key"),
+        ("cert", "prose", "there is no certificate with its key"),
+        ("cert", "", "there is no certificate with its key"),
+    ):
+        with pytest.raises(ConfigError, match=says) as refusal:
+            checked(client_cert=tmp_path / certificate, client_key=str(tmp_path / key) if key else "")
+        assert "hidden" not in str(refusal.value) and "\n" not in str(refusal.value)
+    with pytest.raises(ConfigError, match="--client-key .* is the key of a certificate"):
+        checked(client_key=tmp_path / "key")
+
+
+@pytest.mark.usefixtures("with_a_secret")
 def test_a_secrets_file_is_read_for_the_stand_in_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOAK_JWT_SECRET")
     with pytest.raises(ConfigError, match="--jwt-key-file .*missing.* cannot be read"):
@@ -136,6 +200,49 @@ def test_a_file_whose_tokens_have_all_expired_is_refused(tmp_path: Path) -> None
     assert old not in str(refusal.value)
     file.write_text(f"{old}\n{new}\n")
     checked(token_source=f"file:{file}")
+
+
+def test_a_server_without_authentication_needs_no_key_and_no_option_more() -> None:
+    checked(token_source="none", protocol="echo", scenario="steady")
+
+
+def test_broken_tokens_need_tokens_to_break() -> None:
+    with pytest.raises(ConfigError, match="--scenario auth_probe .* --token-source none"):
+        checked(token_source="none", scenario="steady,auth_probe", protocol="echo")
+
+
+class Demanding(Echo):
+    """Cannot do without a token."""
+
+    def credentials(self, token: Token | None, *, transport: str) -> Credentials:
+        return Credentials(headers=(("X-Token", known(token).value),))
+
+
+def test_a_class_that_cannot_do_without_a_token_is_refused_by_name() -> None:
+    name = f"{__name__}:Demanding"
+    with pytest.raises(ConfigError, match=f"^--protocol '{name}': credentials raised .*--token-source none"):
+        checked(token_source="none", protocol=name, scenario="steady")
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_header_beside_the_tokens_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATE", "Basic hidden")
+    header = "authorization: env:GATE"
+    with pytest.raises(
+        ConfigError, match="^--header 'authorization' is the header that the token travels in"
+    ) as refusal:
+        checked(protocol="echo", scenario="steady", header=[header])
+    assert "hidden" not in str(refusal.value)
+    checked(protocol="echo", scenario="steady", header=[header], token_transport="query")
+    checked(protocol="echo", scenario="steady", header=[header], token_source="none")
+    with pytest.raises(ConfigError, match="--header 'X-A': the variable 'UNSET' is empty"):
+        checked(header=["X-A: env:UNSET"])
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_a_token_in_a_message_needs_a_class_that_speaks_first() -> None:
+    with pytest.raises(ConfigError, match="--token-transport message needs .* --protocol echo does not"):
+        checked(token_transport="message", protocol="echo", scenario="steady")
 
 
 @pytest.mark.usefixtures("with_a_secret")

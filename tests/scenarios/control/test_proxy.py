@@ -34,3 +34,12 @@ def test_a_proxy_that_cannot_serve_is_refused_without_its_password(url: str) -> 
     with pytest.raises(ConfigError) as refusal:
         found(WS, {"http": url})
     assert "hunter2" not in str(refusal.value)
+
+
+def test_a_proxys_name_is_encoded_as_a_targets_is() -> None:
+    assert found(WS, {"http": "http://b\u00fccher.example:3128"}) == ("xn--bcher-kva.example", 3128)
+
+
+def test_a_proxy_whose_name_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="names no host"):
+        found(WS, {"http": "http://a..b:3128"})

@@ -10,8 +10,11 @@ import jwt
 import pytest
 
 from scenarios.credentials.credentials import CredentialPool, credentials_for
+from scenarios.credentials.jwt import forged
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
+from scenarios.plan import Token
+from tests.typed import known
 
 SECRET = "a-secret-of-the-tests-with-32-bytes-or-more"
 
@@ -25,6 +28,7 @@ def test_minted_by_default_for_the_pools_subjects() -> None:
     assert mine.pool.capacity == 6
     subject = mine.pool.lease()
     token = mine.token_for(subject)
+    assert token is not None
     assert jwt.decode(token.value, SECRET, algorithms=["HS256"])["sub"] == subject
     assert mine.token_for(subject) is token
 
@@ -33,6 +37,7 @@ def test_the_stand_ins_key_goes_before_the_options(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("the-stand-ins-own-key-of-32-bytes-or-more")
     token = credentials(str(file), jwt_key_file="/nowhere").token_for("s")
+    assert token is not None
     assert jwt.decode(token.value, file.read_text(), algorithms=["HS256"])["sub"] == "s"
 
 
@@ -69,7 +74,7 @@ def test_every_broken_token_comes_up() -> None:
 
 def test_tokens_of_a_file_can_be_left_out_or_forged(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
-    good = credentials().token_for("somebody").value
+    good = known(credentials().token_for("somebody")).value
     file.write_text(good)
     mine = credentials(token_source=f"file:{file}", connections_per_subject=4)
     assert (mine.pool.lease(), mine.pool.capacity) == ("somebody", 4)
@@ -86,3 +91,28 @@ def test_a_missing_key_is_refused_before_the_first_connection() -> None:
 
 def test_an_endpoint_is_not_asked_before_it_is_needed() -> None:
     assert credentials(token_source="http://127.0.0.1:9/token").pool.capacity == 1000
+
+
+def test_who_comes_without_a_token_waits_for_none_and_needs_no_key() -> None:
+    mine = credentials_for(settings_from({"token_source": "none"}), None, environment={})
+    assert mine.token_for("s") is None and mine.has_token("s")
+    assert mine.pool.capacity == 1000
+
+
+def test_opaque_tokens_are_forged_too() -> None:
+    token = Token("opaque~token", 1.0, 2.0)
+    bad = forged(token)
+    assert bad.value != token.value and len(bad.value) == len(token.value)
+
+
+def test_a_client_of_an_endpoint_needs_its_secret_and_a_field_its_variable() -> None:
+    given = {"token_source": "http://h/t", "token_client_id": "soak", "token_form": "assertion=env:A"}
+    environment = {"SOAK_TOKEN_CLIENT_SECRET": "hidden", "A": "hidden"}
+    credentials_for(settings_from(given), None, environment=environment)
+    for missing, says in (
+        ("SOAK_TOKEN_CLIENT_SECRET", "--token-client-id 'soak' needs"),
+        ("A", "--token-form 'assertion'"),
+    ):
+        left = {name: value for name, value in environment.items() if name != missing}
+        with pytest.raises(ConfigError, match=f"{says}.*{missing}"):
+            credentials_for(settings_from(given), None, environment=left)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 
 import pytest
 
 from scenarios.credentials.cache import TokenCache, TokenUnavailable
-from scenarios.credentials.file import FileTokens, tokens_from_text
+from scenarios.credentials.file import FileTokens
 from scenarios.credentials.jwt import Minter, key_from_text
 from scenarios.errors import ConfigError
 
@@ -19,28 +19,47 @@ def minted(subject: str, now: float = 0.0) -> str:
     return MINTER.fetch(subject, now).value
 
 
-def test_one_a_line_with_comments_and_blank_lines() -> None:
-    text = f"# staging, until Friday\n{minted('a')}  # first\n\n{minted('b')}\nopaque-one\n"
-    assert list(tokens_from_text(text)) == ["a", "b", "token-2"]
-
-
-def test_a_json_list_and_a_json_object() -> None:
-    assert list(tokens_from_text(json.dumps([minted("a"), minted("b")]))) == ["a", "b"]
-    assert list(tokens_from_text(json.dumps({"alice": minted("a"), "bob": "opaque"}))) == ["alice", "bob"]
-
-
-@pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "{}", "[1, 2]", '{"a": null}', "[", '["", " "]'])
-def test_a_file_without_a_token_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "holds no token. Write one a line"),
+        ("# nothing", "holds no token. Write one a line"),
+        ("[1, 2]", "holds what is no token: entry 1 is no text"),
+        ("two secret words", "holds what is no token: line 1 is more than one word. Write one a line"),
+    ],
+)
+def test_a_file_without_a_token_is_refused(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "tokens"
     file.write_text(text)
-    with pytest.raises(ConfigError, match="holds no token"):
+    with pytest.raises(ConfigError) as refusal:
         FileTokens(str(file))
+    assert says in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_of_powershells_is_read(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "tokens"
+    value = minted("a")
+    file.write_bytes(f"{value}\r\n{minted('b')}\r\n".encode(encoding))
+    tokens = FileTokens(str(file))
+    assert tokens.subjects == ("a", "b")
+    assert tokens.fetch("a", 1.0).value == value
+
+
+def test_an_answer_that_was_saved_lives_from_when_its_file_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "answer.json"
+    file.write_text('{"access_token": "opaque", "expires_in": "60"}')
+    os.utime(file, (1000.0, 1000.0))
+    FileTokens(str(file)).refuse_expired(1059.0)
+    with pytest.raises(ConfigError, match="has expired"):
+        FileTokens(str(file)).refuse_expired(1061.0)
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         FileTokens(str(tmp_path / "missing"))
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / "binary").write_bytes(b"\x80\x81")
     with pytest.raises(ConfigError, match="is not text"):
         FileTokens(str(tmp_path / "binary"))
 

@@ -153,6 +153,15 @@ def test_a_file_goes_before_the_environment(tmp_path: Path) -> None:
     assert jwt.decode(key.sign({"sub": "s"}), SECRET, algorithms=["HS256"])["sub"] == "s"
 
 
+@pytest.mark.parametrize("written", [SECRET, f"{SECRET}\r\n", f"\ufeff{SECRET}"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_key_file_as_windows_writes_it_holds_the_same_key(tmp_path: Path, written: str, encoding: str) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(written.removeprefix("\ufeff").encode(encoding) if encoding == "utf-16" else written.encode())
+    key = load_key("HS256", key_file=str(file), environment={})
+    assert jwt.decode(key.sign({"sub": "s"}), SECRET, algorithms=["HS256"])["sub"] == "s"
+
+
 def test_a_short_secret_of_the_target_is_not_ours_to_judge() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -175,6 +184,9 @@ ENCRYPTED = BestAvailableEncryption(b"pass")
         ("ES256", lambda: pem(ec.generate_private_key(ec.SECP384R1())), "ES256 needs a private key on the curve P-256"),
         ("EdDSA", lambda: pem(PRIVATE["RS256"]), "EdDSA needs an Ed25519 private key"),
         ("RS256", lambda: pem(PRIVATE["RS256"], ENCRYPTED), "has a passphrase"),
+        ("HS256", lambda: f'"{SECRET}"', "in the variable SOAK_JWT_SECRET is in quotes, .*: take them off"),
+        ("HS256", lambda: f"SECRET:\n{SECRET}", "has more than one line"),
+        ("HS256", lambda: f'{{"kty":"oct","k":"{SECRET}"}}', "is JSON"),
         ("HS256", lambda: " \n", "There is no key to sign HS256 tokens with"),
     ],
 )

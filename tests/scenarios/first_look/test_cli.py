@@ -111,6 +111,13 @@ def test_an_option_may_come_from_the_environment(echo: str, capsys: pytest.Captu
     assert "--protocol echo, without a token" in capsys.readouterr().out
 
 
+def test_headers_and_ways_of_a_token_are_those_of_a_soak(echo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    headers = ["--header", "Origin: https://a.test", "--header", "X-Page: 1"]
+    assert main(["try", f"{echo}/ws", *QUICK, *headers, "--token-transport", "query"], ALLOWED) == 0
+    soak = capsys.readouterr().out.splitlines()[-1]
+    assert "--header 'Origin: https://a.test' --header 'X-Page: 1'" in soak and "--token-transport query" in soak
+
+
 def test_a_class_that_raises_is_a_sentence(echo: str, capsys: pytest.CaptureFixture[str]) -> None:
     own = "tests.scenarios.first_look.test_cli:Raising"
     assert main(["try", f"{echo}/ws", "--seconds", str(PACE_S), "--protocol", own], ALLOWED) == 3

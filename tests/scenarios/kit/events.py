@@ -52,6 +52,7 @@ class Event(NamedTuple):
         rows: What the client must write (of these kinds; it may write others).
         budgets: Short where waits run out.
         by_subprotocol: Whether the client comes with a token in its subprotocols.
+        token_transport: How it comes with one otherwise; "" = in a header.
         protocol: The target's messages.
         tls: One of `certificates.KINDS`; "" = no TLS.
     """
@@ -61,6 +62,7 @@ class Event(NamedTuple):
     rows: tuple[Row, ...]
     budgets: Budgets = LONG
     by_subprotocol: bool = False
+    token_transport: str = ""
     protocol: str = "staging"
     tls: str = ""
 
@@ -120,7 +122,7 @@ def met(event: Event, client: str, services: Services, written: list[Attempt]) -
                 client=client,
                 budgets=budgets,
                 token=Token("a.b.c"),
-                token_transport="subprotocol" if event.by_subprotocol else "header",
+                token_transport=event.token_transport or ("subprotocol" if event.by_subprotocol else "header"),
             )
             target = Target(
                 scheme="wss" if secured else "ws",
@@ -562,12 +564,14 @@ EVENTS: tuple[Event, ...] = (
         "an opening is acknowledged, and the rest is binary",
         _then(Peer.upgrade, _text(b"open"), _be_introduced, _text(b"ok"), _echo_binary, _answer_close),
         OK_ROWS,
+        token_transport="message",
         protocol="tests.scenarios.kit.events:Introduced",
     ),
     Event(
         "an opening is refused by a close",
         _then(Peer.upgrade, _text(b"open"), _be_introduced, _close(4403, "Forbidden"), _end),
         (Row("connect", "failed", "welcome", "auth_rejected", close_code=4403, closed_by="server"),),
+        token_transport="message",
         protocol="tests.scenarios.kit.events:Introduced",
     ),
     Event(
@@ -575,6 +579,7 @@ EVENTS: tuple[Event, ...] = (
         _then(Peer.upgrade, _text(b"open"), _be_introduced, _end),
         (Row("connect", "timeout", "welcome", "silent_peer"),),
         SHORT,
+        token_transport="message",
         protocol="tests.scenarios.kit.events:Introduced",
     ),
     Event("all is well in TLS", _slowly_but_surely, OK_ROWS, tls="good"),

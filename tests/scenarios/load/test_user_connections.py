@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from scenarios.clients import Services
 from scenarios.clock import Clock
+from scenarios.credentials.cache import TokenNotNow, TokenUnavailable
 from scenarios.credentials.subjects import NoSubjectFree
 from scenarios.errors import HarnessError
 from scenarios.load import user_connections
-from scenarios.load.user_connections import UserConnections
+from scenarios.load.user_connections import LEAST_TOKEN_WAIT_S, UserConnections
 from scenarios.options import Settings
-from scenarios.plan import ConnectionPlan, ConnectionResult, Target
+from scenarios.plan import ConnectionPlan, ConnectionResult, Header, Target
 from scenarios.run_order import RunOrder
 
 TARGET = Target(scheme="ws", host="127.0.0.1", port=1)
@@ -40,15 +42,21 @@ class Pool:
 
 
 class Credentials:
-    """Nobody has a token."""
+    """Nobody has a token; `failures` are raised first."""
 
     probe_subject = "probe"
+    headers = (Header("X-Key", "k", is_secret=True),)
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, failures: Sequence[Exception] = ()) -> None:
         self.pool = pool
+        self.failures = list(failures)
 
     def token_for(self, subject: str) -> None:
-        return None
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def has_token(self, subject: str) -> bool:
+        return not self.failures
 
     def bad_token(self, subject: str, rng: random.Random) -> tuple[str, None]:
         return "expired", None
@@ -57,7 +65,15 @@ class Credentials:
 class Users:
     """Users whose connections end as a list says; the run stops with the last."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, pool: Pool, results: list[Any], **settings: Any) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        pool: Pool,
+        results: list[Any],
+        failures: Sequence[Exception] = (),
+        **settings: Any,
+    ) -> None:
+        self.said: list[str] = []
         self.plans: list[ConnectionPlan] = []
         self.problems: list[str] = []
         self.services = Services(recorder=None, clock=Clock.now(), lag=None)  # type: ignore[arg-type]
@@ -75,7 +91,7 @@ class Users:
             return result
 
         monkeypatch.setattr(user_connections, "run_connection", run)
-        monkeypatch.setattr(user_connections, "credentials_for", lambda *_, **__: Credentials(pool))
+        monkeypatch.setattr(user_connections, "credentials_for", lambda *_, **__: Credentials(pool, failures))
         monkeypatch.setattr(user_connections, "backoff_s", lambda failures, rng: 0.0)
         self.connections = UserConnections(
             RunOrder(run_id="run", target=TARGET, jwt_key_file=None, started_at=0),
@@ -85,6 +101,7 @@ class Users:
             clock=self.services.clock,
             services=self.services,
             problem=self.problems.append,
+            say=self.said.append,
         )
 
 
@@ -149,3 +166,65 @@ def test_probes_are_a_user_of_their_own_whose_connections_are_numbered_with_the_
     assert probes.next_connection() == 0
     users.connections.run_user(0, "steady")
     assert users.plans[0].connection == 1
+
+
+def test_a_user_waits_for_its_token_and_that_is_neither_a_failure_nor_a_late_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = [TokenNotNow("The endpoint is busy.", 0.2), TokenNotNow("The endpoint is busy.", 0.0)]
+    pool = Pool("a", "b", "c")
+    users = Users(monkeypatch, pool, [READY], failures=busy, token_transport="cookie:sid")
+    pauses: list[float] = []
+    monkeypatch.setattr(users.connections, "_pause", pauses.append)
+    before_us = users.services.clock.micros(time.perf_counter())
+    users.connections.run_user(0, "steady")
+    (plan,) = users.plans
+    assert (plan.subject, plan.headers, plan.token_transport) == ("c", Credentials.headers, "cookie:sid")
+    assert plan.scheduled_at > before_us
+    assert pool.released == ["a", "b", "c"]
+    assert pauses[:2] == [0.2, LEAST_TOKEN_WAIT_S]
+    assert users.connections.token_waits == 2
+    assert users.said == ["The endpoint is busy. Users wait for it; that is no failure of the target."]
+    assert not users.problems and not users.services.tally.skipped
+
+
+def test_a_start_that_the_runs_end_found_waiting_for_a_token_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = Users(monkeypatch, Pool("a"), [], failures=[TokenNotNow("The endpoint is busy.", 9.0)])
+    monkeypatch.setattr(users.connections, "_pause", lambda _: users.services.stop.give())
+    users.connections.run_user(0, "steady")
+    assert not users.plans and users.services.tally.skipped == 1
+    users.connections.finish()
+    assert users.problems == ["The endpoint is busy. No token came in this run, so nobody has connected."]
+
+
+def test_a_token_that_will_never_come_ends_the_run_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = Users(monkeypatch, Pool("a"), [READY], failures=[TokenUnavailable("The endpoint refuses.")])
+    monkeypatch.setattr(users.connections, "_pause", lambda _: users.services.stop.give())
+    users.connections.run_user(0, "steady")
+    assert users.problems == ["The endpoint refuses."]
+    users.connections.finish()
+    assert len(users.problems) == 1
+
+
+def test_probes_come_with_the_sessions_headers_and_ask_whether_there_is_a_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    users = Users(monkeypatch, Pool(), [], failures=[TokenNotNow("busy", 1.0)], token_transport="query")
+    probes = users.connections.probe_plan()
+    assert not probes.has_token()
+    assert (probes.headers, probes.token_transport) == (Credentials.headers, "query")
+
+
+def test_who_waited_for_an_endpoints_answer_was_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = Users(monkeypatch, Pool("a"), [READY])
+    answered: list[float] = []
+
+    def slowly(subject: str) -> None:
+        until = time.perf_counter() + 0.01
+        while time.perf_counter() < until:
+            pass
+        answered.append(until)
+
+    monkeypatch.setattr(users.connections._credentials, "token_for", slowly)
+    users.connections.run_user(0, "steady")
+    assert users.plans[0].scheduled_at >= users.services.clock.micros(answered[0] - 0.005)

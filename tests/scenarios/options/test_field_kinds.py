@@ -229,7 +229,12 @@ def test_paths_and_keys_are_locked_in_the_form_and_a_workers_own() -> None:
     }
     assert {option.name for option in OPTIONS if option.whose is Whose.WORKER_IF_GIVEN} == {
         "ca_file",
+        "client_cert",
+        "client_key",
+        "header",
         "jwt_key_file",
+        "token_client_id",
+        "token_form",
         "token_source",
     }
     assert locked == {option.name for option in OPTIONS if option.whose is not Whose.CONTROLLER} | {

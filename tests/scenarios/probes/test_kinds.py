@@ -27,10 +27,11 @@ from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.credentials.cache import TokenUnavailable
 from scenarios.machine.lag import LagMeter
-from scenarios.plan import Target, Token
+from scenarios.plan import Header, Target, Token
 from scenarios.probes.kinds import HealthProbe, IdleProbe, Prober, TcpProbe
 from scenarios.probes.probe import Probe, ProbePlan
 from tests.scenarios.kit.certificates import make_certificate
+from tests.scenarios.kit.connect_proxy import connect_proxy
 
 DEADLINE_S = 30.0
 
@@ -54,12 +55,28 @@ class Rows:
         return [row for row in self.attempts if row.operation == operation]
 
 
+class Telling:
+    """Hands rows on, and tells of the first one of the idle probe."""
+
+    def __init__(self, rows: Rows, is_written: gevent.event.Event) -> None:
+        self._rows = rows
+        self._is_written = is_written
+
+    def connection(self, facts: ConnectionFacts) -> int:
+        return self._rows.connection(facts)
+
+    def write(self, attempt: Attempt) -> None:
+        self._rows.write(attempt)
+        if attempt.operation == "idle":
+            self._is_written.set()
+
+
 def services() -> tuple[Services, Rows]:
     rows = Rows()
     return Services(recorder=rows, clock=Clock.now(), lag=LagMeter()), rows
 
 
-def plan(*, every_s: float = 0.05, budget_s: float = DEADLINE_S) -> ProbePlan:
+def plan(*, every_s: float = 0.05, budget_s: float = DEADLINE_S, health_path: str = "/health") -> ProbePlan:
     numbers = iter(range(10_000))
     return ProbePlan(
         every_s=every_s,
@@ -67,6 +84,7 @@ def plan(*, every_s: float = 0.05, budget_s: float = DEADLINE_S) -> ProbePlan:
         user=3,
         event_loop="gevent-libev",
         next_connection=lambda: next(numbers),
+        health_path=health_path,
         subject="s",
         token=lambda: None,
     )
@@ -81,13 +99,15 @@ def at(port: int, *, ca_file: Path | None = None) -> Target:
 def server(
     *,
     health: int = 200,
+    health_path: str = "/health",
     handler: Callable[[ServerConnection], None] | None = None,
+    answer: Callable[[ServerConnection, Request], Response | None] | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Server]:
     """A WebSocket server with a health page, in threads of its own."""
 
-    def answer(connection: ServerConnection, request: Request) -> Response | None:
-        if request.path == "/health":
+    def usual(connection: ServerConnection, request: Request) -> Response | None:
+        if request.path == health_path:
             return connection.respond(http.HTTPStatus(health), "{}")
         return None
 
@@ -101,7 +121,7 @@ def server(
         with contextlib.suppress(OSError):
             running.serve_forever()
 
-    with serve(handler or stay, "127.0.0.1", 0, process_request=answer, ssl=tls) as running:
+    with serve(handler or stay, "127.0.0.1", 0, process_request=answer or usual, ssl=tls) as running:
         thread = threading.Thread(target=forever)
         thread.start()
         yield running
@@ -120,9 +140,18 @@ def silent() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def one_turn(kind: type[Probe], port: int, *, budget_s: float = DEADLINE_S, ca_file: Path | None = None) -> Attempt:
+def one_turn(
+    kind: type[Probe],
+    port: int,
+    *,
+    budget_s: float = DEADLINE_S,
+    ca_file: Path | None = None,
+    health_path: str = "/health",
+    proxy: tuple[str, int] | None = None,
+) -> Attempt:
     mine, rows = services()
-    probe = kind(at(port, ca_file=ca_file), mine, plan(budget_s=budget_s))
+    target = msgspec.structs.replace(at(port, ca_file=ca_file), proxy=proxy)
+    probe = kind(target, mine, plan(budget_s=budget_s, health_path=health_path))
     probe.run(time.perf_counter(), skipped=0)
     probe.close()
     (row,) = rows.attempts
@@ -201,6 +230,66 @@ def test_a_bare_connect_does_not_ask_more_of_a_silent_server() -> None:
         assert one_turn(TcpProbe, port).outcome == "ok"
 
 
+def test_the_health_page_is_asked_with_the_sessions_headers_for_a_gate_may_want_them() -> None:
+    asked: list[str] = []
+
+    def answer(connection: ServerConnection, request: Request) -> Response:
+        asked.append(request.headers["X-Key"])
+        return connection.respond(http.HTTPStatus.OK, "")
+
+    mine, rows = services()
+    gated = dataclasses.replace(plan(), headers=(Header("X-Key", "a-key", is_secret=True),))
+    with server(answer=answer) as running:
+        probe = HealthProbe(at(port_of(running)), mine, gated)
+        probe.run(time.perf_counter(), skipped=0)
+        probe.close()
+    assert (asked, rows.attempts[0].outcome) == (["a-key"], "ok")
+
+
+def test_the_health_page_is_where_it_was_said_to_be() -> None:
+    with server(health_path="/healthz?full=1") as running:
+        assert one_turn(HealthProbe, port_of(running), health_path="/healthz?full=1").outcome == "ok"
+        assert one_turn(HealthProbe, port_of(running), health_path="/health").http_status == 426
+
+
+def test_where_there_is_no_health_page_nobody_asks_for_one() -> None:
+    mine, rows = services()
+    broken: list[BaseException] = []
+    with server() as running:
+        prober = Prober(at(port_of(running)), mine, plan(health_path=""), failed=broken.append)
+        prober.start()
+        with gevent.Timeout(DEADLINE_S):
+            while min(len(rows.of(operation)) for operation in ("tcp", "idle")) < 3:
+                gevent.sleep(0.01)
+        prober.stop()
+    assert not rows.of("health")
+    assert not broken
+
+
+def test_a_probe_tries_all_addresses_of_the_target_as_a_session_does() -> None:
+    mine, rows = services()
+    with silent() as port, silent() as gone:
+        pass
+    with silent() as port:
+        target = msgspec.structs.replace(at(port), host="two.addresses.test")
+        addresses = [(int(socket.AF_INET), ("127.0.0.1", number)) for number in (gone, port)]
+        mine.addresses.learn(target.host, target.port, addresses, time.perf_counter())
+        probe = TcpProbe(target, mine, plan())
+        for _ in range(4):
+            probe.run(time.perf_counter(), skipped=0)
+        probe.close()
+    assert [row.outcome for row in rows.attempts] == ["ok"] * 4
+
+
+@pytest.mark.parametrize("kind", [TcpProbe, HealthProbe, IdleProbe])
+def test_a_probe_goes_by_the_proxy_that_the_sessions_go_by(kind: type[Probe]) -> None:
+    with server() as running, connect_proxy() as proxy:
+        port = port_of(running)
+        row = one_turn(kind, port, proxy=proxy.address)
+    assert row.outcome == "ok"
+    assert proxy.asked == [f"127.0.0.1:{port}"]
+
+
 def test_an_unhealthy_page_is_its_status() -> None:
     with server(health=503) as running:
         row = one_turn(HealthProbe, port_of(running))
@@ -268,6 +357,47 @@ def test_an_idle_probe_without_a_token_is_a_problem_in_the_sources_own_words(
     assert (said, broken) == (["There is no token today."], [])
     assert [(row.outcome, row.cause) for row in rows.of("idle")] == [("failed", "harness")]
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_idle_probe_that_has_to_wait_for_its_token_leaves_its_turns_out_and_counts_them() -> None:
+    mine, rows = services()
+    left = iter((False, False, True))
+    is_written = gevent.event.Event()
+    mine.recorder = Telling(rows, is_written)
+    mine_plan = dataclasses.replace(plan(every_s=0.01), has_token=lambda: next(left), token=lambda: Token(TOKEN))
+    with server() as running:
+        prober = Prober(at(port_of(running)), mine, mine_plan, failed=print)
+        prober.start()
+        assert is_written.wait(DEADLINE_S)
+        prober.stop()
+    assert rows.of("idle")[0].outcome == "ok"
+    assert mine.probe_tally.skipped >= 2
+
+
+@pytest.mark.parametrize("protocol", ["echo", "staging"])
+def test_an_idle_probe_carries_what_the_sessions_carry_and_shows_no_secret_of_it(protocol: str) -> None:
+    seen: list[str] = []
+
+    def refuse(connection: ServerConnection) -> None:
+        headers = connection.request.headers if connection.request else {}
+        seen.extend([headers["X-Key"], headers["Cookie"]])
+        connection.close(1008, f"no {headers['X-Key']}; {headers['Cookie'][4:40]}")
+
+    mine, rows = services()
+    mine_plan = dataclasses.replace(
+        plan(),
+        token=lambda: Token(TOKEN),
+        token_transport="cookie:sid",
+        headers=(Header("X-Key", "a-key-of-somebodys", is_secret=True), Header("Cookie", "a=b")),
+    )
+    with server(handler=refuse) as running:
+        while not rows.attempts or rows.attempts[-1].outcome == "ok":
+            target = msgspec.structs.replace(at(port_of(running)), protocol=protocol)
+            probe = IdleProbe(target, mine, mine_plan)
+            probe.run(time.perf_counter(), skipped=0)
+            probe.close()
+    assert seen[:2] == ["a-key-of-somebodys", f"sid={TOKEN}; a=b"]
+    assert rows.attempts[-1].detail == "no <redacted>; <redacted>"
 
 
 def test_an_unknown_name_fails_in_dns() -> None:

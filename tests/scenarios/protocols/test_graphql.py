@@ -10,6 +10,7 @@ import pytest
 from scenarios.plan import Token
 from scenarios.protocols.graphql import SUBPROTOCOL, GraphQLTransportWS
 from scenarios.protocols.shape import Kind, Message
+from scenarios.protocols.transport import credentials_by
 
 TOKEN = Token("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl")
 GRAPHQL = GraphQLTransportWS()
@@ -25,13 +26,12 @@ def test_the_token_is_in_the_opening_or_else_in_the_upgrade() -> None:
         "type": "connection_init",
         "payload": {"Authorization": f"Bearer {TOKEN.value}"},
     }
-    assert GRAPHQL.credentials(TOKEN, transport="subprotocol").headers == ()
-    for transport in ("header", "query"):
-        (opening,) = GRAPHQL.openings(None)
-        assert json.loads(opening.payload) == {"type": "connection_init"}
-        found = GRAPHQL.credentials(TOKEN, transport=transport)
-        assert found.headers or found.query
-        assert found.subprotocols == (SUBPROTOCOL,) and found.expected_subprotocol == SUBPROTOCOL
+    (opening,) = GRAPHQL.openings(None)
+    assert json.loads(opening.payload) == {"type": "connection_init"}
+    of_the_protocol = credentials_by("protocol", GRAPHQL, TOKEN)
+    assert (of_the_protocol.headers, of_the_protocol.subprotocols) == ((), (SUBPROTOCOL,))
+    in_a_header = credentials_by("header", GRAPHQL, TOKEN)
+    assert in_a_header.headers and in_a_header.expected_subprotocol == SUBPROTOCOL
 
 
 def test_a_session_is_ready_when_it_is_acknowledged() -> None:

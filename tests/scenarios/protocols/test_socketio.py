@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scenarios.plan import Token
 from scenarios.protocols.shape import Kind, Message
 from scenarios.protocols.socketio import SocketIO
+from scenarios.protocols.transport import credentials_by
 
 TOKEN = Token("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl")
 SOCKETIO = SocketIO()
@@ -25,9 +26,10 @@ def test_the_namespace_is_joined_behind_the_open_packet_and_with_the_token() -> 
 
 
 def test_the_upgrade_names_its_transport_and_carries_the_token_where_it_shall() -> None:
-    assert SOCKETIO.credentials(TOKEN, transport="subprotocol").query == "EIO=4&transport=websocket"
-    assert SOCKETIO.credentials(TOKEN, transport="query").query == f"EIO=4&transport=websocket&token={TOKEN.value}"
-    assert SOCKETIO.credentials(TOKEN, transport="header").headers
+    assert credentials_by("protocol", SOCKETIO, TOKEN).query == "EIO=4&transport=websocket"
+    assert credentials_by("query", SOCKETIO, TOKEN).query == f"EIO=4&transport=websocket&token={TOKEN.value}"
+    in_a_header = credentials_by("header", SOCKETIO, TOKEN)
+    assert in_a_header.headers and in_a_header.query == "EIO=4&transport=websocket"
 
 
 def test_the_answer_of_the_namespace_is_the_welcome() -> None:

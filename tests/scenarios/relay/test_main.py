@@ -19,11 +19,13 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.addresses import ATTEMPT_DELAY_S
+from scenarios.authority import authority_of
 from scenarios.errors import ConfigError
 from scenarios.relay.__main__ import main, parse
-from scenarios.relay.protocol import RelayError, connect_request, read_reply
+from scenarios.relay.protocol import RelayError, RelayReply, connect_request, read_reply
 from tests.scenarios.kit.certificates import make_certificate
-from tests.scenarios.kit.running_relay import DEADLINE_S, relay
+from tests.scenarios.kit.running_relay import DEADLINE_S, RunningRelay, relay
 from tests.scenarios.kit.sockets import full_backlog
 
 # Less than the clocks' and epoll's steps: a delay may not come out shorter than this.
@@ -284,6 +286,80 @@ def test_a_relay_with_a_target_leads_nowhere_else() -> None:
         assert reply.errno is None
         with pytest.raises(RelayError, match="leads to localhost:.* only"):
             running.ask(*other)
+
+
+def asked_for(
+    running: RunningRelay, *addresses: tuple[str, int], delay_s: float = 0.0, name: str = "soak.test"
+) -> RelayReply:
+    """The answer to a client that knows the target's addresses."""
+    _, port = addresses[0]
+    written = [authority_of(*address) for address in addresses]
+    with socket.create_connection(running.address, timeout=DEADLINE_S) as sock:
+        sock.sendall(connect_request(name, port, delay_s=delay_s, seed=0, addresses=written))
+        received = b""
+        while (reply := read_reply(received)) is None:
+            data = sock.recv(4096)
+            assert data
+            received += data
+    return reply
+
+
+def test_the_addresses_that_the_client_knows_are_tried_in_its_order() -> None:
+    with target(echo) as here, relay("--target", f"localhost:{here[1]}") as running:
+        # The name is allowed; where it leads by now, the client knows better than the relay.
+        reply = asked_for(running, ("127.0.0.1", here[1]), name="localhost")
+        assert (reply.errno, reply.address) == (None, f"127.0.0.1:{here[1]}")
+
+
+def test_a_silent_address_is_not_waited_for_alone_and_the_answer_says_which_it_was() -> None:
+    with target(echo) as here, full_backlog() as nobody, relay() as running:
+        reply = asked_for(running, nobody, here, delay_s=0.05)
+    assert reply.errno is None and reply.address == authority_of(*here)
+    assert reply.rtt_s is not None and reply.tcp_s is not None
+    assert 0.05 <= reply.rtt_s < ATTEMPT_DELAY_S
+    assert ATTEMPT_DELAY_S + reply.rtt_s - STEP_S <= reply.tcp_s
+
+
+def test_a_slow_line_makes_the_second_address_join_in_and_the_first_still_wins() -> None:
+    with target(echo) as first, target(echo) as second, relay() as running:
+        reply = asked_for(running, first, second, delay_s=0.4)
+    assert reply.address == authority_of(*first)
+    assert reply.rtt_s is not None and reply.tcp_s is not None
+    assert 0.4 <= reply.rtt_s <= reply.tcp_s < 0.4 + ATTEMPT_DELAY_S
+
+
+def test_an_address_that_refuses_is_followed_by_the_next_when_the_refusal_would_be_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        refusing = gone.getsockname()
+    with target(echo) as here, relay() as running:
+        reply = asked_for(running, refusing, here, delay_s=0.1)
+    assert reply.address == authority_of(*here)
+    assert reply.tcp_s is not None and reply.tcp_s >= 0.2 - 2 * STEP_S
+
+
+def test_what_is_no_address_is_refused() -> None:
+    with relay() as running, socket.create_connection(running.address, timeout=DEADLINE_S) as sock:
+        sock.sendall(connect_request("soak.test", 80, delay_s=0.0, seed=0, addresses=["127.0.0.1"]))
+        received = b""
+        while data := sock.recv(4096):
+            received += data
+        with pytest.raises(RelayError, match="host:port only"):
+            read_reply(received)
+
+
+def test_a_name_that_nobody_knows_is_told_with_the_resolvers_number() -> None:
+    with relay() as running:
+        sock, reply = running.ask("no-such-host.invalid", 80)
+        sock.close()
+    assert reply.errno == socket.EAI_NONAME
+
+
+def test_when_all_refuse_the_last_one_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        addresses = one.getsockname(), other.getsockname()
+    with relay() as running:
+        reply = asked_for(running, *addresses)
+    assert (reply.errno, reply.address) == (errno.ECONNREFUSED, authority_of(*addresses[1]))
 
 
 def read_to_the_end(sock: socket.socket) -> None:

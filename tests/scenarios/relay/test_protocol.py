@@ -35,12 +35,19 @@ def test_a_reply_comes_back_whole(rtt_s: float, rest: bytes) -> None:
 
 
 def test_a_target_that_refuses_is_told_with_its_errno() -> None:
-    assert read_reply(failed_reply(111, "Connection refused\r\nreally")) == (
-        None,
-        111,
-        "Connection refused really",
-        b"",
-    )
+    reply = read_reply(failed_reply(111, "Connection refused\r\nreally", address="127.0.0.1:80"))
+    assert reply == (None, None, "127.0.0.1:80", 111, "Connection refused really", b"")
+
+
+def test_which_address_it_is_and_how_long_all_took_are_told() -> None:
+    reply = read_reply(connected_reply(0.125, tcp_s=0.375, address="[::1]:80"))
+    assert reply == (0.125, 0.375, "[::1]:80", None, "", b"")
+
+
+def test_addresses_come_in_the_order_in_which_they_are_to_be_tried() -> None:
+    addresses = ("[2001:db8::1]:443", "192.0.2.1:443")
+    request = read_request(connect_request("a.test", 443, delay_s=0.0, seed=0, addresses=addresses))
+    assert request is not None and request.addresses == addresses
 
 
 def test_every_shorter_piece_asks_for_more() -> None:

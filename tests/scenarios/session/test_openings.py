@@ -72,7 +72,7 @@ def planned(transport: str) -> ConnectionPlan:
 
 @pytest.mark.parametrize(
     ("transport", "is_in_the_message"),
-    [("subprotocol", True), ("message", True), ("header", False), ("query", False), ("header:X-Api-Key", False)],
+    [("protocol", True), ("message", True), ("subprotocol", False), ("query", False), ("header:X-Api-Key", False)],
 )
 def test_the_token_is_in_the_opening_unless_the_upgrade_carries_it(transport: str, is_in_the_message: bool) -> None:
     plan = planned(transport)

@@ -79,10 +79,21 @@ def test_a_name_that_was_known_has_no_dns_time() -> None:
 
 def test_a_relay_tells_the_true_round_trip() -> None:
     life = Life(**PING_ONLY).dial(until=State.TCP)
+    life.session.connected(life.now, tls=False, handshake_s=0.16, tcp_s=0.41)
+    life.session.upgraded(life.now, instance=None)
+    life.frame(WELCOME).stop()
+    assert (life.only("connect").tcp_s, life.only("connect").rtt_s, life.only("exchange").rtt_s) == (0.41, 0.16, 0.16)
+
+
+def test_the_round_trip_is_the_handshake_of_the_address_that_answered_and_the_phase_is_all_of_it() -> None:
+    life = Life(**PING_ONLY).dial(until=State.TCP)
+    began = life.now
+    life.after(0.5)
     life.session.connected(life.now, tls=False, handshake_s=0.16)
     life.session.upgraded(life.now, instance=None)
     life.frame(WELCOME).stop()
-    assert (life.only("connect").tcp_s, life.only("connect").rtt_s, life.only("exchange").rtt_s) == (0.16, 0.16, 0.16)
+    row = life.only("connect")
+    assert (row.tcp_s, row.rtt_s, life.only("exchange").rtt_s) == (life.now - began, 0.16, 0.16)
 
 
 @pytest.mark.parametrize("state", DIAL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import socket
 import subprocess
 import sys
 import threading
@@ -60,7 +59,7 @@ def started(rows: Rows, plan: ConnectionPlan, target: Target) -> gevent.Greenlet
 # -- dialling -----------------------------------------------------------------------------------------------
 
 
-def test_a_name_is_resolved_once(client: str, rows: Rows) -> None:
+def test_a_name_is_not_looked_up_for_each_connection(client: str, rows: Rows) -> None:
     with ScriptedServer(serve) as server:
         for _ in range(2):
             run_connection(plan_of(rows, client), target_of(server.port, host="localhost"), rows.services)
@@ -68,23 +67,12 @@ def test_a_name_is_resolved_once(client: str, rows: Rows) -> None:
     assert first.dns_s is not None and second.dns_s is None
 
 
-def test_the_next_address_is_tried_and_remembered(client: str, rows: Rows) -> None:
-    with ScriptedServer(serve) as server:
-        target = target_of(server.port, host="two.addresses.test")
-        nobody = (int(socket.AF_INET), ("127.0.0.1", closed_port()))
-        somebody = (int(socket.AF_INET), ("127.0.0.1", server.port))
-        rows.services.addresses[target.host, target.port] = [nobody, somebody]
-        run_connection(plan_of(rows, client), target, rows.services)
-        assert rows.services.addresses[target.host, target.port] == [somebody, nobody]
-    assert rows.of("connect")[0].outcome == "ok"
-
-
 def test_no_descriptor_left_is_a_local_matter(client: str, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     client_named(client)
-    monkeypatch.setattr("scenarios.clients.on_gevent.stream._Socket", none_left)
+    monkeypatch.setattr("scenarios.clients.on_gevent.racers._Socket", none_left)
     run_connection(plan_of(rows, client), target_of(1), rows.services)
     (row,) = rows.written
     assert (row.outcome, row.phase, row.cause, row.errno) == ("failed", "tcp", "local_resource", errno.EMFILE)

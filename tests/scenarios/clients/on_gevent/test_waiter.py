@@ -30,6 +30,25 @@ def test_a_socket_that_is_ready_ends_the_wait(pair: tuple[socket.socket, socket.
     patience.close()
 
 
+def test_the_first_of_several_sockets_ends_the_wait_and_the_others_are_not_heard_of(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    patience = Patience()
+    watchers = [patience.watcher(end.fileno(), READ) for end in pair]
+    for end in pair:  # both are ready in the same turn of the loop
+        end.send(b"x")
+    assert patience.wait_for_any(watchers, time.perf_counter() + FAR_S)
+    for end in pair:
+        end.recv(1)
+    assert not patience.wait(watchers[0], time.perf_counter() + 0.05)
+    assert not patience.wait_for_any(watchers, time.perf_counter() + 0.05)
+    patience.wake()
+    assert not patience.wait_for_any(watchers, time.perf_counter() + FAR_S)
+    for watcher in watchers:
+        watcher.close()
+    patience.close()
+
+
 def test_the_moment_ends_the_wait_and_not_earlier(pair: tuple[socket.socket, socket.socket]) -> None:
     patience = Patience()
     watcher = patience.watcher(pair[0].fileno(), READ)

@@ -13,7 +13,7 @@ from scenarios.clients.on_gevent import stream
 from scenarios.clients.on_gevent.waiter import Patience
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.shape import Kind
-from tests.kit import faulty_clients
+from tests.lab import faulty_clients
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def streams() -> Iterator[tuple[list[stream.Stream], list[socket.socket]]]:
         dialled, peers = [], []
         for _ in range(faulty_clients.ONE_IN + 1):
             one = stream.Stream(patience)
-            one.connect(socket.AF_INET, listener.getsockname())
+            assert one.connect((int(socket.AF_INET), listener.getsockname()), perf_counter() + 30.0)
             peers.append(listener.accept()[0])
             dialled.append(one)
         yield dialled, peers

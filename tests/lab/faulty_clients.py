@@ -1,6 +1,6 @@
 """Protocol classes that plant a fault in the client that loads them: it is the client's, and the server is fine.
 
-A soak takes one by its name (`--protocol tests.kit.faulty_clients:Deaf`), in every process that runs sessions.
+A soak takes one by its name (`--protocol tests.lab.faulty_clients:Deaf`), in every process that runs sessions.
 """
 
 from __future__ import annotations
