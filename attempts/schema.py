@@ -183,6 +183,11 @@ COLUMNS: Final[tuple[Column, ...]] = (
     # The address that the connection went to, as a salted hash; and the local port, as the target sees it.
     Column("peer_address", "string", True, "connection"),
     Column("local_port", "int32", True, "connection"),
+    # Of a hold: messages that the server sent by itself; the longest time from one to the next, that from the last to
+    # the end included; and frames that could not be read while no request was in flight.
+    Column("pushes", "int64", True, "attempt"),
+    Column("longest_push_gap_s", "double", True, "attempt"),
+    Column("malformed_frames", "int64", True, "attempt"),
 )
 
 
@@ -270,6 +275,9 @@ class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     tcp_rtt_s: float | None = None
     tcp_retransmits: int | None = None
     tcp_bytes_in: int | None = None
+    pushes: int | None = None
+    longest_push_gap_s: float | None = None
+    malformed_frames: int | None = None
 
 
 class Health(msgspec.Struct, frozen=True, array_like=True):

@@ -45,6 +45,7 @@ class Seen(NamedTuple):
         impaired: Why the load generator was not fit to measure; empty: it was. Such a run can tell nothing.
         void: Why nothing could be concluded though the generator was fit; empty: something could.
         lost: For each client how many of its waits ran out, by where they were lost.
+        exchanges: How many requests had an answer in time.
     """
 
     confirmed: frozenset[str]
@@ -54,6 +55,7 @@ class Seen(NamedTuple):
     impaired: str = ""
     void: str = ""
     lost: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    exchanges: int = 0
 
 
 def misses(expected: Expected, seen: Seen) -> list[str]:

@@ -14,7 +14,7 @@ from tests.kit.certificates import Authority
 from tests.kit.children import LOOPBACK, free_port
 from tests.kit.namespaces import Line, Namespace, line, why_no_line
 from tests.kit.proxies import Haproxy, Nginx, proxy_before
-from tests.kit.servers import MAKERS, served
+from tests.kit.servers import MAKERS, SPEAKERS, served
 from tests.kit.trouble import HEALTHY
 
 # Of the lab alone: nothing that it signs is of any use elsewhere.
@@ -62,7 +62,7 @@ def why_not(setup: Setup) -> str:
     return (
         (proxies.why_missing(setup.proxy) if setup.proxy is not None else "")
         or (why_no_line() if setup.spell is not None else "")
-        or MAKERS[setup.maker].why_missing()
+        or {**MAKERS, **SPEAKERS}[setup.maker].why_missing()
     )
 
 
@@ -95,7 +95,7 @@ def started(setup: Setup, folder: Path) -> Iterator[Place]:
             port = stack.enter_context(proxy_before(port, proxy, folder))
         schedule = stack.enter_context(on_schedule(list(_steps(setup, way, folder)), tokens.is_file))
         trusted = _trusted(secured) if secured else ()
-        url = f"{'wss' if secured else 'ws'}://{address}:{port}/ws"
+        url = f"{'wss' if secured else 'ws'}://{address}:{port}{setup.path}"
         yield Place(url, trusted, tokens, address, schedule, way.client if way is not None else None)
 
 

@@ -73,7 +73,8 @@ def _seen_once(row: Row, folder: Path) -> Seen:
     # Where the report is says nothing, and has numbers in it.
     screen = "\n".join(line for line in done.stdout.strip().splitlines() if not line.startswith("Report: "))
     verdict = json.loads((runs[0] / "verdict.json").read_text(encoding="utf-8"))
-    return read(verdict, screen, tuple(leaks))._replace(lost=lost_by_client(runs[0]))
+    found = read(verdict, screen, tuple(leaks))
+    return found._replace(lost=lost_by_client(runs[0]), exchanges=exchanges_in(runs[0]))
 
 
 def read(verdict: dict[str, Any], screen: str, leaks: tuple[str, ...] = ()) -> Seen:
@@ -103,6 +104,12 @@ def lost_by_client(run: Path) -> dict[str, Counter[str]]:
         if row["outcome"] == "timeout":
             counts[row["lost_at"] or "not asked"] += 1
     return lost
+
+
+def exchanges_in(run: Path) -> int:
+    """How many requests of a run had an answer in time."""
+    answered = [("kind", "=", "exchange"), ("outcome", "=", "ok")]
+    return sum(pq.read_table(path, columns=[], filters=answered).num_rows for path in run.glob("attempts/*.parquet"))
 
 
 def shown(tokens: Path) -> frozenset[str]:

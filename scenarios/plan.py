@@ -149,6 +149,25 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class MessageFields(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server's JSON messages name what matters, for the protocol `json`.
+
+    Attributes:
+        type_field: The field with a message's type.
+        id_field: The field with the id of a request, which its reply repeats; "" = replies name none.
+        welcome_type: The type of the message with which a session is ready; "" = it is with the upgrade.
+        opening: What a session says first, `{token}` in it standing for its token; "" = nothing.
+    """
+
+    type_field: str = "type"
+    id_field: str = "id"
+    welcome_type: str = ""
+    opening: str = ""
+
+
+USUAL_FIELDS: Final = MessageFields()
+
+
 class TlsFiles(NamedTuple):
     """Paths of what TLS is done with, in PEM.
 
@@ -171,7 +190,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         host: As in the Host header and the SNI, without brackets.
         port: TCP port.
         path: Of the upgrade request, with a leading slash, with its query if any.
-        protocol: The messages: staging, echo, or `package.module:Class`.
+        protocol: The messages: a name in `scenarios.protocols.load.PROTOCOLS`, or `package.module:Class`.
+        messages: What `json` must know of them.
         ca_file: Certificates to trust (PEM); None = the system's.
         client_cert, client_key: The client's own certificate and its key (PEM); None = it has none.
         relay: (host, port) of the relay that adds `delay_s`; None = connections go straight.
@@ -187,6 +207,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     path: str = "/ws"
     protocol: str = "staging"
+    messages: MessageFields = USUAL_FIELDS
     ca_file: str | None = None
     client_cert: str | None = None
     client_key: str | None = None

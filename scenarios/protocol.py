@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from scenarios.protocols.basics import Basics
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.load import PROTOCOLS, load_protocol
 from scenarios.protocols.shape import (
+    MALFORMED,
+    NOISE,
     Credentials,
     Kind,
     Message,
+    Opening,
     Refusal,
     RefusalRules,
     Request,
@@ -17,11 +21,15 @@ from scenarios.protocols.shape import (
 from scenarios.protocols.staging import Staging
 
 __all__ = [
+    "MALFORMED",
+    "NOISE",
     "PROTOCOLS",
+    "Basics",
     "Credentials",
     "Echo",
     "Kind",
     "Message",
+    "Opening",
     "Refusal",
     "RefusalRules",
     "Request",

@@ -43,6 +43,7 @@ RUN_BY = {
     "python -m analysis simulate": ("tests/analysis/simulation/test_simulate.py", "simulate"),
     "python -m attempts.store": ("tests/system/test_soak.py", "attempts.store"),
     "python -m attempts.collect": ("tests/system/test_fleet.py", "attempts.collect"),
+    "python -m scenarios.protocols": ("tests/scenarios/first_look/test_cli.py", '"scenarios.protocols"'),
     "python -m scenarios.options": ("tests/scenarios/options/test_main.py", '"scenarios.options"'),
     "python -m standin": ("tests/standin/test_main.py", "standin"),
 }

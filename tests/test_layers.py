@@ -85,6 +85,13 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.run_order": "scenarios.plan scenarios.run_file",
     "scenarios.protocol": "scenarios.protocols",
     "scenarios.protocols": "scenarios.errors scenarios.http_fields scenarios.plan",
+    # The command `python -m scenarios.protocols`, under the name that its users look for.
+    "scenarios.protocols.__main__": "scenarios.first_look",
+    "scenarios.first_look": (
+        "scenarios.clients scenarios.clock scenarios.control scenarios.credentials scenarios.errors "
+        "scenarios.exit_codes scenarios.load scenarios.machine scenarios.options scenarios.plan scenarios.protocols "
+        "scenarios.redact scenarios.rfc6455 scenarios.session attempts.schema"
+    ),
     "scenarios.experiment": "scenarios.errors scenarios.plan",
     "scenarios.session": (
         "scenarios.clock scenarios.errors scenarios.evidence scenarios.experiment scenarios.plan scenarios.protocols "
@@ -120,7 +127,7 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "scenarios.load": (
         "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "
-        "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.redact "
+        "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols scenarios.redact "
         "scenarios.run_file scenarios.run_order scenarios.session attempts.schema attempts.spool"
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",

@@ -47,7 +47,8 @@ class Overview:
 
     Attributes:
         workers: One row a (run_id, worker, host, platform): `rows`, `seq_null`, `seq_max`, `seq_sum`,
-            `malformed` (rows that break the contract, among them all that the claims leave out), `judged`
+            `malformed` (rows that break the contract, among them all that the claims leave out), `unread` (frames
+            that could not be read while no request was in flight), `judged`
             (connect and exchange, not aborted) and of these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag,
             or the sum of lags, >= budget/4), `cpu_null`, `busy` (cpu > 0.9); `good` and `good_lagged` (the same
             of good ones); `lag_max_s`, `cpu_max`; `late_s` (sum of started - scheduled).
@@ -157,6 +158,7 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
             late_s=((t.started_us - t.scheduled_us) / 1e6).sum(),
             seq_max=t.seq.max(),
             seq_sum=t.seq.sum().cast("float64"),
+            unread=t.malformed_frames.sum().fill_null(0),
             lag_max_s=t.loop_lag_s.max(),
             cpu_max=t.cpu.max(),
         )
@@ -174,6 +176,7 @@ def _workers(fine: pd.DataFrame) -> pd.DataFrame:
         "rows": n,
         "malformed": n.where(foreign, 0),
         "seq_null": n.where(fine["seq_null"], 0),
+        "unread": fine["unread"],
         "judged": n.where(judged, 0),
         "good": n.where(judged & (fine["outcome"] == "ok"), 0),
         "good_lagged": n.where(judged & (fine["outcome"] == "ok") & fine["lagged"], 0),

@@ -65,7 +65,11 @@ def audit_run(run: Run) -> Audit:
 
 
 def audit_rows(workers: pd.DataFrame) -> Audit:
-    """Look for gaps and doubles in `seq`, and for rows that break the contract (`Overview.workers`)."""
+    """Look for gaps and doubles in `seq`, for rows that break the contract, and for frames that nobody could read.
+
+    Args:
+        workers: `Overview.workers`.
+    """
     problems, notes = [], []
     for run_id, rows in _boots(workers).groupby("run_id", sort=True, observed=True):
         # The rows of 0..max must be max+1 in number and sum to max(max+1)/2: so a gap that a double fills is seen.
@@ -88,13 +92,19 @@ def audit_rows(workers: pd.DataFrame) -> Audit:
             problems.append(
                 f"{run_id}: {malformed:,} rows break the attempt contract (a value is missing, unknown or impossible)."
             )
+        unread = int(rows["unread"].sum())
+        if unread:
+            notes.append(
+                f"{run_id}: {unread:,} messages came that cannot be read, while no request was in flight: no attempt "
+                "failed by them (malformed_frames of the holds)."
+            )
     return Audit(problems=tuple(problems), notes=tuple(notes))
 
 
 def _boots(workers: pd.DataFrame) -> pd.DataFrame:
     """One row a worker: it numbers its rows whatever host and platform they name."""
     named = workers.fillna({"run_id": "rows of no run", "seq_max": -1})
-    counts = {name: "sum" for name in ("rows", "seq_null", "seq_sum", "malformed")}
+    counts = {name: "sum" for name in ("rows", "seq_null", "seq_sum", "malformed", "unread")}
     return named.groupby(["run_id", "worker"], dropna=False).agg(counts | {"seq_max": "max"}).reset_index()
 
 

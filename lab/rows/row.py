@@ -34,6 +34,7 @@ class Setup(NamedTuple):
         maker: Of the server.
         spell: What happens on the way; None = there is none: all is on this machine.
         reload_at_s: When nginx is reloaded, in seconds since the first session; None = never.
+        path: Of the URL.
     """
 
     mode: str = "echo"
@@ -42,6 +43,7 @@ class Setup(NamedTuple):
     maker: str = "aiohttp"
     spell: Spell | None = None
     reload_at_s: float | None = None
+    path: str = "/ws"
 
 
 class Row(NamedTuple):

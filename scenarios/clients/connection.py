@@ -32,7 +32,7 @@ class Connection:
         self._plan = plan
         self._target = target
         self._services = services
-        self._protocol = load_protocol(target.protocol)
+        self._protocol = load_protocol(target.protocol, target.messages)
         ledger = services.ledger(services.tally, token_issued_at=plan.token.issued_at if plan.token else None)
         self._end = OwnEnd(is_direct=target.relay is None, is_proactor=plan.event_loop == "asyncio-proactor")
         ledger.endpoint = self._end

@@ -18,17 +18,17 @@ from scenarios.control.target import TargetUrl, check_allowed, parse_target
 from scenarios.credentials.credentials import credentials_for
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, ProtocolFault, unknown_name
-from scenarios.load.from_options import arm_plan, script_settings_of
+from scenarios.load.from_options import arm_plan, message_fields_of, script_settings_of
 from scenarios.load.user_connections import PROBE_SCENARIO
 from scenarios.machine.fingerprint import gevent_loop_name
 from scenarios.machine.preflight import Demand, machine_limits, require
 from scenarios.options import DEFAULTS, Settings
 from scenarios.options.parsers import NONE
-from scenarios.plan import Header, TlsFiles, Token
+from scenarios.plan import USUAL_FIELDS, Header, TlsFiles, Token
 from scenarios.protocols.load import load_protocol, operations_of
 from scenarios.protocols.shape import TargetProtocol
 from scenarios.protocols.transport import MESSAGE, credentials_by
-from scenarios.session.scripts import UNROUTED, script_settings
+from scenarios.session.scripts import AGENT_REQUEST, UNROUTED, script_settings
 from scenarios.session.steps import PROTOCOL_PING
 
 
@@ -72,8 +72,14 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
     Raises:
         ConfigError: In one sentence.
     """
-    protocol = load_protocol(settings.protocol)
-    if "agent" in settings.scenario and "start_agent" not in protocol.sequences:
+    fields = message_fields_of(settings)
+    if fields != USUAL_FIELDS and settings.protocol != "json":
+        raise ConfigError(
+            "--message-type-field, --message-id-field, --welcome-type and --opening say how the messages of "
+            f"--protocol json are, and --protocol is {settings.protocol!r}: use json, or leave them out."
+        )
+    protocol = load_protocol(settings.protocol, fields)
+    if "agent" in settings.scenario and AGENT_REQUEST not in protocol.sequences:
         raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
     if "mute" in settings.scenario and UNROUTED not in (operations_of(protocol) or ()):
         raise ConfigError(
@@ -107,10 +113,10 @@ def check_way_in(settings: Settings, protocol: TargetProtocol, headers: Sequence
             f"--scenario {PROBE_SCENARIO} comes with broken tokens, and --token-source none has none to break: leave "
             "out the one or the other."
         )
-    if settings.token_transport == MESSAGE and not hasattr(protocol, "openings"):
+    if settings.token_transport == MESSAGE and not _says_its_token(protocol):
         raise ConfigError(
-            f"--token-transport message needs a protocol class that speaks first, and --protocol {settings.protocol} "
-            "does not: use header, query, cookie or subprotocol."
+            f"--token-transport message needs a protocol class that says its token first, and --protocol "
+            f"{settings.protocol} does not: use header, query, cookie or subprotocol (with json: --opening)."
         )
     try:
         found = credentials_by(settings.token_transport, protocol, Token("token") if has_token else None)
@@ -124,6 +130,12 @@ def check_way_in(settings: Settings, protocol: TargetProtocol, headers: Sequence
                 f"--header {header.name!r} is the header that the token travels in: leave it out, or give no token "
                 "(--token-source none), or another way for it (--token-transport)."
             )
+
+
+def _says_its_token(protocol: TargetProtocol) -> bool:
+    """Whether a protocol's openings are others with a token than without."""
+    speak = getattr(protocol, "openings", None)
+    return speak is not None and list(speak(Token("token"))) != list(speak(None))
 
 
 def check_operations(operations: Iterable[str], protocol: TargetProtocol) -> None:

@@ -29,11 +29,10 @@ from scenarios.control.target import parse_target
 from scenarios.credentials.standin_secret import standin_secret
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
-from scenarios.load.from_options import arm_plan
+from scenarios.load.from_options import arm_plan, target_of
 from scenarios.load.generator import LoadGenerator
 from scenarios.machine.fingerprint import library_versions
 from scenarios.options import Settings
-from scenarios.plan import MEGABYTE, Target
 from scenarios.redact import plain_urls
 from scenarios.run_file import TargetFacts
 from scenarios.run_order import GeneratorReport, RunOrder
@@ -120,19 +119,8 @@ class Leader:
         self._watcher = gevent.spawn(self._watch, run, generator)
         return RunOrder(
             run_id=run.run_id,
-            target=Target(
-                scheme=url.scheme,
-                host=url.host,
-                port=url.port,
-                path=url.path,
-                protocol=settings.protocol,
-                ca_file=ca_file,
-                client_cert=settings.client_cert or None,
-                client_key=settings.client_key or None,
-                dns_ttl_s=settings.dns_ttl_s,
-                ip_version=settings.ip_version,
-                max_message_bytes=round(settings.max_message_mb * MEGABYTE),
-                compression=settings.compression,
+            target=msgspec.structs.replace(
+                target_of(settings, scheme=url.scheme, host=url.host, port=url.port, path=url.path), ca_file=ca_file
             ),
             jwt_key_file=jwt_key_file,
             started_at=started_at,

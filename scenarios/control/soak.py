@@ -41,6 +41,7 @@ from scenarios.control.shapes import RampSoakStorm
 from scenarios.control.target import parse_target
 from scenarios.errors import ConfigError
 from scenarios.exit_words import how_ended
+from scenarios.load.from_options import fitted
 from scenarios.load.generator import LoadGenerator
 from scenarios.load.users import USER_CLASSES, SoakUser
 from scenarios.machine.garbage import settle_collector
@@ -81,7 +82,7 @@ class Soak:
         Raises:
             ConfigError: For the first one that is wrong.
         """
-        return settings_from({**vars(self.environment.parsed_options), **(overlay or {})})
+        return fitted(settings_from({**vars(self.environment.parsed_options), **(overlay or {})}))
 
     # -- before any run ------------------------------------------------------------------------
 

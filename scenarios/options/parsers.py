@@ -112,6 +112,17 @@ def health_path(flag: str, value: str) -> str:
     return ascii_path(value)
 
 
+def field_name(flag: str, value: str) -> str:
+    """The name of a field of a message.
+
+    Raises:
+        ConfigError: It is empty.
+    """
+    if not value:
+        raise refused(flag, value, "the name of a field, such as type")
+    return value
+
+
 def run_id(flag: str, value: str) -> str:
     """The name of a run's folder; "" = none was given.
 

@@ -54,14 +54,15 @@ class Settings:
 
     scenario: Mapping[str, float] = parsed(
         "steady=6,churn=2,idle=1,agent=1",
-        "What users do, with weights",
+        "What users do, with weights (the default's agent is left out where the protocol has none)",
         USERS,
         parsers.weights_of(tuple(SCENARIOS)),
         choices=tuple(SCENARIOS),
     )
     operations: Mapping[str, float] = parsed(
         "ping=3,chat=1",
-        "Requests of an exchange, with weights (docs/experiment.md has them all)",
+        "Requests of an exchange, with weights (docs/experiment.md has them all; another protocol than staging has its "
+        "own in place of the default)",
         USERS,
         parsers.weights,
     )
@@ -119,7 +120,34 @@ class Settings:
         2.0, "After a silent timeout: how long the pong of a ping is waited for (0 = none is sent)", BUDGETS, low=0
     )
 
-    protocol: str = text("staging", "The target's messages: staging, echo, or package.module:Class", TARGET, ui=False)
+    protocol: str = text(
+        "staging",
+        "The target's messages: staging, echo, json, jsonrpc, graphql-transport-ws, socketio, or package.module:Class "
+        "(docs/protocols.md)",
+        TARGET,
+        ui=False,
+    )
+    message_type_field: str = parsed(
+        "type", "With --protocol json: the field with a message's type", TARGET, parsers.field_name, ui=False
+    )
+    message_id_field: str = text(
+        "id",
+        "With --protocol json: the field with a request's id, which its reply repeats (empty = replies name none)",
+        TARGET,
+        ui=False,
+    )
+    welcome_type: str = text(
+        "",
+        "With --protocol json: the type of the message with which a session is ready (empty = it is at once)",
+        TARGET,
+        ui=False,
+    )
+    opening: str = text(
+        "",
+        "With --protocol json: what each session says first; {token} in it stands for its token (empty = nothing)",
+        TARGET,
+        ui=False,
+    )
     max_message_mb: float = number(
         16.0,
         "Longest message that is taken, inflated and with all its fragments (a longer one is malformed)",

@@ -30,9 +30,10 @@ from scenarios.plan import ConnectionPlan, Target, Token
 from scenarios.probes.probe import Probe, ProbeFailed, ProbePlan
 from scenarios.protocols.load import load_protocol
 from scenarios.redact import Secret
-from scenarios.rfc6455 import CLOSE, PING, PONG
+from scenarios.rfc6455 import BINARY, CLOSE, PING, PONG, TEXT
 from scenarios.session import refusals
 from scenarios.session.ledger import End
+from scenarios.session.openings import Upkeep
 
 
 class TcpProbe(Probe):
@@ -86,8 +87,9 @@ class IdleProbe(Probe):
         self._awaited = b""
         self._is_answered = False
         self._is_fresh = True  # a library may answer the first ping before its server has looked at the token
-        self._protocol = load_protocol(target.protocol)
+        self._protocol = load_protocol(target.protocol, target.messages)
         self._token: Token | None = None
+        self._upkeep: Upkeep | None = None
 
     @property
     def is_open(self) -> bool:
@@ -166,6 +168,8 @@ class IdleProbe(Probe):
         self._wire = wire
         self._rtt_s = self.handshake_s
         attempt.upgrade_s = perf_counter() - started
+        self._upkeep = Upkeep(self._protocol, plan)
+        self._say(self._upkeep.due())
         if rest:
             self._intake.take(rest, more_waits=False)
 
@@ -205,6 +209,8 @@ class IdleProbe(Probe):
             if opcode == PONG:
                 # Some servers repeat no payload: that is life, too.
                 self._is_answered |= payload in (self._awaited, b"")
+            elif opcode in (TEXT, BINARY) and self._upkeep is not None:
+                self._say(self._upkeep.received(opcode, payload))
             elif opcode == CLOSE:
                 end = self._end_of_close(*close_code(payload))
             elif opcode == BROKEN:
@@ -222,6 +228,15 @@ class IdleProbe(Probe):
                 raise
         if end is not None:
             raise ProbeFailed(end)
+
+    def _say(self, messages: list[tuple[int, bytes]]) -> None:
+        """Send what the server expects of every client: many end a session that does not introduce itself."""
+        assert self._wire is not None
+        for opcode, payload in messages:
+            self._wire.send(opcode, payload)
+            self.ledger.sent(len(payload))
+        if messages:
+            self.stream.send(self._wire.data_to_send())
 
     def _end_of_close(self, code: int | None, reason: str) -> End:
         expires_at = self._token.expires_at if self._token else None

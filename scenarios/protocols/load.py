@@ -5,17 +5,29 @@ from __future__ import annotations
 import contextlib
 import importlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from scenarios.errors import ConfigError, ProtocolFault, unknown_name
+from scenarios.plan import USUAL_FIELDS, MessageFields
 from scenarios.protocols.echo import Echo
-from scenarios.protocols.shape import Credentials, Message, Refusal, Request, TargetProtocol
+from scenarios.protocols.graphql import SUBPROTOCOL, GraphQLTransportWS
+from scenarios.protocols.json_messages import JsonMessages
+from scenarios.protocols.jsonrpc import JsonRpc
+from scenarios.protocols.shape import Credentials, Message, Opening, Refusal, Request, TargetProtocol
+from scenarios.protocols.socketio import SocketIO
 from scenarios.protocols.staging import Staging
 
-PROTOCOLS: Final[dict[str, Callable[[], TargetProtocol]]] = {"staging": Staging, "echo": Echo}
+PROTOCOLS: Final[dict[str, Callable[[MessageFields], TargetProtocol]]] = {
+    "staging": lambda fields: Staging(),
+    "echo": lambda fields: Echo(),
+    "json": JsonMessages,
+    "jsonrpc": lambda fields: JsonRpc(),
+    SUBPROTOCOL: lambda fields: GraphQLTransportWS(),
+    "socketio": lambda fields: SocketIO(),
+}
 
 
 def guard(protocol: Any, name: str) -> None:
@@ -26,11 +38,12 @@ def guard(protocol: Any, name: str) -> None:
     for method, returned in _RETURNS.items():
         call = getattr(protocol, method, None)
         if callable(call):
+            made = _guarded(call, f"--protocol {name!r}: {method}", returned, _ITEMS.get(method))
             with contextlib.suppress(AttributeError):  # a class with slots keeps its methods as they are
-                setattr(protocol, method, _guarded(call, f"--protocol {name!r}: {method}", returned))
+                setattr(protocol, method, made)
 
 
-def _guarded(call: Callable[..., Any], what: str, returned: tuple[type, ...]) -> Callable[..., Any]:
+def _guarded(call: Callable[..., Any], what: str, returned: tuple[type, ...], items: type | None) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             found = call(*args, **kwargs)
@@ -42,9 +55,15 @@ def _guarded(call: Callable[..., Any], what: str, returned: tuple[type, ...]) ->
         if not isinstance(found, returned):
             words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in returned)
             raise ProtocolFault(f"{what} returned a {type(found).__name__}, but it must return {words}.")
+        if items is not None and not _holds_only(found, items):
+            raise ProtocolFault(f"{what} returned something else than {items.__name__} objects in its list.")
         return found
 
     return guarded
+
+
+def _holds_only(found: Any, kind: type) -> bool:
+    return all(isinstance(item, kind) for item in found)
 
 
 def _place_of(error: Exception) -> str:
@@ -55,17 +74,25 @@ def _place_of(error: Exception) -> str:
 
 _RETURNS: Final[dict[str, tuple[type, ...]]] = {
     "read": (Message,),
+    "read_all": (list, tuple),
+    "read_binary": (Message,),
+    "openings": (list, tuple),
     "request": (Request,),
     "pong": (bytes, type(None)),
     "credentials": (Credentials,),
     "refusal_of_close": (Refusal, type(None)),
     "refusal_of_status": (Refusal, type(None)),
 }
+_ITEMS: Final[dict[str, type]] = {"read_all": Message, "openings": Opening}
 
 
 @lru_cache(maxsize=8)
-def load_protocol(name: str) -> TargetProtocol:
-    """The one protocol object for `staging`, `echo` or `package.module:Class`.
+def load_protocol(name: str, fields: MessageFields = USUAL_FIELDS) -> TargetProtocol:
+    """The one protocol object for a name in `PROTOCOLS`, or for `package.module:Class`.
+
+    Args:
+        name: As for `--protocol`.
+        fields: What `json` must know.
 
     Raises:
         ConfigError: If there is none of that name, or it lacks a part.
@@ -73,7 +100,7 @@ def load_protocol(name: str) -> TargetProtocol:
     if ":" not in name:
         if name not in PROTOCOLS:
             raise unknown_name("--protocol", name, [*PROTOCOLS, "package.module:Class"])
-        return PROTOCOLS[name]()
+        return PROTOCOLS[name](fields)
     module_name, _, class_name = name.partition(":")
     try:
         made = getattr(importlib.import_module(module_name), class_name)()
@@ -83,6 +110,8 @@ def load_protocol(name: str) -> TargetProtocol:
             "name a class without arguments in a module that can be imported from here."
         ) from error
     missing = [part for part in _PARTS if not hasattr(made, part)]
+    if hasattr(made, "read_all") and "read" in missing:
+        missing.remove("read")
     if missing:
         raise ConfigError(
             f"--protocol {name!r} lacks {', '.join(missing)}: "
@@ -91,6 +120,12 @@ def load_protocol(name: str) -> TargetProtocol:
     guard(made, name)
     protocol: TargetProtocol = made
     return protocol
+
+
+def usual_of(protocol: TargetProtocol) -> Mapping[str, float] | None:
+    """The requests that a protocol class asks where none are named, with weights; None = it does not say."""
+    named: Mapping[str, float] | None = getattr(protocol, "usual", None)
+    return named
 
 
 def operations_of(protocol: TargetProtocol) -> frozenset[str] | None:

@@ -7,7 +7,7 @@ that is not understood is noise, never an error, as long as it is JSON.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
@@ -15,7 +15,7 @@ from scenarios.plan import Token
 
 
 class Kind(IntEnum):
-    """What a frame is to a session."""
+    """What a message is to a session; a PUSH is one that the server sends by itself, and that is understood."""
 
     NOISE = 0
     REPLY = 1
@@ -23,6 +23,7 @@ class Kind(IntEnum):
     WELCOME = 3
     ERROR = 4
     MALFORMED = 5
+    PUSH = 6
 
 
 class Welcome(NamedTuple):
@@ -53,15 +54,17 @@ class Refusal(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One frame, read.
+    """One message, read.
 
     Attributes:
         kind: What it is.
-        key: Of a reply: which requests it answers (`Request.reply_key`, or an event's name).
+        key: Of a reply: which requests it answers (`Request.reply_key`, or an event's name). Of any message before the
+            session is ready: what an opening waits for (`Opening.after`, `Opening.acknowledged_by`).
         id: Of a reply or an error: the request's id, when the server names it. An error without one answers the oldest
             request in flight; one with an id answers that request only.
         welcome: Of a welcome.
         error: Of an error.
+        answer: Of a ping: what is sent back, as text to a text and as binary to a binary one; None = `pong()`.
     """
 
     kind: Kind
@@ -69,22 +72,45 @@ class Message(NamedTuple):
     id: str | None = None
     welcome: Welcome | None = None
     error: Refusal | None = None
+    answer: bytes | None = None
 
 
 class Request(NamedTuple):
     """One request, ready to be sent.
 
     Attributes:
-        payload: The text frame.
+        payload: The message.
         reply_key: The key of the reply that ends the wait.
         reply_id: The id that the reply will name, None where replies of this kind name none.
         events: Keys that must come in this order; the last one ends the wait (then `reply_key` is unused).
+        is_binary: Whether it goes as a binary message.
     """
 
     payload: bytes
     reply_key: str
     reply_id: str | None = None
     events: tuple[str, ...] = ()
+    is_binary: bool = False
+
+
+class Opening(NamedTuple):
+    """A message that a client sends before its session is ready, its credentials often; its `repr` never shows it.
+
+    Attributes:
+        payload: The message.
+        after: The key of the server's message that must have come before this is sent; "" = none.
+        acknowledged_by: The key of the server's message that must come before the next opening is sent and the session
+            is ready; "" = none. A welcome frame (`welcomes_with_frame`) is waited for besides, and needs no key.
+        is_binary: Whether it goes as a binary message.
+    """
+
+    payload: bytes
+    after: str = ""
+    acknowledged_by: str = ""
+    is_binary: bool = False
+
+    def __repr__(self) -> str:
+        return f"Opening(<redacted>, after={self.after!r}, acknowledged_by={self.acknowledged_by!r})"
 
 
 class Credentials(NamedTuple):
@@ -109,8 +135,8 @@ class Credentials(NamedTuple):
 class TargetProtocol(Protocol):
     """The shape of a protocol class. One object serves every connection: it keeps no state.
 
-    A class may also have `refusal_of_close` and `refusal_of_status` (see `RefusalRules`), where its server
-    refuses in ways that the general rules (`scenarios.session.refusals`) do not know.
+    A class may have more than this: it speaks first (`Speaking`), reads binary messages or several in a frame
+    (`Reading`), names its requests (`Requesting`), or knows of refusals that the general rules do not (`RefusalRules`).
 
     Attributes:
         welcomes_with_frame: False = the upgrade itself is the welcome.
@@ -145,6 +171,41 @@ class TargetProtocol(Protocol):
         """
 
 
+class Speaking(Protocol):
+    """What a protocol class may add whose clients speak before their session is ready."""
+
+    def openings(self, token: Token | None) -> Sequence[Opening]:
+        """What is sent after the upgrade, in this order; the token is None where there is none or the upgrade has it.
+
+        All of it is timed as part of the connect (phase `welcome`); an error that comes meanwhile refuses the connect.
+        """
+
+
+class Reading(Protocol):
+    """What a protocol class may add, either or both: other frames than one text message each."""
+
+    def read_all(self, payload: bytes | str) -> Sequence[Message]:
+        """All messages in one text frame; used instead of `read`. None in it = the frame is noise. Never raises."""
+
+    def read_binary(self, payload: bytes) -> Message:
+        """Classify one binary message; without this method each is malformed. Never raises."""
+
+
+class Requesting(Protocol):
+    """What a protocol class may add, any of it: which requests there are.
+
+    Attributes:
+        operations: The requests that it knows; another word in `--operations` is refused. None or absent = any word.
+        usual: What is asked where `--operations` is not given, with weights; absent = `ping=3,chat=1`.
+        heartbeat: What idle sessions ask, and what the mitigations warm up and verify with; absent = `heartbeat` and
+            `ping`.
+    """
+
+    operations: frozenset[str] | None
+    usual: Mapping[str, float]
+    heartbeat: str
+
+
 class RefusalRules(Protocol):
     """What a protocol class may add, either or both: how its own server refuses.
 
@@ -161,6 +222,21 @@ class RefusalRules(Protocol):
 
 MALFORMED: Final = Message(Kind.MALFORMED)
 NOISE: Final = Message(Kind.NOISE)
+
+
+def bearer(token: Token | None) -> Credentials:
+    """A token in a bearer header (RFC 6750, section 2.1)."""
+    return Credentials() if token is None else Credentials(headers=(("Authorization", f"Bearer {token.value}"),))
+
+
+def lines_of(payload: bytes | str, read: Callable[[bytes | str], Message]) -> Sequence[Message]:
+    """A frame as one message; where it is none, each of its lines as one (some servers send several at once so)."""
+    message = read(payload)
+    if message.kind is not Kind.MALFORMED:
+        return (message,)
+    lines = [line for line in payload.splitlines() if line.strip()]
+    return [read(line) for line in lines] if len(lines) > 1 else (message,)
+
 
 _CONTENT: Final = "wsoak measures how long this takes. "
 

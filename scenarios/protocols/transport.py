@@ -93,7 +93,8 @@ def credentials_by(transport: str, protocol: TargetProtocol, token: Token | None
     if token is None or way.kind == MESSAGE:
         return of_class
     if way.kind == QUERY:
-        return of_class._replace(query=f"{quote(way.name, safe='')}={quote(token.value, safe='')}")
+        query = f"{quote(way.name, safe='')}={quote(token.value, safe='')}"
+        return of_class._replace(query="&".join(part for part in (of_class.query, query) if part))
     if way.kind == SUBPROTOCOL:
         return _by_subprotocol(way, of_class, token)
     if way.kind == COOKIE:

@@ -7,7 +7,7 @@ from typing import Final
 
 from scenarios.plan import Budgets
 from scenarios.protocols.shape import Message, Request, TargetProtocol
-from scenarios.rfc6455 import PING, TEXT
+from scenarios.rfc6455 import BINARY, PING, TEXT
 from scenarios.session.ledger import End, Ledger, Wait
 from scenarios.session.peer_check import PeerCheck
 from scenarios.session.replies import InFlight
@@ -70,13 +70,17 @@ class Conversation:
         self._resume(None, now)
 
     def received(self, message: Message, now: float) -> None:
-        """A reply came, or a frame that is nobody's."""
+        """A reply came; it may be nobody's."""
         self._last_frame_at = now
         wait = self._in_flight.matched(message)
         if wait is not None:
             self._answered(wait, now)
         elif self._peer.deadline < math.inf:
             self._peer.heard(message, now)
+
+    def heard(self, now: float) -> None:
+        """A message came that is no reply."""
+        self._last_frame_at = now
 
     def pong(self, payload: bytes, now: float) -> bool:
         """A pong frame came (RFC 6455, section 5.5.3); False = nobody here waits for it.
@@ -247,7 +251,7 @@ class Conversation:
         if operation == PROTOCOL_PING:
             self._outbox.append((PING, payload))
         else:
-            self._outbox.append((TEXT, payload))
+            self._outbox.append((BINARY if request.is_binary else TEXT, payload))
             self._ledger.sent(len(payload))
             self._last_frame_at = now
         return wait.deadline

@@ -23,6 +23,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from scenarios.protocols.refusing import ABOUT_CREDENTIALS
 from scenarios.protocols.shape import Refusal, TargetProtocol
 from scenarios.redact import plain_urls
 from scenarios.rfc6455 import INTERNAL_ERROR, POLICY_VIOLATION
@@ -51,9 +52,6 @@ _KEEPALIVE: Final = re.compile(
 # What else 1008 is used for: limits of all kinds, and the page that a browser came from.
 _OTHER_POLICY: Final = re.compile(
     r"(?i)\b(?:limit|quota|rate|max|too (?:many|much|big|large|long|fast|slow)|throttl|flood|slow|idle|inactiv|origin)"
-)
-_CREDENTIALS: Final = re.compile(
-    r"(?i)auth|token|jwt|credential|forbidden|permission|log(?:ged|ging)?[ -]?(?:in|out)\b"
 )
 
 
@@ -165,7 +163,7 @@ def _is_about_credentials(reason: str, is_fresh: bool, is_expired: bool) -> bool
     """Whether a policy violation is about credentials: its reason says so, or it comes when only they can be wrong."""
     if _OTHER_POLICY.search(reason):
         return False
-    return is_fresh or is_expired or _CREDENTIALS.search(reason) is not None
+    return is_fresh or is_expired or ABOUT_CREDENTIALS.search(reason) is not None
 
 
 def _status_words(status: int, reason: str, headers: Mapping[str, str]) -> str:

@@ -28,6 +28,8 @@ LONGER_FACTOR: Final = 3.0
 # Requests that are drawn at once, enough for any weights that matter; and how many such draws there are.
 DECK: Final = 64
 DECKS: Final = 256
+# The request of the scenario `agent`, which is answered by several events.
+AGENT_REQUEST: Final = "start_agent"
 # A request that the server cannot route, and how many of them in a row end its loop (the staging server's: five).
 UNROUTED: Final = "start_agent_unrouted"
 ROUTING_ERRORS: Final = 5
@@ -113,6 +115,8 @@ class Context(NamedTuple):
         end_at: When it is planned to close.
         seed: Of this connection's own randomness.
         identified: An operation whose reply names the request (see `TargetProtocol`).
+        heartbeat: What an idle session asks, and what the mitigations ask first (see `Requesting`); None = `heartbeat`
+            and `ping`.
     """
 
     settings: ScriptSettings
@@ -120,6 +124,7 @@ class Context(NamedTuple):
     end_at: float
     seed: int
     identified: str | None
+    heartbeat: str | None = None
 
 
 @lru_cache(maxsize=1024)
@@ -194,14 +199,14 @@ def churn(c: Context) -> Script:
 
 def idle(c: Context) -> Script:
     """Hold; a heartbeat now and then."""
-    beat = itertools.repeat(Exchange("heartbeat"))
+    beat = itertools.repeat(Exchange(c.heartbeat or "heartbeat"))
     first = c.ready_at + c.settings.heartbeat_s
     yield from _paced(c, beat, c.settings.heartbeat_s, first=first)
 
 
 def agent(c: Context) -> Script:
     """Run the agent at a pace and expect its events, in order."""
-    requests = itertools.repeat(Exchange("start_agent", size=c.settings.size))
+    requests = itertools.repeat(Exchange(AGENT_REQUEST, size=c.settings.size))
     yield from _paced(c, requests, c.settings.pace_s, first=_first_start(c))
 
 
@@ -250,12 +255,12 @@ SCENARIOS: Final[dict[str, Callable[[Context], Script]]] = {
 }
 
 
-def opening(mitigation: str, budgets: Budgets) -> tuple[Step, ...]:
-    """What a mitigation does on a ready session before the scenario starts."""
+def opening(mitigation: str, budgets: Budgets, ping: str = "ping") -> tuple[Step, ...]:
+    """What a mitigation does on a ready session before the scenario starts; `ping` costs the server next to nothing."""
     if mitigation == "warmup":
-        return (Exchange("ping", budget_s=budgets.exchange_s * WARMUP_FACTOR),)
+        return (Exchange(ping, budget_s=budgets.exchange_s * WARMUP_FACTOR),)
     if mitigation == "verify_state":
-        return (Exchange(PROTOCOL_PING), Exchange("ping"))
+        return (Exchange(PROTOCOL_PING), Exchange(ping))
     return ()
 
 
@@ -283,7 +288,7 @@ def script_for(scenario: str, mitigation: str, context: Context, budgets: Budget
     """
     if scenario not in SCENARIOS:
         raise unknown_name("scenario", scenario, SCENARIOS)
-    steps = opening(mitigation, budgets)
+    steps = opening(mitigation, budgets, context.heartbeat or "ping")
     if not steps:
         return SCENARIOS[scenario](context)
     return _opened(steps, scenario, context, must_succeed=mitigation == "verify_state")

@@ -23,17 +23,19 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Final
+from typing import Any, Final
 
 from attempts.schema import Attempt, ConnectionFacts
 from scenarios.plan import ConnectionPlan, ConnectionResult
-from scenarios.protocols.shape import Kind, Message, TargetProtocol, Welcome
+from scenarios.protocols.shape import NOISE, Kind, Message, TargetProtocol, Welcome
 from scenarios.redact import Secret, without_tokens
-from scenarios.rfc6455 import CLOSE, GOING_AWAY, NORMAL_CLOSURE, TEXT
+from scenarios.rfc6455 import BINARY, CLOSE, GOING_AWAY, NORMAL_CLOSURE, TEXT
 from scenarios.session import refusals
 from scenarios.session.conversation import Conversation, Outbox
 from scenarios.session.ledger import NOTHING, End, Ledger, Wait
+from scenarios.session.openings import NO_OPENINGS, Openings, openings_of
 from scenarios.session.peer_check import PeerCheck
+from scenarios.session.pushes import Pushes
 from scenarios.session.scripts import Context, mitigated, planned_s, script_for, script_settings
 from scenarios.session.states import CONNECTING, DIALLING, TRANSITIONS, Event, State
 
@@ -45,11 +47,13 @@ ACCEPTANCE_GRACE_S: Final = 2.0
 
 # An enum's members are slow to reach, and these are asked for by far the most.
 _REPLY: Final = Kind.REPLY
+_PUSH: Final = Kind.PUSH
 _CLOSED: Final = State.CLOSED
 # Looking a name up is nobody's way, and a refusal whose close does not come is no silence.
 _ASKS_AT_ITS_END: Final = frozenset(
     {State.TCP, State.TLS, State.UPGRADE, State.WELCOME, State.CHECKING, State.CLOSING},
 )
+_UNREAD: Final = {TEXT: "a text message that cannot be read", BINARY: "a binary message that cannot be read"}
 _ACCEPTED: Final = End("credentials_accepted", detail="credentials that must be refused were accepted")
 
 
@@ -81,6 +85,13 @@ class Session:
         self.finished: list[Attempt] = ledger.finished
         self.facts: ConnectionFacts | None = None
         self._protocol = protocol
+        # What a class need not have is asked for once, and not for every frame; one that reads all needs no `read`.
+        self._read: Any = getattr(protocol, "read", None)
+        self._read_all = getattr(protocol, "read_all", None)
+        self._read_binary = getattr(protocol, "read_binary", None)
+        self._openings = NO_OPENINGS  # until the upgrade
+        self._awaits_frame = protocol.welcomes_with_frame
+        self._pushes = Pushes()
         self._ledger = ledger
         self._settings = script_settings(plan.settings)
         self._budgets = mitigated(plan.budgets, plan.mitigation)
@@ -91,7 +102,7 @@ class Session:
         self._rtt_s: float | None = None
         self._preface: int | None = None
         self._instance: str | None = None
-        self._welcome = Welcome()
+        self._welcome: Welcome | None = None if protocol.welcomes_with_frame else Welcome()
         self._refusal: tuple[End, float] | None = None
         self._storm = False
         self._ready_at = now
@@ -141,10 +152,14 @@ class Session:
         self._phase_done(Event.UPGRADED, "upgrade_s", now, now - self._phase_at)
         if self.state is State.WELCOME:
             self._preface = 0
+            if openings := openings_of(self._protocol, self.plan):
+                self._openings = Openings(openings)
+                self._awaits_frame |= self._openings.await_frames
+            self._say_what_is_due()
             if self._is_on_probation:
                 self.deadline = min(self.deadline, now + ACCEPTANCE_GRACE_S)
-            elif not self._protocol.welcomes_with_frame:
-                self._welcomed(Welcome(), now)
+            else:
+                self._welcomed_if_all_is_said(now)
 
     # -- what the peer does -------------------------------------------------------------------------------
 
@@ -161,42 +176,62 @@ class Session:
     def frame(self, payload: bytes, now: float) -> None:
         """A whole text message came."""
         self._ledger.received(len(payload))
-        message = self._protocol.read(payload)
+        if self._read_all is not None:
+            for message in self._read_all(payload) or (NOISE,):
+                self._take(message, now)
+            return
+        message, conversation = self._read(payload), self._conversation
+        if conversation is not None and message.kind is _REPLY:  # nearly always: without a further call
+            conversation.received(message, now)
+            self._follow(conversation, now)
+        else:
+            self._take(message, now)
+
+    def binary(self, payload: bytes, now: float) -> None:
+        """A whole binary message came."""
+        self._ledger.received(len(payload))
+        if self._read_binary is not None:
+            self._take(self._read_binary(payload), now, opcode=BINARY)
+            return
+        end = End("malformed", closed_by="client", detail="a binary message")
+        if self._conversation is not None:
+            self._broke(self._conversation, end._replace(closed_by=None), now)
+            self._follow(self._conversation, now)
+        elif self.state is State.WELCOME:
+            self._ended(Event.FAILED, end, now)
+
+    def _take(self, message: Message, now: float, *, opcode: int = TEXT) -> None:
+        """A message is read; a frame of that opcode brought it."""
         conversation = self._conversation
         if conversation is not None:
             kind = message.kind
             if kind is _REPLY:
                 conversation.received(message, now)
+            elif kind is _PUSH:
+                self._pushes.pushed(now)
+                conversation.heard(now)
             elif kind is Kind.NOISE:
                 self._ledger.puzzled()
-                conversation.received(message, now)
+                conversation.heard(now)
             elif kind is Kind.PING:
-                self._answer_ping()
-                conversation.received(message, now)
+                self._answer_ping(message, opcode)
+                conversation.heard(now)
             elif kind is Kind.ERROR and message.error is not None:
                 conversation.erred(message, refusals.end_of_error(message.error), now)
             elif kind is Kind.MALFORMED:
-                conversation.broke(End("malformed", detail="a text message that is no JSON object"), now)
+                self._broke(conversation, End("malformed", detail=_UNREAD[opcode]), now)
             else:
-                conversation.received(message, now)
+                conversation.heard(now)
             self._follow(conversation, now)
         elif self.state is State.WELCOME:
-            self._before_ready(message, now)
+            self._before_ready(message, now, opcode)
         elif self.state is State.CHECKING:
-            if message.kind is Kind.WELCOME:
+            was_welcomed = self._is_welcomed
+            self._hear_opening(message)
+            if self._is_welcomed and not was_welcomed:
                 self._peer.late(self._waiting(), now)
         elif self.state in DIALLING:
             raise SessionMisuse(f"a frame in {self.state}")
-
-    def binary(self, payload: bytes, now: float) -> None:
-        """A whole binary message came: no protocol here has any."""
-        self._ledger.received(len(payload))
-        end = End("malformed", closed_by="client", detail="a binary message")
-        if self._conversation is not None:
-            self._conversation.broke(end._replace(closed_by=None), now)
-            self._follow(self._conversation, now)
-        elif self.state is State.WELCOME:
-            self._ended(Event.FAILED, end, now)
 
     def pong(self, payload: bytes, now: float) -> None:
         """A pong frame came; no frame column counts it."""
@@ -330,31 +365,52 @@ class Session:
         attempt.phase = self.state.value
         self._phase_at = now
 
-    def _before_ready(self, message: Message, now: float) -> None:
+    def _before_ready(self, message: Message, now: float, opcode: int) -> None:
         kind = message.kind
-        if kind is Kind.WELCOME and message.welcome is not None:
-            self._welcomed(message.welcome, now)
+        is_known = self._hear_opening(message)
+        if self._is_welcomed and (kind is Kind.WELCOME or not self._is_on_probation):
+            self._welcomed_if_all_is_said(now)
         elif kind is Kind.ERROR and message.error is not None:
             # The wait is over; the close that follows is awaited for its code only.
             self._refusal = (refusals.end_of_error(message.error, must_refuse=self.plan.expect_refusal), now)
             self._move(Event.REFUSED)
             self.deadline = min(self.deadline, now + REFUSAL_GRACE_S)
         elif kind is Kind.MALFORMED and not self._is_on_probation:
-            self._ended(Event.FAILED, End("malformed", closed_by="client", detail="no JSON object"), now)
+            self._ended(Event.FAILED, End("malformed", closed_by="client", detail=_UNREAD[opcode]), now)
         else:
             if kind is Kind.PING:
-                self._answer_ping()
-            elif kind is Kind.NOISE:
+                self._answer_ping(message, opcode)
+            elif kind is Kind.NOISE and not is_known:
                 self._ledger.puzzled()
             self._preface = (self._preface or 0) + 1
 
-    def _welcomed(self, welcome: Welcome, now: float) -> None:
+    def _hear_opening(self, message: Message) -> bool:
+        """Keep the welcome, and send what was waiting for this message; whether an opening waits for such a one."""
+        if message.kind is Kind.WELCOME and message.welcome is not None:
+            self._welcome = message.welcome
+        is_known = self._openings.heard(message.key)
+        if self.state is State.WELCOME:
+            self._say_what_is_due()
+        return is_known
+
+    def _say_what_is_due(self) -> None:
+        for opening in self._openings.due():
+            self.outbox.append((BINARY if opening.is_binary else TEXT, opening.payload))
+            self._ledger.sent(len(opening.payload))
+
+    @property
+    def _is_welcomed(self) -> bool:
+        """Whether the welcome has come, and all openings are sent and acknowledged."""
+        return self._welcome is not None and self._openings.is_done
+
+    def _welcomed_if_all_is_said(self, now: float) -> None:
+        if not self._is_welcomed:
+            return
         if now >= self.deadline:
             self._waiting().attempt.late_s = now - self.deadline
             self._connect_expired(now, answered=True)
             return
-        self._welcome = welcome
-        if self._protocol.welcomes_with_frame:
+        if self._awaits_frame:
             self._waiting().attempt.welcome_s = now - self._phase_at
         self._became_ready(now)
 
@@ -369,7 +425,9 @@ class Session:
         plan = self.plan
         hold_s = planned_s(plan.scenario, self._settings, plan.seed, longest_s=self._budgets.hold_s)
         self._wait = self._ledger.start("hold", "hold", hold_s, now, phase="hold")
-        context = Context(self._settings, now, now + hold_s, self.plan.seed, self._protocol.identified)
+        protocol = self._protocol
+        heartbeat = getattr(protocol, "heartbeat", None)
+        context = Context(self._settings, now, now + hold_s, self.plan.seed, protocol.identified, heartbeat)
         self._conversation = Conversation(
             script_for(self.plan.scenario, self.plan.mitigation, context, self._budgets),
             protocol=self._protocol,
@@ -417,7 +475,7 @@ class Session:
 
     def _connect_decided(self, outcome: str, end: End) -> None:
         """What came of the connect, and what is true of all rows of this connection."""
-        plan, welcome, secret = self.plan, self._welcome, self._ledger.secret
+        plan, welcome, secret = self.plan, self._welcome or Welcome(), self._ledger.secret
 
         def named(name: str | None) -> str | None:
             return None if name is None else without_tokens(name, secret=secret)
@@ -501,6 +559,7 @@ class Session:
         wait, idle_s = self._waiting(), max(0.0, idle_s)
         wait.attempt.idle_s = idle_s
         wait.attempt.longest_silence_s = max(self._longest_silence_s, idle_s)
+        self._pushes.tell(wait.attempt, now)
         self._ledger.finish(wait, now, outcome, end)
 
     def _over(self, event: Event) -> None:
@@ -513,12 +572,20 @@ class Session:
     @property
     def _is_on_probation(self) -> bool:
         """Whether the upgrade would make this session ready, but must not: its credentials must be refused."""
-        return self.plan.expect_refusal and not self._protocol.welcomes_with_frame
+        return self.plan.expect_refusal and not self._awaits_frame
 
-    def _answer_ping(self) -> None:
-        pong = self._protocol.pong() if self._settings.answer_pings else None
+    def _broke(self, conversation: Conversation, end: End, now: float) -> None:
+        """A frame came that cannot be read: the oldest request's, or else one of those between requests."""
+        if not conversation.waits:
+            self._pushes.unread()
+        conversation.broke(end, now)
+
+    def _answer_ping(self, ping: Message, opcode: int) -> None:
+        if not self._settings.answer_pings:
+            return
+        pong = self._protocol.pong() if ping.answer is None else ping.answer
         if pong is not None:
-            self.outbox.append((TEXT, pong))
+            self.outbox.append((opcode if ping.answer is not None else TEXT, pong))
             self._ledger.sent(len(pong))
 
     def _waiting(self) -> Wait:

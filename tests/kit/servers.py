@@ -29,6 +29,13 @@ NODE_MODES = {
     "late_empty_pongs": "replies long after it, and pongs without payload meanwhile",
     "late_no_pongs": "replies long after it, and no pongs",
 }
+# What a server with a protocol of its own is made to do; each has the operations `hello` and `news`.
+SPEAKERS_MODES = {
+    "healthy": "all is answered",
+    "silent": "`news` is never answered",
+    "refuse": "whoever comes is refused in the protocol's own way",
+    "first_message": "the token is expected in the first message",
+}
 
 
 class Maker(NamedTuple):
@@ -60,6 +67,24 @@ MAKERS = {
 }
 
 
+def _speaker(name: str, *modes: str) -> Maker:
+    command = ("node", str(node_packages.FOLDER / f"{name}.cjs"))
+    return Maker(command, frozenset({"healthy", "silent", *modes}), node_packages.why_missing)
+
+
+# Servers that are no echo: each speaks a protocol, by the package that is known for it where there is one.
+SPEAKERS = {
+    "graphql-ws": _speaker("graphql", "refuse"),
+    "socket.io": _speaker("socketio", "refuse"),
+    "rpc-websockets": _speaker("jsonrpc"),
+    "sockjs": _speaker("sockjs"),
+    # What comes as text is given to the application as bytes, and an echo of bytes goes out as binary.
+    "ws in binary": Maker(MAKERS["ws"].command, frozenset({"binary"}), node_packages.why_missing),
+    # Messages of our own, on npm's ws.
+    "json on ws": _speaker("json", "first_message"),
+}
+
+
 @contextlib.contextmanager
 def served(
     maker: str,
@@ -74,9 +99,9 @@ def served(
     Raises:
         NotStarted: It ended instead, or is not installed.
     """
-    program, *words = MAKERS[maker].command
+    program, *words = {**MAKERS, **SPEAKERS}[maker].command
     variables = dict(environment or {})
-    if maker == "ws":
+    if program == "node":
         variables["NODE_PATH"] = str(node_modules())
     command = [found(program), *words, mode, *options]
     if on is not None:

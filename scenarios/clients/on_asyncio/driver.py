@@ -25,7 +25,7 @@ from scenarios.clients.on_asyncio.library import SeenConnection
 from scenarios.clients.on_asyncio.waiter import AsyncPatience, Woken
 from scenarios.clients.wire import too_big
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
-from scenarios.rfc6455 import CLOSE, GOING_AWAY, PING
+from scenarios.rfc6455 import BINARY, CLOSE, GOING_AWAY, PING
 from scenarios.session.ledger import LATE_S, End, Wait
 from scenarios.session.states import DIALLING, State
 
@@ -199,6 +199,8 @@ class AsyncioConnection(Connection):
             elif protocol.state is OPEN:
                 if opcode == PING:
                     protocol.send_ping(payload)
+                elif opcode == BINARY:
+                    protocol.send_binary(payload)
                 else:
                     protocol.send_text(payload)
                 ws.send_data()

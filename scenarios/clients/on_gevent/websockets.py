@@ -22,7 +22,7 @@ from scenarios.clients.websockets_deflate import extensions_for
 from scenarios.clients.websockets_masks import share_masking_keys
 from scenarios.clients.wire import BROKEN, TOO_BIG, Fragments
 from scenarios.plan import ConnectionPlan, ConnectionResult, Target
-from scenarios.rfc6455 import PING, TEXT
+from scenarios.rfc6455 import BINARY, PING, TEXT
 from scenarios.session.ledger import End
 
 share_masking_keys()
@@ -97,6 +97,8 @@ class WebsocketsWire:
             return
         if opcode == TEXT:
             protocol.send_text(payload)
+        elif opcode == BINARY:
+            protocol.send_binary(payload)
         elif opcode == PING:
             protocol.send_ping(payload)
         else:

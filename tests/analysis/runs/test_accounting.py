@@ -165,3 +165,11 @@ def test_rows_without_seq_are_a_note(tmp_path: Path) -> None:
     audit = audit_rows(describe(attempts_table(dataset)).workers)
     assert audit.problems == ()
     assert "50 rows have no number" in audit.notes[0]
+
+
+def test_messages_that_nobody_could_read_between_requests_are_a_note(tmp_path: Path) -> None:
+    rows = attempts(50).assign(malformed_frames=None)
+    put(rows, [3, 30], malformed_frames=7)
+    audit = audit_rows(describe(attempts_table(open_runs([write_run(tmp_path / "run", rows)]))).workers)
+    assert audit.problems == ()
+    assert [note for note in audit.notes if "14 messages came that cannot be read" in note]

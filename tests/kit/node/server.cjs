@@ -30,6 +30,11 @@ function echo (session, text) {
   session.send(text)
 }
 
+// What comes as text is given to the application as bytes, and bytes go out as binary.
+function binary (session, text) {
+  session.send(Buffer.from(text))
+}
+
 function masked (session, text) {
   const options = { fin: true, opcode: 1, mask: true, readOnly: true, rsv1: false }
   session._socket.write(Buffer.concat(Sender.frame(Buffer.from(text), options)))
@@ -80,6 +85,7 @@ const MODES = {
   echo: { reply: echo, pong: 'same' },
   empty_pongs: { reply: echo, pong: 'empty' },
   no_pongs: { reply: echo, pong: 'none' },
+  binary: { reply: binary, pong: 'same' },
   masked: { reply: masked, pong: 'same' },
   slow: { reply: after(SLOW_MS), pong: 'same' },
   slower: { reply: after(SLOWER_MS), pong: 'same' },

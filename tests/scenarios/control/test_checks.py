@@ -101,6 +101,24 @@ def test_a_protocol_that_names_no_requests_takes_any_word() -> None:
 
 
 @pytest.mark.usefixtures("with_a_secret")
+def test_a_token_travels_in_a_message_only_where_the_protocol_says_it_first() -> None:
+    usual: dict[str, Any] = {"token_transport": "message", "scenario": "steady", "operations": "hello"}
+    checked(protocol="socketio", **usual)
+    checked(protocol="json", opening='{"type":"auth","token":"{token}"}', **usual)
+    silents: list[dict[str, Any]] = [{"protocol": "echo"}, {"protocol": "json"}, {"protocol": "json", "opening": "{}"}]
+    for silent in silents:
+        with pytest.raises(ConfigError, match="--token-transport message needs a protocol class that says its token"):
+            checked(**silent, **usual)
+
+
+@pytest.mark.usefixtures("with_a_secret")
+def test_how_messages_are_named_is_for_one_protocol_and_refused_for_others() -> None:
+    checked(protocol="json", welcome_type="hello", scenario="steady")
+    with pytest.raises(ConfigError, match=r"--welcome-type and --opening .* --protocol is 'echo'"):
+        checked(protocol="echo", welcome_type="hello", scenario="steady")
+
+
+@pytest.mark.usefixtures("with_a_secret")
 def test_certificates_that_can_be_read_are_let_through(tmp_path: Path) -> None:
     make_certificate(tmp_path / "key.pem", tmp_path / "ca.pem")
     checked(ca_file=tmp_path / "ca.pem")

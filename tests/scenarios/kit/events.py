@@ -19,7 +19,7 @@ from attempts.schema import Attempt
 from scenarios.clients import Services, run_connection
 from scenarios.plan import MEGABYTE, Budgets, ConnectionPlan, Setting, Target, Token
 from scenarios.protocols.echo import Echo
-from scenarios.protocols.shape import Kind, Message, Refusal, Request
+from scenarios.protocols.shape import Kind, Message, Opening, Refusal, Request
 from tests.scenarios.kit.certificates import tls
 from tests.scenarios.kit.scripted_server import PONG, WELCOME, Peer, ScriptedServer, frame
 
@@ -55,6 +55,7 @@ class Event(NamedTuple):
         rows: What the client must write (of these kinds; it may write others).
         budgets: Short where waits run out.
         by_subprotocol: Whether the client comes with a token in its subprotocols.
+        token_transport: How it comes with one otherwise; "" = in a header.
         protocol: The target's messages.
         tls: One of `certificates.KINDS`; "" = no TLS.
         most_bytes: The limit of a message.
@@ -66,6 +67,7 @@ class Event(NamedTuple):
     rows: tuple[Row, ...]
     budgets: Budgets = LONG
     by_subprotocol: bool = False
+    token_transport: str = ""
     protocol: str = "staging"
     tls: str = ""
     most_bytes: int = 16 * MEGABYTE
@@ -83,6 +85,22 @@ class Rpc(Echo):
 
     def request(self, operation: str, *, number: int, size: int = 0) -> Request:
         return super().request(operation, number=number, size=size)._replace(reply_id=str(number))
+
+
+class Introduced(Echo):
+    """Says in binary who it is as soon as the server has said `open`, is ready at `ok`, and asks in binary."""
+
+    def openings(self, token: Token | None) -> list[Opening]:
+        return [Opening(token.value.encode() if token else b"", after="open", acknowledged_by="ok", is_binary=True)]
+
+    def read(self, payload: bytes | str) -> Message:
+        return Message(Kind.NOISE, bytes(payload).decode() if isinstance(payload, bytes) else payload)
+
+    def read_binary(self, payload: bytes) -> Message:
+        return super().read(payload)
+
+    def request(self, operation: str, *, number: int, size: int = 0) -> Request:
+        return super().request(operation, number=number, size=size)._replace(is_binary=True)
 
 
 # In the order in which a connection reaches them.
@@ -111,7 +129,7 @@ def met(event: Event, client: str, services: Services, written: list[Attempt]) -
                 client=client,
                 budgets=budgets,
                 token=Token("a.b.c"),
-                token_transport="subprotocol" if event.by_subprotocol else "header",
+                token_transport=event.token_transport or ("subprotocol" if event.by_subprotocol else "header"),
             )
             target = Target(
                 scheme="wss" if secured else "ws",
@@ -328,6 +346,21 @@ def _close(code: int | None, reason: str = "") -> Callable[[Peer], None]:
 
 def _send(message: Any) -> Callable[[Peer], None]:
     return lambda peer: peer.json(message)
+
+
+def _text(payload: bytes) -> Callable[[Peer], None]:
+    return lambda peer: peer.frame(0x1, payload)
+
+
+def _be_introduced(peer: Peer) -> None:
+    """The opening comes as a binary message with the token."""
+    assert peer.read_frame() == (0x2, b"a.b.c")
+
+
+def _echo_binary(peer: Peer) -> None:
+    opcode, payload = peer.read_frame()
+    assert opcode == 0x2
+    peer.frame(opcode, payload)
 
 
 def _refusal(name: str, status: int, answer: bytes) -> Event:
@@ -734,6 +767,28 @@ EVENTS: tuple[Event, ...] = (
             Row("close", "ok", "close", close_code=1000, closed_by="client"),
         ),
         protocol="tests.scenarios.kit.events:Rpc",
+    ),
+    Event(
+        "an opening is acknowledged, and the rest is binary",
+        _then(Peer.upgrade, _text(b"open"), _be_introduced, _text(b"ok"), _echo_binary, _answer_close),
+        OK_ROWS,
+        token_transport="message",
+        protocol="tests.scenarios.kit.events:Introduced",
+    ),
+    Event(
+        "an opening is refused by a close",
+        _then(Peer.upgrade, _text(b"open"), _be_introduced, _close(4403, "Forbidden"), _end),
+        (Row("connect", "failed", "welcome", "auth_rejected", close_code=4403, closed_by="server"),),
+        token_transport="message",
+        protocol="tests.scenarios.kit.events:Introduced",
+    ),
+    Event(
+        "an opening is never acknowledged",
+        _then(Peer.upgrade, _text(b"open"), _be_introduced, _end),
+        (Row("connect", "timeout", "welcome", "silent_peer"),),
+        SHORT,
+        token_transport="message",
+        protocol="tests.scenarios.kit.events:Introduced",
     ),
     Event("all is well in TLS", _slowly_but_surely, OK_ROWS, tls="good"),
     *(

@@ -160,6 +160,29 @@ def one_turn(
     return row
 
 
+def test_an_idle_socket_introduces_itself_where_the_protocol_speaks_first() -> None:
+    """A server such as npm's graphql-ws ends a session that does not, and that would be a failing control."""
+    said: list[str | bytes] = []
+
+    def introduced(connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            connection.send("open")
+            said.append(connection.recv())
+            for _ in connection:
+                pass
+
+    mine, rows = services()
+    with server(handler=introduced) as running:
+        target = msgspec.structs.replace(at(port_of(running)), protocol="tests.scenarios.kit.events:Introduced")
+        probe = IdleProbe(target, mine, dataclasses.replace(plan(), token=lambda: Token("a.b.c")))
+        for _ in range(2):
+            probe.run(time.perf_counter(), skipped=0)
+            probe.wait_until(time.perf_counter() + 0.05)
+        probe.close()
+    assert said == [b"a.b.c"]
+    assert [row.outcome for row in rows.attempts] == ["ok", "ok"]
+
+
 def test_each_kind_of_probe_is_a_row_of_its_own() -> None:
     mine, rows = services()
     broken: list[BaseException] = []
