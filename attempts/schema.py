@@ -188,6 +188,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("pushes", "int64", True, "attempt"),
     Column("longest_push_gap_s", "double", True, "attempt"),
     Column("malformed_frames", "int64", True, "attempt"),
+    # Of a timeout: for so long before its end the peer's kernel, or that of a proxy in front of it, had had all that
+    # was sent.
+    Column("tcp_acknowledged_s", "double", True, "attempt"),
 )
 
 
@@ -278,6 +281,7 @@ class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     pushes: int | None = None
     longest_push_gap_s: float | None = None
     malformed_frames: int | None = None
+    tcp_acknowledged_s: float | None = None
 
 
 class Health(msgspec.Struct, frozen=True, array_like=True):

@@ -5,6 +5,7 @@ Or since the kernel at its end acknowledged them, where no pong came.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -17,10 +18,12 @@ from analysis.comparison.rated import rated
 from analysis.comparison.rule import rate_effect, rate_words
 from analysis.comparison.split import bound, by_instance, counted, shares
 from analysis.comparison.view import View
-from analysis.stats.groups import Ints
+from analysis.stats.groups import Bools, Ints, combined, sums
 
 # A session that falls mute explains the silence if most of the silence is on such sessions.
 MUTE_SHARE: Final = 0.5
+# Where more than this share of the silent requests had others beside them that were sent again, the way is losing.
+LOSING_RATIO: Final = 0.25
 
 
 def unanswered(view: View) -> Path | None:
@@ -36,7 +39,8 @@ def unanswered(view: View) -> Path | None:
         cells,
         cells.unanswered - cells.acknowledged,
         name="silence while it answers pings",
-        words="ran out while the server answered a ping on the same connection: it had them and kept silent",
+        words="ran out while a ping on the same connection was answered: the server's side (it, or a proxy in front of "
+        "it) had them and kept silent",
         more=mute_words(view),
     )
 
@@ -49,14 +53,34 @@ def acknowledged(view: View) -> Path | None:
     cells = view.cells.where(~view.flagged)
     if not cells.acknowledged.any():
         return None
-    return _silence(
+    is_losing = _while_the_way_loses(cells)
+    held_up = int(cells.acknowledged[is_losing].sum())
+    path = _silence(
         view,
         cells,
-        cells.acknowledged,
+        np.where(is_losing, 0, cells.acknowledged),
         name="silence though it acknowledges",
         words="ran out though the peer's kernel, or that of a proxy in front of it, had acknowledged all that was "
         "sent, the ping behind it as well: no pong and no answer came from its process",
+        more=f" {held_up:,} more ran out so while the way lost what others at the same site had sent: what the server "
+        "said may have been lost as well."
+        if held_up
+        else "",
     )
+    # What may be the way's is not counted; that it is not the server's is not said.
+    return replace(path, below=False) if held_up and path.below else path
+
+
+def _while_the_way_loses(cells: Cells) -> Bools:
+    """(rows,) those of minutes and sites in which much had to be sent again, beside what nobody answered.
+
+    An answer that is lost is kept back by its sender's kernel until its timer ends, and all behind it: that looks like
+    a process that keeps silent, and no kernel on this side knows better. But a way that loses answers loses requests.
+    """
+    place, places = combined(cells.site + 1, cells.minute - cells.minute.min())
+    repeated, silent = sums(place, cells.repeated, places), sums(place, cells.acknowledged, places)
+    result: Bools = (silent > 0)[place] & (repeated > LOSING_RATIO * silent)[place]
+    return result
 
 
 def _silence(view: View, cells: Cells, events: Ints, *, name: str, words: str, more: str = "") -> Path:

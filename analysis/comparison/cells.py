@@ -30,6 +30,7 @@ COUNTS: Final = (
     "placed",
     "here",
     "may_be_way",
+    "repeated",
     "said_no",
     "n_always",
     "bad_always",
@@ -79,6 +80,7 @@ class Cells:
     placed: Ints
     here: Ints
     may_be_way: Ints
+    repeated: Ints
     said_no: Ints
     n_always: Ints
     bad_always: Ints

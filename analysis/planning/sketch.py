@@ -26,6 +26,7 @@ COUNTS: Final = (
     "placed",
     "here",
     "may_be_way",
+    "repeated",
     "said_no",
     "n_always",
     "bad_always",

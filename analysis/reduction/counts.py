@@ -39,6 +39,7 @@ FACTS: Final = (
     "is_placed",
     "is_here",
     "may_be_way",
+    "is_repeated",
     "is_always",
 )
 
@@ -92,6 +93,7 @@ def _facts(placed: ibis.Table) -> dict[str, Any]:
         "is_placed": placed.is_placed,
         "is_here": placed.is_here,
         "may_be_way": placed.may_be_way,
+        "is_repeated": placed.is_repeated,
         "is_always": placed.is_always,
     }
 
@@ -125,6 +127,7 @@ def cells(moments: ibis.Table) -> ibis.Table:
         placed=sum_if(moments, first & moments.is_placed),
         here=sum_if(moments, first & moments.is_here),
         may_be_way=sum_if(moments, first & moments.may_be_way),
+        repeated=sum_if(moments, first & moments.is_repeated),
         said_no=sum_if(moments, first & moments.explanation.isin(OF_THE_TARGET) & ~moments.is_timeout),
         n_always=sum_if(moments, first & moments.is_always),
         bad_always=sum_if(moments, bad & moments.is_always),

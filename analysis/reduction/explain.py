@@ -39,6 +39,10 @@ PONG_ROUND_TRIPS: Final = 2.0
 PONG_ALLOWANCE_S: Final = 0.25
 # An answer is behind the pong only by more than a healthy loop needs from the budget's end to the ping.
 BEHIND_PONG_S: Final = 0.05
+# For so much of its budget at most a request may have been on its way that the peer is said to have had all the time:
+# this share, or the round trip and what a kernel may wait before it acknowledges.
+MISSING_RATIO: Final = 0.1
+DELAYED_ACK_S: Final = 0.06
 
 # Where a timeout was lost (`attempts.schema.RUNGS`): what says that it was this client's own; what says that nothing of
 # it lay unread here, so that no late loop is to blame; what says that the way lost it, or its answer; what says that
@@ -150,8 +154,9 @@ def explained(rows: ibis.Table) -> ibis.Table:
     seen to come after all), `is_unanswered` (the peer answered the ping in its usual time, and had sent nothing: it
     had the request and kept silent; where the kernel was asked, its rung says so), `is_acknowledged` (of these: no pong
     came, but the peer's kernel acknowledged), `is_on_way` (lost or held up on the way: not acknowledged, or late after
-    something had to be sent again), `is_unmatched` (whole frames came that are no answer). Of any timeout:
-    `is_placed` (its rung is known), `is_here` (it was lost in this client). `may_be_way`: a failure of which nothing
+    something had to be sent again), `is_unmatched` (whole frames came that are no answer). Of any timeout: `is_placed`
+    (its rung is known), `is_here` (it was lost in this client). Of any row: `is_repeated` (it is on the way, or this
+    machine had to send some of it again). `may_be_way`: a failure of which nothing
     says that it was not lost, held up or cut on the way; an HTTP answer says so, and a rung that is another's.
 
     A rung of null is "not asked", and all is as without rungs.
@@ -190,7 +195,11 @@ def explained(rows: ibis.Table) -> ibis.Table:
     # The pong came first, and nothing of the request had to be sent again: the server had it all the time. `late_s`
     # counts from the budget's end, `pong_s` from the ping a moment later: an answer with the pong is not behind it.
     is_behind = (rows.checked_s > rows.pong_s) & (rows.late_s > rows.pong_s + BEHIND_PONG_S)
-    was_withheld = (rung == "late") & is_behind & (rows.tcp_retransmits == 0)
+    # And the peer's kernel had it: it had not waited in a queue on the way until shortly before the ping.
+    missing_s = ibis.greatest(rows.budget_s * MISSING_RATIO, rows.rtt_s.fill_null(0.0) + DELAYED_ACK_S)
+    was_there = rows.tcp_acknowledged_s >= rows.budget_s - missing_s
+    was_withheld = (rung == "late") & is_behind & (rows.tcp_retransmits == 0) & was_there
+    is_on_way = (ran_out & (rung.isin(LOST_RUNGS) | ((rung == "late") & was_repeated))).fill_null(False)
     is_unanswered = (ran_out & ((kept_silent & rows.late_s.isnull()) | was_withheld)).fill_null(False)
     is_open = explanation.isin([NUMBER_OF["residual"], NUMBER_OF["lagged"]])
     return rows.mutate(
@@ -209,7 +218,8 @@ def explained(rows: ibis.Table) -> ibis.Table:
         is_late=(ran_out & rows.late_s.notnull()).fill_null(False),
         is_unanswered=is_unanswered,
         is_acknowledged=is_unanswered & (rung == "silent_process"),
-        is_on_way=ran_out & (rung.isin(LOST_RUNGS) | ((rung == "late") & was_repeated)),
+        is_on_way=is_on_way,
+        is_repeated=was_repeated | is_on_way,
         is_unmatched=ran_out & (rung == "unmatched"),
         is_placed=~rung.isin(NOT_TOLD),
         is_here=is_here,

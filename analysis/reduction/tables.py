@@ -31,7 +31,8 @@ class Tables:
             `on_way` (lost or held up on the way, by their rung) and `unmatched` (frames came that are no answer);
             `placed` (timeouts of any explanation whose rung is known) and `here` (of these those that this client lost:
             all are `client_loop`); `may_be_way` (residual or lagged, and nothing says that they were not lost, held up
-            or cut on the way); `said_no` (of residual and explicit those that did not run out: somebody refused, reset,
+            or cut on the way); `repeated` (of all, good ones too: lost on the way, or sent again by this machine);
+            `said_no` (of residual and explicit those that did not run out: somebody refused, reset,
             closed or answered with an error); `harness` (the generator's own failure: causes harness, local_resource);
             `lagged` (bad, unexplained, lag in [budget/4, budget/2)). Disjoint: bad = client_loop + harness + auth +
             format + explicit + lagged + residual. `n_always` and `bad_always` (of `n` and `bad`, those of what always

@@ -14,6 +14,8 @@ from scenarios.evidence.sample import TcpSample
 
 # Bytes that came less than this before the look may be on their way through a healthy loop.
 READ_GRACE_S: Final = 0.050
+# A kernel that has no answer to ride on acknowledges at the latest after so long: 40 ms on Linux, 50 on Windows.
+DELAYED_ACK_S: Final = 0.06
 # What TCP loses it sends again, each time after twice as long: a request that is on the way for nine tenths of the
 # budget was lost four times in a row. A server whose usual answer takes at most this share had the rest of the time.
 ORDINARY_SHARE: Final = 0.1
@@ -31,6 +33,7 @@ class Silence(NamedTuple):
         is_late: The answer came after the budget.
         has_pong: The peer answered a ping that was sent after the timeout.
         ordinary_ratio: How long such requests take on this connection, in parts of the budget; None = not known.
+        budget_s: The wait's; None = not known.
     """
 
     is_generator: bool
@@ -41,6 +44,7 @@ class Silence(NamedTuple):
     is_late: bool = False
     has_pong: bool = False
     ordinary_ratio: float | None = None
+    budget_s: float | None = None
 
 
 def lost_at(silence: Silence) -> str:
@@ -91,14 +95,14 @@ def bytes_in(before: TcpSample, after: TcpSample) -> int | None:
 def _is_unsent(snapshot: Snapshot) -> bool:
     """Whether this process holds bytes back that its kernel would take.
 
-    What the kernel has taken and not sent waits for the peer's window, or for a line that has just lost something; it
-    is not this client's.
+    What the kernel has taken and not sent waits for the peer's window, or for a line that has just lost something; and
+    while it has something in flight its buffer may be full. Neither is this client's.
     """
     tcp = snapshot.tcp
-    if not snapshot.waiting_bytes:
+    if not snapshot.waiting_bytes or tcp.unacknowledged != 0:
         return False
     if tcp.unsent_bytes is None:  # Windows does not say
-        return tcp.unacknowledged == 0 and tcp.peer_window_bytes != 0
+        return tcp.peer_window_bytes != 0
     return tcp.unsent_bytes == 0
 
 
@@ -129,12 +133,18 @@ def _is_unread(tcp: TcpSample) -> bool:
 def _had_time(silence: Silence) -> bool:
     """Whether a pong proves that the peer had the request for about the whole budget, and not only at its end.
 
-    Where the kernel can be asked it says whether anything had to be sent again; else only an answer that usually takes
-    next to nothing of the budget proves it.
+    A request may be lost and sent again, or wait in a queue on the way until shortly before the ping. Its kernel had
+    it since it acknowledged all, if nothing came from there since; else only an answer that usually takes next to
+    nothing of the budget proves it. Of a kernel that knows of a repetition neither does.
     """
-    if silence.at_timeout.tcp.retransmits == 0:  # ever, on this connection
+    at_timeout = silence.at_timeout.tcp
+    # Since the request was sent, or ever on this connection; 0 where nobody can be asked.
+    repeated = retransmits(silence.before, at_timeout)
+    if at_timeout.retransmits if repeated is None else repeated:
+        return False
+    if silence.ordinary_ratio is not None and silence.ordinary_ratio <= ORDINARY_SHARE:
         return True
-    repeated = retransmits(silence.before, silence.at_timeout.tcp)
-    if repeated is not None:
-        return repeated == 0
-    return silence.ordinary_ratio is not None and silence.ordinary_ratio <= ORDINARY_SHARE
+    ago_s, budget_s = at_timeout.acknowledged_ago_s, silence.budget_s
+    if ago_s is None or budget_s is None or at_timeout.unacknowledged != 0:
+        return False
+    return ago_s >= budget_s - max(ORDINARY_SHARE * budget_s, DELAYED_ACK_S + (at_timeout.min_rtt_s or 0.0))

@@ -18,6 +18,7 @@ STATE = u8(0)
 RETRANSMITS = u8(2)
 UNACKED = u32(24)
 LAST_DATA_RECV = u32(52)
+LAST_ACK_RECV = u32(56)
 RTT = u32(68)
 TOTAL_RETRANS = u32(100)
 BYTES_ACKED = u64(120)
@@ -46,7 +47,7 @@ def parse(raw: bytes) -> TcpSample:
     if acknowledged is not None:
         # The SYN, which took a sequence number, is counted.
         acknowledged = max(0, acknowledged - 1)
-    received_ago_ms = LAST_DATA_RECV.of(raw)
+    received_ago_ms, acknowledged_ago_ms = LAST_DATA_RECV.of(raw), LAST_ACK_RECV.of(raw)
     return TcpSample(
         is_connecting=is_connecting,
         unacknowledged=UNACKED.of(raw) if has_queue else None,
@@ -62,6 +63,7 @@ def parse(raw: bytes) -> TcpSample:
         received_ago_s=None if is_connecting or received_ago_ms is None else received_ago_ms / 1000,
         rtt_s=seconds(RTT.of(raw), per_second=1e6),
         min_rtt_s=min_rtt_s(raw),
+        acknowledged_ago_s=None if is_connecting or acknowledged_ago_ms is None else acknowledged_ago_ms / 1000,
     )
 
 

@@ -25,6 +25,8 @@ class TcpSample(NamedTuple):
         received_ago_s: Since when nothing was received.
         rtt_s: The smoothed round trip; it holds the server's own time where the acknowledgement rides on its reply.
         min_rtt_s: The smallest round trip so far: the network's alone.
+        acknowledged_ago_s: Since when no acknowledgement came: where nothing is unacknowledged, the peer's kernel has
+            had all of it for at least so long.
     """
 
     is_connecting: bool | None = None
@@ -40,6 +42,7 @@ class TcpSample(NamedTuple):
     received_ago_s: float | None = None
     rtt_s: float | None = None
     min_rtt_s: float | None = None
+    acknowledged_ago_s: float | None = None
 
 
 NOT_ASKED = TcpSample()

@@ -196,7 +196,7 @@ class Ledger:
             tally.timeout += 1
             # now >= started + budget holds, but now - started >= budget may fail by the last bit.
             duration_s = max(duration_s, attempt.budget_s)
-            self._ask(wait)
+            self._ask(wait, is_timeout=True)
             self._lost(wait, end)
         elif outcome == "failed":
             tally.failed += 1
@@ -223,7 +223,7 @@ class Ledger:
         """The peer check of a wait has ended: what is known now of where it was lost."""
         self._lost(wait, NOTHING, at_end=self.endpoint.snapshot(), has_pong=has_pong)
 
-    def _ask(self, wait: Wait) -> None:
+    def _ask(self, wait: Wait, *, is_timeout: bool = False) -> None:
         """What the kernel counted during a wait."""
         attempt, before = wait.attempt, self._before(wait)
         after = wait.at_timeout = self.endpoint.snapshot()
@@ -231,6 +231,8 @@ class Ledger:
         # What was sent again since somebody else's mark may have been before this wait.
         attempt.tcp_retransmits = repeated if not repeated or wait.mark is None or wait.mark.is_own else None
         attempt.tcp_bytes_in = bytes_in(before, after.tcp)
+        if is_timeout and after.tcp.unacknowledged == 0:
+            attempt.tcp_acknowledged_s = after.tcp.acknowledged_ago_s
         if wait.mark is None:
             attempt.tcp_rtt_s = after.tcp.min_rtt_s
 
@@ -245,6 +247,7 @@ class Ledger:
             is_late=wait.is_late or attempt.late_s is not None,
             has_pong=has_pong,
             ordinary_ratio=wait.ordinary_ratio,
+            budget_s=attempt.budget_s,
         )
         attempt.lost_at = lost_at(silence)
 

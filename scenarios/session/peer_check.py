@@ -30,6 +30,8 @@ from scenarios.rfc6455 import PING
 from scenarios.session.ledger import Ledger, Wait
 from scenarios.session.replies import answers
 
+# All pings of a session's begin with this, so that its pongs are known from those that repeat nothing.
+OWN_PAYLOADS: Final = b"wsoak "
 # How long an answer is listened for behind the pong, at most.
 GRACE_S: Final = 1.0
 
@@ -88,11 +90,18 @@ class PeerCheck:
                 return True
         return False
 
-    def nameless_pong(self, now: float) -> None:
-        """A pong came that repeats no ping's payload, as it should: it is life all the same.
+    def stray_pong(self, payload: bytes, now: float) -> None:
+        """A pong came that answers nothing that is waited for.
 
-        Some servers send it empty. It counts for the oldest ping that has no pong yet.
+        One that repeats a payload of ours answers a ping that has run out: it is late, and says nothing of a later
+        ping. One that repeats no ping's payload, as it should, is life all the same: some servers send it empty. It
+        counts for the oldest ping that has no pong yet.
         """
+        if payload.startswith(OWN_PAYLOADS):
+            for wait in [wait for check in self._checks for wait in check.waits]:
+                if wait.request is not None and wait.request.payload == payload and wait.attempt.late_s is None:
+                    self.late(wait, now)
+            return
         unanswered = [check for check in self._checks if check.pong_s is None]
         self._answered(unanswered[:1], now)
         for check in unanswered[:1]:

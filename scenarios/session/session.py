@@ -238,7 +238,7 @@ class Session:
         is_known = self._peer.pong(payload, now)
         conversation = self._conversation
         if not is_known and not (conversation is not None and conversation.pong(payload, now)):
-            self._peer.nameless_pong(now)
+            self._peer.stray_pong(payload, now)
         if conversation is not None:
             self._follow(conversation, now)
         elif self.state is State.CHECKING:

@@ -98,7 +98,10 @@ def was_withheld(row: Row) -> bool:
     if pong_s is None or late_s is None or checked_s is None:
         return False
     is_later = late_s > pong_s + 0.05 and checked_s > pong_s
-    return rung(row) == "late" and is_later and measured(row.get("tcp_retransmits")) == 0
+    had_s = measured(row.get("tcp_acknowledged_s"))
+    missing_s = max(0.1 * row["budget_s"], (measured(row.get("rtt_s")) or 0.0) + 0.06)
+    was_there = had_s is not None and had_s >= row["budget_s"] - missing_s
+    return rung(row) == "late" and is_later and measured(row.get("tcp_retransmits")) == 0 and was_there
 
 
 def is_unanswered(row: Row) -> bool:
@@ -393,6 +396,7 @@ def cells(chosen: list[Row], always: dict[tuple[Any, ...], dict[str, int]]) -> d
         count["placed"] += rung(row) not in (None, "unknown")
         count["here"] += is_here(row)
         count["may_be_way"] += may_be_way(row)
+        count["repeated"] += is_on_way(row) or (measured(row.get("tcp_retransmits")) or 0) > 0
         count["said_no"] += why in ("explicit", "residual") and row["outcome"] != "timeout"
         count["auth_fresh"] += why == "auth" and left_s is not None and left_s > 60
         count["any_lag_bad"] += bad and (no_lag or late_s(row) >= 0.1) and not is_cleared(row)

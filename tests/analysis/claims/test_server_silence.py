@@ -12,7 +12,7 @@ from analysis.verdict.decide import decide
 from tests.analysis.claims.rung_tables import asked, lost
 from tests.analysis.claims.server_tables import SHORT, kept_silent, outages, server
 from tests.analysis.deciding import decided_alone, found_alone
-from tests.analysis.tables_by_hand import sketched
+from tests.analysis.tables_by_hand import sketched, with_cells
 
 
 @pytest.mark.parametrize("given", [{}, SHORT])
@@ -21,7 +21,7 @@ def test_silence_behind_answered_pings_is_the_servers_even_if_it_is_constant_and
 ) -> None:
     finding = server(kept_silent(sketched(1, **given)))
     assert finding.state == "confirmed"
-    assert "it had them and kept silent" in finding.evidence
+    assert "had them and kept silent" in finding.evidence
 
 
 def test_the_same_silence_without_a_ping_cannot_be_told_and_needs_one() -> None:
@@ -56,6 +56,26 @@ def mute(tables: Tables, mute: int, silent_of_mute: int, silent: int = 200, conn
         )
     ]
     return replace(tables, mute=pd.DataFrame(rows))
+
+
+def test_what_nobody_answers_while_the_way_loses_may_be_lost_as_well() -> None:
+    """The server's kernel keeps back what it says until its own timer ends; no kernel on this side sees that."""
+    silent = acknowledged(asked(sketched(1)))
+    losing = with_cells(silent, repeated=silent.cells["acknowledged"].where(silent.cells.index % 2 == 0, 0))
+    finding = server(losing)
+    assert finding.state == "undecided"
+    assert "more ran out so while the way lost" in finding.evidence
+    now_and_then = with_cells(silent, repeated=silent.cells["acknowledged"].where(silent.cells.index % 10 == 0, 0))
+    assert server(now_and_then).state == "confirmed"
+
+
+def test_what_nobody_answers_in_minutes_without_a_loss_is_the_servers() -> None:
+    silent = acknowledged(asked(sketched(1)))
+    minute = silent.cells["minute"].min()
+    some = with_cells(silent, repeated=silent.cells["acknowledged"].where(silent.cells["minute"] == minute, 0))
+    finding = server(some)
+    assert finding.state == "confirmed"
+    assert "more ran out so while the way lost" in finding.evidence
 
 
 def test_sessions_that_are_mute_from_a_moment_on_are_named() -> None:

@@ -67,7 +67,10 @@ def test_a_late_answer_is_the_ways_only_where_something_was_sent_again() -> None
 
 @pytest.mark.slow
 def test_an_answer_behind_the_pong_was_withheld_where_nothing_was_sent_again() -> None:
-    withheld = {"lost_at": "late", "pong_s": 0.01, "late_s": 0.3, "checked_s": 0.3, "tcp_retransmits": 0}
+    withheld = {
+        **{"lost_at": "late", "pong_s": 0.01, "late_s": 0.3, "checked_s": 0.3, "tcp_retransmits": 0},
+        "tcp_acknowledged_s": 30.0,
+    }
     assert facts(**withheld) == {"residual", "placed", "unanswered"}
     for more in (
         {"tcp_retransmits": None},
@@ -76,6 +79,8 @@ def test_an_answer_behind_the_pong_was_withheld_where_nothing_was_sent_again() -
         {"pong_s": None},
         {"checked_s": 0.01},
         {"late_s": 0.05},
+        {"tcp_acknowledged_s": None},
+        {"tcp_acknowledged_s": 0.0},
     ):
         assert "unanswered" not in facts(**withheld | more)
         assert "may_be_way" in facts(**withheld | more)

@@ -94,6 +94,7 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
         "cpu": st.sampled_from([0.0, 0.35, 1.0, math.nan]),
         "lost_at": st.sampled_from([*RUNGS, None, None, None, "unacknowledged", "silent_process"]),
         "tcp_retransmits": st.sampled_from([None, 0, 2]),
+        "tcp_acknowledged_s": st.sampled_from([None, 0.1, 4.9, 30.0]),
         "peer_address": st.sampled_from([None, "a1", "a2"]),
     }
     chosen = choices.get(column.name, st.none())
@@ -108,7 +109,7 @@ ROWS = st.lists(st.fixed_dictionaries({c.name: values_of(c) for c in COLUMNS}), 
 
 CELL_COUNTS = [
     *("n", "connections", "bad", "timeouts", *EXPLANATIONS, "auth_fresh", "any_lag_bad", "lag_null", "n_clean"),
-    *("acknowledged", "on_way", "unmatched", "placed", "here", "may_be_way"),
+    *("acknowledged", "on_way", "unmatched", "placed", "here", "may_be_way", "repeated"),
     *("checked", "unasked", "late", "unanswered", "said_no", "good", "good_lagged", "retries", "rescued"),
     *("n_always", "bad_always"),
 ]

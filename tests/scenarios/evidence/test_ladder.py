@@ -26,7 +26,10 @@ CLEAN = TcpSample(
     early_segments=0,
     queued_bytes=0,
     received_ago_s=5.0,
+    min_rtt_s=0.01,
+    acknowledged_ago_s=4.95,
 )
+BUDGET_S = 5.0
 
 
 def end(waiting_bytes: int | None = 0, is_mid_message: bool | None = False, **tcp: Any) -> Snapshot:
@@ -34,7 +37,7 @@ def end(waiting_bytes: int | None = 0, is_mid_message: bool | None = False, **tc
 
 
 def silence(at_timeout: Snapshot | None = None, at_end: Snapshot | None = None, **values: Any) -> Silence:
-    given_values = {"is_generator": False, "before": CLEAN, "at_end": at_end, **values}
+    given_values = {"is_generator": False, "before": CLEAN, "at_end": at_end, "budget_s": BUDGET_S, **values}
     return Silence(at_timeout=at_timeout or end(), **given_values)
 
 
@@ -51,6 +54,10 @@ def test_bytes_that_the_kernel_holds_back_are_not_this_clients() -> None:
     collapsed = end(unsent_bytes=80, unacknowledged=10, retransmits=1)
     assert lost_at(silence(collapsed, end(retransmits=1), has_pong=True, before=CLEAN)) == "unknown"
     assert lost_at(silence(collapsed, end(retransmits=2), has_pong=True)) == "unacknowledged"
+
+
+def test_bytes_wait_for_a_kernel_whose_buffer_may_be_full() -> None:
+    assert lost_at(silence(end(waiting_bytes=80, unacknowledged=10), end(unacknowledged=10))) == "unknown"
 
 
 def test_where_the_kernel_does_not_say_what_it_holds_back_the_window_and_what_is_in_flight_do() -> None:
@@ -80,7 +87,9 @@ def test_a_way_that_is_cut_behind_the_request_is_seen_by_the_ping() -> None:
 
 
 def test_what_was_sent_a_moment_ago_is_on_its_way() -> None:
-    assert lost_at(silence(end(unacknowledged=1, backoffs=0), end(), has_pong=True)) == "silent_application"
+    in_flight = end(unacknowledged=1, backoffs=0)
+    assert lost_at(silence(in_flight, end(), has_pong=True, ordinary_ratio=0.01)) == "silent_application"
+    assert lost_at(silence(in_flight, end(), has_pong=True)) == "unknown"
 
 
 def test_what_was_in_flight_at_the_timeout_and_was_sent_again_was_lost() -> None:
@@ -144,6 +153,27 @@ def test_an_answer_that_came_is_late() -> None:
 def test_a_pong_shows_the_application_only_where_the_peer_had_the_whole_time() -> None:
     assert lost_at(silence(end(), end(), has_pong=True)) == "silent_application"
     assert lost_at(silence(end(retransmits=2), end(retransmits=2), has_pong=True)) == "unknown"
+    assert lost_at(silence(end(retransmits=2), end(), has_pong=True, ordinary_ratio=0.01)) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("acknowledged_ago_s", "budget_s", "rung"),
+    [
+        (4.5, 5.0, "silent_application"),
+        (4.4, 5.0, "unknown"),  # it waited in a queue on the way, perhaps
+        (0.1, 0.15, "silent_application"),  # a kernel may wait for 40 ms before it acknowledges
+        (0.05, 0.15, "unknown"),
+        (None, 5.0, "unknown"),
+        (4.5, None, "unknown"),
+    ],
+)
+def test_the_peer_had_it_since_its_kernel_acknowledged_it(
+    acknowledged_ago_s: float | None, budget_s: float | None, rung: str
+) -> None:
+    at_timeout = end(acknowledged_ago_s=acknowledged_ago_s)
+    assert lost_at(silence(at_timeout, end(), has_pong=True, budget_s=budget_s)) == rung
+    usual = silence(at_timeout, end(), has_pong=True, budget_s=budget_s, ordinary_ratio=ORDINARY_SHARE)
+    assert lost_at(usual) == "silent_application"
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_every_field_of_a_waiting_request_is_read() -> None:
             rcv_ooopack=2,
             snd_wnd=1000,
             last_data_recv=2500,
+            last_ack_recv=1500,
             rtt=30100,
             min_rtt=26,
         )
@@ -84,6 +85,7 @@ def test_every_field_of_a_waiting_request_is_read() -> None:
         received_bytes=40,
         early_segments=2,
         received_ago_s=2.5,
+        acknowledged_ago_s=1.5,
         rtt_s=0.0301,
         min_rtt_s=26e-6,
     )

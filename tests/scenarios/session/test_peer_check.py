@@ -106,6 +106,25 @@ def test_a_pong_that_comes_too_late_is_nobodys() -> None:
     assert session.only("exchange").pong_s is None
 
 
+def test_a_pong_of_a_check_that_is_over_says_nothing_of_the_next_one() -> None:
+    budgets = Budgets(exchange_s=2.0, peer_check_s=1.0)
+    session = life(budgets=budgets, pace_s=0.0).ready().after(2.0).after(2.0)  # a second check has begun
+    assert len(pings(session)) == 2
+    session.after(0.1).pong(b"wsoak check 1").after(0.2).frame(PONG).after(1.0)
+    first, second = session.of("exchange")[:2]
+    assert (first.pong_s, second.pong_s) == (None, None)
+    assert second.detail is None
+
+
+def test_a_pong_of_the_scripts_own_ping_that_comes_behind_its_budget_is_late() -> None:
+    budgets = Budgets(exchange_s=0.5, peer_check_s=2.0)
+    session = life(budgets=budgets, operations={"protocol_ping": 1.0}, pace_s=0.0).ready()
+    own = next(payload for opcode, payload in session.sent if opcode == PING)
+    row = session.after(0.5).after(0.1).pong(own).after(2.0).of("exchange")[0]
+    assert (row.outcome, row.pong_s) == ("timeout", None)
+    assert row.late_s is not None and abs(row.late_s - 0.1) < 1e-9
+
+
 def test_the_session_goes_on_while_a_row_waits_for_its_pong() -> None:
     session = silent_exchange()
     assert len(session.requests()) == 2
