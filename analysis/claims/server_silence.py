@@ -22,8 +22,10 @@ from analysis.stats.groups import Bools, Ints, combined, sums
 
 # A session that falls mute explains the silence if most of the silence is on such sessions.
 MUTE_SHARE: Final = 0.5
-# Where more than this share of the silent requests had others beside them that were sent again, the way is losing.
-LOSING_RATIO: Final = 0.25
+# The way is losing where, beside what is silent, more than this share was lost on it or had to be sent again; or where
+# of more than that share nobody can say where it was lost.
+LOSING_RATIO: Final = 0.05
+UNTOLD_RATIO: Final = 0.25
 
 
 def unanswered(view: View) -> Path | None:
@@ -72,14 +74,16 @@ def acknowledged(view: View) -> Path | None:
 
 
 def _while_the_way_loses(cells: Cells) -> Bools:
-    """(rows,) those of minutes and sites in which much had to be sent again, beside what nobody answered.
+    """(rows,) those of minutes and sites in which much was lost or sent again, beside what nobody answered.
 
     An answer that is lost is kept back by its sender's kernel until its timer ends, and all behind it: that looks like
     a process that keeps silent, and no kernel on this side knows better. But a way that loses answers loses requests.
     """
     place, places = combined(cells.site + 1, cells.minute - cells.minute.min())
-    repeated, silent = sums(place, cells.repeated, places), sums(place, cells.acknowledged, places)
-    result: Bools = (silent > 0)[place] & (repeated > LOSING_RATIO * silent)[place]
+    counts = (cells.acknowledged, cells.repeated, cells.timeouts - cells.placed)
+    silent, repeated, untold = (sums(place, count, places) for count in counts)
+    is_losing = (repeated > LOSING_RATIO * silent) | (untold > UNTOLD_RATIO * silent)
+    result: Bools = ((silent > 0) & is_losing)[place]
     return result
 
 

@@ -65,8 +65,15 @@ def test_what_nobody_answers_while_the_way_loses_may_be_lost_as_well() -> None:
     finding = server(losing)
     assert finding.state == "undecided"
     assert "more ran out so while the way lost" in finding.evidence
-    now_and_then = with_cells(silent, repeated=silent.cells["acknowledged"].where(silent.cells.index % 10 == 0, 0))
+    now_and_then = with_cells(silent, repeated=silent.cells["acknowledged"].where(silent.cells.index % 40 == 0, 0))
     assert server(now_and_then).state == "confirmed"
+
+
+@pytest.mark.parametrize(("one_in", "state"), [(2, "undecided"), (8, "confirmed")])
+def test_what_nobody_answers_beside_what_nobody_can_place_may_be_lost_as_well(one_in: int, state: str) -> None:
+    silent = acknowledged(asked(sketched(1)))
+    more = silent.cells["acknowledged"].where(silent.cells.index % one_in == 0, 0)
+    assert server(with_cells(silent, placed=silent.cells["placed"] - more)).state == state
 
 
 def test_what_nobody_answers_in_minutes_without_a_loss_is_the_servers() -> None:
