@@ -185,7 +185,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("local_port", "int32", True, "connection"),
     # Of a hold: messages that the server sent by itself; the longest time from one to the next, that from the last to
     # the end included; and frames that could not be read while no request was in flight.
-    Column("pushes", "int64", True, "attempt"),
+    Column("pushes", "int32", True, "attempt"),
     Column("longest_push_gap_s", "double", True, "attempt"),
     Column("malformed_frames", "int64", True, "attempt"),
     # Of a timeout: for so long before its end the peer's kernel, or that of a proxy in front of it, had had all that
