@@ -59,7 +59,9 @@ def parse_target(host: str) -> TargetUrl:
         raise ConfigError(
             f"--host {host!r} names no host ({error}); write it as wss://staging.example.com/ws."
         ) from None
-    path = parts.path if parts.path not in ("", "/") else "/ws"
+    # Of an http address a slash is no more than its end; of a WebSocket's it is a path.
+    is_named = parts.path not in ("", "/") or (parts.path == "/" and parts.scheme in ("ws", "wss"))
+    path = parts.path if is_named else "/ws"
     if parts.query:
         path = f"{path}?{parts.query}"
     return TargetUrl(scheme, name, port or _DEFAULT_PORTS[scheme], ascii_path(path))

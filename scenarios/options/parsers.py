@@ -86,7 +86,11 @@ def token_source(flag: str, value: str) -> str:
     """
     if value in (MINT, NONE) or value.startswith(("file:", *URLS)):
         return value
-    raise refused(flag, value, "'mint', 'file:PATH', an http(s) URL, or 'none'")
+    # It may be a token that was pasted here: it is not repeated.
+    raise ConfigError(
+        f"{flag} must be 'mint', 'file:PATH', an http(s) URL, or 'none': a token itself goes into a file, and its path "
+        "here."
+    )
 
 
 def token_transport(flag: str, value: str) -> str:

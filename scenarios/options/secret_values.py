@@ -33,6 +33,14 @@ class Named(NamedTuple):
         return self.written.startswith((ENVIRONMENT, FILE))
 
 
+_CREDENTIALS: Final = re.compile(r"(?i)\s*(?:bearer|basic|digest|token)\s+\S|\s*eyJ[\w-]{8,}\.")
+
+
+def is_telling_value(value: str) -> bool:
+    """Whether a value says itself that it is secret: credentials of HTTP (RFC 9110, section 11.4), or a JWT."""
+    return _CREDENTIALS.match(value) is not None
+
+
 def is_telling(name: str) -> bool:
     """Whether a name says that its value is secret."""
     return _TELLING.search(name) is not None
@@ -88,7 +96,8 @@ def refuse_header_value(flag: str, name: str, value: str) -> None:
 
 
 def _without_secret(flag: str, found: Named) -> Named:
-    if found.written and not found.is_elsewhere and is_telling(found.name):
+    is_secret = is_telling(found.name) or is_telling_value(found.written)
+    if found.written and not found.is_elsewhere and is_secret:
         raise ConfigError(
             f"{flag} {found.name!r} may be secret, and a command line is no place for it: give its value as env:NAME "
             "(a variable) or file:PATH."

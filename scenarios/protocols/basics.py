@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scenarios.plan import Token
-from scenarios.protocols.shape import Credentials, bearer
+from scenarios.protocols.shape import NOISE, Credentials, Message, bearer
 
 
 class Basics:
@@ -21,6 +21,10 @@ class Basics:
     operations: frozenset[str] | None = None
     usual: Mapping[str, float] = {"protocol_ping": 1.0}
     heartbeat: str = "protocol_ping"
+
+    def read(self, payload: bytes | str) -> Message:
+        """A text message means nothing to a class that reads binary ones only."""
+        return NOISE
 
     def pong(self) -> bytes | None:
         """Pings are answered by what they say, or there are none."""

@@ -11,6 +11,8 @@ from scenarios.errors import ConfigError
     [
         ("wss://staging.example.com", TargetUrl("wss", "staging.example.com", 443, "/ws")),
         ("https://staging.example.com/", TargetUrl("wss", "staging.example.com", 443, "/ws")),
+        ("wss://staging.example.com/", TargetUrl("wss", "staging.example.com", 443, "/")),
+        ("wss://staging.example.com/?a=b", TargetUrl("wss", "staging.example.com", 443, "/?a=b")),
         ("ws://127.0.0.1:8000/websocket", TargetUrl("ws", "127.0.0.1", 8000, "/websocket")),
         ("http://[::1]:8000/ws?a=b", TargetUrl("ws", "::1", 8000, "/ws?a=b")),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
-from scenarios.options.secret_values import Named, form, header, is_telling
+from scenarios.options.secret_values import Named, form, header, is_telling, is_telling_value
 
 FLAG = "--header"
 
@@ -88,3 +88,23 @@ def test_what_is_asked_of_a_token_endpoint_needs_one() -> None:
         flag = "--" + name.replace("_", "-")
         with pytest.raises(ConfigError, match=f"^{flag} belongs to a token endpoint"):
             settings_from({name: value})
+
+
+@pytest.mark.parametrize("value", ["Bearer abc", "basic dXNlcjpwYXNz", "Token t0k", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.x"])
+def test_a_value_that_is_a_credential_is_refused_under_any_name_and_not_repeated(value: str) -> None:
+    assert is_telling_value(value)
+    with pytest.raises(ConfigError, match="'X-Y' may be secret") as refusal:
+        header("--header", f"X-Y: {value}")
+    assert value not in str(refusal.value)
+    assert header("--header", "X-Y: env:NAME").is_elsewhere
+
+
+@pytest.mark.parametrize("value", ["https://example.com", "basically", "bearer", "eyJ"])
+def test_an_ordinary_value_is_none(value: str) -> None:
+    assert not is_telling_value(value)
+
+
+def test_a_token_that_was_pasted_as_its_source_is_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="a token itself goes into a file") as refusal:
+        settings_from({"token_source": "SEKRETtoken0123"})
+    assert "SEKRET" not in str(refusal.value)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from scenarios.errors import ConfigError, ProtocolFault
 from scenarios.plan import Token
+from scenarios.protocols.basics import Basics
 from scenarios.protocols.echo import Echo
 from scenarios.protocols.load import guard, load_protocol, operations_of
-from scenarios.protocols.shape import Credentials, Kind, Refusal
+from scenarios.protocols.shape import Credentials, Kind, Message, Refusal, Request
 from scenarios.protocols.staging import Staging
 from standin.session.replies import reply
 from tests.scenarios.virtual_session import EVENTS, PONG, SERVER_PING, SERVICE_INFO, VALIDATION, WELCOME, error
@@ -235,3 +236,20 @@ def test_protocols_are_found_by_name_and_by_path() -> None:
 def test_a_protocol_that_cannot_serve_is_refused_in_a_sentence(name: str) -> None:
     with pytest.raises(ConfigError, match="--protocol"):
         load_protocol(name)
+
+
+class BinaryOnly(Basics):
+    """What a user writes whose server speaks no text."""
+
+    def read_binary(self, payload: bytes) -> Message:
+        """Whatever comes is the reply."""
+        return Message(Kind.REPLY, "any")
+
+    def request(self, operation: str, *, number: int, size: int = 0) -> Request:
+        """One byte."""
+        return Request(b"\x01", "any", is_binary=True)
+
+
+def test_a_class_that_reads_binary_messages_only_need_not_read_text() -> None:
+    protocol = load_protocol(f"{__name__}:BinaryOnly")
+    assert protocol.read(b"text").kind is Kind.NOISE
