@@ -32,6 +32,7 @@ from scenarios.run_order import RunOrder
 
 # Comes with credentials that must be refused.
 PROBE_SCENARIO: Final = "auth_probe"
+CHURN_SCENARIO: Final = "churn"
 # That users wait for a token is said so often; and none asks again sooner than that.
 SAY_WAITING_S: Final = 60.0
 LEAST_TOKEN_WAIT_S: Final = 0.1
@@ -115,6 +116,9 @@ class UserConnections:
             while not self._services.stop:
                 scheduled = self.open_starts.take() if self.open_starts is not None else time.perf_counter()
                 short_sessions = self._connect_with_retries(user, scenario, scheduled, short_sessions)
+                if scenario == CHURN_SCENARIO and self.open_starts is None:
+                    # Its sessions wait for nothing: they would follow each other as fast as the target lets them.
+                    self._pause(scheduled + self._settings.pace_s - time.perf_counter())
         finally:
             self.living -= 1
 

@@ -73,7 +73,12 @@ class Settings:
         parsers.arrival,
     )
     arrival_rate: float | None = second_part("arrival", None, parsers.arrival_rate)
-    pace_s: float = number(1.0, "Time between the starts of a session's exchanges (0 = no think time)", USERS, low=0)
+    pace_s: float = number(
+        1.0,
+        "Time between the starts of a session's exchanges, and of a churn user's sessions (0 = no think time)",
+        USERS,
+        low=0,
+    )
     session_s: float = number(
         180.0, "How long a steady or agent session lives on average, drawn for each (0 = to the end)", USERS, low=0
     )

@@ -148,6 +148,29 @@ def test_a_start_for_which_nobody_is_free_until_the_stop_is_left_out_and_counted
     assert users.services.tally.skipped == 1
 
 
+@pytest.mark.parametrize(
+    ("scenario", "arrival", "paced"),
+    [("churn", "closed", True), ("steady", "closed", False), ("churn", "constant:5", False)],
+)
+def test_sessions_of_a_churn_user_begin_a_pace_apart_unless_a_plan_says_when(
+    monkeypatch: pytest.MonkeyPatch, scenario: str, arrival: str, paced: bool
+) -> None:
+    users = Users(monkeypatch, Pool("a", "b"), [READY, READY], pace_s=60.0)
+    if arrival != "closed":
+        users.connections.open_starts = Starts()  # type: ignore[assignment]
+    pauses: list[float] = []
+    monkeypatch.setattr(users.connections, "_pause", pauses.append)
+    users.connections.run_user(0, scenario)
+    assert [round(pause) for pause in pauses if pause > 30] == ([60, 60] if paced else [])
+
+
+class Starts:
+    """An open plan whose connections start at once."""
+
+    def take(self) -> float:
+        return time.perf_counter()
+
+
 def test_only_the_auth_probe_must_be_refused_and_comes_with_a_broken_token(monkeypatch: pytest.MonkeyPatch) -> None:
     for scenario, is_probe in (("steady", False), ("auth_probe", True)):
         users = Users(monkeypatch, Pool("a"), [READY])
