@@ -43,6 +43,7 @@ def test_a_healthy_server_is_shown_and_the_soak_is_named(echo: str, capsys: pyte
     assert [line for line in lines if "reply to 1" in line]
     assert [line for line in lines if line.startswith("exchange hello: ok after")]
     soak = f"locust --headless --users 20 --run-time 1m --host {echo}/ws --operations hello=1 --protocol echo"
+    soak += " --token-source none"
     assert sorted(lines[-1].split()) == sorted(soak.split())
 
 
@@ -55,7 +56,7 @@ def test_a_server_of_json_messages_names_its_fields(tmp_path: Path, capsys: pyte
     if reason := SPEAKERS["json on ws"].why_missing():
         pytest.skip(reason)
     with served("json on ws", "healthy", tmp_path) as port:
-        assert main(["try", f"ws://127.0.0.1:{port}/ws", *QUICK], ALLOWED) == 0
+        assert main(["try", f"ws://127.0.0.1:{port}/ws", *QUICK], ALLOWED) == 1
         first = capsys.readouterr().out
         set_now = ["--message-type-field", "kind", "--welcome-type", "hello"]
         assert main(["try", f"ws://127.0.0.1:{port}/ws", *QUICK, *set_now], ALLOWED) == 0
@@ -96,6 +97,17 @@ def test_a_token_goes_along_where_one_is_named_and_is_shown_nowhere(
         (["try", "ws://127.0.0.1/ws", "--exchange-budget-s", "0"], ALLOWED, "--exchange-budget-s is '0'"),
         (["try", "ws://127.0.0.1/ws", "--seconds", "long"], ALLOWED, "--seconds is 'long'"),
         (["try", "ws://127.0.0.1/ws", "--token-source", "file:/no/such"], ALLOWED, "/no/such"),
+        (["try", "ws://127.0.0.1/ws", "--token-source", "mint"], ALLOWED, "no key to sign HS256 tokens with"),
+        (["try", "ws://127.0.0.1/ws", "--client", "websockets-gevent"], ALLOWED, "--client is for a soak"),
+        (["try", "--compression", "ws://127.0.0.1/ws"], ALLOWED, "--compression is for a soak"),
+        (["try", "ws://127.0.0.1/ws", "--opening", "hello"], ALLOWED, "--opening must be JSON"),
+        (["try", "ws://127.0.0.1/ws", "--protocol", "echo", "--opening", "{}"], ALLOWED, "use json, or leave them out"),
+        (
+            ["try", "ws://127.0.0.1/ws", "--protocol", "staging", "--operations", "pingg"],
+            ALLOWED,
+            "did you mean 'ping'",
+        ),
+        (["try", "ws://127.0.0.1/ws", "--token-transport", "message"], ALLOWED, "says its token first"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(
@@ -103,7 +115,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(
 ) -> None:
     assert main(arguments, environment) == 2
     refusal = capsys.readouterr().err
-    assert says in refusal and "Traceback" not in refusal
+    assert says in refusal and "Traceback" not in refusal and "--host" not in refusal
 
 
 def test_an_option_may_come_from_the_environment(echo: str, capsys: pytest.CaptureFixture[str]) -> None:
