@@ -19,7 +19,7 @@ from scenarios.credentials.credentials import credentials_for
 from scenarios.credentials.jwt import KEY_VARIABLE
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
-from scenarios.first_look.advice import Look, advice
+from scenarios.first_look.advice import Look, advice, unasked
 from scenarios.first_look.connection import look_at
 from scenarios.first_look.soak_command import shown_url, soak_command
 from scenarios.first_look.transcript import Frame, line_of
@@ -30,7 +30,7 @@ from scenarios.options.help import with_pointer
 from scenarios.options.parsers import MINT, NONE
 from scenarios.options.settings import BUDGETS, TARGET
 from scenarios.protocols.load import PROTOCOLS, load_protocol
-from scenarios.redact import Secret
+from scenarios.redact import Secret, without_tokens
 
 SECONDS: Final = 4.0
 _SECONDS: Final = Bounds(above=0, high=3600)
@@ -150,14 +150,18 @@ def _look(given: dict[str, Any], environment: Mapping[str, str]) -> int:
         show=show,
     )
     print(*(_told(row) for row in rows), sep="\n")
-    found = advice(Look(settings.protocol, target.messages, url.path, token is not None, frames, rows))
-    is_well = not any(row.outcome in ("failed", "timeout") for row in rows)
+    look = Look(settings.protocol, target.messages, url.path, token is not None, frames, rows)
+    found, wanted = advice(look), unasked(look)
     if found:
-        print("\nWhat to set:", *(f"- {sentence}" for sentence in found), sep="\n")
-    elif is_well:
-        command = soak_command(url.url, given, SHOWN, environment, secret=secret)
-        print("\nAll is well. To soak it for a minute:", *command, sep="\n")
-    return 0 if is_well and not found else EXIT_FAILED
+        print("\nWhat to set:", *(f"- {without_tokens(sentence, secret=secret)}" for sentence in found), sep="\n")
+        return EXIT_FAILED
+    if wanted:
+        print("\nThe connection stands; nothing of the application was asked yet.", wanted, sep="\n")
+        print("To soak the connection alone for a minute:")
+    else:
+        print("\nAll is well. To soak it for a minute:")
+    print(*soak_command(url.url, given, SHOWN, environment, secret=secret), sep="\n")
+    return 0
 
 
 def _told(row: Attempt) -> str:
