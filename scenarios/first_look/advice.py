@@ -181,7 +181,10 @@ def _about_messages(look: Look) -> Iterator[str]:
     elif any(found.get("jsonrpc") == "2.0" for found in objects) and look.protocol != "jsonrpc":
         yield "It speaks JSON-RPC: --protocol jsonrpc, and --operations with the names of methods."
     elif texts and not objects and look.protocol == "json" and not any(_json(text) is not None for text in texts):
-        yield "Its messages are no JSON: a class of your own (docs/protocols.md), or --protocol echo."
+        # What came back for a JSON request is no echo.
+        yield f"Its messages are no JSON: {_OWN_CLASS}" + (
+            "." if _behind_ours(look.frames) else ", or --protocol echo."
+        )
     elif look.protocol == "json":
         yield from _about_fields(look, objects)
     elif not _is_understood(look.frames):
@@ -203,10 +206,9 @@ def _about_noise(look: Look, objects: list[dict[str, Any]]) -> Iterator[str]:
         return
     field = _type_field(objects)
     if field is None:
-        names = ", ".join(repr(plain(name[:_MOST_NAME])) for name in objects[0])
         yield (
-            f"--protocol {look.protocol} understands none of its messages, JSON with the fields {names}: --protocol "
-            "json, and --message-type-field with the one that names a message's type."
+            f"--protocol {look.protocol} understands none of its messages, JSON with the fields "
+            f"{_fields_of(objects)}: --protocol json, and --message-type-field with the one that names the type."
         )
         return
     kinds = dict.fromkeys(found[field] for found in objects if type(found.get(field)) is str)
@@ -223,6 +225,11 @@ def _type_field(objects: list[dict[str, Any]]) -> str | None:
     return next((name for name in TYPE_FIELDS if any(type(found.get(name)) is str for found in objects)), None)
 
 
+def _fields_of(objects: list[dict[str, Any]]) -> str:
+    """The fields of the first message."""
+    return ", ".join(repr(plain(name[:_MOST_NAME])) for name in objects[0]) or "none"
+
+
 def _behind_ours(frames: Sequence[Frame]) -> list[bytes]:
     """The server's text messages behind our first one."""
     ours = next((n for n, frame in enumerate(frames) if frame.is_ours and frame.opcode == TEXT), len(frames))
@@ -235,6 +242,12 @@ def _about_fields(look: Look, objects: list[dict[str, Any]]) -> Iterator[str]:
     if objects and not any(fields.type_field in found for found in objects):
         field = _type_field(objects)
         if field is None:
+            if not _is_understood(look.frames):
+                yield (
+                    f"None of its messages has a type in {fields.type_field!r}; their fields are "
+                    f"{_fields_of(objects)}: --message-type-field with the one whose value is a word for the type, or "
+                    f"{_OWN_CLASS}."
+                )
             return
         yield f"Its messages name their type in {field!r}: --message-type-field {field}."
         fields = MessageFields(type_field=field, id_field=fields.id_field, welcome_type=fields.welcome_type)

@@ -155,7 +155,19 @@ def test_the_field_with_the_type_is_found() -> None:
     sentences = look({"kind": "hello", "version": 3}, ASKED)
     assert "--message-type-field kind" in sentences[0]
     assert "--welcome-type hello" in sentences[1]
-    assert look({"version": 3}, ASKED) == []
+    assert look({"version": 3}, {"id": "1"}) == []
+
+
+def test_messages_without_a_type_are_told_with_their_fields() -> None:
+    (sentence,) = look({"op": 10, "d": 1}, ASKED)
+    assert "type in 'type'; their fields are 'op', 'd': --message-type-field" in sentence
+
+
+def test_echo_is_named_only_where_it_may_be_one() -> None:
+    (sentence,) = look("READY")
+    assert sentence.endswith("or --protocol echo.")
+    (sentence,) = look("READY", ASKED, "ERR - bad")
+    assert "no JSON" in sentence and "echo" not in sentence
 
 
 def test_replies_that_repeat_no_id_are_seen_by_requests_that_none_answered() -> None:
