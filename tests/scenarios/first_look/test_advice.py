@@ -161,6 +161,8 @@ def test_the_field_with_the_type_is_found() -> None:
 def test_messages_without_a_type_are_told_with_their_fields() -> None:
     (sentence,) = look({"op": 10, "d": 1}, ASKED)
     assert "type in 'type'; their fields are 'op', 'd': --message-type-field" in sentence
+    (sentence,) = look({}, ASKED)
+    assert "their fields are none:" in sentence
 
 
 def test_echo_is_named_only_where_it_may_be_one() -> None:

@@ -14,7 +14,7 @@ import pytest
 from attempts.schema import Attempt
 from scenarios.control.checks import check_plan
 from scenarios.first_look import cli
-from scenarios.first_look.soak_command import shown_url
+from scenarios.first_look.soak_command import shown_url, soak_command
 from scenarios.load.from_options import fitted
 from scenarios.options import OPTIONS, settings_from
 from scenarios.protocols.load import PROTOCOLS
@@ -129,6 +129,14 @@ def test_a_value_is_hidden_by_its_name_by_its_looks_or_for_being_the_token(
 ) -> None:
     found = shown_url(f"ws://127.0.0.1/ws?{query}", secret=Secret("opaque-token-1"))
     assert found == (f"ws://127.0.0.1/ws?{shown}", hidden)
+
+
+def test_a_secret_in_another_url_is_hidden_too() -> None:
+    given = {option.name: option.argument()["default"] for option in cli.SHOWN}
+    given["token_source"] = "https://127.0.0.1/token?u={subject}&api_key=4567"
+    note, command = soak_command("ws://127.0.0.1/ws?sig=0123", given, cli.SHOWN, {})
+    assert note == "Put sig, api_key back in place of <redacted>:"
+    assert "--token-source 'https://127.0.0.1/token?u={subject}&api_key=<redacted>'" in command
 
 
 @pytest.mark.slow
