@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import gevent.subprocess as subprocess
+import orjson
 
 from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.clients.tls import PASSPHRASE_VARIABLE, tls_context
@@ -25,6 +26,7 @@ from scenarios.machine.preflight import Demand, machine_limits, require
 from scenarios.options import DEFAULTS, Settings
 from scenarios.options.parsers import NONE
 from scenarios.plan import USUAL_FIELDS, Header, TlsFiles, Token
+from scenarios.protocols.json_messages import TOKEN_PLACE
 from scenarios.protocols.load import load_protocol, operations_of
 from scenarios.protocols.shape import TargetProtocol
 from scenarios.protocols.transport import MESSAGE, credentials_by
@@ -44,7 +46,7 @@ def check_target(host: str, settings: Settings, *, is_standin: bool) -> None:
     for option, value in (("--fault", settings.fault), ("--standin-quirks", settings.standin_quirks)):
         if value:
             raise ConfigError(f"{option} belongs to the embedded stand-in: leave it out, or leave out --host.")
-    check_allowed(target, os.environ)
+    check_allowed(target, os.environ, otherwise="; without --host the load goes to the embedded stand-in")
 
 
 def check_faults(settings: Settings) -> None:
@@ -72,13 +74,8 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
     Raises:
         ConfigError: In one sentence.
     """
-    fields = message_fields_of(settings)
-    if fields != USUAL_FIELDS and settings.protocol != "json":
-        raise ConfigError(
-            "--message-type-field, --message-id-field, --welcome-type and --opening say how the messages of "
-            f"--protocol json are, and --protocol is {settings.protocol!r}: use json, or leave them out."
-        )
-    protocol = load_protocol(settings.protocol, fields)
+    check_messages(settings)
+    protocol = load_protocol(settings.protocol, message_fields_of(settings))
     if "agent" in settings.scenario and AGENT_REQUEST not in protocol.sequences:
         raise ConfigError(f"--scenario agent needs messages that --protocol {settings.protocol} does not have.")
     if "mute" in settings.scenario and UNROUTED not in (operations_of(protocol) or ()):
@@ -99,6 +96,29 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
     credentials = credentials_for(settings, key_file)
     check_way_in(settings, protocol, credentials.headers)
     check_seats(credentials.pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+
+
+def check_messages(settings: Settings) -> None:
+    """Refuse words about messages that the protocol does not go by, and an opening that is none of its messages.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    if message_fields_of(settings) != USUAL_FIELDS and settings.protocol != "json":
+        raise ConfigError(
+            "--message-type-field, --message-id-field, --welcome-type and --opening say how the messages of "
+            f"--protocol json are, and --protocol is {settings.protocol!r}: use json, or leave them out."
+        )
+    if not settings.opening:
+        return
+    try:
+        orjson.loads(settings.opening.replace(TOKEN_PLACE, "token"))
+    except orjson.JSONDecodeError:
+        # Not quoted: it may hold a secret.
+        raise ConfigError(
+            "--opening must be JSON, as all messages of --protocol json are, such as "
+            '\'{"type":"auth","token":"{token}"}\' (in single quotes, which keep the double ones from the shell).'
+        ) from None
 
 
 def check_way_in(settings: Settings, protocol: TargetProtocol, headers: Sequence[Header]) -> None:

@@ -33,8 +33,8 @@ class TargetUrl(NamedTuple):
         return f"{self.scheme}://{authority}{self.path}"
 
 
-def parse_target(host: str) -> TargetUrl:
-    """Read `--host`: ws, wss, http or https; the path defaults to /ws.
+def parse_target(host: str, *, what: str = "--host") -> TargetUrl:
+    """Read `--host`, or `what` else a URL is called: ws, wss, http or https; the path defaults to /ws.
 
     Names and paths that are not ASCII are encoded here, once for all clients, as a browser encodes them.
 
@@ -45,19 +45,19 @@ def parse_target(host: str) -> TargetUrl:
         parts = urlsplit(host)
         port = parts.port
     except ValueError as error:
-        raise ConfigError(f"--host {host!r} is no URL ({error}); write it as wss://staging.example.com/ws.") from None
+        raise ConfigError(f"{what} {host!r} is no URL ({error}); write it as wss://staging.example.com/ws.") from None
     scheme = _AS_WEBSOCKET.get(parts.scheme)
     if scheme is None or not parts.hostname:
         raise ConfigError(
-            f"--host {host!r} must be a ws, wss, http or https URL, such as wss://staging.example.com/ws."
+            f"{what} {host!r} must be a ws, wss, http or https URL, such as wss://staging.example.com/ws."
         )
     if parts.username or parts.password or parts.fragment:
-        raise ConfigError("--host must not carry a user, a password or a fragment: tokens come from --token-source.")
+        raise ConfigError(f"{what} must not carry a user, a password or a fragment: tokens come from --token-source.")
     try:
         name = ascii_host(parts.hostname)
     except ValueError as error:
         raise ConfigError(
-            f"--host {host!r} names no host ({error}); write it as wss://staging.example.com/ws."
+            f"{what} {host!r} names no host ({error}); write it as wss://staging.example.com/ws."
         ) from None
     # Of an http address a slash is no more than its end; of a WebSocket's it is a path.
     is_named = parts.path not in ("", "/") or (parts.path == "/" and parts.scheme in ("ws", "wss"))
@@ -67,11 +67,11 @@ def parse_target(host: str) -> TargetUrl:
     return TargetUrl(scheme, name, port or _DEFAULT_PORTS[scheme], ascii_path(path))
 
 
-def check_allowed(target: TargetUrl, environment: Mapping[str, str]) -> None:
+def check_allowed(target: TargetUrl, environment: Mapping[str, str], *, otherwise: str = "") -> None:
     """Refuse a host that is not on the allow-list (`SOAK_ALLOWED_HOSTS`, separated by commas).
 
     An entry is a host name, or host:port to allow that port alone; no wildcards, so that a list says
-    exactly what it allows. Names may be written as --host may write them.
+    exactly what it allows. Names may be written as --host may write them. `otherwise` ends the refusal's sentence.
 
     Raises:
         ConfigError: Names the host and the variable.
@@ -82,7 +82,7 @@ def check_allowed(target: TargetUrl, environment: Mapping[str, str]) -> None:
         return
     raise ConfigError(
         f"{target.host!r} is not an allowed target: if you may load it, set {ALLOWED_HOSTS_VARIABLE}={target.host}"
-        " (several: separated by commas); without --host the load goes to the embedded stand-in."
+        f" (several: separated by commas){otherwise}."
     )
 
 

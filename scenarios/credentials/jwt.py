@@ -81,7 +81,7 @@ def load_key(algorithm: str, *, key_file: str, environment: Mapping[str, str]) -
     if not text.strip():
         raise ConfigError(
             f"There is no key to sign {algorithm} tokens with: {source} is empty or not set; "
-            f"set {KEY_VARIABLE} or name a file with --jwt-key-file."
+            f"set {KEY_VARIABLE}, name a file with --jwt-key-file, or come without tokens (--token-source none)."
         )
     return key_from_text(algorithm, text, source=source)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -9,15 +10,28 @@ import orjson
 
 from attempts.schema import Attempt
 from scenarios.first_look.transcript import Frame, plain
-from scenarios.plan import MessageFields
+from scenarios.plan import USUAL_FIELDS, MessageFields
 from scenarios.protocols.graphql import SUBPROTOCOL
 from scenarios.protocols.shape import Kind
 from scenarios.rfc6455 import BINARY, TEXT
+from scenarios.session.steps import PROTOCOL_PING
 
 # Under these names servers give the type of a message, the commonest first.
 TYPE_FIELDS: Final = ("type", "kind", "event", "action", "op", "cmd", "command", "msg", "method", "t")
+# OpenSSL's word for bytes that are no TLS, and the connect's for bytes that are no HTTP.
+_NO_TLS: Final = "WRONG_VERSION_NUMBER"
+_NO_HTTP: Final = "no HTTP response"
 _SOCKETIO: Final = "--protocol socketio, and the path /socket.io/ in the URL"
 _MOST_NAME: Final = 40
+# So many different types of messages are shown.
+_MOST_TYPES: Final = 3
+# What a name of `--operations` is, where it is no message's type.
+_OPERATIONS: Final = {
+    "jsonrpc": "a method",
+    "socketio": "an event that the server acknowledges",
+    SUBPROTOCOL: "a field of the schema's queries",
+}
+_OWN_CLASS: Final = "a class of your own (docs/protocols.md)"
 
 
 class Look(NamedTuple):
@@ -50,20 +64,37 @@ def advice(look: Look) -> list[str]:
         found += _about_end(look)
         if not found:
             found += _about_exchanges(look)
+    if not found:
+        found += _about_what_is_left(look)
     return list(dict.fromkeys(found))
+
+
+def unasked(look: Look) -> str | None:
+    """What is wanted for a session to ask something of the application; None = it did, and was answered."""
+    asked = {row.operation for row in look.rows if row.kind == "exchange"}
+    if not asked:
+        return "There was no time for a request: give more --seconds."
+    if asked - {PROTOCOL_PING} - ({"ping"} if look.protocol == SUBPROTOCOL else set()):
+        return None
+    name = _OPERATIONS.get(look.protocol, "a request that the server answers")
+    return f"--operations is wanted, such as --operations NAME=3,OTHER=1: a name is {name}."
 
 
 def _about_connect(look: Look, connect: Attempt) -> Iterator[str]:
     """Why there was no session."""
     status, code = connect.http_status, connect.close_code
-    if connect.cause in ("dns", "refused", "unreachable"):
+    if connect.phase in ("dns", "tcp"):
         yield "Nothing could be reached there: look at the host and the port of the URL."
+    elif connect.phase == "tls" and (connect.cause != "tls" or _NO_TLS in (connect.detail or "")):
+        yield "There is no TLS at that port: ws:// in place of wss://, or another port."
     elif connect.cause == "tls":
         yield "TLS failed: a certificate of your own authority is trusted with --ca-file."
     elif connect.cause == "subprotocol":
         yield _about_subprotocol(look, connect.detail or "")
     elif connect.cause == "auth_rejected":
         yield _about_credentials(look, f"HTTP {status}" if status else f"Close {code}" if code else "An error message")
+    elif code is not None:
+        yield _about_close(look, connect)
     elif status in (400, 404, 405, 426) or status in range(200, 400):
         yield (
             f"HTTP {status}: there is no WebSocket at {plain(look.path)}: give its path in the URL "
@@ -73,8 +104,13 @@ def _about_connect(look: Look, connect: Attempt) -> Iterator[str]:
         yield "HTTP 403: refused without being asked for a token: it may look at the Origin header, or at the token."
     elif status is not None:
         yield f"HTTP {status}: the server answers, and gives no WebSocket now."
+    elif connect.phase == "upgrade" and _NO_HTTP in (connect.detail or ""):
+        yield "That is no HTTP server: look at the port of the URL."
     elif connect.phase == "upgrade":
-        yield f"The upgrade was not answered: is the path {plain(look.path)} right? A Socket.IO server: {_SOCKETIO}."
+        yield (
+            f"The upgrade was not answered: that is no HTTP server, or is the path {plain(look.path)} right? "
+            f"A Socket.IO server: {_SOCKETIO}."
+        )
     elif connect.phase == "welcome" and connect.outcome == "timeout":
         yield f"--protocol {look.protocol} waits for a message that did not come: try another protocol."
 
@@ -90,7 +126,7 @@ def _about_subprotocol(look: Look, detail: str) -> str:
 
 def _about_credentials(look: Look, how: str) -> str:
     if look.has_token:
-        return f"{how}: the server refuses this token: see --token-source, and how it travels (docs/protocols.md)."
+        return f"{how}: the server refuses this token: see --token-source, and how it travels (docs/credentials.md)."
     return f"{how}: give a token: --token-source file:PATH, an http(s) URL, or mint with a key."
 
 
@@ -99,12 +135,41 @@ def _about_end(look: Look) -> Iterator[str]:
     hold = next((row for row in look.rows if row.kind == "hold"), None)
     if hold is None or hold.outcome == "ok" or hold.close_code is None:
         return
-    if hold.close_code in (4400, 4406, 4408) and look.protocol != SUBPROTOCOL:
-        yield f"Close {hold.close_code}: GraphQL servers end so what is not theirs: --protocol {SUBPROTOCOL}."
-    elif hold.cause == "auth_rejected":
+    if hold.cause == "auth_rejected":
         yield _about_credentials(look, f"Close {hold.close_code}")
     else:
-        yield f"The server closed the session ({hold.close_code} {plain(hold.detail or '')})".rstrip() + "."
+        yield _about_close(look, hold)
+
+
+def _about_close(look: Look, row: Attempt) -> str:
+    """What the server's close code says, where it is not about credentials."""
+    code, is_graphql = row.close_code, look.protocol == SUBPROTOCOL
+    if code == 4408 and not is_graphql:
+        return (
+            f"Close 4408: the server waits for an opening message: --protocol {SUBPROTOCOL} if it speaks GraphQL, else "
+            "--protocol json with --opening."
+        )
+    if code in (4400, 4406) and not is_graphql:
+        return f"Close {code}: GraphQL servers end so what is not theirs: --protocol {SUBPROTOCOL}."
+    if code == 4406:
+        return f"Close 4406: it speaks another subprotocol than {SUBPROTOCOL}: {_OWN_CLASS}."
+    if code == 1003:
+        return (
+            "Close 1003: the server takes binary messages only, or text only: a class of your own, whose requests are "
+            "is_binary or not, and which has read_binary (docs/protocols.md)."
+        )
+    return f"The server closed the session ({code} {plain(row.detail or '')}".rstrip() + ")."
+
+
+def _about_what_is_left(look: Look) -> Iterator[str]:
+    """What no option is known to mend, so that nothing ends amiss without a word."""
+    for row in look.rows:
+        if row.outcome in ("failed", "timeout"):
+            said = f" ({plain(row.detail)})" if row.detail else ""
+            yield (
+                f"{row.operation}: {row.cause} in phase {row.phase}{said}: no option is known to mend that, and the "
+                "server's own log may say why."
+            )
 
 
 def _about_messages(look: Look) -> Iterator[str]:
@@ -116,27 +181,80 @@ def _about_messages(look: Look) -> Iterator[str]:
     elif any(found.get("jsonrpc") == "2.0" for found in objects) and look.protocol != "jsonrpc":
         yield "It speaks JSON-RPC: --protocol jsonrpc, and --operations with the names of methods."
     elif texts and not objects and look.protocol == "json" and not any(_json(text) is not None for text in texts):
-        yield "Its messages are no JSON: a class of your own (docs/protocols.md), or --protocol echo."
+        # What came back for a JSON request is no echo.
+        yield f"Its messages are no JSON: {_OWN_CLASS}" + (
+            "." if _behind_ours(look.frames) else ", or --protocol echo."
+        )
     elif look.protocol == "json":
         yield from _about_fields(look, objects)
-    if any(frame.opcode == BINARY and not frame.is_ours and not frame.messages for frame in look.frames):
+    elif not _is_understood(look.frames):
+        yield from _about_noise(look, objects)
+    if any(frame.opcode == BINARY and not frame.is_ours and not _is_understood([frame]) for frame in look.frames):
         yield "It sends binary messages: a class that has read_binary can read them (docs/protocols.md)."
+
+
+def _is_understood(frames: Sequence[Frame]) -> bool:
+    """Whether the protocol made something of a message of the server's."""
+    return any(message.kind not in (Kind.NOISE, Kind.MALFORMED) for frame in frames for message in frame.messages)
+
+
+def _about_noise(look: Look, objects: list[dict[str, Any]]) -> Iterator[str]:
+    """Whose messages these may be, of which the protocol understands none."""
+    if look.protocol == "echo" and _behind_ours(look.frames):
+        yield f"It does not echo: what comes back is not what was sent, so another --protocol, or {_OWN_CLASS}."
+    if not objects:
+        return
+    field = _type_field(objects)
+    if field is None:
+        yield (
+            f"--protocol {look.protocol} understands none of its messages, JSON with the fields "
+            f"{_fields_of(objects)}: --protocol json, and --message-type-field with the one that names the type."
+        )
+        return
+    kinds = dict.fromkeys(found[field] for found in objects if type(found.get(field)) is str)
+    shown = ", ".join(repr(plain(kind[:_MOST_NAME])) for kind in list(kinds)[:_MOST_TYPES])
+    option = "" if field == USUAL_FIELDS.type_field else f" --message-type-field {field}"
+    yield (
+        f"--protocol {look.protocol} understands none of its messages, JSON whose {field!r} is {shown}: "
+        f"--protocol json{option}."
+    )
+
+
+def _type_field(objects: list[dict[str, Any]]) -> str | None:
+    """The field in which the messages name their type by a word."""
+    return next((name for name in TYPE_FIELDS if any(type(found.get(name)) is str for found in objects)), None)
+
+
+def _fields_of(objects: list[dict[str, Any]]) -> str:
+    """The fields of the first message."""
+    return ", ".join(repr(plain(name[:_MOST_NAME])) for name in objects[0]) or "none"
+
+
+def _behind_ours(frames: Sequence[Frame]) -> list[bytes]:
+    """The server's text messages behind our first one."""
+    ours = next((n for n, frame in enumerate(frames) if frame.is_ours and frame.opcode == TEXT), len(frames))
+    return [frame.payload for frame in frames[ours:] if frame.opcode == TEXT and not frame.is_ours]
 
 
 def _about_fields(look: Look, objects: list[dict[str, Any]]) -> Iterator[str]:
     """How the messages of a JSON server name what matters."""
     fields = look.fields
     if objects and not any(fields.type_field in found for found in objects):
-        field = next((name for name in TYPE_FIELDS if any(type(found.get(name)) is str for found in objects)), None)
+        field = _type_field(objects)
         if field is None:
+            if not _is_understood(look.frames):
+                yield (
+                    f"None of its messages has a type in {fields.type_field!r}; their fields are "
+                    f"{_fields_of(objects)}: --message-type-field with the one whose value is a word for the type, or "
+                    f"{_OWN_CLASS}."
+                )
             return
         yield f"Its messages name their type in {field!r}: --message-type-field {field}."
         fields = MessageFields(type_field=field, id_field=fields.id_field, welcome_type=fields.welcome_type)
     first = _first_word(look.frames)
     kind = first.get(fields.type_field) if first else None
-    if type(kind) is str and not fields.welcome_type:
-        shown = plain(kind[:_MOST_NAME])
-        yield f"The server sends a frame of type {shown!r} first: --welcome-type {shown}."
+    if type(kind) is str and kind.isprintable() and len(kind) <= _MOST_NAME and not fields.welcome_type:
+        yield f"The server sends a frame of type {kind!r} first: --welcome-type {shlex.quote(kind)}."
     if fields.id_field and _is_nameless(look, fields):
         yield (
             f"Its replies repeat no {fields.id_field!r}: --message-id-field with the name of its own, or with '' "
@@ -156,8 +274,7 @@ def _is_nameless(look: Look, fields: MessageFields) -> bool:
     exchanges = [row for row in look.rows if row.kind == "exchange" and row.outcome != "aborted"]
     if not exchanges or any(row.outcome == "ok" for row in exchanges):
         return False
-    ours = next((n for n, frame in enumerate(look.frames) if frame.is_ours and frame.opcode == TEXT), len(look.frames))
-    behind = [_json(frame.payload) for frame in look.frames[ours:] if frame.opcode == TEXT and not frame.is_ours]
+    behind = [_json(payload) for payload in _behind_ours(look.frames)]
     return any(isinstance(found, dict) and fields.id_field not in found for found in behind)
 
 

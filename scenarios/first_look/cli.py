@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,23 +12,25 @@ from typing import Any, Final
 import msgspec
 
 from attempts.schema import Attempt
-from scenarios.control.checks import check_certificates
+from scenarios.control.checks import check_certificates, check_messages, check_operations, check_way_in
 from scenarios.control.proxy import proxy_for
 from scenarios.control.target import check_allowed, parse_target
 from scenarios.credentials.credentials import credentials_for
+from scenarios.credentials.jwt import KEY_VARIABLE
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
-from scenarios.first_look.advice import Look, advice
+from scenarios.first_look.advice import Look, advice, unasked
 from scenarios.first_look.connection import look_at
+from scenarios.first_look.soak_command import shown_url, soak_command
 from scenarios.first_look.transcript import Frame, line_of
-from scenarios.load.from_options import budgets_of, fitted, target_of
-from scenarios.options import OPTIONS, Option, Settings, settings_from
+from scenarios.load.from_options import budgets_of, fitted, message_fields_of, target_of
+from scenarios.options import OPTIONS, Option, settings_from
 from scenarios.options.field_kinds import Bounds, read_number
 from scenarios.options.help import with_pointer
-from scenarios.options.parsers import NONE
+from scenarios.options.parsers import MINT, NONE
 from scenarios.options.settings import BUDGETS, TARGET
-from scenarios.protocols.load import PROTOCOLS
-from scenarios.redact import Secret, plain_urls
+from scenarios.protocols.load import PROTOCOLS, load_protocol
+from scenarios.redact import Secret, without_tokens
 
 SECONDS: Final = 4.0
 _SECONDS: Final = Bounds(above=0, high=3600)
@@ -38,14 +38,23 @@ _SECONDS: Final = Bounds(above=0, high=3600)
 EXIT_FAILED: Final = 1
 # As shells have it for Ctrl-C.
 EXIT_INTERRUPTED: Final = 130
-SHOWN: Final = tuple(option for option in OPTIONS if option.group in (TARGET, BUDGETS) or option.name == "operations")
-SECRET_VARIABLE: Final = "SOAK_JWT_SECRET"
+# Those of a soak that one connection of the default client can go by: it has no compression.
+SHOWN: Final = tuple(
+    option
+    for option in OPTIONS
+    if option.name == "operations" or (option.group in (TARGET, BUDGETS) and option.name != "compression")
+)
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     """Run the command; the exit status: 0 all was well, 1 it was not, 2 wrong usage, 3 a part of ours is wrong."""
-    given = vars(_parser(environment).parse_args(arguments))
+    parser = _parser(environment)
+    found, unknown = parser.parse_known_args(arguments)
+    given = vars(found)
     try:
+        _refuse_options_of_soaks(unknown)
+        if unknown:
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         return _look(given, environment)
     except ConfigError as refusal:
         print(with_pointer(str(refusal)), file=sys.stderr)
@@ -62,9 +71,12 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         prog="python -m scenarios.protocols",
         description="A first look at a server: connect once, show each frame and what the protocol makes of it, "
         f"and say what to set. Protocols: {', '.join(PROTOCOLS)}, or package.module:Class.",
+        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="try")
-    command = commands.add_parser("try", help="connect once to a URL", description=parser.description)
+    command = commands.add_parser(
+        "try", help="connect once to a URL", description=parser.description, allow_abbrev=False
+    )
     command.add_argument("url", help="such as ws://localhost:3000/ws")
     command.add_argument("--seconds", default=SECONDS, help=f"how long to stay connected ({SECONDS:g})")
     for option in SHOWN:
@@ -73,29 +85,54 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 
 
 def _argument(option: Option, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The option as plain argparse wants it; `json` is the most general protocol, so it is tried first."""
+    """The option as plain argparse wants it; `json` is the most general protocol, so it is tried first.
+
+    Where tokens come from has no default here: none is made where nothing was said of one.
+    """
     argument = option.argument()
     del argument["env_var"], argument["include_in_web_ui"]
-    default = "json" if option.name == "protocol" else argument["default"]
+    default = {"protocol": "json", "token_source": None}.get(option.name, argument["default"])
     given = environment.get(option.variable)
     if given is not None:
         default = [given] if option.repeats else given
     return {**argument, "default": default, "help": option.meaning.replace("%", "%%")}
 
 
+def _refuse_options_of_soaks(unknown: Sequence[str]) -> None:
+    """Refuse what a soak knows and a first look does not.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    flags = [word.partition("=")[0] for word in unknown]
+    for flag in flags:
+        if flag in {option.flag for option in OPTIONS}:
+            raise ConfigError(
+                f"{flag} is for a soak: `try` connects once, with the default client and without compression, so leave "
+                "it out here."
+            )
+
+
 def _look(given: dict[str, Any], environment: Mapping[str, str]) -> int:
+    if given["token_source"] is None:
+        given["token_source"] = MINT if given["jwt_key_file"] or environment.get(KEY_VARIABLE) else NONE
     settings = fitted(settings_from({option.name: given[option.name] for option in SHOWN}))
     seconds = read_number("--seconds", given["seconds"], _SECONDS)
-    url = parse_target(given["url"])
+    url = parse_target(given["url"], what="The URL")
     check_allowed(url, environment)
+    check_messages(settings)
+    protocol = load_protocol(settings.protocol, message_fields_of(settings))
+    check_operations(settings.operations, protocol)
     check_certificates(settings)
     target = target_of(settings, scheme=url.scheme, host=url.host, port=url.port, path=url.path)
     if settings.use_proxy:
         target = msgspec.structs.replace(target, proxy=proxy_for(target))
-    credentials = credentials_for(_with_token_if_named(settings, environment), None, environment=environment)
+    credentials = credentials_for(settings, None, environment=environment)
+    check_way_in(settings, protocol, credentials.headers)
     token = credentials.token_for(credentials.probe_subject)
-    print(f"{plain_urls(url.url)}, --protocol {settings.protocol}, {'with' if token else 'without'} a token")
     secret = Secret(*(h.value for h in credentials.headers if h.is_secret), *([token.value] if token else []))
+    shown = shown_url(url.url, secret=secret).text
+    print(f"{shown}, --protocol {settings.protocol}, {'with' if token else 'without'} a token")
     frames: list[Frame] = []
 
     def show(frame: Frame) -> None:
@@ -113,31 +150,18 @@ def _look(given: dict[str, Any], environment: Mapping[str, str]) -> int:
         show=show,
     )
     print(*(_told(row) for row in rows), sep="\n")
-    found = advice(Look(settings.protocol, target.messages, url.path, token is not None, frames, rows))
-    is_well = not any(row.outcome in ("failed", "timeout") for row in rows)
+    look = Look(settings.protocol, target.messages, url.path, token is not None, frames, rows)
+    found, wanted = advice(look), unasked(look)
     if found:
-        print("\nWhat to set:", *(f"- {sentence}" for sentence in found), sep="\n")
-    elif is_well:
-        print(f"\nAll is well. To soak it for a minute:\n{_soak_command(plain_urls(url.url), given, environment)}")
-    return 0 if is_well else EXIT_FAILED
-
-
-def _soak_command(url: str, given: Mapping[str, Any], environment: Mapping[str, str]) -> str:
-    """The command of a first soak, with the options that were given here; those of the environment hold anyway."""
-    words = ["locust", "--headless", "--users", "20", "--run-time", "1m", "--host", url]
-    for option in SHOWN:
-        value = given[option.name]
-        if value == option.argument()["default"] or option.variable in environment:
-            continue
-        values = value if isinstance(value, list) else [value]
-        words += [word for one in values for word in ([option.flag] if one is True else [option.flag, str(one)])]
-    return shlex.join(words)
-
-
-def _with_token_if_named(settings: Settings, environment: Mapping[str, str]) -> Settings:
-    """The settings, with no token where nothing was said of one."""
-    is_named = settings.token_source != "mint" or settings.jwt_key_file or environment.get(SECRET_VARIABLE)
-    return settings if is_named else dataclasses.replace(settings, token_source=NONE)
+        print("\nWhat to set:", *(f"- {without_tokens(sentence, secret=secret)}" for sentence in found), sep="\n")
+        return EXIT_FAILED
+    if wanted:
+        print("\nThe connection stands; nothing of the application was asked yet.", wanted, sep="\n")
+        print("To soak the connection alone for a minute:")
+    else:
+        print("\nAll is well. To soak it for a minute:")
+    print(*soak_command(url.url, given, SHOWN, environment, secret=secret), sep="\n")
+    return 0
 
 
 def _told(row: Attempt) -> str:

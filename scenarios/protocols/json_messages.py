@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -24,7 +24,8 @@ from scenarios.protocols.shape import (
     lines_of,
 )
 
-_TOKEN = "{token}"
+# Where the token goes in an opening.
+TOKEN_PLACE: Final = "{token}"
 
 
 class JsonMessages(Basics):
@@ -48,7 +49,7 @@ class JsonMessages(Basics):
         if not text:
             return ()
         # The template is JSON as a rule: a token has no character that would have to be escaped in it.
-        return (Opening(text.replace(_TOKEN, token.value if token else "").encode()),)
+        return (Opening(text.replace(TOKEN_PLACE, token.value if token else "").encode()),)
 
     def read(self, payload: bytes | str) -> Message:
         """Classify one message by its type and its id."""
@@ -95,4 +96,4 @@ class JsonMessages(Basics):
 
     def credentials(self, token: Token | None, *, transport: str) -> Credentials:
         """A bearer header; none where the opening carries the token."""
-        return Credentials() if _TOKEN in self._fields.opening else bearer(token)
+        return Credentials() if TOKEN_PLACE in self._fields.opening else bearer(token)

@@ -118,6 +118,14 @@ def test_how_messages_are_named_is_for_one_protocol_and_refused_for_others() -> 
         checked(protocol="echo", welcome_type="hello", scenario="steady")
 
 
+def test_an_opening_is_json_as_all_messages_of_its_protocol() -> None:
+    usual: dict[str, Any] = {"protocol": "json", "scenario": "steady", "token_source": "none"}
+    checked(opening='{"token":"{token}"}', **usual)
+    for opening in ("hello", '{"token":{token}}'):
+        with pytest.raises(ConfigError, match="--opening must be JSON"):
+            checked(opening=opening, **usual)
+
+
 @pytest.mark.usefixtures("with_a_secret")
 def test_certificates_that_can_be_read_are_let_through(tmp_path: Path) -> None:
     make_certificate(tmp_path / "key.pem", tmp_path / "ca.pem")

@@ -73,6 +73,14 @@ def test_a_host_that_nobody_allowed_is_refused_with_the_way_out() -> None:
         check_allowed(parse_target("wss://staging.example.com"), {})
 
 
+def test_a_refusal_speaks_of_what_the_url_is_to_who_gave_it() -> None:
+    with pytest.raises(ConfigError, match="The URL 'staging' must be a ws") as refusal:
+        parse_target("staging", what="The URL")
+    assert "--host" not in str(refusal.value)
+    with pytest.raises(ConfigError, match=r"separated by commas\); or leave it\."):
+        check_allowed(parse_target("wss://staging.example.com"), {}, otherwise="; or leave it")
+
+
 @pytest.mark.parametrize(
     "listed", ["staging.example.com", "a.example.com, STAGING.example.com", "staging.example.com:443"]
 )

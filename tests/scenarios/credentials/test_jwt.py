@@ -187,7 +187,7 @@ ENCRYPTED = BestAvailableEncryption(b"pass")
         ("HS256", lambda: f'"{SECRET}"', "in the variable SOAK_JWT_SECRET is in quotes, .*: take them off"),
         ("HS256", lambda: f"SECRET:\n{SECRET}", "has more than one line"),
         ("HS256", lambda: f'{{"kty":"oct","k":"{SECRET}"}}', "is JSON"),
-        ("HS256", lambda: " \n", "There is no key to sign HS256 tokens with"),
+        ("HS256", lambda: " \n", "There is no key to sign HS256 tokens with.*--token-source none"),
     ],
 )
 def test_a_key_that_does_not_fit_is_refused_without_showing_it(

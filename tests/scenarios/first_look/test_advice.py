@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from attempts.schema import Attempt
-from scenarios.first_look.advice import Look, advice
+from scenarios.first_look.advice import Look, advice, unasked
 from scenarios.first_look.transcript import Frame
 from scenarios.plan import USUAL_FIELDS, MessageFields
 from scenarios.protocols.load import load_protocol
@@ -58,7 +58,20 @@ def test_nothing_is_amiss() -> None:
     [
         ({"cause": "refused", "phase": "tcp"}, "the host and the port"),
         ({"cause": "dns", "phase": "dns"}, "the host and the port"),
+        ({"cause": "silent_peer", "phase": "tcp"}, "the host and the port"),
         ({"cause": "tls", "phase": "tls"}, "--ca-file"),
+        ({"cause": "tls", "phase": "tls", "detail": "WRONG_VERSION_NUMBER"}, "no TLS at that port: ws://"),
+        ({"cause": "silent_peer", "phase": "tls"}, "no TLS at that port: ws://"),
+        (
+            {"cause": "malformed", "phase": "upgrade", "detail": "the answer to the upgrade is no HTTP response"},
+            "no HTTP",
+        ),
+        ({"cause": "server_closed", "close_code": 4406}, "--protocol graphql-transport-ws"),
+        ({"cause": "server_closed", "close_code": 1011, "detail": "oops"}, "closed the session (1011 oops)."),
+        (
+            {"cause": "malformed", "detail": "a frame is masked"},
+            "connect: malformed in phase welcome (a frame is masked)",
+        ),
         ({"cause": "auth_rejected", "phase": "upgrade", "http_status": 401}, "HTTP 401: give a token: --token-source"),
         ({"cause": "auth_rejected", "close_code": 4403}, "Close 4403: give a token"),
         ({"cause": "auth_rejected"}, "An error message: give a token"),
@@ -79,7 +92,7 @@ def test_a_connect_that_failed_says_what_to_look_at(columns: dict[str, Any], say
 def test_a_token_that_was_refused_is_not_asked_for_again() -> None:
     refused = row(outcome="failed", cause="auth_rejected", phase="upgrade", http_status=401)
     (sentence,) = look(rows=(refused,), has_token=True)
-    assert "refuses this token" in sentence
+    assert "refuses this token" in sentence and "docs/credentials.md" in sentence
 
 
 def test_a_welcome_that_does_not_come_is_another_protocols() -> None:
@@ -106,6 +119,21 @@ def test_closes_of_graphql_servers_name_their_protocol(code: int) -> None:
     assert "--protocol graphql-transport-ws" in sentence
 
 
+def test_closes_say_what_the_server_waits_for() -> None:
+    def held(code: int, protocol: str) -> str:
+        (sentence,) = look(rows=(row(), row("hold", "failed", "hold", cause="x", close_code=code)), protocol=protocol)
+        return sentence
+
+    assert "waits for an opening message" in held(4408, "json") and "--opening" in held(4408, "echo")
+    assert "binary messages only, or text only" in held(1003, "json") and "read_binary" in held(1003, "json")
+    assert "another subprotocol than graphql-transport-ws" in held(4406, "graphql-transport-ws")
+
+
+def test_what_no_option_mends_is_told_all_the_same() -> None:
+    (sentence,) = look(rows=(row(), row("hold", "failed", "hold", cause="reset")))
+    assert sentence.startswith("hold: reset in phase hold: no option is known to mend that")
+
+
 def test_other_closes_are_told_as_they_are() -> None:
     held = row("hold", "failed", "hold", cause="server_closed", close_code=1008, detail="too\x1bmany")
     (sentence,) = look(rows=(row(), held))
@@ -118,13 +146,30 @@ def test_what_the_server_says_first_is_the_welcome() -> None:
     assert look({"type": "hello"}, ASKED) == ["The server sends a frame of type 'hello' first: --welcome-type hello."]
     assert look({"type": "hello"}, ASKED, fields=MessageFields(welcome_type="hello")) == []
     assert look(ASKED, {"type": "hello"}) == []
+    (sentence,) = look({"type": "hello $you"}, ASKED)
+    assert sentence.endswith("--welcome-type 'hello $you'.")
+    assert look({"type": "a" * 41}, ASKED) == []  # no word
 
 
 def test_the_field_with_the_type_is_found() -> None:
     sentences = look({"kind": "hello", "version": 3}, ASKED)
     assert "--message-type-field kind" in sentences[0]
     assert "--welcome-type hello" in sentences[1]
-    assert look({"version": 3}, ASKED) == []
+    assert look({"version": 3}, {"id": "1"}) == []
+
+
+def test_messages_without_a_type_are_told_with_their_fields() -> None:
+    (sentence,) = look({"op": 10, "d": 1}, ASKED)
+    assert "type in 'type'; their fields are 'op', 'd': --message-type-field" in sentence
+    (sentence,) = look({}, ASKED)
+    assert "their fields are none:" in sentence
+
+
+def test_echo_is_named_only_where_it_may_be_one() -> None:
+    (sentence,) = look("READY")
+    assert sentence.endswith("or --protocol echo.")
+    (sentence,) = look("READY", ASKED, "ERR - bad")
+    assert "no JSON" in sentence and "echo" not in sentence
 
 
 def test_replies_that_repeat_no_id_are_seen_by_requests_that_none_answered() -> None:
@@ -149,6 +194,53 @@ def test_a_protocol_is_known_by_its_messages(frame: Any, says: str) -> None:
 
 def test_binary_messages_need_a_class_that_reads_them() -> None:
     assert "read_binary" in look(b"\x00", protocol="staging")[0]
+    assert "read_binary" in look(b"\x00", protocol="json")[0]
+    assert look(ASKED, b'{"type":"pong","id":"1"}') == []
+
+
+def test_messages_that_are_noise_name_the_field_with_their_type() -> None:
+    (sentence,) = look({"event": "ready"}, {"event": "tick"}, protocol="graphql-transport-ws")
+    assert "JSON whose 'event' is 'ready', 'tick': --protocol json --message-type-field event." in sentence
+    (sentence,) = look({"type": "ready"}, protocol="echo")
+    assert sentence.endswith("JSON whose 'type' is 'ready': --protocol json.")
+    (sentence,) = look({"op": 10, "d": 1}, protocol="echo")
+    assert "JSON with the fields 'op', 'd'" in sentence
+
+
+def test_noise_beside_messages_that_are_understood_is_the_protocols_own() -> None:
+    assert look({"event": "ready"}, ASKED, {"id": "1"}, protocol="echo") == []
+
+
+@pytest.mark.parametrize("reply", ["ERR - bad", {"event": "error"}])
+def test_a_server_that_sends_something_else_back_does_not_echo(reply: Any) -> None:
+    timed_out = exchange("timeout", cause="silent_peer")
+    assert look("READY", ASKED, reply, rows=(row(), timed_out), protocol="echo")[0].startswith("It does not echo")
+    assert "was not answered" in look("READY", ASKED, rows=(row(), timed_out), protocol="echo")[0]
+
+
+def wanted(*asked: str, protocol: str = "json") -> str | None:
+    rows = [row(), *(exchange(operation=operation) for operation in asked)]
+    return unasked(Look(protocol, USUAL_FIELDS, "/ws", False, [], rows))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "name"),
+    [
+        ("jsonrpc", "a name is a method"),
+        ("socketio", "a name is an event"),
+        ("graphql-transport-ws", "a name is a field"),
+        ("package.module:Class", "a name is a request"),
+    ],
+)
+def test_pings_ask_nothing_of_the_application(protocol: str, name: str) -> None:
+    assert name in (wanted("protocol_ping", protocol=protocol) or "")
+    assert wanted("protocol_ping", "hello", protocol=protocol) is None
+
+
+def test_a_ping_is_a_request_but_where_the_protocol_itself_has_it() -> None:
+    assert wanted("ping") is None
+    assert "--operations" in (wanted("ping", protocol="graphql-transport-ws") or "")
+    assert "--seconds" in (wanted() or "")
 
 
 def test_requests_that_are_answered_by_errors_are_named() -> None:

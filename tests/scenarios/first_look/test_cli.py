@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from attempts.schema import Attempt
 from scenarios.first_look.cli import main
 from scenarios.first_look.connection import PACE_S, SEED
+from scenarios.first_look.transcript import Frame
 from scenarios.protocols.echo import Echo
-from scenarios.protocols.shape import Request
+from scenarios.protocols.shape import MALFORMED, NOISE, Request
+from scenarios.rfc6455 import TEXT
 from tests.conftest import ROOT
 from tests.kit.children import free_port
 from tests.kit.servers import SPEAKERS, served
@@ -43,6 +46,7 @@ def test_a_healthy_server_is_shown_and_the_soak_is_named(echo: str, capsys: pyte
     assert [line for line in lines if "reply to 1" in line]
     assert [line for line in lines if line.startswith("exchange hello: ok after")]
     soak = f"locust --headless --users 20 --run-time 1m --host {echo}/ws --operations hello=1 --protocol echo"
+    soak += " --token-source none"
     assert sorted(lines[-1].split()) == sorted(soak.split())
 
 
@@ -55,13 +59,53 @@ def test_a_server_of_json_messages_names_its_fields(tmp_path: Path, capsys: pyte
     if reason := SPEAKERS["json on ws"].why_missing():
         pytest.skip(reason)
     with served("json on ws", "healthy", tmp_path) as port:
-        assert main(["try", f"ws://127.0.0.1:{port}/ws", *QUICK], ALLOWED) == 0
+        assert main(["try", f"ws://127.0.0.1:{port}/ws", *QUICK], ALLOWED) == 1
         first = capsys.readouterr().out
         set_now = ["--message-type-field", "kind", "--welcome-type", "hello"]
         assert main(["try", f"ws://127.0.0.1:{port}/ws", *QUICK, *set_now], ALLOWED) == 0
     assert "--message-type-field kind" in first and "--welcome-type hello" in first
     second = capsys.readouterr().out
     assert "welcome" in second and "What to set" not in second
+
+
+@pytest.mark.parametrize(("protocol", "says"), [("jsonrpc", "a name is a method"), ("echo", None)])
+def test_all_is_well_only_where_the_application_was_asked(
+    echo: str, protocol: str, says: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["try", f"{echo}/ws", "--seconds", str(PACE_S), "--protocol", protocol], ALLOWED) == 0
+    said = capsys.readouterr().out
+    assert ("All is well" in said) == (says is None)
+    assert says is None or ("nothing of the application was asked yet" in said and says in said)
+    assert said.splitlines()[-1].startswith("locust ")
+
+
+def test_advice_ends_with_status_1_though_no_attempt_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def cannot_be_read(*_: object, show: Callable[[Frame], None], **__: object) -> list[Attempt]:
+        show(Frame(0.0, False, TEXT, b'{"id":NaN}', (MALFORMED,)))
+        return []
+
+    monkeypatch.setattr("scenarios.first_look.cli.look_at", cannot_be_read)
+    assert main(["try", "ws://127.0.0.1/ws", "--protocol", "echo"], ALLOWED) == 1
+    said = capsys.readouterr().out
+    assert "What to set" in said and "cannot read some messages" in said and "locust" not in said
+
+
+def test_a_token_in_a_message_is_in_no_advice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_text("an-opaque-token-of-the-tests")
+
+    def repeats(*_: object, show: Callable[[Frame], None], **__: object) -> list[Attempt]:
+        show(Frame(0.0, False, TEXT, b'{"msg":"no an-opaque-token-of-the-tests"}', (NOISE,)))
+        return []
+
+    monkeypatch.setattr("scenarios.first_look.cli.look_at", repeats)
+    source = ["--token-source", f"file:{tmp_path / 'token'}"]
+    assert main(["try", "ws://127.0.0.1/ws", "--protocol", "echo", *source], ALLOWED) == 1
+    said = capsys.readouterr().out
+    assert "--message-type-field msg" in said and "an-opaque-token" not in said
 
 
 def test_a_path_where_nothing_is_says_so(echo: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +140,17 @@ def test_a_token_goes_along_where_one_is_named_and_is_shown_nowhere(
         (["try", "ws://127.0.0.1/ws", "--exchange-budget-s", "0"], ALLOWED, "--exchange-budget-s is '0'"),
         (["try", "ws://127.0.0.1/ws", "--seconds", "long"], ALLOWED, "--seconds is 'long'"),
         (["try", "ws://127.0.0.1/ws", "--token-source", "file:/no/such"], ALLOWED, "/no/such"),
+        (["try", "ws://127.0.0.1/ws", "--token-source", "mint"], ALLOWED, "no key to sign HS256 tokens with"),
+        (["try", "ws://127.0.0.1/ws", "--client", "websockets-gevent"], ALLOWED, "--client is for a soak"),
+        (["try", "--compression", "ws://127.0.0.1/ws"], ALLOWED, "--compression is for a soak"),
+        (["try", "ws://127.0.0.1/ws", "--opening", "hello"], ALLOWED, "--opening must be JSON"),
+        (["try", "ws://127.0.0.1/ws", "--protocol", "echo", "--opening", "{}"], ALLOWED, "use json, or leave them out"),
+        (
+            ["try", "ws://127.0.0.1/ws", "--protocol", "staging", "--operations", "pingg"],
+            ALLOWED,
+            "did you mean 'ping'",
+        ),
+        (["try", "ws://127.0.0.1/ws", "--token-transport", "message"], ALLOWED, "says its token first"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(
@@ -103,7 +158,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(
 ) -> None:
     assert main(arguments, environment) == 2
     refusal = capsys.readouterr().err
-    assert says in refusal and "Traceback" not in refusal
+    assert says in refusal and "Traceback" not in refusal and "--host" not in refusal
 
 
 def test_an_option_may_come_from_the_environment(echo: str, capsys: pytest.CaptureFixture[str]) -> None:
