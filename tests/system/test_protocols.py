@@ -8,7 +8,7 @@ from lab.protocols import main
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("protocol", ["socketio", "sockjs_soak"])
+@pytest.mark.parametrize("protocol", ["socketio"])
 def test_a_healthy_server_is_cleared_and_a_silent_operation_is_named(
     protocol: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
