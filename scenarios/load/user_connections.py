@@ -33,6 +33,8 @@ from scenarios.run_order import RunOrder
 # Comes with credentials that must be refused.
 PROBE_SCENARIO: Final = "auth_probe"
 CHURN_SCENARIO: Final = "churn"
+# A churn user's sessions begin at least so far apart, or its pace where that is less.
+CHURN_GAP_S: Final = 0.25
 # That users wait for a token is said so often; and none asks again sooner than that.
 SAY_WAITING_S: Final = 60.0
 LEAST_TOKEN_WAIT_S: Final = 0.1
@@ -118,7 +120,8 @@ class UserConnections:
                 short_sessions = self._connect_with_retries(user, scenario, scheduled, short_sessions)
                 if scenario == CHURN_SCENARIO and self.open_starts is None:
                     # Its sessions wait for nothing: they would follow each other as fast as the target lets them.
-                    self._pause(scheduled + self._settings.pace_s - time.perf_counter())
+                    gap_s = min(self._settings.pace_s, CHURN_GAP_S)
+                    self._pause(scheduled + gap_s - time.perf_counter())
         finally:
             self.living -= 1
 

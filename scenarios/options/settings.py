@@ -75,7 +75,7 @@ class Settings:
     arrival_rate: float | None = second_part("arrival", None, parsers.arrival_rate)
     pace_s: float = number(
         1.0,
-        "Time between the starts of a session's exchanges, and of a churn user's sessions (0 = no think time)",
+        "Time between the starts of a session's exchanges (0 = no think time)",
         USERS,
         low=0,
     )

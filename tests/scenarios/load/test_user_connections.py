@@ -15,7 +15,7 @@ from scenarios.credentials.cache import TokenNotNow, TokenUnavailable
 from scenarios.credentials.subjects import NoSubjectFree
 from scenarios.errors import HarnessError
 from scenarios.load import user_connections
-from scenarios.load.user_connections import LEAST_TOKEN_WAIT_S, UserConnections
+from scenarios.load.user_connections import CHURN_GAP_S, LEAST_TOKEN_WAIT_S, UserConnections
 from scenarios.options import Settings
 from scenarios.plan import ConnectionPlan, ConnectionResult, Header, Target
 from scenarios.run_order import RunOrder
@@ -149,19 +149,26 @@ def test_a_start_for_which_nobody_is_free_until_the_stop_is_left_out_and_counted
 
 
 @pytest.mark.parametrize(
-    ("scenario", "arrival", "paced"),
-    [("churn", "closed", True), ("steady", "closed", False), ("churn", "constant:5", False)],
+    ("scenario", "arrival", "pace_s", "gap_s"),
+    [
+        ("churn", "closed", 60.0, CHURN_GAP_S),
+        ("churn", "closed", 0.1, 0.1),
+        ("churn", "closed", 0.0, 0.0),
+        ("steady", "closed", 60.0, 0.0),
+        ("churn", "constant:5", 60.0, 0.0),
+    ],
 )
-def test_sessions_of_a_churn_user_begin_a_pace_apart_unless_a_plan_says_when(
-    monkeypatch: pytest.MonkeyPatch, scenario: str, arrival: str, paced: bool
+def test_sessions_of_a_churn_user_begin_apart_unless_a_plan_says_when(
+    monkeypatch: pytest.MonkeyPatch, scenario: str, arrival: str, pace_s: float, gap_s: float
 ) -> None:
-    users = Users(monkeypatch, Pool("a", "b"), [READY, READY], pace_s=60.0)
+    users = Users(monkeypatch, Pool("a", "b"), [READY, READY], pace_s=pace_s)
     if arrival != "closed":
         users.connections.open_starts = Starts()  # type: ignore[assignment]
     pauses: list[float] = []
     monkeypatch.setattr(users.connections, "_pause", pauses.append)
+    monkeypatch.setattr(time, "perf_counter", lambda: 1000.0)
     users.connections.run_user(0, scenario)
-    assert [round(pause) for pause in pauses if pause > 30] == ([60, 60] if paced else [])
+    assert max(pauses) == pytest.approx(gap_s)
 
 
 class Starts:

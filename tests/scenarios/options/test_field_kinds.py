@@ -204,7 +204,7 @@ def test_a_field_that_is_false_by_default_is_a_switch_and_others_take_text() -> 
     assert arguments["pace_s"] == {
         "type": str,
         "default": "1.0",
-        "help": "Time between the starts of a session's exchanges, and of a churn user's sessions (0 = no think time)",
+        "help": "Time between the starts of a session's exchanges (0 = no think time)",
         "env_var": "SOAK_PACE_S",
         "include_in_web_ui": True,
     }
