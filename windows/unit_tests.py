@@ -68,11 +68,19 @@ def joined(parts: Iterable[UnitTests]) -> UnitTests:
     return result
 
 
-def run_unit_tests(places: Places, *, deadline_s: float) -> UnitTests:
-    """Run them under Wine; a pytest that does not end within `deadline_s` is killed and has failed."""
+def run_unit_tests(places: Places, *, deadline_s: float, chosen: Sequence[str] = ()) -> UnitTests:
+    """Run them under Wine; a pytest that does not end within `deadline_s` is killed and has failed.
+
+    Args:
+        places: Where the Windows CPython is.
+        deadline_s: For all of them.
+        chosen: Words of pytest that choose some of them; none = all.
+    """
     deadline = time.monotonic() + deadline_s
     with ThreadPoolExecutor(len(PARTS)) as pool:
-        running = [pool.submit(_run_part, places, number, part, deadline) for number, part in enumerate(PARTS)]
+        running = [
+            pool.submit(_run_part, places, number, (*part, *chosen), deadline) for number, part in enumerate(PARTS)
+        ]
         return joined(part.result() for part in running)
 
 

@@ -92,7 +92,9 @@ def test_an_example_of_the_docs_ends_without_a_traceback(example: str, tmp_path:
     )
     assert_quiet(done.stdout + done.stderr)
     if "--host" in command:  # nobody has allowed it: one sentence
-        assert done.returncode == 2 and "SOAK_ALLOWED_HOSTS" in done.stderr
+        # Or the docs' own class is not there.
+        assert done.returncode == 2
+        assert "SOAK_ALLOWED_HOSTS" in done.stderr or "--protocol 'sockjs_soak:SockJS' cannot" in done.stderr
     else:
         assert done.returncode in (0, 1, 3)
 

@@ -181,7 +181,7 @@ def test_a_stand_in_that_dies_ends_the_run_as_void(start_soak: Callable[..., Soa
     next(c for c in children if "standin" in c.cmdline()).kill()
     status, output = soak.end()
     assert status == 3, output
-    assert any("stand-in ended" in p for p in soak.run_json()["problems"])
+    assert any("stand-in was killed by SIGKILL" in p for p in soak.run_json()["problems"])
     assert len(attempts(soak)) > 0
 
 

@@ -44,6 +44,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are the a
 __all__ = ["client", "rows"]  # the fixtures
 
 DELAY_S = 0.04
+# What a machine that is busy with other tests may take.
+BUSY_S = 10.0
 SHORT = Budgets(connect_s=20.0, exchange_s=0.4, close_s=0.4, peer_check_s=0.3)
 
 
@@ -166,9 +168,10 @@ def test_a_relay_that_hangs_costs_its_limit_and_no_row(client: str, rows: Rows, 
         assert (row.outcome, row.cause, row.lost_at) == ("timeout", "silent_peer", "unknown")
         assert row.tcp_retransmits is row.tcp_bytes_in is row.tcp_rtt_s is None
         assert row.duration_s < row.budget_s + LATE_S
-    # The exchange, its check and the close: three questions, each within its limit.
+    # The exchange, its check and the close: three questions, each within its limit. A relay that was waited for would
+    # cost the whole budget of the connect; a busy machine costs seconds.
     waited_s = SHORT.exchange_s + SHORT.peer_check_s + SHORT.close_s + connection.LINGER_S
-    assert took_s < waited_s + 3 * ANSWER_LIMIT_S + 1.0
+    assert took_s < waited_s + 3 * ANSWER_LIMIT_S + BUSY_S
 
 
 def test_a_relay_that_dies_ends_the_session_as_a_peer_does(client: str, rows: Rows, running: RunningRelay) -> None:
