@@ -21,7 +21,7 @@ def test_the_first_ends_the_run_the_second_is_told_and_the_third_leaves(capsys: 
         interrupts.interrupted()
     assert end.value.code == 3
     assert ended == ["run"], "once"
-    assert "python -m analysis reports/a" in capsys.readouterr().err
+    assert f"python -m analysis {Path('reports/a')}" in capsys.readouterr().err
 
 
 def test_one_during_the_analysis_of_a_run_that_ended_by_itself_is_told_first(
