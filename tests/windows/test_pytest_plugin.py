@@ -11,7 +11,9 @@ SCENARIO_TESTS = Path(__file__).parents[1] / "scenarios"
 
 
 def test_a_test_that_stops_a_process_by_a_signal_is_not_for_windows() -> None:
-    assert reason_to_skip("test_a", ["os.kill(pid, signal.SIGSTOP)"]) == "it sends a signal that only POSIX has"
+    reason = "it sends, or names, a signal that only POSIX has"
+    assert reason_to_skip("test_a", ["os.kill(pid, signal.SIGSTOP)"]) == reason
+    assert reason_to_skip("test_a", ['assert said == "was killed by SIGKILL"']) == reason
 
 
 def test_a_fixture_that_calls_openssl_is_enough() -> None:
@@ -32,7 +34,9 @@ def test_every_name_that_wine_excuses_is_still_some_tests_name() -> None:
     assert "def test_one_event_is_one_row_in_every_client" in sources
     assert "def test_a_fault_is_the_same_rows_in_every_client" in sources
     assert "def test_a_reports_folder_that_cannot_be_made" in sources
-    assert len(NOT_UNDER_WINE) == 2
+    assert "def test_a_folder_for_rows_that_cannot_be_made" in sources
+    assert "def test_the_targets_end_for_a_client_that_was_reset" in sources
+    assert len(NOT_UNDER_WINE) == 3
 
 
 def test_importing_what_no_worker_imports_skips_and_anything_else_does_not() -> None:
