@@ -110,6 +110,21 @@ def pairs(
     return found
 
 
+def against(
+    own: str, other: str, job: str, measure: str, *, seconds: float, rounds: int, users: int
+) -> list[tuple[float, float]]:
+    """For each round: (one contestant's, the other's beside it), for the same seconds on the same core."""
+    found = []
+    with server() as port:
+        for number in range(rounds):
+            # Who starts first is who is scheduled first: they take turns.
+            order = (own, other) if number % 2 else (other, own)
+            results = dict(zip(order, side_by_side(order, job, port, seconds, users), strict=True))
+            found.append((results[own][measure], results[other][measure]))
+            print(f"round {number + 1}: {own}: {found[-1][0]:,.0f} beside {found[-1][1]:,.0f}", file=sys.stderr)
+    return found
+
+
 def in_turn(
     names: Sequence[str],
     job: str,

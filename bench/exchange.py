@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import statistics
 
-from bench.arena import arguments, pairs, table
+from bench.arena import against, arguments, pairs, table
 
 NOT_RECORDED, NOT_ASKED = ", not recorded", ", kernel not asked"
+WHAT = {NOT_RECORDED: "recording", NOT_ASKED: "asking the kernel where waits are lost"}
+MEASURE = "exchanges_per_core_s"
 NAMES = (
     "websocket-client",
     "websocket-client" + NOT_RECORDED,
@@ -28,18 +30,24 @@ def main() -> None:
     found = pairs(
         options.names,
         "exchange",
-        "exchanges_per_core_s",
+        MEASURE,
         seconds=options.seconds,
         rounds=options.rounds,
         users=options.users,
     )
     table(found, "exchanges a core s")
-    ratios = {name: statistics.median(own / naive for own, naive in rounds) for name, rounds in found.items()}
-    for name, ratio in ratios.items():
-        if (without := ratios.get(name + NOT_RECORDED)) is not None:
-            print(f"recording costs {name} {1 - ratio / without:.1%} of its throughput")
-        if (without := ratios.get(name + NOT_ASKED)) is not None:
-            print(f"asking the kernel where waits are lost costs {name} {1 - ratio / without:.1%} of its throughput")
+    for name in found:
+        for without in WHAT:
+            if name + without in found:
+                costs(name, without, seconds=options.seconds, rounds=options.rounds, users=options.users)
+
+
+def costs(name: str, without: str, *, seconds: float, rounds: int, users: int) -> None:
+    """Print what a contestant loses by something, measured beside itself without it; each round is a pair."""
+    found = against(name, name + without, "exchange", MEASURE, seconds=seconds, rounds=rounds, users=users)
+    lost = sorted(1 - own / other for own, other in found)
+    spread = f"({lost[0]:.1%} to {lost[-1]:.1%} in {len(lost)} pairs)"
+    print(f"{WHAT[without]} costs {name} {statistics.median(lost):.1%} of its exchanges per core {spread}")
 
 
 if __name__ == "__main__":

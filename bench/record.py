@@ -1,8 +1,11 @@
-"""What recording costs: `python -m bench.record [rows]` prints rows per second through the Recorder.
+"""What a row costs: `python -m bench.record [rows]` prints rows a second through the
+Recorder, and what asking the kernel costs.
 
 Each row is created, checked, numbered, encoded and buffered as a user does it after an `ok` exchange;
 the spool is flushed as often as a busy worker's would be, in a thread beside it and, for comparison, in
 the same thread. Each figure is the best of several rounds: what the machine did beside it only adds.
+What the kernel is asked for each exchange is measured where it is paid: a user of each kind, one asking and one not,
+share a core for the same seconds.
 """
 
 from __future__ import annotations
@@ -17,8 +20,10 @@ from pathlib import Path
 from attempts.schema import Attempt, ConnectionFacts, WorkerFacts
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import FLUSH_S, Spool
+from bench.exchange import NOT_ASKED, costs
 
 ROUNDS = 5
+PAIRS, PAIR_S, USERS = 8, 6.0, 200
 CONNECTIONS = 300
 WORKER = WorkerFacts("bench", "w0", "Linux", "", "3.11", "host", None, False)
 
@@ -104,6 +109,7 @@ def main(argv: list[str]) -> int:
     for name, beside in (("flushed in a thread", True), ("flushed in between", False)):
         cost = best_us(rows, lambda n, beside=beside: seconds(n, beside=beside)[0])  # type: ignore[misc]
         print(f"recorded, {name:<19} {cost:6.2f} us a row, {1e6 / cost:9,.0f} rows/s, {size:.0f} bytes a row")
+    costs("websocket-client", NOT_ASKED, seconds=PAIR_S, rounds=PAIRS, users=USERS)
     return 0
 
 

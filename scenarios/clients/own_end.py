@@ -20,8 +20,8 @@ from scenarios.evidence.sample import NOT_ASKED, TcpSample
 from scenarios.machine.fingerprint import salted
 
 _NOBODY: Final = Ends()
-# The kernel's answer costs 2.5 us of an exchange's 55: each fourth exchange asks, the others share its answer.
-MARKED_EVERY: Final = 4
+# The kernel's answer costs 2.5 us of an exchange's 55: each sixteenth exchange asks, the others share its answer.
+MARKED_EVERY: Final = 16
 
 
 class OwnEnd:
