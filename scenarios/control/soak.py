@@ -33,7 +33,8 @@ from scenarios.control.checks import (
     check_target,
 )
 from scenarios.control.child_process import Child
-from scenarios.control.fleet import Courier, Fleet
+from scenarios.control.courier import Courier
+from scenarios.control.fleet import Fleet
 from scenarios.control.leader import Leader
 from scenarios.control.proxy import proxy_for
 from scenarios.control.relay_child import start_relay, stop_relay
