@@ -18,7 +18,8 @@ import msgspec
 from gevent.threadpool import ThreadPool
 
 from attempts.spool.shipping import Sender, read_segment_file, remove_segment_file, sealed_segments
-from scenarios.control.fleet import DRAIN_DEADLINE_S, wall_us
+from scenarios.control.fleet import wall_us
+from scenarios.control.limits import Limits
 from scenarios.load.clock_offset import ClockOffset
 from scenarios.load.generator import LoadGenerator
 from scenarios.run_order import GeneratorReport
@@ -30,8 +31,9 @@ ASK_TIME_EVERY_S: Final = 3.0
 class Courier:
     """A worker's side: greets, ships segments while the run goes on, drains at its end."""
 
-    def __init__(self, runner: runners.WorkerRunner) -> None:
+    def __init__(self, runner: runners.WorkerRunner, limits: Limits) -> None:
         self._runner = runner
+        self._limits = limits
         self._disk = ThreadPool(1)
         self._sender = Sender()
         self._folder = Path()
@@ -90,7 +92,7 @@ class Courier:
                 self._runner.send_message("soak_segment", message)
 
     def _drain(self, report: GeneratorReport) -> None:
-        deadline = time.perf_counter() + DRAIN_DEADLINE_S
+        deadline = time.perf_counter() + self._limits.drain_s
         while True:
             now = time.perf_counter()
             self._ship_once(now)

@@ -20,21 +20,17 @@ from __future__ import annotations
 from locust import runners
 
 import time
-from typing import Any, Final
+from typing import Any
 
 import gevent
 import msgspec
 from gevent.threadpool import ThreadPool
 
 from attempts.spool.shipping import Arrived, Receiver, keep_segment_file
+from scenarios.control.limits import Limits
 from scenarios.control.live_run import LiveRun
 from scenarios.run_file import WorkerEntry
 from scenarios.run_order import GeneratorReport
-
-# Long enough for minutes of unsent rows over a slow line; short enough that a CI job ends by itself.
-DRAIN_DEADLINE_S: Final = 120.0
-# A worker that Locust has not heard of for its whole heartbeat patience is not waited for as long.
-MISSING_DEADLINE_S: Final = 10.0
 
 
 def wall_us() -> int:
@@ -45,8 +41,9 @@ def wall_us() -> int:
 class Fleet:
     """The master's side: who takes part, their segments into the run's spool, and who got lost."""
 
-    def __init__(self, runner: runners.MasterRunner) -> None:
+    def __init__(self, runner: runners.MasterRunner, limits: Limits) -> None:
         self._runner = runner
+        self._limits = limits
         self._disk = ThreadPool(1)
         self._receiver = Receiver()
         self._run: LiveRun | None = None
@@ -88,9 +85,9 @@ class Fleet:
         while True:
             waited = time.perf_counter() - started
             missing = (self._expected | set(self._hellos)) - set(self._reports)
-            if not missing or waited >= DRAIN_DEADLINE_S:
+            if not missing or waited >= self._limits.drain_s:
                 break
-            if waited >= MISSING_DEADLINE_S and all(self._is_gone(c) for c in missing):
+            if waited >= self._limits.missing_s and all(self._is_gone(c) for c in missing):
                 break
             gevent.sleep(0.05)
         self.watch()

@@ -15,6 +15,7 @@ from locust.env import Environment
 
 import inspect
 import math
+import os
 import secrets
 import socket
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ from scenarios.control.child_process import Child
 from scenarios.control.courier import Courier
 from scenarios.control.fleet import Fleet
 from scenarios.control.leader import Leader
+from scenarios.control.limits import limits_from
 from scenarios.control.proxy import proxy_for
 from scenarios.control.relay_child import start_relay, stop_relay
 from scenarios.control.shapes import RampSoakStorm
@@ -98,7 +100,7 @@ class Soak:
             own = vars(self.environment.parsed_options)
             self._own = {name: own[name] for name in OF_THE_MACHINE}
             self._own |= {name: own[name] for name in MAY_DIFFER if own[name] not in (None, DEFAULTS[name])}
-            self._courier = Courier(runner)
+            self._courier = Courier(runner, limits_from(os.environ))
             return
         settings = self.settings()
         if not self.environment.host:
@@ -107,7 +109,7 @@ class Soak:
         if settings.shape == "ramp-soak-storm":
             self.environment.shape_class = RampSoakStorm()
             self.environment.shape_class.runner = runner
-        fleet = Fleet(runner) if isinstance(runner, runners.MasterRunner) else None
+        fleet = Fleet(runner, limits_from(os.environ)) if isinstance(runner, runners.MasterRunner) else None
         self.leader = Leader(self.environment, fleet, end_early=self._end_early)
         self.choose_users(settings)
 

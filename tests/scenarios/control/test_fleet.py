@@ -14,10 +14,12 @@ from types import SimpleNamespace
 import msgspec
 from scenarios.machine.fingerprint import fingerprint, library_versions
 from scenarios.control.fleet import Fleet
+from scenarios.control.limits import Limits
 from scenarios.run_file import WorkerEntry
 
 listeners = {}
-fleet = Fleet(SimpleNamespace(register_message=lambda name, heard, concurrent=False: listeners.update({name: heard})))
+runner = SimpleNamespace(register_message=lambda name, heard, concurrent=False: listeners.update({name: heard}))
+fleet = Fleet(runner, Limits())
 here = fingerprint()
 told = WorkerEntry(
     worker="w", host=here.host, platform=here.platform, pid=1, fingerprint=here, versions=library_versions()

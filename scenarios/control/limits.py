@@ -1,0 +1,48 @@
+"""How long the parts of a fleet wait for each other: all of these limits, and one factor for them.
+
+Minutes that only pass cannot be tested often. With `SOAK_FLEET_SCALE=0.1` every limit is a tenth, on the master and on
+the workers alike, and what happens at it happens in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from scenarios.errors import ConfigError
+
+VARIABLE: Final = "SOAK_FLEET_SCALE"
+
+
+class Limits(NamedTuple):
+    """Seconds, in true size.
+
+    Attributes:
+        drain_s: The master waits so long for the rows of workers that it hears: minutes of unsent rows over a slow
+            line; short enough that a CI job ends by itself.
+        missing_s: It waits so long for those that it does not hear at all.
+    """
+
+    drain_s: float = 120.0
+    missing_s: float = 10.0
+
+    def scaled(self, factor: float) -> Limits:
+        """Each limit times the factor."""
+        return Limits(*(limit * factor for limit in self))
+
+
+def limits_from(environ: Mapping[str, str]) -> Limits:
+    """The limits of this process.
+
+    Raises:
+        ConfigError: If the factor is no number above 0.
+    """
+    text = environ.get(VARIABLE, "1")
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not 0 < factor < math.inf:
+        raise ConfigError(f"{VARIABLE} is {text!r}, but it is a factor above 0 for a fleet's limits: 1 leaves them.")
+    return Limits().scaled(factor)
