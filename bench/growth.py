@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -110,7 +111,7 @@ def as_text(table: Sequence[Line]) -> str:
 
 def role(command: Sequence[str]) -> str | None:
     """What a child process of a soak is, by its command line; None for what is none of its parts."""
-    modules = (module for before, module in zip(command, command[1:], strict=False) if before == "-m")
+    modules = (module for before, module in pairwise(command) if before == "-m")
     return next((ROLES[module] for module in modules if module in ROLES), None)
 
 
@@ -134,8 +135,7 @@ def read(name: str, process: psutil.Process, seconds: float) -> Iterator[Measure
         yield Measured(seconds, name, "rss MB", memory.rss / 2**20)
         if hasattr(memory, "pss"):
             yield Measured(seconds, name, "pss MB", memory.pss / 2**20)
-        opened = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
-        yield Measured(seconds, name, "descriptors", opened)
+        yield Measured(seconds, name, "descriptors", process.num_fds())
         yield Measured(seconds, name, "threads", process.num_threads())
 
 

@@ -1,9 +1,10 @@
 """How fast a series grows, and how sure that is where each value depends on the one before.
 
 What a process needs in memory is no sample of independent values: it stays where it was, takes a step, stays there.
-The interval of ordinary regression is far too narrow for that. Here the errors' own memory is estimated and used
-(Newey and West 1987, with the bandwidth of Andrews 1991), and the quantile is that of Kiefer and Vogelsang (2005),
-which grows with the share of the series that the bandwidth takes.
+The interval of ordinary regression is far too narrow for that. Here the share of its error that a value hands on to the
+next one is estimated first, with Kendall's correction (an estimate from a short series is too small); what is left is
+taken with its own remaining dependence (Newey and West 1987), and put back through that share (Andrews and Monahan 1992,
+"prewhitening").
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
-# Kiefer and Vogelsang (2005), table 1: the 97.5 % quantile for the Bartlett kernel, a cubic in bandwidth / length.
-_QUANTILE: Final = (1.9600, 2.9694, 0.4160, -0.5324)
-_LARGEST_AUTOCORRELATION: Final = 0.97  # Andrews' bandwidth has no end at 1: a random walk has no slope to estimate
+# A walk that forgets nothing has no slope to estimate but by its ends, and this is where it is taken for one.
+_LARGEST_SHARE: Final = 0.99
 FEWEST: Final = 20
 
 
@@ -51,22 +52,37 @@ def slope_per_hour(seconds: npt.ArrayLike, values: npt.ArrayLike) -> Slope:
     spread = float(x @ x)
     slope = float(x @ y) / spread
     residuals = y - y.mean() - slope * x
-    lags = bandwidth(residuals)
-    scores = x * residuals
-    variance = float(scores @ scores)
-    for lag in range(1, lags + 1):
-        variance += 2 * (1 - lag / (lags + 1)) * float(scores[lag:] @ scores[:-lag])
-    error = np.sqrt(max(variance, 0.0) * n / (n - 2)) / spread
-    share = (lags + 1) / n
-    quantile = sum(factor * share**power for power, factor in enumerate(_QUANTILE))
+    share = handed_on(residuals)
+    whitened = residuals[1:] - share * residuals[:-1]
+    distances = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    # Var(x'u) for errors that hand on `share` of themselves, their innovations with `long_run` variance.
+    of_sum = float(x @ (share**distances) @ x) / (1 - share**2) * long_run_variance(whitened)
+    quantile = float(stats.t.ppf(0.975, independent_values(n, share)))
+    error = np.sqrt(of_sum * n / (n - 2)) / spread
     return Slope(slope, float(slope - quantile * error), float(slope + quantile * error))
 
 
-def bandwidth(residuals: npt.NDArray[np.float64]) -> int:
-    """How many lags count, by Andrews' rule for errors that keep a share of the one before; at most a third of them."""
-    before, after = residuals[:-1], residuals[1:]
-    power = float(before @ before)
-    rho = float(before @ after) / power if power else 0.0
-    rho = float(np.clip(rho, -_LARGEST_AUTOCORRELATION, _LARGEST_AUTOCORRELATION))
-    alpha = 4 * rho**2 / ((1 - rho) ** 2 * (1 + rho) ** 2)
-    return int(min(1.1447 * (alpha * len(residuals)) ** (1 / 3), len(residuals) // 3))
+def handed_on(residuals: npt.NDArray[np.float64]) -> float:
+    """The share of its error that a value hands on to the next; of residuals from a line."""
+    power = float(residuals[:-1] @ residuals[:-1])
+    if not power:
+        return 0.0
+    n = len(residuals)
+    seen = float(residuals[1:] @ residuals[:-1]) / power
+    return float(np.clip((seen + 2 / n) / (1 - 4 / n), 0.0, _LARGEST_SHARE))
+
+
+def long_run_variance(errors: npt.NDArray[np.float64]) -> float:
+    """The variance of a sum of errors per error, with the dependence that a few lags show; never below their own."""
+    n = len(errors)
+    lags = int(4 * (n / 100) ** (2 / 9))
+    own = float(errors @ errors) / n
+    with_lags = own + sum(
+        2 * (1 - lag / (lags + 1)) * float(errors[lag:] @ errors[:-lag]) / n for lag in range(1, lags + 1)
+    )
+    return max(own, with_lags)
+
+
+def independent_values(n: int, share: float) -> float:
+    """How many independent values say as much as n that hand on a share of their error; 3 at least."""
+    return max(3.0, n * (1 - share) / (1 + share))
