@@ -2,9 +2,9 @@
 
 What a process needs in memory is no sample of independent values: it stays where it was, takes a step, stays there.
 The interval of ordinary regression is far too narrow for that. Here the share of its error that a value hands on to the
-next one is estimated first, with Kendall's correction (an estimate from a short series is too small); what is left is
-taken with its own remaining dependence (Newey and West 1987), and put back through that share (Andrews and Monahan 1992,
-"prewhitening").
+next one is estimated first, with Kendall's correction (from a short series one gets too small a one); what is left is
+taken with what dependence it has left (Newey and West 1987), and put back through that share (Andrews and Monahan,
+1992: "prewhitening").
 """
 
 from __future__ import annotations
