@@ -75,7 +75,7 @@ def pass_interval_s(elapsed_s: float) -> float:
     """Seconds until --follow stores again, `elapsed_s` after its start.
 
     A few seconds at first, then a sixtieth of the run so far, at most two minutes: a view that is never
-    later than that, and under a thousand files in a day.
+    later than that. What they leave is joined by the hour (`compaction`): days are hundreds of files, not thousands.
     """
     return min(max(3.0, elapsed_s / 60), 120.0)
 
@@ -104,6 +104,7 @@ def _follow(store: Store, *, every_s: float | None, is_over: Callable[[float], b
         os.nice(_NICENESS)
     while not is_over(every_s or pass_interval_s(time.monotonic() - started)):
         store.store_segments(final=False)
+        store.compact(time.monotonic())
 
 
 def _end_of_run(end_file: Path) -> Callable[[float], bool]:

@@ -6,18 +6,19 @@ step, and a crash at any moment leaves either the segment or its rows, or both a
 are the same. Files are written under a temporary name, synced, read back and compared, then renamed.
 
     part-00007.parquet   as segments came in
-    rows-00000.parquet   several parts joined, when the run is over
+    rows-00000.parquet   several parts joined: each hour (`compaction`), and when the run is over
 
-A part whose segments a joined file holds is a leftover of a crash, and is removed when the folder is
-opened. While a joined file takes its parts' place (milliseconds, at the end of a run) a reader may see
-rows twice; (worker, seq) tells.
+A part of which a joined file holds all is a leftover of a crash, and is removed when the folder is
+opened. While a joined file takes its parts' place (milliseconds) a reader that has not said that it reads
+(`attempts.locks.Reading`) may see rows twice; (worker, seq) tells.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,11 @@ JOINED_ROWS: Final = 500_000  # of one joined file at most: 30 MB on disk, half 
 LARGE_ROWS: Final = 50_000  # a part of so many rows stays as it is: joining a day of them would take minutes
 _LEDGER_KEY: Final = b"wsoak_segments"
 _TEMPORARY: Final = ".tmp"
+
+
+@contextlib.contextmanager
+def _always() -> Iterator[bool]:
+    yield True
 
 
 class StoreError(Exception):
@@ -69,11 +75,14 @@ class StoredSegments:
         return name.worker in self.segments and name.number in self.segments[name.worker]
 
     def holds_all_of(self, other: StoredSegments) -> bool:
-        """Whether every segment of `other` is held."""
-        return all(
-            worker in self.segments
-            and not any(self.segments[worker].gaps(first=run.first, last=run.last) for run in runs)
-            for worker, runs in other.segments.items()
+        """Whether all that `other` holds is held.
+
+        Its segments are not enough: a fuller copy of one may have come after a shorter one was stored.
+        """
+        return (
+            _are_within(other.segments, self.segments)
+            and _are_within(other.rows, self.rows)
+            and other.rows_written.items() <= self.rows_written.items()
         )
 
     def add(self, other: StoredSegments) -> None:
@@ -136,17 +145,39 @@ class PartFolder:
 
     def join(self) -> None:
         """Join small parts to few files of a size that analysis likes."""
-        for group in _grouped(list(self._files("part"))):
-            ledger = StoredSegments()
-            for part in group:
-                ledger.add(read_ledger(part))
-            tables = (pq.read_table(part, use_threads=False) for part in group)
-            table = joined(tables, schema=self._schema, by=self._by)
-            temporary = self._write(self._next("rows"), table, ledger)
+        for group in _grouped(self.parts):
+            self.join_parts(group)
+        sync_folder(self.folder)
+
+    def join_parts(
+        self, group: Sequence[Path], *, replacing: Callable[[], AbstractContextManager[bool]] = _always
+    ) -> bool:
+        """Make one file of several parts, which are removed; False if they were left.
+
+        Args:
+            group: Parts of this folder.
+            replacing: Says whether the parts may be replaced as long as its block lasts; asked when the new file is
+                ready, so that the block is short.
+        """
+        ledger = StoredSegments()
+        for part in group:
+            ledger.add(read_ledger(part))
+        tables = (pq.read_table(part, use_threads=False) for part in group)
+        table = joined(tables, schema=self._schema, by=self._by)
+        temporary = self._write(self._next("rows"), table, ledger)
+        with replacing() as may:
+            if not may:
+                temporary.unlink()
+                return False
             self._publish(temporary)
             for part in group:
                 part.unlink()
-        sync_folder(self.folder)
+        return True
+
+    @property
+    def parts(self) -> list[Path]:
+        """Those that are not joined yet, in the order in which they came."""
+        return list(self._files("part"))
 
     @property
     def files(self) -> list[Path]:
@@ -236,6 +267,14 @@ def _grouped(parts: list[Path]) -> Iterator[list[Path]]:
         rows += more
     if len(group) > 1:
         yield group
+
+
+def _are_within(sets: Mapping[str, Intervals], others: Mapping[str, Intervals]) -> bool:
+    """Whether each worker's numbers are all among those that `others` has of it."""
+    return all(
+        not any(others.get(worker, Intervals()).gaps(first=run.first, last=run.last) for run in runs)
+        for worker, runs in sets.items()
+    )
 
 
 def _first_line(problem: Exception) -> str:

@@ -18,6 +18,7 @@ from attempts.spool.frames import NotASegment, Segment, read_segment
 from attempts.spool.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, seal_abandoned, segments, sync_folder
 from attempts.store import audit
 from attempts.store.audit import runs_of
+from attempts.store.compaction import Compaction
 from attempts.store.part_folder import PartFolder, StoredSegments
 from attempts.store.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table
 from attempts.store.truth import store_truth
@@ -39,6 +40,7 @@ class Store:
         self._spool = run / "spool"
         self._attempts = PartFolder(run / "attempts", schema=ATTEMPTS_SCHEMA, by=("started_at", "seq"))
         self._health = PartFolder(run / "health", schema=HEALTH_SCHEMA, by=("at",))
+        self._compactions = [Compaction(folder, run) for folder in (self._attempts, self._health)]
 
     def store_segments(self, *, final: bool) -> None:
         """Store the sealed segments; when `final`, also those that a dead worker left unsealed.
@@ -53,6 +55,15 @@ class Store:
         sealed = [(name, path) for name, path in segments(self._spool) if path.suffix == SEALED_SUFFIX]
         for batch in _batches(sealed):
             self._store_batch(batch)
+
+    def compact(self, now: float) -> None:
+        """Join parts of hours that are over, at most one file of each table: call it after each pass.
+
+        Args:
+            now: Seconds on a clock that never goes back.
+        """
+        for compaction in self._compactions:
+            compaction.step(now)
 
     def finish(self) -> dict[str, Any]:
         """Join the files, store the truth, count what is there. Returns what `attempts.store` prints."""

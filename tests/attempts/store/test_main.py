@@ -16,7 +16,10 @@ import pytest
 from attempts.locks import only_process
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import Spool
+from attempts.store import compaction
+from attempts.store.__main__ import _follow as follow_to_end
 from attempts.store.__main__ import main, pass_interval_s
+from attempts.store.segment_store import Store
 from tests.attempts.recording import connection_facts, exchange, record, worker_facts
 
 ROOT = Path(__file__).parents[3]
@@ -228,6 +231,22 @@ def test_killed_following_store_is_simply_run_again(tmp_path: Path) -> None:
     ran = run_store(tmp_path)
     assert ran.returncode == 0
     assert summary_of(ran.stdout)["rows_stored"] == 4
+
+
+def test_a_following_store_joins_what_its_passes_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "EVERY_S", 0.0)
+    monkeypatch.setattr(os, "nice", lambda _: 0, raising=False)
+    store = Store(tmp_path)
+    passes = iter(range(5))
+
+    def is_over(_: float) -> bool:
+        number = next(passes)
+        record(tmp_path / "spool", 1, worker=f"w{number}")
+        return number == 4
+
+    follow_to_end(store, every_s=None, is_over=is_over)
+    assert rows_in(tmp_path) == 4
+    assert len(list((tmp_path / "attempts").iterdir())) < 4
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "soon", "inf", "nan"])

@@ -433,6 +433,23 @@ def test_store_that_is_killed_before_any_of_its_steps_stores_every_row_once(
     assert killed_at > 15
 
 
+def test_rows_and_vitals_of_an_hour_that_is_over_are_joined_while_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    store.compact(0.0)
+    for number in range(3):
+        record(tmp_path / "spool", 2, worker=f"w{number}")
+        store.store_segments(final=False)
+        store.compact(60.0 * number)
+    assert [len(list((tmp_path / table).iterdir())) for table in ("attempts", "health")] == [3, 3]
+    store.compact(3600.0)
+    for table, rows in (("attempts", 6), ("health", 3)):
+        assert [path.name for path in (tmp_path / table).iterdir()] == ["rows-00000.parquet"]
+        assert len(rows_of(tmp_path, table)) == rows
+    assert store.finish()["problems"] == []
+
+
 class Steps:
     """Counts the changes that the store makes to the disk, and kills it before one of them."""
 
