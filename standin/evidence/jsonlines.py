@@ -8,17 +8,26 @@ from typing import Any
 
 import orjson
 
+from standin.evidence.rotation import Pieces
+
 
 class WriteError(Exception):
     """A file of lines cannot be written; the text is one sentence."""
 
 
 class JsonLines:
-    """Collects lines and appends them to a file at each `flush`, so that a line costs no system call."""
+    """Collects lines and appends them to a file at each `flush`, so that a line costs no system call.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file, which is appended to.
+        max_bytes: A file that is so large becomes a piece (`rotation`), and a new one begins; 0 = never.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = 0) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._max_bytes = max_bytes
+        self._pieces = Pieces(path) if max_bytes else None
         self._file = path.open("ab", buffering=0)
         self._waiting: list[bytes] = []
 
@@ -38,6 +47,10 @@ class JsonLines:
             try:
                 while data:
                     data = data[self._file.write(data) :]
+                if self._pieces is not None and self._file.tell() >= self._max_bytes:
+                    self._file.close()
+                    self._pieces.take()
+                    self._file = self._path.open("ab", buffering=0)
             except OSError as error:
                 raise WriteError(f"{self._path} cannot be written: {error.strerror}.") from None
 
@@ -47,3 +60,5 @@ class JsonLines:
             self.flush()
         finally:
             self._file.close()
+            if self._pieces is not None:
+                self._pieces.close()
