@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +26,9 @@ from attempts.spool.recorder import Recorder
 from attempts.spool.spool import FLUSH_S, Spool, SpoolError
 from scenarios.clients import Services, distinct, prepare
 from scenarios.clients.on_asyncio.parent import close_children
-from scenarios.clock import Clock
+from scenarios.clock import STEP_LEAST_S, Clock, StepWatch, asleep_s, wall_us
 from scenarios.errors import HarnessError
+from scenarios.load.clock_offset import Drift
 from scenarios.load.user_connections import UserConnections
 from scenarios.machine.fingerprint import fingerprint, library_versions, worker_facts
 from scenarios.machine.vitals import GeventWatch, Vitals
@@ -34,12 +36,15 @@ from scenarios.options import Settings
 from scenarios.plan import Target
 from scenarios.probes.kinds import Prober
 from scenarios.redact import redacted
-from scenarios.run_file import RelayEntry, WorkerEntry
+from scenarios.run_file import ClockEntry, ClockStep, RelayEntry, WorkerEntry, iso
 from scenarios.run_order import GeneratorReport, RunOrder
 from scenarios.session.scripts import LONGER_FACTOR
 
 # A closing handshake's row comes when its session has ended; so much later than its budget at the most.
 LATE_ROWS_S: Final = 20.0
+LOOK_AT_CLOCK_S: Final = 1.0
+# A clock that is set again and again (a quarrel of two time services) is not told of for ever.
+MOST_STEPS: Final = 20
 
 
 class LoadGenerator:
@@ -52,6 +57,8 @@ class LoadGenerator:
         target: Where connections go, by this process's own way (its relay).
         worker_key: Stable name of this worker within the plan (Locust's index).
         on_attempt: For the screens.
+        clock: On the run's time line, as far as that is known.
+        clock_found: What was found of this machine's own; None: it is the run's.
     """
 
     def __init__(
@@ -63,13 +70,18 @@ class LoadGenerator:
         target: Target,
         worker_key: int = 0,
         on_attempt: Callable[[Attempt], None],
+        clock: Clock,
+        clock_found: ClockEntry | None = None,
     ) -> None:
         self.order = order
         self.problems: list[str] = []
         self.must_end = False
         self.relay: RelayEntry | None = None
         self._settings = settings
-        self._clock = Clock.now()
+        self._clock = clock
+        self._drift = Drift()
+        self._clock_found = clock_found
+        self._clock_steps: list[ClockStep] = []
         self._fingerprint = fingerprint()
         self._versions = library_versions()
         self.facts = worker_facts(
@@ -104,6 +116,7 @@ class LoadGenerator:
             target=target,
             worker_key=worker_key,
             clock=self._clock,
+            epoch_s=self.epoch_s,
             services=self.services,
             problem=self.problem,
         )
@@ -112,7 +125,7 @@ class LoadGenerator:
         self.users.start()
         self._prober = self._probing(target) if settings.probes else None
         self._watch = GeventWatch(self._vitals, self._recorder.health, failed=self._vitals_failed)
-        self._greenlets = [gevent.spawn(self._keep_flushing)]
+        self._greenlets = [gevent.spawn(self._keep_flushing), gevent.spawn(self._watch_clock)]
         if order.storm_at is not None:
             wait_s = max(0.0, self._clock.monotonic(order.storm_at) - time.perf_counter())
             self._greenlets.append(gevent.spawn_later(wait_s, self.services.storm.give))
@@ -126,6 +139,16 @@ class LoadGenerator:
     def entry(self) -> WorkerEntry:
         """How `run.json` names this process, before anything is known of its rows."""
         return self._entry(self._recorder)
+
+    def epoch_s(self) -> float:
+        """What time it is in this run: seconds since the epoch."""
+        return (self._clock.micros(time.perf_counter()) - self._drift.now_us) / 1e6
+
+    def time_was_told(self, sent: float, there_at: int, received: float) -> None:
+        """The master has said what time it is (microseconds) between two moments of this process's timer."""
+        asked, told = self._clock.micros(sent), self._clock.micros(received)
+        if self._drift.answered(sent_at=asked, there_at=there_at, received_at=told):
+            self._tell_recorders()
 
     def problem(self, sentence: str) -> None:
         """Something of ours broke: the run is void, says so, and ends."""
@@ -190,12 +213,21 @@ class LoadGenerator:
             pid=self.pid if recorder is self._recorder else None,
             fingerprint=self._fingerprint,
             versions=self._versions,
+            clock_offset_s=None if self._clock_found is None else self._clock_found.offset_s,
+            clock=msgspec.structs.replace(
+                self._clock_found or ClockEntry(),
+                drift_s=self._drift.now_us / 1e6,
+                corrections=len(self._drift.knots),
+                steps=self._clock_steps[:MOST_STEPS],
+            ),
         )
 
     def _new_recorder(self, facts: WorkerFacts) -> Recorder:
         late_rows_s = self._settings.close_budget_s * LONGER_FACTOR + LATE_ROWS_S
         recorder = Recorder(self._spool, facts, late_rows_s=late_rows_s)
         self._recorders.append(recorder)
+        if self._drift.knots:
+            recorder.clock(self._drift.knots)
         return recorder
 
     def _child_recorder(self, event_loop: str) -> Recorder:
@@ -221,8 +253,47 @@ class LoadGenerator:
                 self.stop()
                 return
 
+    def _tell_recorders(self) -> None:
+        for recorder in self._recorders:
+            recorder.clock(self._drift.knots)
+
+    def _watch_clock(self) -> None:
+        """Each second: was this machine's clock set, and has it slept? Neither moves a row."""
+        watch = StepWatch(wall_us(), time.perf_counter())
+        awake = asleep = asleep_s()
+        while True:
+            gevent.sleep(LOOK_AT_CLOCK_S)
+            now = time.perf_counter()
+            step_s = watch.step_s(wall_us(), now)
+            if step_s is None:
+                continue
+            slept_s = asleep_s() - asleep
+            if slept_s >= STEP_LEAST_S:
+                asleep += slept_s
+                self._say(f"This machine has slept for {slept_s:.0f} s: nothing was measured meanwhile.")
+                if self._clock_found is None:  # who has a master is told by it
+                    self._drift.moved(self._clock.micros(now), -round((asleep - awake) * 1e6))
+                    self._tell_recorders()
+                step_s -= slept_s
+            if abs(step_s) >= STEP_LEAST_S:
+                at = datetime.fromtimestamp(self.epoch_s(), UTC)
+                self._clock_steps.append(ClockStep(at=iso(at), seconds=round(step_s, 3)))
+                self._say(step_words(step_s))
+
+    def _say(self, sentence: str) -> None:
+        print(f"wsoak: {sentence}", file=sys.stderr, flush=True)
+
     def _vitals_failed(self, error: BaseException) -> None:
         self.problem(f"This worker's vitals failed ({error}): nothing can be said of its own part in any timeout.")
+
+
+def step_words(step_s: float) -> str:
+    """That this machine's clock was set, and what that means."""
+    where = "forward" if step_s > 0 else "back"
+    return (
+        f"This machine's clock was set {where} by {abs(step_s):.1f} s. The run goes on by its own time line: no "
+        "row, no duration and no token is moved by that."
+    )
 
 
 def _spool_in(folder: Path) -> Spool:
