@@ -74,6 +74,8 @@ class ClockEntry(msgspec.Struct, kw_only=True):
         drift_s: What its timer has gained on the run's clock since (lost: below 0), corrected when the rows are stored.
         corrections: In how many pieces.
         steps: How often its wall clock was set meanwhile; the first ones.
+        ahead_of_target_s: The run's clock minus the target's, at least and at most, by the Date headers of its answers;
+            null: they had none.
     """
 
     offset_s: float | None = None
@@ -81,6 +83,7 @@ class ClockEntry(msgspec.Struct, kw_only=True):
     drift_s: float = 0.0
     corrections: int = 0
     steps: list[ClockStep] = []
+    ahead_of_target_s: tuple[float, float] | None = None
 
 
 class WorkerEntry(msgspec.Struct, kw_only=True):

@@ -17,7 +17,7 @@ SIDES: Final = (["host", "platform"], ["client", "event_loop"], ["delay_us"])
 
 
 def scenarios_differ(census: pd.DataFrame) -> bool:
-    """Whether some side's mix of scenarios is another than that of all attempts together.
+    """Whether some side's mix of scenarios is another than that of the others together.
 
     Args:
         census: With `by_scenario`, the scenario of each line, and its waits `n` (`census.census_of`).
@@ -29,8 +29,10 @@ def scenarios_differ(census: pd.DataFrame) -> bool:
 
 
 def _widest_distance(waits: pd.DataFrame, side: list[str]) -> float:
-    """The largest total variation distance between the mix of one side and that of all of them."""
+    """The largest total variation distance between the mix of one side and that of the others."""
     counted = waits.groupby([*side, "by_scenario"], dropna=False)["n"].sum().unstack("by_scenario", fill_value=0)
-    shares = counted.div(counted.sum(axis=1), axis=0)
-    overall = counted.sum() / counted.to_numpy().sum()
-    return float(shares.sub(overall, axis=1).abs().sum(axis=1).max() / 2)
+    if len(counted) < 2:
+        return 0.0
+    others = counted.sum() - counted
+    shares, of_others = (counts.div(counts.sum(axis=1), axis=0) for counts in (counted, others))
+    return float((shares - of_others).abs().sum(axis=1).max() / 2)

@@ -33,7 +33,8 @@ from scenarios.load.user_connections import UserConnections
 from scenarios.machine.fingerprint import fingerprint, library_versions, worker_facts
 from scenarios.machine.vitals import GeventWatch, Vitals
 from scenarios.options import Settings
-from scenarios.plan import Target
+from scenarios.options.parsers import MINT
+from scenarios.plan import ConnectionPlan, Target
 from scenarios.probes.kinds import Prober
 from scenarios.redact import redacted
 from scenarios.run_file import ClockEntry, ClockStep, RelayEntry, WorkerEntry, iso
@@ -82,6 +83,8 @@ class LoadGenerator:
         self._drift = Drift()
         self._clock_found = clock_found
         self._clock_steps: list[ClockStep] = []
+        self._show = on_attempt
+        self._refused_tokens = 0
         self._fingerprint = fingerprint()
         self._versions = library_versions()
         self.facts = worker_facts(
@@ -105,7 +108,7 @@ class LoadGenerator:
             clock=self._clock,
             lag=self._vitals.lag,
             cpu=lambda: self._vitals.cpu,
-            on_attempt=lambda _plan, attempt: on_attempt(attempt),
+            on_attempt=self._seen,
             child_recorder=self._child_recorder,
             problem=self.problem,
             loss=self.loss,
@@ -177,6 +180,7 @@ class LoadGenerator:
         if self._prober is not None:
             self._prober.stop()
         close_children(self.services)
+        self._judge_clock()
         self._watch.stop()
         gevent.killall(self._greenlets)
         try:
@@ -219,6 +223,7 @@ class LoadGenerator:
                 drift_s=self._drift.now_us / 1e6,
                 corrections=len(self._drift.knots),
                 steps=self._clock_steps[:MOST_STEPS],
+                ahead_of_target_s=self.services.target_clock.apart,
             ),
         )
 
@@ -253,6 +258,20 @@ class LoadGenerator:
                 self.stop()
                 return
 
+    def _seen(self, plan: ConnectionPlan, attempt: Attempt) -> None:
+        self._refused_tokens += attempt.cause == "auth_rejected" and not plan.expect_refusal
+        self._show(attempt)
+
+    def _judge_clock(self) -> None:
+        """Tokens that we date in the target's future are refused for that: nothing may be concluded from it."""
+        clock = self.services.target_clock
+        words = clock.words() if self._settings.token_source == MINT else ""
+        if words and self._refused_tokens and clock.apart is not None and clock.apart.surely_s > 0:
+            self.problem(
+                f"{words}: {self._refused_tokens} refusals of tokens that are made here may be this clock's doing. Set "
+                "the clock, and soak again."
+            )
+
     def _tell_recorders(self) -> None:
         for recorder in self._recorders:
             recorder.clock(self._drift.knots)
@@ -261,8 +280,12 @@ class LoadGenerator:
         """Each second: was this machine's clock set, and has it slept? Neither moves a row."""
         watch = StepWatch(wall_us(), time.perf_counter())
         awake = asleep = asleep_s()
+        is_said = False
         while True:
             gevent.sleep(LOOK_AT_CLOCK_S)
+            if not is_said and (words := self.services.target_clock.words()):
+                is_said = True
+                self._say(f"{words}: set the clock, or its tokens may be refused and times in its log are others.")
             now = time.perf_counter()
             step_s = watch.step_s(wall_us(), now)
             if step_s is None:

@@ -163,7 +163,7 @@ def waits(rows: list[Row], end_s: dict[str, float]) -> list[Row]:
 
 
 def runs_other_scenarios(usable: list[Row]) -> bool:
-    """Whether a host, client or delay has another mix than all, by more than a tenth of the attempts."""
+    """Whether a host, client or delay has another mix than the others, by more than a tenth of the attempts."""
     tried = [row for row in of_sessions(usable) if row["outcome"] != "aborted" and retry(row) == 0]
     sides: list[Callable[[Row], Any]] = [
         lambda row: (row["host"], row["platform"]),
@@ -174,7 +174,10 @@ def runs_other_scenarios(usable: list[Row]) -> bool:
     for side in sides:
         for one in {side(row) for row in tried}:
             mine = Counter(row.get("scenario") or "" for row in tried if side(row) == one)
-            apart = [abs(Fraction(mine[s], mine.total()) - Fraction(n, every.total())) for s, n in every.items()]
+            others = every - mine
+            if not others:
+                continue
+            apart = [abs(Fraction(mine[s], mine.total()) - Fraction(others[s], others.total())) for s in every]
             if sum(apart) / 2 > Fraction(1, 10):
                 return True
     return False

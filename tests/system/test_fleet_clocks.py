@@ -45,9 +45,7 @@ class LoopbackFleet:
     def soak(self, offset_s: float, run_time: str, *options: str) -> subprocess.Popen[str]:
         """Start all of them; returns the master."""
         self.clock.set(offset_s)
-        target = self._start([sys.executable, "-m", "standin", "--leeway-s", f"{LEEWAY_S:g}"])
-        assert target.stdout is not None
-        url = json.loads(target.stdout.readline())["url"]
+        url = self._target()
         port = str(free_port())
         master = self._start(
             locust_command(
@@ -62,6 +60,25 @@ class LoopbackFleet:
             with (self._folder / f"worker-{number}.txt").open("w") as said:
                 self._start(command, wrong, said)
         return master
+
+    def soak_alone(self, offset_s: float, run_time: str) -> tuple[str, int]:
+        """A soak in one process, whose clock is wrong; returns what it said, and its exit status."""
+        self.clock.set(offset_s)
+        alone = self._start(
+            locust_command(
+                *("--headless", "--host", self._target(), "--users", "4", "--spawn-rate", "4", "--run-time", run_time),
+                *("--reports-dir", str(self.reports), "--only-summary", "--pace-s", "0.2"),
+            ),
+            self.clock.environment,
+        )
+        output, _ = alone.communicate(timeout=PATIENCE_S)
+        return output, alone.returncode
+
+    def _target(self) -> str:
+        target = self._start([sys.executable, "-m", "standin", "--leeway-s", f"{LEEWAY_S:g}"])
+        assert target.stdout is not None
+        url: str = json.loads(target.stdout.readline())["url"]
+        return url
 
     def _start(
         self, command: list[str], environment: dict[str, str] | None = None, output: Any = subprocess.PIPE
@@ -176,3 +193,21 @@ def test_a_storm_comes_to_all_workers_at_once_whatever_their_clocks_say(fleet: L
     }
     assert {second for _, second in ended} <= {6, 7, 8}, ended
     assert len({worker for worker, _ in ended}) == 2
+
+
+def test_a_run_whose_own_clock_is_ahead_of_the_targets_says_so_and_concludes_nothing(fleet: LoopbackFleet) -> None:
+    output, status = fleet.soak_alone(60.0, "8s")
+    said = "The clock that this run goes by is "
+    assert any(line.startswith(f"wsoak: {said}") and "ahead of the target's" in line for line in output.splitlines())
+    problems = fleet.run_json()["problems"]
+    assert any(problem.startswith(said) and "may be this clock's doing" in problem for problem in problems), output
+    assert status == 3, output
+    low, high = fleet.run_json()["workers"][0]["clock"]["ahead_of_target_s"]
+    assert low <= 60.5 and high >= 59.5 and high - low < 3.0
+
+
+def test_a_run_whose_own_clock_is_behind_the_targets_says_so_and_goes_on(fleet: LoopbackFleet) -> None:
+    output, _ = fleet.soak_alone(-60.0, "8s")
+    assert "s behind the target's (its Date header)" in output
+    assert fleet.run_json()["problems"] == [], output
+    assert {row["cause"] for row in fleet.rows()} == {None}
