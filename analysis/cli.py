@@ -89,6 +89,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--slo-worsening-ratio", type=float, help="most rise of the share of bad attempts (0.01)")
     result.add_argument("--slo-slowdown-ratio", type=float, help="most relative rise of the typical duration (0.5)")
     result.add_argument("--rehearsal", action="store_true", help="platforms may be labels put on (simulated rows)")
+    result.add_argument(
+        "--allow-less-load", action="store_true", help="judge a run although fewer users ran than were planned"
+    )
     result.add_argument("--engine", choices=("duckdb", "spark"), default="duckdb", help="what scans the rows")
     result.add_argument("--server-log", type=Path, metavar="FILE", help="the server's log lines (JSON lines)")
     result.add_argument("--out", type=Path, metavar="DIR", help="where to write; the run folder if one is named")

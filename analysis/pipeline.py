@@ -14,6 +14,8 @@ from analysis.runs.accounting import audit_rows, audit_run, audit_times
 from analysis.runs.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
 from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import GeneratorHealth, assess
+from analysis.verdict.load import Load, assess_load
+from analysis.verdict.load import void_because as load_voids
 from analysis.verdict.service_levels import Levels, Slo, judge, judged_attempts
 
 if TYPE_CHECKING:
@@ -89,10 +91,11 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
     problems = [*dataset.problems, *(sentence for audit in audits for sentence in audit.problems)]
     notes = [*dataset.notes, *(sentence for audit in audits for sentence in audit.notes)]
     generator = assess(overview.workers, health, margin=settings.margin)
-    void_because = void_reasons(problems, generator)
+    load = assess_load({run.folder.name: run.manifest for run in dataset.runs}, is_allowed=settings.allow_less_load)
+    void_because = void_reasons(problems, generator, load)
     slo = judge(overview, levels, void_because=void_because)
-    published = withhold(decision, problems=problems, generator=generator)
-    data_quality = list(dict.fromkeys([*problems, *notes, *decision.data_quality]))
+    published = withhold(decision, problems=problems, generator=generator, load=load)
+    data_quality = list(dict.fromkeys([*problems, *load.why, *notes, *decision.data_quality]))
     workers, judged = overview.workers, judged_attempts(overview)
     of_probes = overview.timeline[overview.timeline["kind"] == "probe"]
     verdict = verdict_json.compose(
@@ -109,6 +112,7 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
         slo=slo,
         decision=published,
         data_quality=data_quality,
+        load=load,
     )
     return Analysis(
         dataset=dataset,
@@ -125,17 +129,18 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
     )
 
 
-def void_reasons(problems: Sequence[str], generator: GeneratorHealth) -> tuple[str, ...]:
-    """Why nothing may be concluded: rows are missing, or the generator was impaired."""
+def void_reasons(problems: Sequence[str], generator: GeneratorHealth, load: Load) -> tuple[str, ...]:
+    """Why nothing may be concluded: rows are missing, the generator was impaired, or its load was another."""
     impaired = (f"The load generator was impaired. {generator.why}",) if generator.state == "impaired" else ()
-    return (*problems, *impaired)
+    return (*problems, *impaired, *load_voids(load))
 
 
-def withhold(decision: Decision, *, problems: Sequence[str], generator: GeneratorHealth) -> Decision:
+def withhold(decision: Decision, *, problems: Sequence[str], generator: GeneratorHealth, load: Load) -> Decision:
     """Turn every claim undecided that the data cannot carry; effects and parts stay to be looked at.
 
     Missing rows carry none: nobody knows which rows are gone. An impaired generator still shows that it
-    was impaired: `client_loop` stands where it is confirmed.
+    was impaired: `client_loop` stands where it is confirmed. Another load than the planned one shows less than was
+    asked for.
     """
     kept: frozenset[str] = frozenset()
     if problems:
@@ -143,6 +148,11 @@ def withhold(decision: Decision, *, problems: Sequence[str], generator: Generato
     elif generator.state == "impaired":
         reason, kept = "The load generator was impaired.", frozenset({"client_loop"})
         needs = "a run whose load generator is healthy (fewer users a worker, or more workers)"
+    elif load_voids(load):
+        reason, needs = (
+            "The load was not the planned one.",
+            "a run with the users that were planned, or --allow-less-load",
+        )
     else:
         return decision
     claims = {

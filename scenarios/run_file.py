@@ -52,6 +52,40 @@ class RelayEntry(msgspec.Struct, kw_only=True):
     is_kept: bool | None
 
 
+class ClockStep(msgspec.Struct, kw_only=True):
+    """A worker's wall clock was set while it measured; its rows were not moved by that.
+
+    Attributes:
+        at: When, on the run's time line.
+        seconds: By how much; forward above 0.
+    """
+
+    at: str
+    seconds: float
+
+
+class ClockEntry(msgspec.Struct, kw_only=True):
+    """What a worker's own clock was worth. Its rows, tokens and storms go by the run's clock, which is the master's.
+
+    Attributes:
+        offset_s: Its wall clock minus the run's when it began: by so much its rows would have been wrong. null: it is
+            the run's own, or the master had not answered yet.
+        uncertainty_s: By how much that may be wrong, either way.
+        drift_s: What its timer has gained on the run's clock since (lost: below 0), corrected when the rows are stored.
+        corrections: In how many pieces.
+        steps: How often its wall clock was set meanwhile; the first ones.
+        ahead_of_target_s: The run's clock minus the target's, at least and at most, by the Date headers of its answers;
+            null: they had none.
+    """
+
+    offset_s: float | None = None
+    uncertainty_s: float | None = None
+    drift_s: float = 0.0
+    corrections: int = 0
+    steps: list[ClockStep] = []
+    ahead_of_target_s: tuple[float, float] | None = None
+
+
 class WorkerEntry(msgspec.Struct, kw_only=True):
     """One boot of one load-generating process, as the run's controller knows it.
 
@@ -62,6 +96,8 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
         reopening_pauses: How often a user of it waited before it connected again because the peer had ended its
             session within a second; null = unknown, or a child process, whose users are its worker's.
         token_waits: How often a user of it waited for a token; null alike.
+        clock: What its clock was worth.
+        clock_offset_s: The same as `clock.offset_s`.
     """
 
     worker: str
@@ -74,6 +110,7 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
     reopening_pauses: int | None = None
     token_waits: int | None = None
     clock_offset_s: float | None = None
+    clock: ClockEntry = msgspec.field(default_factory=ClockEntry)
     rows_written: int | None = None
     lost: bool = False
 

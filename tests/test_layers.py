@@ -82,7 +82,7 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.protocols.transport scenarios.session.scripts"
     ),
     "scenarios.run_file": "scenarios.machine",
-    "scenarios.run_order": "scenarios.plan scenarios.run_file",
+    "scenarios.run_order": "scenarios.clock scenarios.plan scenarios.run_file",
     "scenarios.protocol": "scenarios.protocols",
     "scenarios.protocols": "scenarios.errors scenarios.http_fields scenarios.plan",
     # The command `python -m scenarios.protocols`, under the name that its users look for.

@@ -9,6 +9,7 @@ from analysis.claims import registry
 from analysis.comparison.words import interval_words, points
 from analysis.reduction import failures
 from analysis.reduction.lost import ORDER, WORDS
+from analysis.verdict.load import opening_words
 from analysis.verdict.service_levels import Slo
 
 _HYPOTHESIS: Final = (
@@ -57,8 +58,10 @@ _BY_WAYS: Final = ("server", "format")
 
 
 def opening(verdict: Mapping[str, Any]) -> str:
-    """What outranks the service levels: nearly all connects fail one way, or broken tokens are accepted; or nothing."""
-    sentences = [failures.dominant(verdict["failures"])]
+    """What outranks the service levels, or nothing: the load was another than the planned one; nearly all connects fail
+    one way; broken tokens are accepted.
+    """
+    sentences = [opening_words(verdict["load"]), failures.dominant(verdict["failures"])]
     accepted = [
         f"{_BROKEN.get(one['kind'], one['kind'] + ' tokens')} are accepted "
         f"({one['accepted']} of {one['accepted'] + one['refused'] + one['not_checked']})"

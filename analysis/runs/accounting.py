@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.runs.clocks import clock_notes
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -56,6 +58,7 @@ def audit_run(run: Run) -> Audit:
         notes.append(f"{name}: the run has not ended; this is what its rows say so far.")
     elif ended in ("stopped", "signal"):
         notes.append(f"{name}: the run was ended early ({ended}).")
+    notes += [f"{name}: {sentence}" for sentence in clock_notes(_records(manifest.get("workers")))]
     lost = [str(worker.get("worker")) for worker in _records(manifest.get("workers")) if worker.get("lost")]
     if lost:
         problems.append(f"{name}: {len(lost)} workers were lost ({', '.join(lost)}); their last rows may be missing.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attempts import schema
 from attempts.schema import Attempt, ConnectionFacts, Health, SchemaError, WorkerFacts
 from attempts.spool import frames
 from attempts.spool.spool import Spool, SpoolError
+from attempts.spool.time_line import ClockKnot
 
 # How long after a connection's last regular row a late one (its closing handshake) may come: much longer
 # than a close may usually take, short against the memory that ended connections would fill.
@@ -132,6 +133,13 @@ class Recorder:
             )
         self._buffer.health.append(schema.health_checker.checked_bytes(health))
 
+    def clock(self, knots: Sequence[ClockKnot]) -> None:
+        """Say how far this worker's clock is from the run's, in all that is known of it.
+
+        Rows that were started before the last knot may come later, and segments stand alone: so each has them all.
+        """
+        self._buffer.clock = frames.clock_frame(knots)
+
     def _forget_retired(self) -> None:
         horizon = self._clock() - self._late_rows_s
         while self._retired and self._retired[0][0] < horizon:
@@ -153,6 +161,8 @@ class _Buffer:
         self.rows: list[bytes] = []
         self.facts: list[bytes] = []
         self.health: list[bytes] = []
+        self.clock = b""
+        self._clock_in_segment = b""
         self._worker = worker
         self._rows_taken = 0
         self._in_segment: set[bytes] = set()
@@ -160,13 +170,18 @@ class _Buffer:
 
     def take(self, *, new_segment: bool, last: bool) -> bytes:
         rows, health = self.rows[:], self.health[:]
+        clock = self.clock  # after the rows: what was known when they were written is known here
         self._pending = len(rows), len(health)
         if not (rows or health or last):
             return b""
         parts: list[bytes] = []
         if new_segment:
             self._in_segment.clear()
+            self._clock_in_segment = b""
             parts += frames.file_header(), frames.worker_frame(self._worker)
+        if clock != self._clock_in_segment:
+            self._clock_in_segment = clock
+            parts.append(clock)
         new_facts = set(self.facts[: len(rows)]) - self._in_segment
         if new_facts:
             self._in_segment |= new_facts

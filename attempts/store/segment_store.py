@@ -20,7 +20,7 @@ from attempts.store import audit
 from attempts.store.audit import runs_of
 from attempts.store.compaction import Compaction
 from attempts.store.part_folder import PartFolder, StoredSegments
-from attempts.store.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table
+from attempts.store.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table, on_time_line
 from attempts.store.truth import store_truth
 
 BATCH_BYTES: Final = 32 * 2**20  # of segments in one part: about 200,000 rows, 400 MB while it is made
@@ -143,7 +143,7 @@ class Store:
         run_id = read_manifest(self._run).get("run_id")
         if segment.worker is not None and run_id is not None and segment.worker.run_id != run_id:
             raise NotASegment(f"belongs to run {segment.worker.run_id}, and this folder is run {run_id}")
-        return segment
+        return on_time_line(segment)
 
     def _new_rows(self, segment: Segment, batch: StoredSegments) -> Segment:
         """The segment without the rows that are stored already or are in this batch.

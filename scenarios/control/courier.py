@@ -1,4 +1,4 @@
-"""A worker's side of the fleet: who it is, what time it is, and its rows on their way to the master.
+"""A worker's side of the fleet: who it is, and its rows on their way to the master.
 
 The messages are in `fleet`.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from locust import runners
 
 import contextlib
-import math
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -18,18 +17,20 @@ import msgspec
 from gevent.threadpool import ThreadPool
 
 from attempts.spool.shipping import Sender, read_segment_file, remove_segment_file, sealed_segments
-from scenarios.control.fleet import wall_us
 from scenarios.control.limits import Limits
-from scenarios.load.clock_offset import ClockOffset
+from scenarios.control.time_keeper import TimeKeeper
 from scenarios.load.generator import LoadGenerator
 from scenarios.run_order import GeneratorReport
 
 SHIP_EVERY_S: Final = 0.5
-ASK_TIME_EVERY_S: Final = 3.0
 
 
 class Courier:
-    """A worker's side: greets, ships segments while the run goes on, drains at its end."""
+    """A worker's side: greets, ships segments while the run goes on, drains at its end.
+
+    Attributes:
+        time_keeper: Knows the master's time.
+    """
 
     def __init__(self, runner: runners.WorkerRunner, limits: Limits) -> None:
         self._runner = runner
@@ -37,18 +38,17 @@ class Courier:
         self._disk = ThreadPool(1)
         self._sender = Sender()
         self._folder = Path()
-        self._offset = ClockOffset()
+        self.time_keeper = TimeKeeper(runner)
         self._shipping: gevent.Greenlet[..., None] | None = None
         self._draining: gevent.Greenlet[..., None] | None = None
         runner.register_message("soak_segment_reply", self._on_reply, concurrent=True)
-        runner.register_message("soak_time", self._on_time)
         runner.register_message("soak_drain", self._on_drain, concurrent=True)
 
     def start(self, generator: LoadGenerator, folder: Path) -> None:
         """A run begins whose segments appear in `folder`."""
         self._folder = folder
         self._sender = Sender()
-        self._offset = ClockOffset()
+        self.time_keeper.generator = generator
         self._runner.send_message("soak_hello", msgspec.to_builtins(generator.entry))
         self._shipping = gevent.spawn(self._ship, generator)
 
@@ -58,6 +58,7 @@ class Courier:
 
     def finish(self, report: GeneratorReport) -> None:
         """The spool is closed: ship the rest. Returns at once, since replies come through our caller."""
+        self.time_keeper.generator = None
         if self._shipping is not None:
             self._shipping.kill()
         self._draining = gevent.spawn(self._drain, report)
@@ -68,17 +69,12 @@ class Courier:
             self._draining.join()
 
     def _ship(self, generator: LoadGenerator) -> None:
-        asked_at = -math.inf
         is_told = False
         while True:
             if generator.must_end and not is_told:
                 is_told = True
                 self.broken(generator.problems[-1])
-            now = time.perf_counter()
-            self._ship_once(now)
-            if now - asked_at >= ASK_TIME_EVERY_S:
-                asked_at = now
-                self._runner.send_message("soak_time", {"sent_at": wall_us()})
+            self._ship_once(time.perf_counter())
             gevent.sleep(SHIP_EVERY_S)
 
     def _ship_once(self, now: float) -> None:
@@ -109,16 +105,13 @@ class Courier:
             with contextlib.suppress(OSError):
                 self._folder.rmdir()
                 self._folder.parent.rmdir()
-        final = msgspec.structs.replace(report, problems=problems, clock_offset_s=self._offset.value_s)
+        final = msgspec.structs.replace(report, problems=problems)
         self._runner.send_message("soak_drained", {"report": msgspec.json.encode(final)})
 
     def _on_reply(self, environment: Any, msg: Any, **_: Any) -> None:
         done = self._sender.receive(msg.data)
         if done is not None:
             self._disk.apply(remove_segment_file, (self._folder, done))
-
-    def _on_time(self, environment: Any, msg: Any, **_: Any) -> None:
-        self._offset.answered(sent_at=msg.data["sent_at"], master_at=msg.data["master_at"], received_at=wall_us())
 
     def _on_drain(self, environment: Any, msg: Any, **_: Any) -> None:
         # Fires test_stop here, which closes the spool and calls `finish`; nothing, if that was before.

@@ -7,7 +7,7 @@ patience is over; a worker that never said so is lost, and the run is void.
 
     worker -> master   soak_hello      who I am: its entry in run.json so far
     worker -> master   soak_time       what time is it? (again and again: the quickest answer is the best)
-    master -> worker   soak_time       the master's clock
+    master -> worker   soak_time       the master's timer, and the moment on the run's time line while there is a run
     worker -> master   soak_broken     I cannot take part, or no longer: end the run
     worker -> master   soak_segment    a chunk of rows
     master -> worker   soak_segment_reply
@@ -27,15 +27,11 @@ import msgspec
 from gevent.threadpool import ThreadPool
 
 from attempts.spool.shipping import Arrived, Receiver, keep_segment_file
+from scenarios.clock import Clock
 from scenarios.control.limits import Limits
 from scenarios.control.live_run import LiveRun
 from scenarios.run_file import WorkerEntry
 from scenarios.run_order import GeneratorReport
-
-
-def wall_us() -> int:
-    """This machine's clock, microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 class Fleet:
@@ -47,6 +43,7 @@ class Fleet:
         self._disk = ThreadPool(1)
         self._receiver = Receiver()
         self._run: LiveRun | None = None
+        self._clock: Clock | None = None
         self._expected: set[str] = set()  # Locust's client ids
         self._hellos: dict[str, WorkerEntry] = {}
         self._reports: dict[str, GeneratorReport] = {}
@@ -62,9 +59,10 @@ class Fleet:
         """How many workers are connected."""
         return int(self._runner.worker_count)
 
-    def begin(self, run: LiveRun) -> None:
-        """A run begins: nobody has said hello yet, but all that are connected are expected to."""
+    def begin(self, run: LiveRun, clock: Clock) -> None:
+        """A run begins, by this clock: nobody has said hello yet, but all that are connected are expected to."""
         self._run = run
+        self._clock = clock
         self._receiver = Receiver()
         self._expected = {c.id for c in self._runner.clients.ready}
         self._hellos = {}
@@ -112,7 +110,9 @@ class Fleet:
         self._hellos[msg.node_id] = msgspec.convert(msg.data, WorkerEntry)
 
     def _on_time(self, environment: Any, msg: Any, **_: Any) -> None:
-        answer = {"sent_at": msg.data["sent_at"], "master_at": wall_us()}
+        timer = time.perf_counter()
+        at = None if self._clock is None else self._clock.micros(timer)
+        answer = {"sent_at": msg.data["sent_at"], "timer": timer, "at": at}
         self._runner.send_message("soak_time", answer, client_id=msg.node_id)
 
     def _on_segment(self, environment: Any, msg: Any, **_: Any) -> None:

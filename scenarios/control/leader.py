@@ -107,13 +107,13 @@ class Leader:
         except (ConfigError, HarnessError):
             run.abandon()
             raise
-        started_at = Clock.now().wall_us
+        clock = Clock.now()
         storm_s = settings.storm_at_s
         if not storm_s and settings.shape == "ramp-soak-storm":
             storm_s = storm_at_s(run_time_s or DEFAULT_RUN_TIME_S)
         workers = 1
         if self._fleet is not None:
-            self._fleet.begin(run)
+            self._fleet.begin(run, clock)
             workers = max(1, self._fleet.expected)
         self.status = f"Run {run.run_id} is going on."
         self._watcher = gevent.spawn(self._watch, run, generator)
@@ -123,10 +123,10 @@ class Leader:
                 target_of(settings, scheme=url.scheme, host=url.host, port=url.port, path=url.path), ca_file=ca_file
             ),
             jwt_key_file=jwt_key_file,
-            started_at=started_at,
+            clock=clock,
             workers=workers,
             users=users,
-            storm_at=started_at + round(storm_s * 1e6) if storm_s else None,
+            storm_at=clock.wall_us + round(storm_s * 1e6) if storm_s else None,
         )
 
     def refuse(self, sentence: str, status: int) -> None:
@@ -200,11 +200,7 @@ class Leader:
 
     def _finish(self, run: LiveRun, reports: list[GeneratorReport], *, is_quitting: bool) -> None:
         self.status = f"Run {run.run_id} is being stored and analysed."
-        workers = [
-            msgspec.structs.replace(worker, clock_offset_s=report.clock_offset_s)
-            for report in reports
-            for worker in report.workers
-        ]
+        workers = [worker for report in reports for worker in report.workers]
         for report in reports:
             for sentence in report.problems:
                 run.problem(sentence)

@@ -9,8 +9,8 @@ Which process does what:
 
 from __future__ import annotations
 
-from locust import User, runners
 from locust import log as locust_log
+from locust import runners
 from locust.env import Environment
 
 import inspect
@@ -46,7 +46,7 @@ from scenarios.errors import ConfigError
 from scenarios.exit_words import how_ended
 from scenarios.load.from_options import fitted
 from scenarios.load.generator import LoadGenerator
-from scenarios.load.users import USER_CLASSES, SoakUser
+from scenarios.load.users import SoakUser
 from scenarios.machine.garbage import settle_collector
 from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, settings_from
 from scenarios.redact import redacted
@@ -101,6 +101,7 @@ class Soak:
             self._own = {name: own[name] for name in OF_THE_MACHINE}
             self._own |= {name: own[name] for name in MAY_DIFFER if own[name] not in (None, DEFAULTS[name])}
             self._courier = Courier(runner, limits_from(os.environ))
+            self._courier.time_keeper.wait()
             return
         settings = self.settings()
         if not self.environment.host:
@@ -111,7 +112,6 @@ class Soak:
             self.environment.shape_class.runner = runner
         fleet = Fleet(runner, limits_from(os.environ)) if isinstance(runner, runners.MasterRunner) else None
         self.leader = Leader(self.environment, fleet, end_early=self._end_early)
-        self.choose_users(settings)
 
     def check(self, settings: Settings, host: str | None, users: int) -> None:
         """All that can be refused without connecting.
@@ -146,15 +146,6 @@ class Soak:
         self.check(
             self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
         )
-
-    def choose_users(self, settings: Settings) -> None:
-        """Make --scenario's weights the user classes' weights."""
-        chosen: list[type[User]] = []
-        for name, user_class in USER_CLASSES.items():
-            user_class.weight = settings.scenario.get(name, 0)
-            if user_class.weight:
-                chosen.append(user_class)
-        self.environment.user_classes = chosen
 
     def _workers(self) -> int:
         """How many processes will share the load."""
@@ -191,7 +182,6 @@ class Soak:
         else:
             settings = self.settings(self._own)
             order = order_from_text(vars(self.environment.parsed_options)[ORDER_OPTION])
-        self.choose_users(settings)
         if isinstance(self.environment.runner, runners.MasterRunner):
             return
         target = order.target
@@ -212,6 +202,7 @@ class Soak:
             self._relay = start_relay(settings, target)
             target = msgspec.structs.replace(target, relay=("127.0.0.1", int(self._relay.ready["port"])))
         folder = self._spool_folder(order, settings)
+        clock, found = (order.clock, None) if self._courier is None else self._courier.time_keeper.clock_of(order)
         self.generator = SoakUser.generator = LoadGenerator(
             order,
             settings,
@@ -219,6 +210,8 @@ class Soak:
             target=target,
             worker_key=max(0, getattr(self.environment.runner, "worker_index", 0)),
             on_attempt=self._screen.show,
+            clock=clock,
+            clock_found=found,
         )
         if self._relay is not None:
             self._relay_watch = gevent.spawn(_watch_relay, self._relay, self.generator)

@@ -280,11 +280,25 @@ class Settings:
     slo_timeouts: int = whole(0, "Service level: most timeouts", VERDICT, low=0)
     margin: float = number(0.005, "Equivalence margin of the verdict, as an absolute risk", VERDICT, above=0, below=1)
     alpha: float = number(0.05, "Error rate of the verdict", VERDICT, above=0, below=1)
+    allow_less_load: bool = flag(
+        False,
+        "Judge a run although for over 5 % of the time its users were over 5 % fewer or more than planned",
+        VERDICT,
+    )
     no_analysis: bool = flag(False, "Store the rows and stop there", VERDICT)
 
     reports_dir: str = parsed("reports", "Where run folders go", RUN, parsers.reports_dir, ui=False, whose=Whose.WORKER)
     run_id: str = parsed(
         "", "Name of the run folder (empty = the time and a random part)", RUN, parsers.run_id, ui=False
+    )
+    outbox_gb: float = number(
+        2.0,
+        "Rows that a worker keeps on its disk while they cannot be shipped: beyond so many GB its load ends",
+        RUN,
+        above=0,
+        unit="GB",
+        ui=False,
+        whose=Whose.WORKER,
     )
     site: str = text("", "A name for the network that this machine goes out through", RUN, ui=False, whose=Whose.WORKER)
     platform_label: str = text(
@@ -357,6 +371,7 @@ class Settings:
             "relay": self._group("relay_"),
             "margin": self.margin,
             "alpha": self.alpha,
+            "allow_less_load": self.allow_less_load,
             "credentials": list(self.credentials),
             "digest": self.digest(),
         }

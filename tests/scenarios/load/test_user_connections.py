@@ -94,7 +94,7 @@ class Users:
         monkeypatch.setattr(user_connections, "credentials_for", lambda *_, **__: Credentials(pool, failures))
         monkeypatch.setattr(user_connections, "backoff_s", lambda failures, rng: 0.0)
         self.connections = UserConnections(
-            RunOrder(run_id="run", target=TARGET, jwt_key_file=None, started_at=0),
+            RunOrder(run_id="run", target=TARGET, jwt_key_file=None, clock=self.services.clock),
             Settings(**settings),
             target=TARGET,
             worker_key=0,

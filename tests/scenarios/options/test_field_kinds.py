@@ -224,6 +224,7 @@ def test_paths_and_keys_are_locked_in_the_form_and_a_workers_own() -> None:
     locked = {option.name for option in OPTIONS if not option.ui}
     assert {option.name for option in OPTIONS if option.whose is Whose.WORKER} == {
         "reports_dir",
+        "outbox_gb",
         "site",
         "platform_label",
     }
