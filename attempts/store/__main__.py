@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     # One thread each: the cores belong to the users, and what is saved here would be lost in their numbers.
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    # The system's allocator gives back what it does not need; Arrow's own keeps half of it.
+    pa.set_memory_pool(pa.system_memory_pool())
     try:
         (run / "spool").mkdir(exist_ok=True)
         with only_process(store_lock(run)) as is_mine:
@@ -105,6 +107,8 @@ def _follow(store: Store, *, every_s: float | None, is_over: Callable[[float], b
     while not is_over(every_s or pass_interval_s(time.monotonic() - started)):
         store.store_segments(final=False)
         store.compact(time.monotonic())
+        # The passes grow with the run: what one took would otherwise stay with us until the next, for days.
+        pa.default_memory_pool().release_unused()
 
 
 def _end_of_run(end_file: Path) -> Callable[[float], bool]:

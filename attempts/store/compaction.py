@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attempts.locks import replacing
-from attempts.store.part_folder import JOINED_ROWS, PartFolder, StoreError
+from attempts.store.part_folder import PartFolder, StoreError
 
 EVERY_S: Final = 3600.0
+FULL_ROWS: Final = 250_000  # of one file: 400 MB of memory for two seconds, beside users who are measured
 
 
 class Part(NamedTuple):
@@ -39,9 +40,9 @@ def due(parts: Sequence[Part], *, hour_is_over: bool) -> list[Part]:
     group: list[Part] = []
     rows = 0
     for part in parts:
-        if part.rows > JOINED_ROWS // 2:
+        if part.rows > FULL_ROWS // 2:
             continue
-        if rows + part.rows > JOINED_ROWS:
+        if rows + part.rows > FULL_ROWS:
             return group
         group.append(part)
         rows += part.rows
@@ -91,8 +92,6 @@ class Compaction:
         except (StoreError, OSError, pa.ArrowException):
             self._not_before = now + EVERY_S
         self._rows = {}  # the names of parts that are gone are given again
-        # What a join took is a hundred times what a pass takes, and would be kept for the next one, in an hour.
-        pa.default_memory_pool().release_unused()
 
     def _parts(self) -> Iterator[Part]:
         """All of them in order; a footer is read once."""

@@ -16,8 +16,8 @@ from attempts.intervals import Intervals
 from attempts.locks import Reading
 from attempts.spool.spool import SegmentName
 from attempts.store import compaction
-from attempts.store.compaction import EVERY_S, Compaction, Part, due
-from attempts.store.part_folder import JOINED_ROWS, PartFolder, StoredSegments, StoreError
+from attempts.store.compaction import EVERY_S, FULL_ROWS, Compaction, Part, due
+from attempts.store.part_folder import PartFolder, StoredSegments, StoreError
 
 SCHEMA = pa.schema([pa.field("seq", pa.int64())])
 
@@ -33,11 +33,11 @@ def parts_of(*rows: int) -> list[Part]:
         ([10], True, []),
         ([10, 10], False, []),
         ([10, 10], True, [10, 10]),
-        ([200_000, 200_000, 150_000], False, [200_000, 200_000]),
-        ([200_000, 200_000, 100_000], False, []),
-        ([10, 400_000, 10], True, [10, 10]),
-        ([400_000, 500_000], True, []),
-        ([250_000, 250_000, 1, 1], False, [250_000, 250_000]),
+        ([100_000, 100_000, 75_000], False, [100_000, 100_000]),
+        ([100_000, 100_000, 50_000], False, []),
+        ([10, 200_000, 10], True, [10, 10]),
+        ([200_000, 250_000], True, []),
+        ([125_000, 125_000, 1, 1], False, [125_000, 125_000]),
     ],
 )
 def test_parts_are_joined_when_they_fill_a_file_or_their_hour_is_over(
@@ -46,20 +46,20 @@ def test_parts_are_joined_when_they_fill_a_file_or_their_hour_is_over(
     assert [part.rows for part in due(parts_of(*rows), hour_is_over=hour_is_over)] == expected
 
 
-@given(st.lists(st.integers(0, JOINED_ROWS), max_size=60), st.booleans())
+@given(st.lists(st.integers(0, FULL_ROWS), max_size=60), st.booleans())
 def test_a_joined_file_is_of_several_parts_in_order_and_never_too_large(rows: list[int], hour_is_over: bool) -> None:
     group = due(parts_of(*rows), hour_is_over=hour_is_over)
     assert len(group) != 1
-    assert sum(part.rows for part in group) <= JOINED_ROWS
+    assert sum(part.rows for part in group) <= FULL_ROWS
     assert group == sorted(group)
 
 
-@given(st.lists(st.integers(0, JOINED_ROWS // 2), max_size=60))
+@given(st.lists(st.integers(0, FULL_ROWS // 2), max_size=60))
 def test_what_is_left_when_nothing_is_due_fits_in_one_file(rows: list[int]) -> None:
     left = parts_of(*rows)
     while group := due(left, hour_is_over=False):
         left = [part for part in left if part not in group]
-    assert sum(part.rows for part in left) <= JOINED_ROWS
+    assert sum(part.rows for part in left) <= FULL_ROWS
 
 
 class Killed(BaseException):
@@ -121,7 +121,7 @@ def test_passes_that_leave_several_parts_are_joined_once_an_hour_and_not_each_ti
 
 
 def test_a_day_of_passes_is_hundreds_of_files_at_most(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "JOINED_ROWS", 40)
+    monkeypatch.setattr(compaction, "FULL_ROWS", 40)
     for one_pass in range(90):  # three hours, a pass each two minutes
         run.add(3)
         run.compaction.step(one_pass * 120.0)
@@ -130,7 +130,7 @@ def test_a_day_of_passes_is_hundreds_of_files_at_most(run: Run, monkeypatch: pyt
 
 
 def test_rows_of_a_part_whose_name_was_another_ones_are_counted_anew(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "JOINED_ROWS", 10)
+    monkeypatch.setattr(compaction, "FULL_ROWS", 10)
     run.add(4)
     run.add(4)
     run.add(4)
@@ -249,7 +249,7 @@ def test_however_passes_readers_and_kills_follow_each_other_each_row_is_there_on
     reading: Reading | None = None
     seen: list[Path] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compaction, "JOINED_ROWS", 12)
+        patch.setattr(compaction, "FULL_ROWS", 12)
         for _ in range(data.draw(st.integers(1, 12))):
             action = data.draw(st.sampled_from(["add", "add", "step", "kill", "read", "leave"]))
             if action == "add":
