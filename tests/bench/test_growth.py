@@ -62,7 +62,7 @@ def test_a_child_is_known_by_the_module_that_it_runs(command: list[str], expecte
 
 def test_a_process_is_read_in_all_quantities_that_have_a_bound() -> None:
     seen = {one.quantity: one.value for one in read("me", psutil.Process(), 1.0)}
-    assert set(seen) == set(BOUNDS) - {"files"}
+    assert set(seen) == set(BOUNDS)
     assert seen["rss MB"] > 1
     assert seen["descriptors"] >= 3
 
