@@ -130,11 +130,27 @@ class AccountingEntry(msgspec.Struct, kw_only=True):
     balanced: bool | None = None
 
 
+class LoadEntry(msgspec.Struct, kw_only=True):
+    """Users planned and users that ran, summed over the seconds that count: those behind the ramps.
+
+    Attributes:
+        judged_s: How many seconds these are.
+        within_s: Of them, those in which the two differed by 5 % at most.
+        planned_user_s, ran_user_s: Users times seconds.
+    """
+
+    judged_s: float
+    within_s: float
+    planned_user_s: float
+    ran_user_s: float
+
+
 class RunFile(msgspec.Struct, kw_only=True):
     """The whole of `run.json`.
 
     Attributes:
         ended: run_time, stopped, signal, crash, or running while it does.
+        load: Whether the users ran that were planned; null = not known (yet).
         problems: Sentences; any entry makes the run void.
     """
 
@@ -148,6 +164,7 @@ class RunFile(msgspec.Struct, kw_only=True):
     ended: str = "running"
     target: TargetFacts
     plan: dict[str, Any] = {}
+    load: LoadEntry | None = None
     accounting: AccountingEntry = msgspec.field(default_factory=AccountingEntry)
     workers: list[WorkerEntry] = []
     versions: dict[str, str] = {}

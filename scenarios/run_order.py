@@ -21,6 +21,8 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
         jwt_key_file: Where this machine finds the stand-in's key; None = as the options say.
         clock: The run's clock on the controller's machine: the start on its wall clock, and by its timer. All that
             has a time of day in this run goes by it, on every machine.
+        run_time_s: How long the run is planned to last; a duration, so that no clock can be wrong about it. None =
+            until somebody ends it.
         workers: How many processes share the users, the subjects and an open plan's rate.
         users: How many users there will be on all of them.
         storm_at: When everybody reconnects, microseconds since the epoch on that clock; None = never.
@@ -30,6 +32,7 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     target: Target
     jwt_key_file: str | None
     clock: Clock
+    run_time_s: float | None = None
     workers: int = 1
     users: int = 1
     storm_at: int | None = None

@@ -6,6 +6,7 @@ What a local process or a master does for a run, and a worker does not.
 from __future__ import annotations
 
 from locust import log as locust_log
+from locust import runners
 from locust.env import Environment
 
 import os
@@ -22,6 +23,7 @@ from scenarios.clock import Clock
 from scenarios.control.child_process import Child
 from scenarios.control.fleet import Fleet
 from scenarios.control.live_run import LiveRun, utc_now
+from scenarios.control.load_seen import LoadSeen, UserSeconds
 from scenarios.control.new_run import create
 from scenarios.control.shapes import DEFAULT_RUN_TIME_S, storm_at_s
 from scenarios.control.standin_child import start_standin
@@ -63,7 +65,9 @@ class Leader:
         self._end_early = end_early
         self._worst_status = EXIT_MET
         self._run_time_s: float | None = None
+        self._load = LoadSeen(time.perf_counter())
         self._watcher: gevent.Greenlet[..., None] | None = None
+        self._load_watcher: gevent.Greenlet[..., None] | None = None
         self._finishing: gevent.Greenlet[..., None] | None = None
 
     @property
@@ -108,15 +112,17 @@ class Leader:
             run.abandon()
             raise
         clock = Clock.now()
+        self._load = LoadSeen(time.perf_counter())
         storm_s = settings.storm_at_s
         if not storm_s and settings.shape == "ramp-soak-storm":
             storm_s = storm_at_s(run_time_s or DEFAULT_RUN_TIME_S)
         workers = 1
         if self._fleet is not None:
-            self._fleet.begin(run, clock)
+            self._fleet.begin(run, clock, run_time_s=run_time_s, load=self._load)
             workers = max(1, self._fleet.expected)
         self.status = f"Run {run.run_id} is going on."
         self._watcher = gevent.spawn(self._watch, run, generator)
+        self._load_watcher = gevent.spawn(self._watch_load, run, self._load)
         return RunOrder(
             run_id=run.run_id,
             target=msgspec.structs.replace(
@@ -124,6 +130,7 @@ class Leader:
             ),
             jwt_key_file=jwt_key_file,
             clock=clock,
+            run_time_s=run_time_s,
             workers=workers,
             users=users,
             storm_at=clock.wall_us + round(storm_s * 1e6) if storm_s else None,
@@ -132,14 +139,22 @@ class Leader:
     def refuse(self, sentence: str, status: int) -> None:
         """The run cannot start: nobody connects, and the exit status says why."""
         run, self.run = self.run, None
-        if self._watcher is not None:
-            self._watcher.kill()
+        for watcher in (self._watcher, self._load_watcher):
+            if watcher is not None:
+                watcher.kill()
         if run is not None:
             run.abandon()
         self.status = f"The run was refused: {sentence}"
         self._worst_status = max(self._worst_status, status)
         self._environment.process_exit_code = self._worst_status
         gevent.spawn(self._end_early)
+
+    def stopping(self) -> None:
+        """The users are being stopped: their number is the plan's no more."""
+        if self._load_watcher is not None:
+            self._load_watcher.kill()
+        if self._fleet is not None:
+            self._fleet.release()
 
     def finish(self, report: GeneratorReport | None, *, is_quitting: bool) -> None:
         """The users have stopped: gather all rows, store, analyse.
@@ -187,6 +202,27 @@ class Leader:
                 said = now
         gevent.spawn(self._end_early)
 
+    def _watch_load(self, run: LiveRun, seen: LoadSeen) -> None:
+        """How many users there shall be, every second, and how many there are: workers tell, a local process looks."""
+        runner = self._environment.runner
+        own = UserSeconds(time.perf_counter()) if self._fleet is None else None
+        while True:
+            gevent.sleep(0.5)
+            if runner.state not in (runners.STATE_SPAWNING, runners.STATE_RUNNING):
+                continue
+            now = time.perf_counter()
+            if own is not None:
+                own.look(now, runner.user_count)
+                seen.tell("", now, own.told)
+            seen.plan(now, users=runner.target_user_count, spawn_rate=self._spawn_rate())
+
+    def _spawn_rate(self) -> float:
+        """Users a second, as the shape, the web form or the command line has it."""
+        runner = self._environment.runner
+        if runner.shape_last_tick is not None:
+            return float(runner.shape_last_tick[1])
+        return float(getattr(runner, "spawn_rate", 0) or self._environment.parsed_options.spawn_rate or 1)
+
     def _say_progress(self, elapsed_s: float, generator: LoadGenerator, *, since: float, now: float) -> None:
         lag_s, _ = generator.services.lag.lag_between(since, now)
         line = progress_line(
@@ -206,6 +242,7 @@ class Leader:
                 run.problem(sentence)
         if self._fleet is not None:
             workers += self._fleet.lost_workers()
+        run.file.load = self._load.entry()
         if locust_log.unhandled_greenlet_exception:
             run.problem("Something raised inside Locust (see its log): nothing is sure after that.")
         try:

@@ -19,13 +19,24 @@ class Limits(NamedTuple):
     """Seconds, in true size.
 
     Attributes:
-        drain_s: The master waits so long for the rows of workers that it hears: minutes of unsent rows over a slow
-            line; short enough that a CI job ends by itself.
-        missing_s: It waits so long for those that it does not hear at all.
+        drain_s: The master waits so long for the rows of workers that it hears, and a worker for a master that it hears
+            to acknowledge them: minutes of unsent rows over a slow line; short enough that a CI job ends by itself.
+        missing_s: The master waits so long for those that it does not hear at all: a line that heals in that time
+            brings a whole run home.
+        silent_s: Who has said nothing for so long is not heard. Heartbeats come every second; a busy loop and a lost
+            packet or two are no silence.
+        overtime_s: A worker that hears its master ends so long after the planned end, if the master has not ended it.
+        alone_s: A run without a planned end ends on a worker that has not heard its master for so long, and any run on
+            a master that hears no worker at all; so long a worker waits with its last rows for a master that is away.
+        idle_s: A worker that has nothing to do ends when it has not heard the master for so long, as Locust has it.
     """
 
     drain_s: float = 120.0
-    missing_s: float = 10.0
+    missing_s: float = 60.0
+    silent_s: float = 30.0
+    overtime_s: float = 5.0
+    alone_s: float = 600.0
+    idle_s: float = 60.0
 
     def scaled(self, factor: float) -> Limits:
         """Each limit times the factor."""

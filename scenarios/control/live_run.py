@@ -19,6 +19,7 @@ import msgspec
 from attempts import accounting
 from attempts.schema import OUTCOMES
 from scenarios.control.child_process import Child, module_command, start_child
+from scenarios.control.load_seen import is_kept
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.exit_words import how_ended
 from scenarios.options import Settings
@@ -102,10 +103,17 @@ class LiveRun:
             self.problem("No attempt was started, or nobody knows of one: there is nothing to judge.")
         self.file.write(self.folder)
         if self.settings.no_analysis:
-            self.exit_status = EXIT_VOID if self.file.problems else EXIT_MET
+            self.exit_status = EXIT_MET if self._is_sound() else EXIT_VOID
         else:
             self.exit_status = self._analyse()
         return self.exit_status
+
+    def _is_sound(self) -> bool:
+        """Whether a run that nobody analyses has all its rows, and had its load."""
+        if not is_kept(self.file.load) and not self.settings.allow_less_load:
+            print("wsoak: VOID: the load was not the planned one (load in run.json).", file=sys.stderr, flush=True)
+            return False
+        return not self.file.problems
 
     def abandon(self) -> None:
         """End the child processes of a run that could not start."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from locust import log as locust_log
 from locust import runners
 from locust.env import Environment
+from locust.rpc.protocol import Message
 
 import inspect
 import math
@@ -216,11 +217,18 @@ class Soak:
         if self._relay is not None:
             self._relay_watch = gevent.spawn(_watch_relay, self._relay, self.generator)
         if self._courier is not None:
-            self._courier.start(self.generator, folder)
+            self._courier.start(self.generator, folder, outbox_gb=settings.outbox_gb)
         # Locust inspects its stack when it stops; the first time that reads every module's source, and would
         # block the loop during the last attempts (3 s were seen).
         inspect.stack()
         settle_collector()
+
+    def takes(self, message: Message) -> bool:
+        """Whether a worker handles what its master has sent: not users of a run whose load it has ended."""
+        if message.type != "spawn" or self._courier is None:
+            return True
+        text = message.data["parsed_options"].get(ORDER_OPTION)
+        return self._courier.takes_users(order_from_text(text).run_id if text else None)
 
     def refuse(self, sentence: str, status: int) -> None:
         """The run cannot start: nobody connects here, and the exit status says why."""
@@ -258,6 +266,8 @@ class Soak:
 
     def stopping(self) -> None:
         """Locust's test_stopping: sessions end themselves, so that Locust has nobody to kill."""
+        if self.leader is not None:
+            self.leader.stopping()
         if self.generator is not None:
             self.generator.stop()
 

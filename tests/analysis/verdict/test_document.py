@@ -66,7 +66,8 @@ def test_verdict_has_exactly_the_contract_s_shape() -> None:
     valid(verdict)
     assert list(verdict) == [
         "schema_version", "runs", "scope", "attempts", "timeouts", "margin", "alpha", "hosts", "generator", "load",
-        "slo", "claims", "hypothesis", "causes", "data_quality", "failures", "lost_at", "credentials", "leads", "probes",
+        "slo", "claims", "hypothesis", "causes", "data_quality", "failures", "lost_at", "credentials", "leads",
+        "probes",
     ]  # fmt: skip
     assert verdict["claims"]["server"] == {
         "state": "confirmed",
