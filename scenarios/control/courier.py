@@ -86,6 +86,7 @@ class Courier:
         self._silence = Silence(seconds_with_sleep(), silent_s=limits.silent_s)
         self._errand: _Errand | None = None  # the run whose load goes on
         self._errands: dict[str, _Errand] = {}  # and those whose rows are still on their way
+        self._ended: set[str] = set()  # runs whose load is over here
         self._carrying: list[gevent.Greenlet[..., None]] = []
         self._tried_again_at = -math.inf
         self._is_leaving = False
@@ -103,13 +104,13 @@ class Courier:
         self.time_keeper.generator = generator
         errand = _Errand(generator, folder, outbox_gb=outbox_gb, limits=self._limits)
         self._errand = self._errands[errand.run_id] = errand
+        self._carrying = [one for one in self._carrying if not one.ready()]
         self._carrying.append(gevent.spawn(self._carry, errand))
         gevent.spawn(self._mind_outbox, errand)
 
     def takes_users(self, run_id: str | None) -> bool:
         """Whether this worker may be dealt users of a run: not if it has ended its load of it."""
-        errand = self._errands.get(run_id or "")
-        return errand is None or not errand.is_ending
+        return run_id not in self._ended
 
     def broken(self, sentence: str) -> None:
         """This worker cannot take part, or no longer: the run is void, and need not go on."""
@@ -121,7 +122,7 @@ class Courier:
         errand, self._errand = self._errand, None
         if errand is not None:
             errand.report = report
-            errand.is_ending = True
+            self._ends(errand)
             errand.wake.set()
 
     def join(self) -> None:
@@ -184,10 +185,14 @@ class Courier:
 
     def _end_load(self, errand: _Errand, why: str) -> None:
         if not errand.is_ending:
-            errand.is_ending = True
+            self._ends(errand)
             self._say(f"{why} This worker stops its users.")
             # Fires test_stop, which closes the spool and calls `finish`.
             gevent.spawn(self._stop)
+
+    def _ends(self, errand: _Errand) -> None:
+        errand.is_ending = True
+        self._ended.add(errand.run_id)
 
     def _stop(self) -> None:
         self._runner.stop()
@@ -202,25 +207,28 @@ class Courier:
         waited_s = 0.0
         while True:
             now = time.perf_counter()
+            report = errand.report  # before the look at the disk: what has been sealed by then is on the list
             if errand.generator.must_end and not is_told:
                 is_told = True
-                self.broken(errand.generator.problems[-1])
+                self._send("soak_broken", {"sentence": errand.generator.problems[-1]})
             if now - load_at >= TELL_LOAD_EVERY_S:
                 load_at = now
                 self._tell_load(errand)
-            self._ship(errand, now)
-            if errand.report is None:
+            with contextlib.suppress(OSError):  # the disk may be better in a moment
+                self._ship(errand, now)
+            if report is None:
                 errand.wake.wait(timeout=SHIP_EVERY_S)
                 continue
             if errand.sender.is_drained and now - told_at >= 1.0:
                 told_at = now
-                self._report(errand, errand.report)
+                self._report(errand, report)
             before = seconds_with_sleep()
             gevent.sleep(0.05)
             waited_s += min(seconds_with_sleep() - before, 1.0)
             if self._is_over(errand, now, waited_s):
                 break
-        self._put_down(errand, errand.report)
+        self._put_down(errand, report)
+        del self._errands[errand.run_id]
 
     def _is_over(self, errand: _Errand, now: float, waited_s: float) -> bool:
         """Whether there is nothing more to wait for."""
@@ -301,10 +309,11 @@ class Courier:
 
     def _on_reply(self, environment: Any, msg: Any, **_: Any) -> None:
         self._heard()
-        for errand in self._errands.values():
+        for errand in list(self._errands.values()):
             done = errand.sender.receive(msg.data)
             if done is not None:
-                self._disk.apply(remove_segment_file, (errand.folder, done))
+                with contextlib.suppress(OSError):
+                    self._disk.apply(remove_segment_file, (errand.folder, done))
 
     def _on_left(self, environment: Any, msg: Any, **_: Any) -> None:
         self._heard()
@@ -318,7 +327,7 @@ class Courier:
         self._heard()
         errand = self._errand
         if errand is not None and not errand.is_ending:
-            errand.is_ending = True
+            self._ends(errand)
             # Fires test_stop here, which closes the spool and calls `finish`.
             self._stop()
 
