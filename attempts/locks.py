@@ -91,6 +91,11 @@ def store_lock(run: Path) -> Path:
     return run / "spool" / "store.lock"
 
 
+def leader_lock(run: Path) -> Path:
+    """What the process that leads a run holds until the run is analysed: nobody else writes its `run.json`."""
+    return run / "leader.lock"
+
+
 def is_held(path: Path) -> bool:
     """Whether some process is inside `only_process(path)`. It may have left by the time one hears of it."""
     try:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -41,9 +41,16 @@ CLOCK: Final = 6  # an older reader passes over it
 
 
 class EndFrame(msgspec.Struct, frozen=True, array_like=True):
-    """A worker's last word: how many rows it wrote in all. Without it, its end was a crash."""
+    """A worker's last word: how many rows it wrote in all. Without it, its end was a crash.
+
+    Attributes:
+        rows_written: Of this worker.
+        tally: How many attempts its process planned, skipped and started, and how they ended: with it the run adds up
+            without the process that led it. Empty = another worker of the process has it; None = nobody counted.
+    """
 
     rows_written: int
+    tally: dict[str, int] | None = None
 
 
 class NotASegment(ValueError):
@@ -66,6 +73,7 @@ class Segment:
         facts: The connections' facts by the number that `Attempt.facts` names.
         rows_written: The worker's whole count, where it ended in this segment.
         clock: How far the worker's clock was from the run's; none: not at all, or nobody knows.
+        tally: Its process' counts, as `EndFrame` has them.
         torn_bytes: Dropped at the end: a write that a crash cut short.
         damaged_bytes: Dropped before a later whole frame: something changed what had been written.
     """
@@ -76,6 +84,7 @@ class Segment:
     health: list[Health] = field(default_factory=list)
     rows_written: int | None = None
     clock: tuple[ClockKnot, ...] = ()
+    tally: dict[str, int] | None = None
     torn_bytes: int = 0
     damaged_bytes: int = 0
 
@@ -181,9 +190,9 @@ def worker_frame(worker: bytes) -> bytes:
     return frame(WORKER, b"\x92" + msgspec.msgpack.encode(SCHEMA_VERSION) + worker)
 
 
-def end_frame(rows_written: int) -> bytes:
+def end_frame(rows_written: int, tally: Mapping[str, int] | None = None) -> bytes:
     """The frame that a worker's last segment ends with."""
-    return frame(END, msgspec.msgpack.encode(EndFrame(rows_written)))
+    return frame(END, msgspec.msgpack.encode(EndFrame(rows_written, None if tally is None else dict(tally))))
 
 
 def clock_frame(knots: Sequence[ClockKnot]) -> bytes:
@@ -196,8 +205,8 @@ def _decoded(frames: Iterable[Frame], torn: int, damaged: int) -> Segment:
     facts: dict[int, ConnectionFacts] = {}
     attempts: list[Attempt] = []
     health: list[Health] = []
-    rows_written: int | None = None
     clock: tuple[ClockKnot, ...] = ()
+    end: EndFrame | None = None
     for whole in frames:
         if whole.type == WORKER:
             _, worker = _decode_worker(whole.payload)
@@ -210,14 +219,15 @@ def _decoded(frames: Iterable[Frame], torn: int, damaged: int) -> Segment:
         elif whole.type == CLOCK:
             clock = _decode_clock(whole.payload)
         elif whole.type == END:
-            rows_written = _decode_end(whole.payload).rows_written
+            end = _decode_end(whole.payload)
     return Segment(
         worker=worker,
         facts=facts,
         attempts=attempts,
         health=health,
-        rows_written=rows_written,
         clock=clock,
+        rows_written=end.rows_written if end is not None else None,
+        tally=end.tally if end is not None else None,
         torn_bytes=torn,
         damaged_bytes=damaged,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from attempts import schema
@@ -42,6 +42,8 @@ class Recorder:
         rows_written: Rows accepted so far; also the next `seq`.
         outcomes: The same by outcome.
         kinds: The same by kind.
+        tally: What the worker's last segment says of its process' attempts beside its rows (`frames.EndFrame`); to be
+            given before the spool is closed.
     """
 
     def __init__(
@@ -59,7 +61,8 @@ class Recorder:
         self._spool = spool
         self._late_rows_s = late_rows_s
         self._clock = clock
-        self._buffer = _Buffer(schema.worker_checker.checked_bytes(worker))
+        self.tally: Mapping[str, int] | None = None
+        self._buffer = _Buffer(schema.worker_checker.checked_bytes(worker), tally=lambda: self.tally)
         self._facts: dict[int, bytes] = {}
         self._connection_of: dict[int, int] = {}
         self._number_of: dict[int, int] = {}
@@ -157,13 +160,14 @@ class _Buffer:
     thread only appends.
     """
 
-    def __init__(self, worker: bytes) -> None:
+    def __init__(self, worker: bytes, *, tally: Callable[[], Mapping[str, int] | None]) -> None:
         self.rows: list[bytes] = []
         self.facts: list[bytes] = []
         self.health: list[bytes] = []
         self.clock = b""
         self._clock_in_segment = b""
         self._worker = worker
+        self._tally = tally
         self._rows_taken = 0
         self._in_segment: set[bytes] = set()
         self._pending = (0, 0)
@@ -192,7 +196,7 @@ class _Buffer:
         if health:
             parts.append(frames.frame(frames.HEALTH, frames.array_payload(health)))
         if last:
-            parts.append(frames.end_frame(self._rows_taken + len(rows)))
+            parts.append(frames.end_frame(self._rows_taken + len(rows), self._tally()))
         return b"".join(parts)
 
     def taken(self) -> None:

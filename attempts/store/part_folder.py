@@ -56,6 +56,7 @@ class StoredSegments:
         segments: By worker, the numbers of its segments.
         rows: By worker, the `seq` of its rows.
         rows_written: By worker that ended, how many rows it wrote in all.
+        tallies: By worker that ended and said so, its process' counts (`frames.EndFrame`).
         dropped_bytes: Of those segments, what could not be read.
         problems: Sentences about rows of those segments that are lost.
     """
@@ -63,6 +64,7 @@ class StoredSegments:
     segments: dict[str, Intervals] = field(default_factory=dict)
     rows: dict[str, Intervals] = field(default_factory=dict)
     rows_written: dict[str, int] = field(default_factory=dict)
+    tallies: dict[str, dict[str, int]] = field(default_factory=dict)
     dropped_bytes: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -93,6 +95,7 @@ class StoredSegments:
                 for run in runs:
                     known.add(run.first, run.last)
         self.rows_written |= other.rows_written
+        self.tallies |= other.tallies
         self.dropped_bytes += other.dropped_bytes
         self.problems += other.problems
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +72,7 @@ class Store:
         self._health.join()
         truth_rows, notes = self._store_truth()
         stored = audit.count_rows(self._attempts.files)
+        last_at = audit.last_start(self._attempts.files)
         workers = audit.worker_rows(stored, self._rows_written())
         gaps = [(rows.worker, gap) for rows in workers for gap in rows.missing]
         return {
@@ -81,8 +83,15 @@ class Store:
             "gaps": [{"worker": w, "first": g.first, "last": g.last} for w, g in islice(gaps, _SHOWN_GAPS)],
             "outcomes": stored.outcomes,
             "workers": {
-                w.worker: {"rows_stored": len(w.stored) + w.doubled, "rows_written": w.rows_written} for w in workers
+                w.worker: {
+                    "rows_stored": len(w.stored) + w.doubled,
+                    "rows_written": w.rows_written,
+                    "tally": self._attempts.ledger.tallies.get(w.worker),
+                    "is_whole": w.rows_written is not None and not w.problems,
+                }
+                for w in workers
             },
+            "last_at": None if last_at is None else moment(last_at),
             "truth_rows": truth_rows,
             "notes": notes,
             "problems": [
@@ -186,6 +195,15 @@ class Store:
         return written | self._attempts.ledger.rows_written
 
 
+def moment(at_us: int) -> str | None:
+    """Microseconds since the epoch as `run.json` has a moment, 2026-11-23T15:45:00.000000Z; None past 9999."""
+    try:
+        at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_us)
+    except OverflowError:
+        return None
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def _batches(sealed: list[tuple[SegmentName, Path]]) -> Iterator[list[tuple[SegmentName, Path]]]:
     """The segments in portions that fit in memory as tables."""
     batch: list[tuple[SegmentName, Path]] = []
@@ -208,6 +226,8 @@ def _note(ledger: StoredSegments, name: SegmentName, table: pa.Table, segment: S
         rows.add(first, last)
     if segment.rows_written is not None:
         ledger.rows_written[name.worker] = segment.rows_written
+        if segment.tally is not None:
+            ledger.tallies[name.worker] = segment.tally
 
 
 def _note_losses(ledger: StoredSegments, name: SegmentName, segment: Segment, lost_rows: int) -> None:

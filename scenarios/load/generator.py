@@ -183,6 +183,8 @@ class LoadGenerator:
         self._judge_clock()
         self._watch.stop()
         gevent.killall(self._greenlets)
+        # In its last segment too, so that the run adds up when nobody is left to report to.
+        self._recorder.tally = self._counts()
         try:
             self._disk.apply(self._spool.close)
         except OSError as error:
@@ -237,7 +239,10 @@ class LoadGenerator:
 
     def _child_recorder(self, event_loop: str) -> Recorder:
         """A child process is a worker of its own in the record: its loop lag is not ours."""
-        return self._new_recorder(msgspec.structs.replace(self.facts, worker=f"{secrets.token_hex(8)}-{event_loop}"))
+        facts = msgspec.structs.replace(self.facts, worker=f"{secrets.token_hex(8)}-{event_loop}")
+        recorder = self._new_recorder(facts)
+        recorder.tally = {}  # it is counted with its parent's
+        return recorder
 
     def _probing(self, target: Target) -> Prober:
         """The control probes, begun."""

@@ -14,7 +14,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from attempts.locks import only_process
+from attempts.locks import leader_lock, only_process
+from attempts.manifest import read_manifest, write_manifest
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import Spool
 from attempts.store import compaction
@@ -63,7 +64,8 @@ def test_run_whose_rows_are_all_there_is_stored_with_exit_status_0(tmp_path: Pat
         "missing_rows": 0,
         "gaps": [],
         "outcomes": {"ok": 3},
-        "workers": {"w0": {"rows_stored": 3, "rows_written": 3}},
+        "workers": {"w0": {"rows_stored": 3, "rows_written": 3, "tally": None, "is_whole": True}},
+        "last_at": "2025-11-24T16:00:00.000002Z",
         "truth_rows": 1,
         "notes": [],
         "problems": [],
@@ -278,3 +280,31 @@ def test_impossible_interval_is_exit_status_2(tmp_path: Path, interval: str) -> 
 @pytest.mark.parametrize(("elapsed_s", "interval_s"), [(0, 3), (180, 3), (600, 10), (7200, 120), (86400, 120)])
 def test_passes_grow_with_the_run(elapsed_s: float, interval_s: float) -> None:
     assert pass_interval_s(elapsed_s) == interval_s
+
+
+LOST = {
+    "run_id": "run-1",
+    "ended": "running",
+    "workers": [{"worker": "w0", "host": "h", "platform": "Linux", "lost": True}],
+    "problems": ["Worker w0 was lost."],
+    "problem_kinds": [{"kind": "worker_lost", "worker": "w0", "sentence": "Worker w0 was lost."}],
+}
+
+
+def test_rows_that_came_home_settle_what_the_run_says_of_itself(tmp_path: Path) -> None:
+    write_manifest(tmp_path, LOST)
+    record(tmp_path / "spool", 2)
+    assert main([str(tmp_path)]) == 0
+    run = read_manifest(tmp_path)
+    assert (run["problems"], run["workers"][0]["lost"], run["workers"][0]["rows_written"]) == ([], False, 2)
+    assert run["accounting"]["rows_stored"] == 2
+    assert (run["ended"], run["ended_at"]) == ("crash", "2025-11-24T16:00:00.000001Z")
+    assert run["settled"]["complete"]
+
+
+def test_a_run_that_is_still_led_is_its_leaders_to_settle(tmp_path: Path) -> None:
+    write_manifest(tmp_path, LOST)
+    record(tmp_path / "spool", 2)
+    with only_process(leader_lock(tmp_path)):
+        assert run_store(tmp_path).returncode == 0
+    assert read_manifest(tmp_path) == LOST

@@ -23,6 +23,9 @@ ledgers = st.builds(
     segments=sets,
     rows=sets,
     rows_written=st.dictionaries(st.text(max_size=3), st.integers(0, 2**62)),
+    tallies=st.dictionaries(
+        st.text(max_size=3), st.dictionaries(st.sampled_from(["ok", "started"]), st.integers(0, 9))
+    ),
     dropped_bytes=st.integers(0, 2**62),
     problems=st.lists(st.text(st.characters(exclude_categories=["Cs"]))),
 )

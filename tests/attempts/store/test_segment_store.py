@@ -223,7 +223,7 @@ def test_worker_that_the_run_names_and_that_sent_nothing_is_missing(tmp_path: Pa
     (tmp_path / "run.json").write_bytes(msgspec.json.encode(manifest))
     summary = store_all(tmp_path)
     assert summary["missing_rows"] == 7
-    assert summary["workers"]["w9"] == {"rows_stored": 0, "rows_written": 7}
+    assert summary["workers"]["w9"] == {"rows_stored": 0, "rows_written": 7, "tally": None, "is_whole": False}
 
 
 @pytest.mark.parametrize("manifest", [b"", b"[]", b'{"workers": null}', b'{"workers": [1, {"worker": 2}, {}]}'])
