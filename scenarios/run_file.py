@@ -98,6 +98,7 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
         token_waits: How often a user of it waited for a token; null alike.
         clock: What its clock was worth.
         clock_offset_s: The same as `clock.offset_s`.
+        users: How many users it ran when the controller last heard of them; null = it never told.
     """
 
     worker: str
@@ -113,6 +114,7 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
     clock: ClockEntry = msgspec.field(default_factory=ClockEntry)
     rows_written: int | None = None
     lost: bool = False
+    users: int | None = None
 
 
 class AccountingEntry(msgspec.Struct, kw_only=True):
@@ -145,13 +147,59 @@ class LoadEntry(msgspec.Struct, kw_only=True):
     ran_user_s: float
 
 
+class ProblemEntry(msgspec.Struct, kw_only=True):
+    """What a problem is, beside its sentence: what it would take to disprove it (`attempts.settling`).
+
+    Attributes:
+        worker: Of whom it is said; null = of the run.
+    """
+
+    kind: str
+    worker: str | None = None
+    sentence: str
+
+
+class ResumedEntry(msgspec.Struct, kw_only=True):
+    """That another master led the run on (`--resume`).
+
+    Attributes:
+        at: Since when.
+        gap_s: How long nobody had written `run.json` before that; null = unknown.
+        came_back: Workers that it heard of again, by their names.
+        stayed_away: Workers of which it heard nothing.
+    """
+
+    at: str
+    gap_s: float | None = None
+    came_back: list[str] = []
+    stayed_away: list[str] = []
+
+
+class SettledEntry(msgspec.Struct, kw_only=True):
+    """That the run was held against its rows after its end.
+
+    Attributes:
+        complete: Every row of every worker is stored.
+        taken_back: Sentences that were among the problems, and are disproved.
+    """
+
+    at: str | None = None
+    complete: bool = False
+    taken_back: list[str] = []
+
+
 class RunFile(msgspec.Struct, kw_only=True):
     """The whole of `run.json`.
 
     Attributes:
         ended: run_time, stopped, signal, crash, or running while it does.
         load: Whether the users ran that were planned; null = not known (yet).
+        updated_at: When the process that leads the run wrote this; it does so every few seconds.
+        users: How many there are to be.
         problems: Sentences; any entry makes the run void.
+        problem_kinds: Of these, what each is.
+        resumed: Each time that another master led the run on.
+        settled: Its last count after the end; null = the sums are those of the end.
     """
 
     schema_version: int = 1
@@ -170,15 +218,33 @@ class RunFile(msgspec.Struct, kw_only=True):
     versions: dict[str, str] = {}
     settings: dict[str, Any] = {}
     problems: list[str] = []
+    problem_kinds: list[ProblemEntry] = []
+    updated_at: str | None = None
+    users: int | None = None
+    resumed: list[ResumedEntry] = []
+    settled: SettledEntry | None = None
 
     def write(self, folder: Path) -> None:
         """Replace `run.json` in one step: a reader, or a crash, never sees half of it."""
-        temporary = folder / (FILE_NAME + ".new")
-        with temporary.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(self), indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / FILE_NAME)
+        replace_run_file(folder, self.encoded())
+
+    def encoded(self) -> bytes:
+        """The file's content."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2)
+
+
+def replace_run_file(folder: Path, content: bytes) -> None:
+    """Put `run.json` there whole, and wait until the disk has it. Blocks.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    temporary = folder / (FILE_NAME + ".new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / FILE_NAME)
 
 
 def read_run_file(folder: Path) -> RunFile:

@@ -63,8 +63,10 @@ class GeneratorReport(msgspec.Struct, frozen=True, kw_only=True):
         workers: Itself, and each of its child processes: one entry an id in the rows.
         tally: `plan.Tally` as a mapping, of all of them together.
         problems: Sentences; any makes the run void.
+        left_behind: Sentences on rows that are still on its machine; these make it void until they are brought.
     """
 
     workers: list[WorkerEntry]
     tally: dict[str, int]
     problems: list[str] = []
+    left_behind: list[str] = []

@@ -57,10 +57,11 @@ ROOMS: Final[dict[str, str]] = {
     "attempts.manifest": "",
     "attempts.schema": "attempts.checker",
     "attempts.accounting": "attempts.intervals",
+    "attempts.settling": "attempts.accounting",
     "attempts.spool": "attempts.intervals attempts.locks attempts.schema",
     "attempts.store": (
         "attempts.accounting attempts.exit_codes attempts.intervals attempts.locks attempts.manifest attempts.schema "
-        "attempts.spool"
+        "attempts.settling attempts.spool"
     ),
     "attempts.collect": "attempts.exit_codes attempts.locks attempts.manifest attempts.spool",
     "scenarios": "scenarios attempts.schema",
@@ -131,7 +132,9 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.run_file scenarios.run_order scenarios.session attempts.schema attempts.spool"
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
-    "scenarios.control": "scenarios attempts.accounting attempts.schema attempts.spool",
+    "scenarios.control": (
+        "scenarios attempts.accounting attempts.locks attempts.schema attempts.settling attempts.spool"
+    ),
     "standin": "standin",
     "standin.clock": "",
     "standin.frames": "",

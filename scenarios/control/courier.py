@@ -5,8 +5,9 @@ The messages are in `fleet`; what happens while the master is not heard is decid
 
 from __future__ import annotations
 
-from locust import runners
+from locust import __version__, runners
 from locust.exception import RPCError
+from locust.rpc import Message
 from locust.rpc.zmqrpc import Client
 
 import contextlib
@@ -246,10 +247,23 @@ class Courier:
 
     def _tell_load(self, errand: _Errand) -> None:
         if not errand.is_known:
-            entry = msgspec.to_builtins(errand.generator.entry)
-            self._send("soak_hello", {"run_id": errand.run_id, "entry": entry})
+            self._hello(errand)
         words = {"sent_s": seconds_with_sleep(), "load": list(errand.load.told)}
         self._send("soak_load", {"run_id": errand.run_id, **words})
+
+    def _hello(self, errand: _Errand) -> None:
+        entry = msgspec.to_builtins(errand.generator.entry)
+        users = dict(self._runner.user_classes_count)
+        self._send("soak_hello", {"run_id": errand.run_id, "entry": entry, "user_classes": users})
+
+    def _announce(self, errand: _Errand) -> None:
+        """To another master that leads our run now: Locust itself never says again that its worker is there."""
+        self._hello(errand)  # first: with it the master knows which users run here
+        # Its clock may be behind the other's: Locust passes over a spawn that seems to be an old one.
+        self._runner.last_received_spawn_timestamp = 0
+        ready = Message("client_ready", __version__, self._runner.client_id)
+        with contextlib.suppress(Exception):  # a full queue; the next answer says the same
+            self._runner.client.send(ready)
 
     def _ship(self, errand: _Errand, now: float) -> None:
         sender, folder = errand.sender, errand.folder
@@ -277,7 +291,7 @@ class Courier:
                 f"reports/{errand.run_id} there."
             )
             self._say(f"VOID: {sentence}")
-            self._report(errand, msgspec.structs.replace(report, problems=[*report.problems, sentence]))
+            self._report(errand, msgspec.structs.replace(report, left_behind=[sentence]))
             self._wait_for_thanks(errand)
         elif not errand.is_thanked:
             self._say(
@@ -321,6 +335,8 @@ class Courier:
         if errand is None:
             return
         errand.is_known = bool(msg.data["is_known"])
+        if not msg.data["is_client"] and not errand.is_ending:
+            self._announce(errand)
         errand.end.answered(sent_at=msg.data["sent_s"], received_at=seconds_with_sleep(), left_s=msg.data["left_s"])
 
     def _on_drain(self, environment: Any, msg: Any, **_: Any) -> None:

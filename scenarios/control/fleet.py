@@ -9,7 +9,8 @@ patience is over; a worker that never said so is lost, and the run is void. Who 
     worker -> master   soak_time       what time is it? (again and again: the quickest answer is the best)
     master -> worker   soak_time       the master's timer, and the moment on the run's time line while there is a run
     worker -> master   soak_load       how much load I have made so far
-    master -> worker   soak_left       how much is left of the run, and whether the master knows the worker
+    master -> worker   soak_left       how much is left of the run, and whether the master knows the worker: a master
+                                       that leads the run on does not, until the worker has announced itself again
     worker -> master   soak_broken     I cannot take part, or no longer: end the run
     worker -> master   soak_segment    a chunk of rows
     master -> worker   soak_segment_reply
@@ -34,13 +35,15 @@ import msgspec
 import zmq
 from gevent.threadpool import ThreadPool
 
+from attempts.settling import NOT_KEPT
 from attempts.spool.shipping import Arrived, Receiver, keep_segment_file
 from scenarios.clock import Clock
+from scenarios.control.dealt_users import DealtUsers
 from scenarios.control.limits import Limits
 from scenarios.control.live_run import LiveRun
 from scenarios.control.load_seen import LoadSeen, Told
 from scenarios.control.locust_messages import SideLane, watch_spawns
-from scenarios.control.roster import Roster
+from scenarios.control.roster import Roster, lost
 from scenarios.run_file import WorkerEntry
 from scenarios.run_order import GeneratorReport
 
@@ -64,6 +67,9 @@ class Fleet:
         self._is_draining = False
         self._is_closed = True
         self.is_broken = False
+        self.users = DealtUsers()
+        self._absent: dict[str, WorkerEntry] = {}  # of a run that this master leads on: those not heard of, by worker
+        self._has_left = False
         SideLane(runner)
         runner.environment.events.heartbeat_sent.add_listener(self._on_heartbeat)
         runner.register_message("soak_hello", self._on_hello)
@@ -95,7 +101,58 @@ class Fleet:
         self._roster = Roster(self._roster)
         self._is_draining = self._is_closed = False
         self.is_broken = False
+        self._absent = {}
+        self.users.forget()
         self._mind_server()
+
+    def resume(self, run: LiveRun, clock: Clock, *, run_time_s: float | None, load: LoadSeen) -> None:
+        """A run is led on whose workers are there already: they are answered from now on, and announce themselves.
+
+        Args:
+            run: The run.
+            clock: What it goes by.
+            run_time_s: How much of it is left; None = until somebody ends it.
+            load: Is told what load the workers make.
+        """
+        self.begin(run, clock, run_time_s=run_time_s, load=load)
+        self._absent = {entry.worker: entry for entry in run.file.workers if not entry.lost and entry.pid is not None}
+        self._runner.worker_index_max = len(run.file.workers)  # a new worker is no old one's double in the plan
+        self._hold_back()
+
+    @property
+    def absent(self) -> list[WorkerEntry]:
+        """Workers of a run that is led on, of which nothing has been heard."""
+        return list(self._absent.values())
+
+    @property
+    def present(self) -> list[WorkerEntry]:
+        """Workers that have said hello."""
+        return list(self._roster.entries.values())
+
+    def entries(self) -> list[WorkerEntry]:
+        """All workers of the run as far as they are known, for run.json while it grows."""
+        heard = [
+            msgspec.structs.replace(entry, users=self._users_of(client_id))
+            for client_id, entry in self._roster.entries.items()
+        ]
+        return [*heard, *self._absent.values()]
+
+    def leave(self) -> None:
+        """Another master leads the run: its workers are not ours any more, and hear nothing from here."""
+        self._run = None
+        self._roster = Roster()
+        self._absent.clear()
+        self._has_left = True
+        for client_id in list(self._runner.clients):
+            del self._runner.clients[client_id]
+
+    def _users_of(self, client_id: str) -> int | None:
+        client = self._runner.clients.get(client_id)
+        return None if client is None else int(client.user_count)
+
+    def _hold_back(self) -> None:
+        """Users of a worker that was not heard of are dealt to nobody: it may still run them."""
+        self.users.held = sum(entry.users or 0 for entry in self._absent.values())
 
     def watch(self) -> None:
         """Keep a place for the workers that are silent, and say who they are. Call it every second."""
@@ -125,7 +182,7 @@ class Fleet:
         self._is_draining = True
         started = time.perf_counter()
         drain_at = started
-        while missing := self._roster.missing:
+        while (missing := self._roster.missing) or self._absent:
             now = time.perf_counter()
             waited = now - started
             is_heard = any(self._roster.silence_s(client, now) < self._limits.silent_s for client in missing)
@@ -138,13 +195,13 @@ class Fleet:
             gevent.sleep(0.05)
         self._is_closed = True
         if self._run is not None:
-            for sentence in self._roster.problems():
-                self._run.problem(sentence)
+            for found in (*self._roster.problems(), *map(lost, self._absent.values())):
+                self._run.problem(found.sentence, kind=found.kind, worker=found.worker)
         return self._roster.reports
 
     def lost_workers(self) -> list[WorkerEntry]:
         """Those that said hello and never reported."""
-        return self._roster.lost
+        return [*self._roster.lost, *(msgspec.structs.replace(entry, lost=True) for entry in self._absent.values())]
 
     def _mind_server(self) -> None:
         # A worker that comes by a new way (its address has changed, the old connection hangs in a cut) is the same one.
@@ -158,7 +215,8 @@ class Fleet:
         """Whether a message belongs to the run that goes on; its sender is told if that is over."""
         self._roster.heard(msg.node_id, time.perf_counter())
         run_id = msg.data.get("run_id")
-        if self._run is None:  # a master that has just come back: it may take the run up again
+        # A master that has just come back may take the run up again, and one that was replaced has no part in it.
+        if self._run is None or not self._run.is_mine:
             return False
         if not self._is_closed and run_id == self._run.run_id:
             return True
@@ -171,11 +229,17 @@ class Fleet:
     def _on_hello(self, environment: Any, msg: Any, **_: Any) -> None:
         if not self._is_of_run(msg):
             return
-        self._roster.hello(msg.node_id, msgspec.convert(msg.data["entry"], WorkerEntry))
+        entry = msgspec.convert(msg.data["entry"], WorkerEntry)
+        self._roster.hello(msg.node_id, entry)
+        if self._absent.pop(entry.worker, None) is not None:
+            self._hold_back()
+            self.users.told(msg.node_id, msg.data.get("user_classes"))
         if self._is_draining:
             self._runner.send_message("soak_drain", None, client_id=msg.node_id)
 
     def _on_time(self, environment: Any, msg: Any, **_: Any) -> None:
+        if self._has_left:
+            return
         timer = time.perf_counter()
         self._roster.heard(msg.node_id, timer)
         at = None if self._clock is None else self._clock.micros(timer)
@@ -193,6 +257,7 @@ class Fleet:
             "sent_s": msg.data["sent_s"],
             "left_s": None if self._ends_at is None else self._ends_at - now,
             "is_known": self._roster.knows(msg.node_id),
+            "is_client": msg.node_id in self._runner.clients,
         }
         self._runner.send_message("soak_left", answer, client_id=msg.node_id)
 
@@ -208,7 +273,11 @@ class Fleet:
                     self._disk.apply(keep_segment_file, (run.folder / "spool", step.name, step.data))
                 except OSError as error:
                     self._receiver.failed(step)
-                    run.problem(f"Rows of worker {step.name.worker} cannot be kept: {error}.")
+                    run.problem(
+                        f"Rows of worker {step.name.worker} cannot be kept: {error}.",
+                        kind=NOT_KEPT,
+                        worker=step.name.worker,
+                    )
                     continue
                 if self._is_closed:  # while it was being written: whether the store has seen it, nobody knows
                     return

@@ -11,6 +11,7 @@ import math
 
 import msgspec
 
+from attempts.settling import OTHER, WORKER_LOST, Problem
 from scenarios.run_file import WorkerEntry
 from scenarios.run_order import GeneratorReport
 
@@ -70,6 +71,12 @@ class Roster:
         """The entries of those that said hello and never reported."""
         return [msgspec.structs.replace(self._hellos[client], lost=True) for client in self._in_order(self.taking_part)]
 
+    @property
+    def entries(self) -> dict[str, WorkerEntry]:
+        """What all that said hello have said of themselves last."""
+        told = {client: report.workers[0] for client, report in self._reports.items() if client in self._hellos}
+        return self._hellos | told
+
     def knows(self, client: str) -> bool:
         """Whether it has said hello."""
         return client in self._hellos
@@ -78,12 +85,15 @@ class Roster:
         """For how long it has not been heard."""
         return now - self._heard.get(client, -math.inf)
 
-    def problems(self) -> list[str]:
-        """What the run must be told of those that are missing at its end, a sentence each."""
+    def problems(self) -> list[Problem]:
+        """What the run must be told of those that are missing at its end."""
         never = sorted(self._silent_starters)
         return [
-            *(f"Worker {self._name(client)} was lost." for client in self._in_order(self.taking_part)),
-            *(f"Worker {client!r} was told to start and never took part in the run." for client in never),
+            *(lost(self._hellos[client]) for client in self._in_order(self.taking_part)),
+            *(
+                Problem(OTHER, None, f"Worker {client!r} was told to start and never took part in the run.")
+                for client in never
+            ),
         ]
 
     def news(self, now: float, *, silent_s: float) -> list[str]:
@@ -108,8 +118,17 @@ class Roster:
         return self._told - set(self._hellos) - set(self._reports) - self._excused
 
     def _name(self, client: str) -> str:
-        entry = self._hellos[client]
-        return f"{entry.worker} ({entry.platform}, host {entry.host})"
+        return name_of(self._hellos[client])
 
     def _in_order(self, clients: set[str]) -> list[str]:
         return [client for client in self._hellos if client in clients]
+
+
+def name_of(entry: WorkerEntry) -> str:
+    """A worker in words."""
+    return f"{entry.worker} ({entry.platform}, host {entry.host})"
+
+
+def lost(entry: WorkerEntry) -> Problem:
+    """That a worker was lost, until its rows say otherwise."""
+    return Problem(WORKER_LOST, entry.worker, f"Worker {name_of(entry)} was lost.")

@@ -20,6 +20,7 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,11 +37,20 @@ from scenarios.control.checks import (
 )
 from scenarios.control.child_process import Child
 from scenarios.control.courier import Courier
+from scenarios.control.dealt_users import knowing
 from scenarios.control.fleet import Fleet
 from scenarios.control.leader import Leader
-from scenarios.control.limits import limits_from
+from scenarios.control.limits import Limits, limits_from
+from scenarios.control.live_run import utc_now
 from scenarios.control.proxy import proxy_for
 from scenarios.control.relay_child import start_relay, stop_relay
+from scenarios.control.resumption import (
+    differences,
+    planned_s,
+    refuse_differences,
+    reopened,
+    run_to_resume,
+)
 from scenarios.control.shapes import RampSoakStorm
 from scenarios.control.target import parse_target
 from scenarios.errors import ConfigError
@@ -50,7 +60,8 @@ from scenarios.load.generator import LoadGenerator
 from scenarios.load.users import SoakUser
 from scenarios.machine.garbage import settle_collector
 from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, settings_from
-from scenarios.redact import redacted
+from scenarios.redact import plain_urls, redacted
+from scenarios.run_file import RunFile
 from scenarios.run_order import RunOrder, order_from_text
 from scenarios.screens.locust_stats import Screen
 
@@ -78,6 +89,7 @@ class Soak:
         self._relay_watch: gevent.Greenlet[..., None] | None = None
         self._screen = Screen(environment)
         self._own: dict[str, Any] = {}  # a worker's own options, before the controller's come over them
+        self._planned_s: float | None = None  # of a run that is led on: Locust's --run-time is what is left of it
         self._checked: tuple[Settings, str | None, int] | None = None
 
     def settings(self, overlay: Mapping[str, Any] | None = None) -> Settings:
@@ -105,14 +117,75 @@ class Soak:
             self._courier.time_keeper.wait()
             return
         settings = self.settings()
-        if not self.environment.host:
+        limits = limits_from(os.environ)
+        resumed = self._run_to_resume(settings) if settings.resume else None
+        if resumed is not None and resumed.target.standin:
+            # Where the users of its workers still knock.
+            self._standin_url = self.environment.host = resumed.target.url
+        elif not self.environment.host:
             self._standin_url = self.environment.host = free_standin_url(tls=settings.standin_tls)
         self.check(settings, self.environment.host, self._users())
         if settings.shape == "ramp-soak-storm":
             self.environment.shape_class = RampSoakStorm()
             self.environment.shape_class.runner = runner
-        fleet = Fleet(runner, limits_from(os.environ)) if isinstance(runner, runners.MasterRunner) else None
-        self.leader = Leader(self.environment, fleet, end_early=self._end_early)
+        fleet = Fleet(runner, limits) if isinstance(runner, runners.MasterRunner) else None
+        self.leader = Leader(self.environment, fleet, limits=limits, end_early=self._end_early)
+        if fleet is not None:
+            self.environment.dispatcher_class = knowing(self.environment.dispatcher_class, fleet.users)
+        if resumed is not None:
+            self._resume(resumed, settings, limits)
+
+    def _run_to_resume(self, settings: Settings) -> RunFile:
+        """What is known of the run that --resume names.
+
+        Raises:
+            ConfigError: This process cannot lead it on, or would lead another run.
+        """
+        options = self.environment.parsed_options
+        if not isinstance(self.environment.runner, runners.MasterRunner) or not options.headless:
+            raise ConfigError(
+                f"--resume {settings.resume!r} leads a fleet's run on, from the command line: give it to locust "
+                "--master --headless. A run without workers ended with its process: python -m attempts.store "
+                f"{Path(settings.reports_dir) / settings.resume} stores its rows."
+            )
+        file = run_to_resume(settings)
+        host = self.environment.host
+        refuse_differences(
+            file,
+            differences(
+                file,
+                settings,
+                host=plain_urls(parse_target(host).url) if host else None,
+                users=self._users(),
+                run_time_s=self._run_time_s(),
+            ),
+        )
+        return file
+
+    def _resume(self, file: RunFile, settings: Settings, limits: Limits) -> None:
+        """Lead the run on, in Locust's own course of a run; or end it here, where there is nothing left to lead.
+
+        Raises:
+            ConfigError: Another process leads it, and is well.
+            SystemExit: It is over: with its exit status.
+        """
+        assert self.leader is not None
+        run = reopened(file, settings, limits=limits, now=utc_now, sleep=gevent.sleep)
+        options = vars(self.environment.parsed_options)
+        if not self.leader.resume(run, limits):
+            run.start_store()
+            self.leader.finish(None, is_quitting=True)
+            self.environment.runner.quit()
+            print(self.leader.last_words, end="", flush=True)
+            raise SystemExit(self.environment.process_exit_code)
+        # Those that run users are not "ready" to Locust, and it would wait for them for ever.
+        options["expect_workers"] = 0
+        now = utc_now()
+        if isinstance(self.environment.shape_class, RampSoakStorm):
+            self.environment.shape_class.began_s_ago = (now - datetime.fromisoformat(file.started_at)).total_seconds()
+        elif run.planned_end is not None:
+            self._planned_s = planned_s(file)
+            options["run_time"] = max(1.0, (run.planned_end - now).total_seconds())
 
     def check(self, settings: Settings, host: str | None, users: int) -> None:
         """All that can be refused without connecting.
@@ -255,6 +328,8 @@ class Soak:
         return root / ".outbox" / order.run_id / secrets.token_hex(4)
 
     def _run_time_s(self) -> float | None:
+        if self._planned_s is not None:
+            return self._planned_s
         seconds = getattr(self.environment.parsed_options, "run_time", None)
         return float(seconds) if seconds else None
 

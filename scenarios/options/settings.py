@@ -291,6 +291,14 @@ class Settings:
     run_id: str = parsed(
         "", "Name of the run folder (empty = the time and a random part)", RUN, parsers.run_id, ui=False
     )
+    resume: str = parsed(
+        "",
+        "Lead this run on, whose master was killed or is frozen: its name, beside the command that began it (empty = "
+        "begin one; docs/fleet.md)",
+        RUN,
+        parsers.run_id,
+        ui=False,
+    )
     outbox_gb: float = number(
         2.0,
         "Rows that a worker keeps on its disk while they cannot be shipped: beyond so many GB its load ends",
@@ -374,7 +382,24 @@ class Settings:
             "allow_less_load": self.allow_less_load,
             "credentials": list(self.credentials),
             "digest": self.digest(),
+            "options": self.told(),
         }
+
+    def told(self) -> dict[str, str]:
+        """What a run goes by, so that whoever leads it on can name what he would have otherwise: all options but those
+        of the machine and of the folder. Texts that anything may stand in are told by a hash.
+        """
+        return {
+            option.name: self._told(option)
+            for option in OPTIONS
+            if option.group != RUN and option.name != "no_analysis"
+        }
+
+    def _told(self, option: Option) -> str:
+        value = getattr(self, option.name)
+        if option.bounds is not None or option.choices or isinstance(value, bool):
+            return repr(value)
+        return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
 
     def _group(self, prefix: str) -> dict[str, Any]:
         return {name.removeprefix(prefix): value for name, value in vars(self).items() if name.startswith(prefix)}

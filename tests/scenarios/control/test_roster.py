@@ -46,7 +46,9 @@ def test_one_that_was_told_to_start_and_never_said_hello_is_a_problem_with_its_n
     roster.told_to_start("host_1f2e")
     roster.reported("a", report("a"))
     assert roster.missing == {"host_1f2e"}
-    assert roster.problems() == ["Worker 'host_1f2e' was told to start and never took part in the run."]
+    assert [problem.sentence for problem in roster.problems()] == [
+        "Worker 'host_1f2e' was told to start and never took part in the run."
+    ]
 
 
 def test_one_that_gave_up_owes_no_hello_but_one_that_had_begun_owes_its_report() -> None:
@@ -66,7 +68,7 @@ def test_one_whose_hello_was_lost_but_whose_report_came_is_not_missing() -> None
 
 def test_one_that_never_reported_is_lost_and_keeps_what_it_told_of_itself() -> None:
     roster = with_hellos("a")
-    assert roster.problems() == ["Worker a (Linux, host h) was lost."]
+    assert [problem.sentence for problem in roster.problems()] == ["Worker a (Linux, host h) was lost."]
     assert roster.lost == [WorkerEntry(worker="a", host="h", platform="Linux", lost=True)]
 
 
