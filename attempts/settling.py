@@ -64,12 +64,13 @@ def settle(manifest: Mapping[str, Any], stored: Mapping[str, Any]) -> Settled:
 
     Args:
         manifest: What `run.json` holds.
-        stored: What `python -m attempts.store` prints.
+        stored: What `python -m attempts.store` prints; empty = nobody could count.
     """
     workers: Mapping[str, Mapping[str, Any]] = stored.get("workers", {})
     whole = frozenset(worker for worker, rows in workers.items() if rows.get("is_whole"))
     said = tuple(problems_of(manifest))
-    kept = [p for p in said if p.kind not in _RECOUNTED and not (p.kind in _OF_A_WORKER and p.worker in whole)]
+    recounted = _RECOUNTED if stored else frozenset()
+    kept = [p for p in said if p.kind not in recounted and not (p.kind in _OF_A_WORKER and p.worker in whole)]
     sums = _sums(manifest, stored)
     found = [Problem(ROWS, None, str(sentence)) for sentence in stored.get("problems", ())]
     found += [Problem(SUMS, None, f"The accounting does not balance: {sentence}") for sentence in sums.imbalances]

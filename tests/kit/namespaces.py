@@ -116,6 +116,14 @@ def hosts(count: int) -> Iterator[list[Host]]:
         yield made
 
 
+def take_address(host: Host, of: Host) -> None:
+    """Give a host the address of another one, whose cable is pulled, and tell the others (a gratuitous ARP)."""
+    _run(*host.command("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_notify"))
+    _ip("-n", host.name, "addr", "add", f"{of.address}/24", "dev", "eth0")
+    for state in ("down", "up"):
+        _ip("-n", host.name, "link", "set", "eth0", state)
+
+
 @contextlib.contextmanager
 def line() -> Iterator[Line]:
     """Two hosts in two networks, with a healthy router between them.
