@@ -172,6 +172,7 @@ class Leader:
         entry = run.file.resumed[-1]
         entry.came_back = [worker.worker for worker in self._fleet.present]
         entry.stayed_away = [worker.worker for worker in self._fleet.absent]
+        run.note(self._fleet.entries(), now=utc_now())
         for worker in self._fleet.absent:
             said = f"its {worker.users} users are dealt to no other, since it may still run them"
             print(

@@ -117,11 +117,10 @@ def hosts(count: int) -> Iterator[list[Host]]:
 
 
 def take_address(host: Host, of: Host) -> None:
-    """Give a host the address of another one, whose cable is pulled, and tell the others (a gratuitous ARP)."""
-    _run(*host.command("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_notify"))
+    """Give a host the address of another one, whose cable is pulled: on the network it is that one (RFC 5798)."""
+    hardware = subprocess.run(of.command("cat", "/sys/class/net/eth0/address"), capture_output=True, text=True)
+    _ip("-n", host.name, "link", "set", "eth0", "address", hardware.stdout.strip())
     _ip("-n", host.name, "addr", "add", f"{of.address}/24", "dev", "eth0")
-    for state in ("down", "up"):
-        _ip("-n", host.name, "link", "set", "eth0", state)
 
 
 @contextlib.contextmanager
