@@ -35,6 +35,7 @@ RUN_BY = {
     "locust --headless": ("tests/system/test_soak.py", '"--headless"'),
     "locust --headless --users 60 --run-time 30m --client": ("tests/system/test_scenarios.py", '"--delay-ms"'),
     "locust --master": ("tests/fleets.py", '"--master"'),
+    "locust --master --headless --resume": ("tests/system/test_fleet_resume.py", '"--resume"'),
     "locust --worker": ("tests/fleets.py", '"--worker"'),
     "python -m analysis reports": ("tests/analysis/test_cli.py", "main("),
     "python -m analysis runs": (".github/workflows/soak.yml", "python -m analysis runs"),
