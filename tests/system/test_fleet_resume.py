@@ -17,9 +17,9 @@ import pyarrow.dataset as ds
 import pytest
 
 from tests.conftest import PATIENCE_S, locust_command, wait_for
+from tests.fleets import Fleet
 from tests.hosts import Host, hosts
 from tests.kit.namespaces import take_address
-from tests.system.test_fleet import Fleet
 
 pytestmark = pytest.mark.timeout(300)
 USERS = 12
@@ -32,35 +32,29 @@ class Interrupted(Fleet):
         target, *others = machines
         super().__init__(others, tmp_path)
         self._target = target
-        self.environment = {"SOAK_FLEET_SCALE": "0.1", "SOAK_ALLOWED_HOSTS": target.address}
+        self.environment["SOAK_ALLOWED_HOSTS"] = target.address
         self.url = ""
 
-    def serve(self) -> None:
-        target = self.start(self._target, sys.executable, "-m", "standin", "--host", self._target.address)
-        assert target.stdout is not None
-        self.url = json.loads(target.stdout.readline())["url"]
+    def target(self) -> str:
+        if not self.url:
+            target = self.start(self._target, sys.executable, "-m", "standin", "--host", self._target.address)
+            assert target.stdout is not None
+            self.url = str(json.loads(target.stdout.readline())["url"])
+        return self.url
 
     def master(self, *options: str, host: Host | None = None, run_time: str = "20s") -> subprocess.Popen[str]:
         return self.start(
             host or self.master_host,
             *locust_command("--master", "--headless", "--expect-workers", str(len(self.worker_hosts))),
-            *("--host", self.url, "--users", str(USERS), "--spawn-rate", str(USERS), "--run-time", run_time),
+            *("--host", self.target(), "--users", str(USERS), "--spawn-rate", str(USERS), "--run-time", run_time),
             *("--pace-s", "0.2", "--only-summary", "--reports-dir", str(self.reports), *options),
         )
 
-    def work(self) -> None:
-        address = self.master_host.address
-        for number, host in enumerate(self.worker_hosts):
-            outbox = str(self._tmp_path / f"worker-{number}")
-            self.workers.append(
-                self.start(host, *locust_command("--worker", "--master-host", address, "--reports-dir", outbox))
-            )
-
     def begin(self, run_time: str = "20s", *, workers: int = 2) -> subprocess.Popen[str]:
         """Target, master and workers; returns the master when it has said in run.json who its workers are."""
-        self.serve()
         master = self.master("--run-id", "r1", run_time=run_time)
-        self.work()
+        for number in range(len(self.worker_hosts)):
+            self.join(number)
         wait_for(lambda: len(self.workers_stored()) == workers, "rows of all workers")
         wait_for(lambda: sum(w["users"] or 0 for w in self.run_json()["workers"]) == USERS, "users in run.json")
         return master

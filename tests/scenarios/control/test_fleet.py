@@ -31,7 +31,7 @@ runner = SimpleNamespace(
     server=server,
 )
 fleet = Fleet(runner, Limits())
-run = SimpleNamespace(run_id="this-run")
+run = SimpleNamespace(run_id="this-run", is_mine=True)
 fleet.begin(run, Clock.now(), run_time_s=60.0, load=LoadSeen(0.0))
 here = fingerprint()
 told = WorkerEntry(
@@ -51,7 +51,7 @@ AT_THE_END = """
 import gevent
 fleet._limits = Limits(drain_s=1.0, missing_s=0.3, silent_s=0.1)
 problems = []
-run.problem = problems.append
+run.problem = lambda sentence, **_: problems.append(sentence)
 hello("this-run", "worker-1")
 server.send_to_client(Message("spawn", None, "worker-3"))
 collecting = gevent.spawn(fleet.collect)

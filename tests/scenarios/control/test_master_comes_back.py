@@ -21,6 +21,7 @@ from scenarios.clock import Clock
 from scenarios.control.courier import Courier
 from scenarios.control.fleet import Fleet
 from scenarios.control.limits import Limits
+from scenarios.control.load_seen import LoadSeen
 from scenarios.run_file import RunFile, TargetFacts, WorkerEntry
 from scenarios.run_order import GeneratorReport
 
@@ -33,6 +34,13 @@ class Runner:
         self.client_id = "client-w"
         self.user_classes_count = {"SoakUser": 6}
         self.client = SimpleNamespace(send=lambda message: self.sent.append((message.type, message.data)))
+        nobody = SimpleNamespace(add_listener=lambda _: None)
+        self.environment = SimpleNamespace(
+            events=SimpleNamespace(heartbeat_received=nobody, heartbeat_sent=nobody), process_exit_code=None
+        )
+        self.server = SimpleNamespace(socket=SimpleNamespace(setsockopt=lambda *_: None), send_to_client=None)
+        self.user_count = 6
+        self.handle_message = lambda *_: None
     def register_message(self, name, heard, concurrent=False):
         self.listeners[name] = heard
     def send_message(self, name, data=None, client_id=None):
@@ -56,12 +64,14 @@ class Run:
 WORKER = """
 runner = Runner()
 courier = Courier(runner, Limits().scaled(0.01))
-order = SimpleNamespace(run_id="r1", master="boot-1")
-courier.start(SimpleNamespace(entry=entry, order=order, must_end=False, time_was_told=lambda *_: None), Path("."))
-def answer(boot, run_id):
+order = SimpleNamespace(run_id="r1", run_time_s=None)
+generator = SimpleNamespace(entry=entry, order=order, must_end=False, time_was_told=lambda *_: None)
+courier.start(generator, Path("."), outbox_gb=1.0)
+def answer(run_id, is_known, is_client):
     runner.told()
-    runner.hear("soak_time", {"sent_at": 0.0, "timer": 0.0, "at": None, "boot": boot, "run_id": run_id})
-    return [name for name, _ in runner.told("soak_hello", "client_ready", "soak_drained")]
+    words = {"run_id": run_id, "sent_s": 0.0, "left_s": None, "is_known": is_known, "is_client": is_client}
+    runner.hear("soak_left", words)
+    return [name for name, _ in runner.told("soak_hello", "client_ready")]
 """
 
 
@@ -77,35 +87,37 @@ def answers(code: str, *arguments: object) -> Any:
     return json.loads(ran.stdout)
 
 
-def test_a_worker_announces_itself_once_to_each_boot_of_its_runs_master() -> None:
+def test_a_worker_announces_itself_to_a_master_of_its_run_that_locust_has_not_made_known_to_it() -> None:
     heard = answers(
         WORKER
         + """
-for boot, run_id in (
-    ("boot-1", "r1"), ("boot-2", None), ("boot-2", "another"), ("boot-2", "r1"), ("boot-2", "r1"), ("boot-3", "r1")
-):
-    said.append(answer(boot, run_id))
+said += [answer("r1", True, True), answer("another", False, False), answer("r1", False, False)]
 """
     )
     # Locust's own word last: when it is heard, the master knows which users run there.
-    assert heard == [[], [], [], ["soak_hello", "client_ready"], [], ["soak_hello", "client_ready"]]
+    assert heard == [[], [], ["soak_hello", "client_ready"]]
 
 
 def test_a_worker_says_with_its_hello_which_users_it_runs() -> None:
-    ((_, hello),) = answers(WORKER + 'said += runner.told("soak_hello")')
-    assert (hello["worker"], hello["user_classes"]) == ("w", {"SoakUser": 6})
+    ((_, hello),) = answers(
+        WORKER
+        + """
+gevent.sleep(0)
+said += runner.told("soak_hello")
+"""
+    )
+    assert (hello["run_id"], hello["entry"]["worker"], hello["user_classes"]) == ("r1", "w", {"SoakUser": 6})
 
 
-def test_a_worker_that_has_ended_reports_again_and_asks_for_no_users() -> None:
+def test_a_worker_that_has_ended_its_load_asks_for_no_users() -> None:
     (heard,) = answers(
         WORKER
         + """
 courier.finish(GeneratorReport(workers=[entry], tally={}))
-courier.join()
-said.append(answer("boot-2", "r1"))
+said.append(answer("r1", False, False))
 """
     )
-    assert heard == ["soak_hello", "soak_drained"]
+    assert "client_ready" not in heard
 
 
 def test_a_master_that_leads_on_knows_who_is_away_and_holds_their_users_back(tmp_path: Path) -> None:
@@ -118,10 +130,10 @@ child = msgspec.structs.replace(entry, worker="child", pid=None)
 runner = Runner()
 fleet = Fleet(runner, Limits().scaled(0.001))
 run = Run(sys.argv[1], [msgspec.structs.replace(entry, users=6), away, gone, child])
-runner.clients = SimpleNamespace(ready=[], get=lambda _: None)
-fleet.resume(run, Clock.now())
+fleet.resume(run, Clock.now(), run_time_s=60.0, load=LoadSeen(0.0))
 said.append([[worker.worker for worker in fleet.absent], fleet.users.held, runner.worker_index_max])
-runner.hear("soak_hello", msgspec.to_builtins(entry) | {"user_classes": {"SoakUser": 6}})
+words = {"run_id": "r1", "entry": msgspec.to_builtins(entry), "user_classes": {"SoakUser": 6}}
+runner.hear("soak_hello", words)
 said.append([[worker.worker for worker in fleet.absent], fleet.users.held, fleet.users.take("client-w")])
 fleet.collect()
 said.append([[problem, kind["worker"]] for problem, kind in run.problems])
@@ -138,11 +150,10 @@ def test_rows_of_another_run_and_rows_for_a_master_that_was_replaced_are_not_tak
         """
 import hashlib, sys
 runner = Runner()
-runner.clients = SimpleNamespace(ready=[], get=lambda _: None)
 fleet = Fleet(runner, Limits())
 run = Run(sys.argv[1])
 (run.folder / "spool").mkdir()
-fleet.begin(run, Clock.now())
+fleet.begin(run, Clock.now(), run_time_s=60.0, load=LoadSeen(0.0))
 def ship(run_id, number):
     data = b"rows"
     runner.hear("soak_segment", {"worker": "w", "segment": number, "sha256": hashlib.sha256(data).hexdigest(),
@@ -172,23 +183,3 @@ said.append([runner.sent, len(runner.clients), fleet.entries()])
         tmp_path,
     )
     assert heard == [[], 0, []]
-
-
-def test_the_sockets_that_locust_makes_notice_a_silent_peer_and_give_a_name_to_who_came_last() -> None:
-    # The names under which Locust's runners look for them (locust.runners: `rpc.Client`, `rpc.Server`).
-    assert answers(
-        """
-import zmq
-from locust import runners
-from scenarios.control import patient_sockets
-patient_sockets.install(Limits().scaled(0.1))
-server = runners.rpc.Server("127.0.0.1", 0)
-client = runners.rpc.Client("127.0.0.1", server.port, "me")
-again = runners.rpc.Client("127.0.0.1", server.port, "me")
-again.send(Message("here", None, "me"))
-said.append(client.socket.getsockopt(zmq.HEARTBEAT_TIMEOUT))
-said.append(server.recv_from_client()[1].type)
-server.send_to_client(Message("you came last", None, "me"))
-said.append(again.recv().type)
-"""
-    ) == [3000, "here", "you came last"]
