@@ -118,9 +118,9 @@ def test_the_reports_of_a_master_are_on_the_claim_that_there_is(key: str) -> Non
 def test_a_pod_is_given_the_time_to_end_in_order() -> None:
     limits = Limits()
     for key in WORKERS:
-        assert PODS[key]["spec"]["terminationGracePeriodSeconds"] > limits.drain_s + limits.missing_s
+        assert PODS[key]["spec"]["terminationGracePeriodSeconds"] > limits.drain_s + limits.alone_s
     for key in MASTERS:
-        end_s = limits.drain_s + STORE_TIMEOUT_S + ANALYSIS_TIMEOUT_S
+        end_s = limits.drain_s + limits.missing_s + STORE_TIMEOUT_S + ANALYSIS_TIMEOUT_S
         assert PODS[key]["spec"]["terminationGracePeriodSeconds"] > end_s
 
 
