@@ -86,6 +86,10 @@ def test_secrets_come_from_the_secret_by_their_names(key: str) -> None:
     assert not names & set(MANIFESTS["settings.yaml wsoak"]["data"])
 
 
+def test_the_example_of_a_secret_holds_no_word_that_somebody_might_use() -> None:
+    assert set(MANIFESTS["example/secret.yaml wsoak"]["stringData"].values()) == {""}
+
+
 def test_the_example_of_a_secret_is_not_applied_with_the_others() -> None:
     kinds = {document["kind"] for key, document in MANIFESTS.items() if "/" not in key}
     assert "Secret" not in kinds
