@@ -103,8 +103,8 @@ def test_as_many_workers_as_the_master_waits_for() -> None:
 
 def test_a_container_is_given_the_time_to_end_in_order() -> None:
     limits = Limits()
-    assert seconds(SERVICES["worker"]["stop_grace_period"]) > limits.drain_s + limits.missing_s
-    end_s = limits.drain_s + STORE_TIMEOUT_S + ANALYSIS_TIMEOUT_S
+    assert seconds(SERVICES["worker"]["stop_grace_period"]) > limits.drain_s + limits.alone_s
+    end_s = limits.drain_s + limits.missing_s + STORE_TIMEOUT_S + ANALYSIS_TIMEOUT_S
     assert seconds(SERVICES["master"]["stop_grace_period"]) > end_s
 
 
@@ -209,9 +209,9 @@ def test_its_own_commands_and_environment_make_a_run(tmp_path: Path) -> None:
     assert recorded["problems"] == [], said
     assert recorded["accounting"]["balanced"] is True
     assert len(recorded["workers"]) == 2
-    # Void only for what a machine that is busy with other tests does to a loop.
-    generator = json.loads((run.parent / "verdict.json").read_text())["generator"]
-    assert (status == 3) == (generator["state"] == "impaired"), said
+    # Void only for what a machine that is busy with other tests does to a loop, or to a few seconds of load.
+    slo = json.loads((run.parent / "verdict.json").read_text())["slo"]
+    assert status == {"met": 0, "breached": 1, "void": 3}[slo["state"]], said
 
 
 def test_the_ports_of_compose_and_image_are_locusts() -> None:

@@ -96,7 +96,14 @@ def test_a_stage_is_read_with_what_follows_its_line_breaks() -> None:
 
 @pytest.mark.parametrize(
     ("name", "imports"),
-    [("worker", "locustfile"), ("controller", "locustfile, analysis.cli, attempts.store.segment_store, standin.serve")],
+    [
+        ("worker", "locustfile"),
+        pytest.param(
+            "controller",
+            "locustfile, analysis.cli, attempts.store.segment_store, standin.serve",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_the_tree_of_an_image_holds_all_that_it_imports(name: str, imports: str, tmp_path: Path) -> None:
     build_tree(name, tmp_path)
@@ -109,6 +116,7 @@ def test_the_tree_of_an_image_holds_all_that_it_imports(name: str, imports: str,
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_tree_without_the_record_does_not_import_so_that_the_rule_can_fail(tmp_path: Path) -> None:
     build_tree("worker", tmp_path)
     (tmp_path / "attempts").rename(tmp_path / "elsewhere")

@@ -86,6 +86,10 @@ def test_secrets_come_from_the_secret_by_their_names(key: str) -> None:
     assert not names & set(MANIFESTS["settings.yaml wsoak"]["data"])
 
 
+def test_the_example_of_a_secret_holds_no_word_that_somebody_might_use() -> None:
+    assert set(MANIFESTS["example/secret.yaml wsoak"]["stringData"].values()) == {""}
+
+
 def test_the_example_of_a_secret_is_not_applied_with_the_others() -> None:
     kinds = {document["kind"] for key, document in MANIFESTS.items() if "/" not in key}
     assert "Secret" not in kinds
@@ -118,9 +122,9 @@ def test_the_reports_of_a_master_are_on_the_claim_that_there_is(key: str) -> Non
 def test_a_pod_is_given_the_time_to_end_in_order() -> None:
     limits = Limits()
     for key in WORKERS:
-        assert PODS[key]["spec"]["terminationGracePeriodSeconds"] > limits.drain_s + limits.missing_s
+        assert PODS[key]["spec"]["terminationGracePeriodSeconds"] > limits.drain_s + limits.alone_s
     for key in MASTERS:
-        end_s = limits.drain_s + STORE_TIMEOUT_S + ANALYSIS_TIMEOUT_S
+        end_s = limits.drain_s + limits.missing_s + STORE_TIMEOUT_S + ANALYSIS_TIMEOUT_S
         assert PODS[key]["spec"]["terminationGracePeriodSeconds"] > end_s
 
 

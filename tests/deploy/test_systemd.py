@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.control.limits import Limits
+from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
 from tests.deploy.containers import ROOT
 
 UNIT = ROOT / "deploy" / "systemd" / "wsoak-worker.service"
@@ -47,8 +48,9 @@ def test_systemd_complains_of_a_misspelt_key_so_that_the_rule_can_fail(tmp_path:
 
 def test_a_worker_is_given_the_time_to_ship_and_comes_back_only_after_a_crash() -> None:
     limits = Limits()
-    assert float(service()["TimeoutStopSec"]) > limits.drain_s + limits.missing_s
+    assert float(service()["TimeoutStopSec"]) > limits.drain_s + limits.alone_s
     assert service()["Restart"] == "on-failure"
+    assert service()["RestartPreventExitStatus"].split() == [str(EXIT_USAGE), str(EXIT_VOID)]
     assert service()["KillMode"] == "mixed"
 
 
