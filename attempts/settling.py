@@ -10,6 +10,7 @@ Pure: what `run.json` holds and what the store counted go in, what `run.json` sh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from attempts.accounting import Accounting
@@ -24,12 +25,16 @@ ROWS: Final = "rows"
 SUMS: Final = "sums"
 NOTHING_STARTED: Final = "nothing_started"
 STORE_DIED: Final = "store_died"
+EARLY: Final = "early"
 # These stay, like every problem that says no kind.
 PART_DIED: Final = "part_died"
 OTHER: Final = "other"
 
 _OF_A_WORKER: Final = frozenset({WORKER_LOST, LEFT_BEHIND, NOT_KEPT})
-_RECOUNTED: Final = frozenset({ROWS, SUMS, NOTHING_STARTED, STORE_DIED})
+_RECOUNTED: Final = frozenset({ROWS, SUMS, NOTHING_STARTED, STORE_DIED, EARLY})
+# The last attempt begins before the end: by the pace of what users and probes do, or by a share of a long run.
+_LAST_ATTEMPT_S: Final = 5.0
+_LAST_ATTEMPT_SHARE: Final = 0.05
 _OUTCOMES: Final = ("ok", "timeout", "failed", "aborted")
 
 
@@ -77,6 +82,7 @@ def settle(manifest: Mapping[str, Any], stored: Mapping[str, Any]) -> Settled:
     if not sums.started and not sums.rows_stored:
         sentence = "No attempt was started, or nobody knows of one: there is nothing to judge."
         found.append(Problem(NOTHING_STARTED, None, sentence))
+    found += _early(manifest, stored)
     now = tuple({problem.sentence: problem for problem in (*kept, *found)}.values())
     standing = {problem.sentence for problem in now}
     known = {*workers, *(str(entry["worker"]) for entry in _workers_of(manifest))}
@@ -85,7 +91,7 @@ def settle(manifest: Mapping[str, Any], stored: Mapping[str, Any]) -> Settled:
         taken_back=tuple(p.sentence for p in said if p.sentence not in standing),
         accounting=sums,
         whole=whole,
-        is_complete=bool(known) and known <= whole and not found,
+        is_complete=bool(known) and known <= whole and all(problem.kind == EARLY for problem in found),
     )
 
 
@@ -114,7 +120,8 @@ def rewritten(
         now: The present moment, as `run.json` has moments.
     """
     file = dict(manifest)
-    if file.get("ended") == "running":
+    is_left = _is_left(manifest)
+    if is_left:
         file["ended"], file["ended_at"] = "crash", stored.get("last_at")
     file["problems"] = [problem.sentence for problem in settled.problems]
     file["problem_kinds"] = [problem._asdict() for problem in settled.problems]
@@ -129,7 +136,7 @@ def rewritten(
     before = file.get("settled")
     earlier = _list_of(before, "taken_back") if isinstance(before, Mapping) else []
     taken_back = list(dict.fromkeys([*map(str, earlier), *settled.taken_back]))
-    file["settled"] = {"at": now, "complete": settled.is_complete, "taken_back": taken_back}
+    file["settled"] = {"at": now, "complete": settled.is_complete, "left": is_left, "taken_back": taken_back}
     return file
 
 
@@ -166,6 +173,29 @@ def _sums(manifest: Mapping[str, Any], stored: Mapping[str, Any]) -> Accounting:
         rows_written=sum(written) if written and None not in written else counts.get("rows_written"),
         rows_stored=stored.get("rows_stored"),
     )
+
+
+def _is_left(manifest: Mapping[str, Any]) -> bool:
+    """Whether the process that led the run was gone before it could say how it ended."""
+    settled = manifest.get("settled")
+    return manifest.get("ended") == "running" or (isinstance(settled, Mapping) and settled.get("left") is True)
+
+
+def _early(manifest: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[Problem]:
+    """That nobody made load any more before the planned end of a run whose leader was gone."""
+    try:
+        began, planned, last = (
+            datetime.fromisoformat(str(moment))
+            for moment in (manifest.get("started_at"), manifest.get("planned_end_at"), stored.get("last_at"))
+        )
+    except ValueError:
+        return
+    of_s, ran_s = (planned - began).total_seconds(), (last - began).total_seconds()
+    if _is_left(manifest) and ran_s < of_s - max(_LAST_ATTEMPT_S, _LAST_ATTEMPT_SHARE * of_s):
+        sentence = (
+            f"Its last attempt began after {ran_s:.0f} s of {of_s:.0f} s: the run is less than what was asked for."
+        )
+        yield Problem(EARLY, None, sentence)
 
 
 def _workers_of(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -180,11 +180,13 @@ class SettledEntry(msgspec.Struct, kw_only=True):
 
     Attributes:
         complete: Every row of every worker is stored.
+        left: The process that led the run was gone before it could say how it ended.
         taken_back: Sentences that were among the problems, and are disproved.
     """
 
     at: str | None = None
     complete: bool = False
+    left: bool = False
     taken_back: list[str] = []
 
 

@@ -77,6 +77,11 @@ def run_to_resume(settings: Settings) -> RunFile:
         ConfigError: There is no such run, or it has ended.
     """
     folder = Path(settings.reports_dir) / settings.resume
+    if settings.run_id not in ("", settings.resume):
+        raise ConfigError(
+            f"--resume {settings.resume!r} leads that run on, and --run-id {settings.run_id!r} begins another: leave "
+            "one of them out."
+        )
     try:
         file = read_run_file(folder)
     except FileNotFoundError:
@@ -89,10 +94,17 @@ def run_to_resume(settings: Settings) -> RunFile:
             f"--resume {settings.resume!r}: {folder / 'run.json'} cannot be read ({error}); what its workers "
             "still have is brought by python -m attempts.collect."
         ) from None
-    if file.ended not in ("running", "crash"):
+    # A count by hand after its master's death says "crash" (`attempts.settling`), and its workers may soak on.
+    if file.ended != "running" and not (file.settled is not None and file.settled.left):
         raise ConfigError(
             f"--resume names {settings.resume!r}, but that run has ended ({file.ended}): python -m analysis {folder} "
             "judges it; leave --resume out to begin another."
+        )
+    if file.target.standin and settings.standin_tls:
+        raise ConfigError(
+            f"--resume {settings.resume!r}: its embedded stand-in spoke TLS (--standin-tls) with certificates that "
+            "ended with it, and its workers trust no others: bring their rows with python -m attempts.collect "
+            "(docs/fleet.md)."
         )
     return file
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class JsonLines:
         self._max_bytes = max_bytes
         self._pieces = Pieces(path) if max_bytes else None
         self._file = path.open("ab", buffering=0)
+        if _is_cut_short(path):
+            self._file.write(b"\n")  # a writer before this one was killed: its last line is lost, and not ours with it
         self._waiting: list[bytes] = []
 
     def add(self, line: Mapping[str, Any]) -> None:
@@ -62,3 +65,12 @@ class JsonLines:
             self._file.close()
             if self._pieces is not None:
                 self._pieces.close()
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether a file ends in the middle of a line."""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

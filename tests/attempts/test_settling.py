@@ -47,7 +47,7 @@ def test_what_a_workers_whole_rows_disprove_is_taken_back(kind: str) -> None:
     assert after["problems"] == []
     assert after["workers"] == [{"worker": "w0", "host": "h", "platform": "Linux", "lost": False, "rows_written": 10}]
     assert after["accounting"] == {**TALLY, "rows_written": 10, "rows_stored": 10, "balanced": True}
-    assert after["settled"] == {"at": NOW, "complete": True, "taken_back": ["Worker w0 was lost."]}
+    assert after["settled"] == {"at": NOW, "complete": True, "left": False, "taken_back": ["Worker w0 was lost."]}
 
 
 @pytest.mark.parametrize("rows", [{"is_whole": False}, {"rows_written": None, "is_whole": False}])
@@ -110,6 +110,23 @@ def test_a_run_whose_master_was_killed_crashed_at_its_last_row() -> None:
     assert after["settled"]["complete"] is True
     again = rewritten(after, settle(after, stored(w0={})), stored=stored(w0={}), now=NOW)
     assert again == after
+
+
+def test_a_run_whose_load_ended_with_its_master_long_before_its_time_is_less_than_what_was_asked_for() -> None:
+    times = {"started_at": "2026-11-30T00:00:00.000000Z", "planned_end_at": "2026-11-30T01:00:00.000000Z"}
+    run = manifest(ended="running", **times)
+    half = stored(w0={})
+    settled = settle(run, half)
+    assert [(problem.kind, problem.sentence) for problem in settled.problems] == [
+        ("early", "Its last attempt began after 1800 s of 3600 s: the run is less than what was asked for.")
+    ]
+    assert settled.is_complete  # nothing of it is missing
+    after = rewritten(run, settled, stored=half, now=NOW)
+    # More rows may come home, and another master may have ended it in order.
+    whole = half | {"last_at": "2026-11-30T00:59:30.000000Z"}
+    again = rewritten(after, settle(after, whole), stored=whole, now=NOW)
+    assert (again["problems"], again["ended"], again["ended_at"]) == ([], "crash", whole["last_at"])
+    assert settle(manifest(ended="run_time", **times), half).problems == ()
 
 
 def test_how_a_run_ended_is_not_changed_by_a_count() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import PATIENCE_S, locust_command, wait_for
-from tests.fleets import Fleet
+from scenarios.control.limits import VARIABLE
+from tests.conftest import PATIENCE_S, ROOT, json_of, locust_command, wait_for
+from tests.fleets import SECRET, Fleet
 from tests.hosts import Host, hosts
 from tests.kit.namespaces import take_address
 
@@ -68,6 +72,13 @@ def interrupted(workers: int, tmp_path: Path, *, spare: int = 0) -> Iterator[tup
             yield running, machines[workers + 2 :]
         finally:
             running.end()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def rows_of(folder: Path) -> dict[str, list[int]]:
@@ -180,3 +191,61 @@ def test_a_frozen_master_finds_on_waking_that_another_one_leads_and_writes_nothi
         assert again.returncode == 0, output
         assert (run["ended"], run["problems"]) == ("run_time", []), output
         assert_every_flushed_row_is_stored(running, run)
+
+
+def test_the_embedded_stand_in_is_started_again_where_its_workers_knock(tmp_path: Path) -> None:
+    reports, started = tmp_path / "reports", []
+    environment = {**os.environ, VARIABLE: "0.1", "SOAK_JWT_SECRET": SECRET}
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                locust_command(*words),
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    port = str(free_port())
+    master = (
+        *("--master", "--headless", "--expect-workers", "1", "--master-bind-port", port, "--users", "6"),
+        *("--spawn-rate", "6", "--run-time", "25s", "--pace-s", "0.2", "--only-summary", "--reports-dir", str(reports)),
+    )
+    try:
+        first = start(*master, "--run-id", "r1")
+        start("--worker", "--master-port", port, "--reports-dir", str(tmp_path / "worker"))
+        truth = reports / "r1" / "truth.jsonl"
+        wait_for(lambda: truth.is_file() and truth.stat().st_size, "sessions that ended")
+        wait_for(lambda: json_of(reports / "r1" / "run.json")["workers"], "a worker in run.json")
+        first.kill()
+        first.wait()
+        before = truth.stat().st_size
+        again = start(*master, "--resume", "r1")
+        output, _ = again.communicate(timeout=2 * PATIENCE_S)
+        run = json_of(reports / "r1" / "run.json")
+        assert again.returncode in (0, 1), output  # what its sessions suffered meanwhile is the target's
+        assert (run["ended"], run["problems"]) == ("run_time", []), output
+        assert run["accounting"]["balanced"] is True
+        assert truth.stat().st_size > before
+        sessions = pq.read_table(reports / "r1" / "truth.parquet").num_rows
+        assert sessions >= len(truth.read_text().splitlines()) - 1  # one line may have been cut short
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize("alone", [("--headless",), ("--master",)])
+def test_a_run_is_led_on_by_a_headless_master_only(tmp_path: Path, alone: tuple[str, ...]) -> None:
+    words = ("--resume", "r1", "--reports-dir", str(tmp_path), "--web-port", str(free_port()), *alone)
+    port = ("--master-bind-port", str(free_port())) if "--master" in alone else ()
+    ran = subprocess.run(locust_command(*words, *port), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert ran.returncode == 2
+    assert f"python -m attempts.store {tmp_path / 'r1'} stores its rows." in ran.stderr
+    assert "Traceback" not in ran.stderr

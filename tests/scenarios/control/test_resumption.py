@@ -15,7 +15,7 @@ from scenarios.control.new_run import create
 from scenarios.control.resumption import differences, refuse_differences, reopened, run_to_resume
 from scenarios.errors import ConfigError
 from scenarios.options import Settings, settings_from
-from scenarios.run_file import RunFile, TargetFacts, WorkerEntry, read_run_file
+from scenarios.run_file import RunFile, SettledEntry, TargetFacts, WorkerEntry, read_run_file
 
 NOW = datetime(2026, 11, 23, 15, 45, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=41)
@@ -173,6 +173,19 @@ def test_the_store_of_the_last_master_is_told_to_end_and_waited_for(
     again.abandon()
 
 
+def test_a_count_by_hand_after_its_masters_death_is_no_end_of_a_run(
+    begin: Callable[..., LiveRun], tmp_path: Path
+) -> None:
+    run = begin()
+    run.file.ended, run.file.settled = "crash", SettledEntry(complete=False, left=True)
+    run.write()
+    assert run_to_resume(settings(tmp_path, resume="r1")).ended == "crash"
+    run.file.settled = None
+    run.write()
+    with pytest.raises(ConfigError, match=r"that run has ended \(crash\)"):
+        run_to_resume(settings(tmp_path, resume="r1"))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -193,6 +206,17 @@ def test_what_cannot_be_led_on_is_refused_in_a_sentence(
     change(tmp_path / "r1")
     with pytest.raises(ConfigError, match=words):
         run_to_resume(settings(tmp_path, resume="r1"))
+
+
+def test_a_run_is_led_on_under_its_own_name_and_with_certificates_that_live(
+    begin: Callable[..., LiveRun], tmp_path: Path
+) -> None:
+    begin(standin=True)
+    run_to_resume(settings(tmp_path, resume="r1", run_id="r1"))
+    with pytest.raises(ConfigError, match=r"--run-id 'r2' begins another: leave one of them out"):
+        run_to_resume(settings(tmp_path, resume="r1", run_id="r2"))
+    with pytest.raises(ConfigError, match=r"spoke TLS \(--standin-tls\) with certificates that ended with it"):
+        run_to_resume(settings(tmp_path, resume="r1", standin_tls=True))
 
 
 def test_who_leads_a_run_is_told_as_far_as_it_can_be(begin: Callable[..., LiveRun], tmp_path: Path) -> None:
