@@ -61,18 +61,16 @@ class LoopbackFleet:
                 self._start(command, wrong, said)
         return master
 
-    def soak_alone(self, offset_s: float, run_time: str) -> tuple[str, int]:
-        """A soak in one process, whose clock is wrong; returns what it said, and its exit status."""
+    def soak_alone(self, offset_s: float, run_time: str) -> subprocess.Popen[str]:
+        """Start a soak in one process, whose clock is wrong."""
         self.clock.set(offset_s)
-        alone = self._start(
+        return self._start(
             locust_command(
                 *("--headless", "--host", self._target(), "--users", "4", "--spawn-rate", "4", "--run-time", run_time),
                 *("--reports-dir", str(self.reports), "--only-summary", "--pace-s", "0.2"),
             ),
             self.clock.environment,
         )
-        output, _ = alone.communicate(timeout=PATIENCE_S)
-        return output, alone.returncode
 
     def _target(self) -> str:
         target = self._start([sys.executable, "-m", "standin", "--leeway-s", f"{LEEWAY_S:g}"])
@@ -196,18 +194,38 @@ def test_a_storm_comes_to_all_workers_at_once_whatever_their_clocks_say(fleet: L
 
 
 def test_a_run_whose_own_clock_is_ahead_of_the_targets_says_so_and_concludes_nothing(fleet: LoopbackFleet) -> None:
-    output, status = fleet.soak_alone(60.0, "8s")
+    alone = fleet.soak_alone(60.0, "8s")
+    output, _ = alone.communicate(timeout=PATIENCE_S)
     said = "The clock that this run goes by is "
     assert any(line.startswith(f"wsoak: {said}") and "ahead of the target's" in line for line in output.splitlines())
     problems = fleet.run_json()["problems"]
     assert any(problem.startswith(said) and "may be this clock's doing" in problem for problem in problems), output
-    assert status == 3, output
+    assert alone.returncode == 3, output
     low, high = fleet.run_json()["workers"][0]["clock"]["ahead_of_target_s"]
     assert low <= 60.5 and high >= 59.5 and high - low < 3.0
 
 
 def test_a_run_whose_own_clock_is_behind_the_targets_says_so_and_goes_on(fleet: LoopbackFleet) -> None:
-    output, _ = fleet.soak_alone(-60.0, "8s")
+    output, _ = fleet.soak_alone(-60.0, "8s").communicate(timeout=PATIENCE_S)
     assert "s behind the target's (its Date header)" in output
     assert fleet.run_json()["problems"] == [], output
     assert {row["cause"] for row in fleet.rows()} == {None}
+
+
+@pytest.mark.parametrize("step_s", [70.0, -70.0])
+def test_a_run_in_one_process_whose_clock_is_set_keeps_its_time_line_and_its_end(
+    fleet: LoopbackFleet, step_s: float
+) -> None:
+    alone = fleet.soak_alone(0.0, "14s")
+    folder = fleet.folder
+    wait_for(lambda: list((folder / "attempts").glob("part-*.parquet")), "rows that are stored")
+    fleet.clock.set(step_s)
+    output, _ = alone.communicate(timeout=PATIENCE_S)
+    assert_all_is_on_the_masters_time_line(fleet, output)
+    run = fleet.run_json()
+    assert run["ended"] == "run_time"
+    began, ended = (datetime.fromisoformat(run[name]) for name in ("started_at", "ended_at"))
+    assert 13.0 < (ended - began).total_seconds() < 40.0
+    assert [step["seconds"] for step in run["workers"][0]["clock"]["steps"]] == [pytest.approx(step_s, abs=0.1)]
+    notes = json_of(folder / "verdict.json")["data_quality"]
+    assert any("was set in mid-run (1 x" in note for note in notes), notes
