@@ -69,7 +69,9 @@ class TimeKeeper:
         return clock, entry
 
     def _ask(self) -> None:
+        asked = 0
         while True:
+            asked += 1
             question = {"sent_at": time.perf_counter()}
             # A full queue raises after 9 s of Locust's own tries; the next question is as good.
             try:
@@ -77,7 +79,8 @@ class TimeKeeper:
             except Exception:
                 gevent.sleep(ASK_EVERY_S)
                 continue
-            gevent.sleep(FIRST_EVERY_S if self._answers < FIRST_ANSWERS else ASK_EVERY_S)
+            is_first = self._answers < FIRST_ANSWERS and asked * FIRST_EVERY_S < FIRST_WAIT_S
+            gevent.sleep(FIRST_EVERY_S if is_first else ASK_EVERY_S)
 
     def _on_time(self, environment: Any, msg: Any, **_: Any) -> None:
         received_at = time.perf_counter()
