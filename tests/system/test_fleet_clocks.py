@@ -70,18 +70,21 @@ def test_a_worker_whose_clock_is_wrong_by_a_minute_soaks_as_if_it_were_right(
     assert words in fleet.said.read_text()
 
 
-def test_a_clock_that_is_set_in_mid_run_moves_no_row_and_is_said(fleet: LoopbackFleet) -> None:
+@pytest.mark.parametrize(("step_s", "words"), [(70.0, "set forward by 70.0 s."), (-70.0, "set back by 70.0 s.")])
+def test_a_clock_that_is_set_in_mid_run_moves_no_row_and_is_said(
+    fleet: LoopbackFleet, step_s: float, words: str
+) -> None:
     master = fleet.soak(0.0, "14s")
     folder = fleet.folder
     wait_for(lambda: list((folder / "attempts").glob("part-*.parquet")), "rows that are stored")
-    # Less than what Locust's own worker takes for the loss of its master.
-    fleet.clock.set(50.0)
+    # Locust's own worker would take 60 s by its wall clock for the loss of its master.
+    fleet.clock.set(step_s)
     output, _ = master.communicate(timeout=PATIENCE_S)
     assert_all_is_on_the_masters_time_line(fleet, output)
     clock = fleet.wrong_worker()["clock"]
     assert clock["offset_s"] == pytest.approx(0.0, abs=0.5)
-    assert [step["seconds"] for step in clock["steps"]] == [pytest.approx(50.0, abs=0.1)]
-    assert "This machine's clock was set forward by 50.0 s." in fleet.said.read_text()
+    assert [step["seconds"] for step in clock["steps"]] == [pytest.approx(step_s, abs=0.1)]
+    assert f"This machine's clock was {words}" in fleet.said.read_text()
 
 
 def test_a_storm_comes_to_all_workers_at_once_whatever_their_clocks_say(fleet: LoopbackFleet) -> None:
