@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 # A wall clock that moves by so much against the monotonic one between two looks was set: one that is only steered
@@ -42,6 +43,10 @@ class Clock(NamedTuple):
     def micros(self, now: float) -> int:
         """Microseconds since the epoch at `now` (monotonic seconds)."""
         return self.wall_us + round((now - self.monotonic_s) * 1e6)
+
+    def moment(self, now: float) -> datetime:
+        """The same as a date."""
+        return datetime.fromtimestamp(self.micros(now) / 1e6, UTC)
 
     def monotonic(self, micros: int) -> float:
         """The reverse: monotonic seconds of a moment."""

@@ -36,7 +36,7 @@ def _of_worker(worker: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} was {_apart(drift_s, 'the run')} at its end: its rows' times were corrected piece by piece."
     if isinstance(steps, list) and steps and isinstance(steps[0], dict):
         first_s = _number(steps[0].get("seconds"))
-        yield f"{name} was set in mid-run ({len(steps)} times, first by {first_s:+.1f} s): no row was moved by it."
+        yield f"{name} was set in mid-run ({len(steps)} x, first by {first_s:+.1f} s): no row was moved by it."
     bounds = clock.get("ahead_of_target_s")
     if isinstance(bounds, list) and len(bounds) == 2:
         low_s, high_s = map(_number, bounds)

@@ -76,6 +76,7 @@ class Leader:
         self._load = LoadSeen(time.perf_counter())
         self._resumed: LiveRun | None = None
         self._is_broken_off = False
+        self._clock = Clock.now()
         self._watcher: gevent.Greenlet[..., None] | None = None
         self._load_watcher: gevent.Greenlet[..., None] | None = None
         self._finishing: gevent.Greenlet[..., None] | None = None
@@ -125,7 +126,7 @@ class Leader:
         except (ConfigError, HarnessError):
             run.abandon()
             raise
-        clock = Clock.now() if resumed is None else _clock_of(resumed)
+        clock = self._clock = Clock.now() if resumed is None else _clock_of(resumed)
         if resumed is None:
             self._load = LoadSeen(time.perf_counter())
         storm_s = settings.storm_at_s
@@ -161,7 +162,7 @@ class Leader:
         assert self._fleet is not None
         self.status = f"Run {run.run_id} is led on."
         self._environment.process_exit_code = EXIT_VOID
-        clock = _clock_of(run)
+        clock = self._clock = _clock_of(run)
         # Its workers tell what they ran since the run began, also while nobody led it.
         self._load = LoadSeen(clock.monotonic_s)
         self._load.plan(clock.monotonic_s, users=run.file.users or 0, spawn_rate=self._first_spawn_rate(run))
@@ -342,7 +343,7 @@ class Leader:
                 ended=self._how_ended(run, is_quitting=is_quitting),
                 workers=workers,
                 tallies=[report.tally for report in reports],
-                now=utc_now(),
+                now=self._now(),
             )
         except Exception as error:
             run.problem(f"The end of the run failed ({type(error).__name__}: {error}); the rows are in {run.folder}.")
@@ -354,11 +355,15 @@ class Leader:
         self.status = f"Run {run.run_id} ended with exit status {status}."
         self.run = self._finishing = None
 
+    def _now(self) -> datetime:
+        """What time it is in the run, however this machine's clock was set meanwhile."""
+        return self._clock.moment(time.perf_counter())
+
     def _how_ended(self, run: LiveRun, *, is_quitting: bool) -> str:
         # A problem makes the run void, and need not have ended it; this is what did.
         if self._is_broken_off or run.has_crashed:
             return "crash"
-        if run.planned_end is not None and utc_now() >= run.planned_end - timedelta(seconds=1):
+        if run.planned_end is not None and self._now() >= run.planned_end - timedelta(seconds=1):
             return "run_time"
         # A master's users have stopped before it says that it is quitting; nothing else ends it headless.
         return "signal" if is_quitting or self._is_headless else "stopped"

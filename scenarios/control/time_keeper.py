@@ -58,6 +58,8 @@ class TimeKeeper:
         best = self._timers.best
         now = time.perf_counter()
         if best is None:
+            sentence = "The master has not said yet what time it is: until it does this worker goes by its own clock."
+            print(f"wsoak: {sentence}", file=sys.stderr, flush=True)
             return Clock.now(), ClockEntry()
         clock = Clock(order.clock.wall_us, order.clock.monotonic_s + best.value / 1e6)
         offset_s = (wall_us() - clock.micros(now)) / 1e6
@@ -67,7 +69,9 @@ class TimeKeeper:
         return clock, entry
 
     def _ask(self) -> None:
+        asked = 0
         while True:
+            asked += 1
             question = {"sent_at": time.perf_counter()}
             # A full queue raises after 9 s of Locust's own tries; the next question is as good.
             try:
@@ -75,10 +79,14 @@ class TimeKeeper:
             except Exception:
                 gevent.sleep(ASK_EVERY_S)
                 continue
-            gevent.sleep(FIRST_EVERY_S if self._answers < FIRST_ANSWERS else ASK_EVERY_S)
+            is_first = self._answers < FIRST_ANSWERS and asked * FIRST_EVERY_S < FIRST_WAIT_S
+            gevent.sleep(FIRST_EVERY_S if is_first else ASK_EVERY_S)
 
     def _on_time(self, environment: Any, msg: Any, **_: Any) -> None:
         received_at = time.perf_counter()
+        # Locust drops whatever tells it to spawn and is not dated later than the last one: all, once the master's clock
+        # was set back. Messages of one master come in their order anyway.
+        self._runner.last_received_spawn_timestamp = 0
         sent_at, timer, at = (msg.data[name] for name in ("sent_at", "timer", "at"))
         self._timers.answered(
             sent_at=round(sent_at * 1e6), there_at=round(timer * 1e6), received_at=round(received_at * 1e6)

@@ -29,7 +29,8 @@ class ClockOffset:
     """One clock minus the other, from the quickest of the last answers.
 
     Cristian, "Probabilistic clock synchronization", Distributed Computing 3 (1989): an answer is wrong by
-    half its round trip at most, so of several the one with the shortest round trip is believed.
+    half its round trip at most, so of several the one with the shortest round trip is believed. Answers that cannot be
+    true together tell of another time: of a machine that slept, or of a controller that took another one's place.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,9 @@ class ClockOffset:
         if received_at < sent_at:
             return None
         offset = Offset((sent_at + received_at) // 2 - there_at, (received_at - sent_at + 1) // 2)
+        best = self.best
+        if best is not None and abs(offset.value - best.value) > offset.uncertainty + best.uncertainty + JUMP_US:
+            self.forget()
         self._answers.append(offset)
         return offset
 

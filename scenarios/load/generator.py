@@ -13,7 +13,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -304,8 +303,7 @@ class LoadGenerator:
                     self._tell_recorders()
                 step_s -= slept_s
             if abs(step_s) >= STEP_LEAST_S:
-                at = datetime.fromtimestamp(self.epoch_s(), UTC)
-                self._clock_steps.append(ClockStep(at=iso(at), seconds=round(step_s, 3)))
+                self._clock_steps.append(ClockStep(at=iso(self._clock.moment(now)), seconds=round(step_s, 3)))
                 self._say(step_words(step_s))
 
     def _say(self, sentence: str) -> None:

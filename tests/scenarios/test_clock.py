@@ -43,3 +43,8 @@ def test_a_clock_that_is_steered_was_not_set() -> None:
 
 def test_a_machine_that_is_awake_has_slept_no_longer_than_before() -> None:
     assert asleep_s() == pytest.approx(asleep_s(), abs=0.01)
+
+
+def test_a_moment_is_a_date_in_utc() -> None:
+    clock = Clock(1_764_072_000_000_000, 50.0)
+    assert clock.moment(51.5).isoformat() == "2025-11-25T12:00:01.500000+00:00"

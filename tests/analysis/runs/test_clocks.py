@@ -29,7 +29,7 @@ def test_what_says_nothing_of_clocks_is_no_error(entry: dict[str, Any]) -> None:
         ({"offset_s": 60.04}, "was 60.0 s ahead of the master's: its rows were put on the master's time line."),
         ({"offset_s": -60.0}, "was 60.0 s behind the master's"),
         ({"drift_s": -3600.0}, "was 3600.0 s behind the run's at its end"),
-        ({"steps": [{"at": "x", "seconds": 70.0}, {"at": "y", "seconds": -70.0}]}, "(2 times, first by +70.0 s)"),
+        ({"steps": [{"at": "x", "seconds": 70.0}, {"at": "y", "seconds": -70.0}]}, "(2 x, first by +70.0 s)"),
         ({"ahead_of_target_s": [58.2, 60.1]}, "at least 58.2 s ahead of the target's (its Date header)"),
         ({"ahead_of_target_s": [-61.0, -59.0]}, "at least 59.0 s behind the target's"),
     ],

@@ -20,7 +20,7 @@ def test_the_quickest_answer_is_believed() -> None:
     offset = ClockOffset()
     offset.answered(sent_at=0, there_at=0, received_at=4 * SECOND)  # slow: could be wrong by 2 s
     offset.answered(sent_at=10 * SECOND, there_at=10 * SECOND, received_at=10 * SECOND + 2_000)
-    offset.answered(sent_at=20 * SECOND, there_at=15 * SECOND, received_at=20 * SECOND + 900_000)
+    offset.answered(sent_at=20 * SECOND, there_at=20 * SECOND, received_at=20 * SECOND + 900_000)
     assert offset.best == Offset(1_000, 1_000)
 
 
@@ -34,8 +34,16 @@ def test_an_old_answer_is_not_believed_for_ever() -> None:
     offset = ClockOffset()
     offset.answered(sent_at=0, there_at=0, received_at=10)
     for n in range(1, ANSWERS + 1):
-        offset.answered(sent_at=n * SECOND, there_at=n * SECOND - 500_000, received_at=n * SECOND + 20_000)
-    assert offset.best == Offset(510_000, 10_000)
+        offset.answered(sent_at=n * SECOND, there_at=n * SECOND - 100_000, received_at=n * SECOND + 20_000)
+    assert offset.best == Offset(110_000, 10_000)
+
+
+def test_another_controller_is_believed_from_its_first_answer_on() -> None:
+    offset = ClockOffset()
+    for n in range(ANSWERS):
+        offset.answered(sent_at=n * SECOND, there_at=n * SECOND, received_at=n * SECOND + 10)
+    offset.answered(sent_at=20 * SECOND, there_at=99_000 * SECOND, received_at=20 * SECOND + 900_000)
+    assert offset.best == Offset(20 * SECOND + 450_000 - 99_000 * SECOND, 450_000)
 
 
 @given(
