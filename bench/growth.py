@@ -8,6 +8,9 @@ interval (`bench.slopes`), the first fifth left out: caches fill and buffers fin
 Exit status: 0 nothing grows; 1 a slope's lower limit is above its bound, so that days of it would not fit; 3 the soak
 did not end as it should.
 
+A heap needs an hour to find its size: what half an hour calls growing may be on its way to where it stays, so look at
+the readings (--keep), and ask again with --minutes 120.
+
 The folder must grow, by a soak's rows, and its files do for an hour, until they are joined: both are shown, and have no
 bound.
 """
