@@ -1,0 +1,142 @@
+"""Which messages the server took up and served, for the waits that are asked about: a second look at the log.
+
+The first look tells the clocks' offset; with it each wait has a stretch of the server's time in which its request must
+have come, and only what falls into such a stretch is kept, however many messages the log tells of.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from analysis.server_log.clocks import Offset
+from analysis.server_log.event import OF_MESSAGES, Event
+from analysis.server_log.waits import Wait
+
+# A request that comes up this long after its wait ended is not looked for any more.
+LATE_S: Final = 30.0
+MOST_EVENTS: Final = 500
+
+
+class Asked(NamedTuple):
+    """A wait with what is needed to find its lines.
+
+    Attributes:
+        wait: It.
+        session: The server's id of its connection; None: not known.
+        offset: Of the clocks.
+    """
+
+    wait: Wait
+    session: str | None
+    offset: Offset
+
+
+class Message(NamedTuple):
+    """What the server's log says of one request; times by the client's clock, None = no such line.
+
+    Attributes:
+        is_clear: What is said of the request can be of no other; else nothing is said.
+        request_s: It was taken up.
+        reply_s: It was served.
+        failed_s: It could not be.
+        reply_is_clear: No other request lies between it and what became of it.
+    """
+
+    is_clear: bool
+    request_s: float | None = None
+    reply_s: float | None = None
+    failed_s: float | None = None
+    reply_is_clear: bool = True
+
+
+UNCLEAR: Final = Message(is_clear=False, reply_is_clear=False)
+
+
+def messages(events: Iterable[Event], asked: Sequence[Asked]) -> list[Message]:
+    """What the log says of each wait, in their order."""
+    kept = _near(events, asked)
+    found: list[Message] = [UNCLEAR] * len(asked)
+    unseen: dict[str, float] = {}  # the end of a user's last wait whose request was not seen
+    for place in sorted(range(len(asked)), key=lambda place: (asked[place].wait.subject, asked[place].wait.from_s)):
+        wait = asked[place].wait
+        may_be_older = wait.before_failed and unseen.get(wait.subject) == wait.before_s
+        found[place] = message(asked[place], kept[place], may_be_older=may_be_older)
+        if found[place].is_clear and found[place].request_s is None:
+            unseen[wait.subject] = wait.until_s
+    return found
+
+
+def message(asked: Asked, events: Sequence[Event], *, may_be_older: bool = False) -> Message:
+    """What events of the same user or connection say of a wait.
+
+    Args:
+        asked: The wait.
+        events: In any order; those outside its stretch of time are passed over.
+        may_be_older: The user's request before was not seen: the first one here may be that one, late.
+    """
+    wait, (offset_s, error_s) = asked.wait, asked.offset
+    low_s, high_s = stretch(asked)
+    if high_s - low_s <= 2 * error_s or not (wait.is_alone or asked.session is not None):
+        return UNCLEAR
+    ordered = sorted((event for event in events if low_s <= event.at_s <= high_s), key=lambda event: event.at_s)
+    requests = [at for at, event in enumerate(ordered) if event.stage == "request" and _is_of(event, wait)]
+    if may_be_older and len(requests) < 2:
+        return UNCLEAR
+    if not requests:
+        return Message(is_clear=True)
+    # A connection's messages are taken up in their order: the last one is this wait's.
+    last = requests[-1]
+    request_s = ordered[last].at_s - offset_s
+    if wait.before_s is not None and request_s <= wait.before_s + error_s:
+        return UNCLEAR
+    found = Message(is_clear=True, request_s=request_s)
+    if last + 1 == len(ordered):
+        return found
+    after = ordered[last + 1]
+    if after.stage == "request":
+        return found._replace(reply_is_clear=False)
+    at_s = after.at_s - offset_s
+    return found._replace(reply_s=at_s) if after.stage == "reply" else found._replace(failed_s=at_s)
+
+
+def stretch(asked: Asked) -> tuple[float, float]:
+    """Between which moments of the server's clock the lines of a wait must lie, and no other wait's of the user."""
+    wait, (offset_s, error_s) = asked.wait, asked.offset
+    until_s = wait.until_s + LATE_S + error_s
+    if wait.after_s is not None:
+        until_s = min(until_s, wait.after_s - error_s)
+    return wait.from_s - error_s + offset_s, until_s + offset_s
+
+
+def _near(events: Iterable[Event], asked: Sequence[Asked]) -> list[list[Event]]:
+    """The events of each wait's user or connection in its stretch."""
+    kept: list[list[Event]] = [[] for _ in asked]
+    keys: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
+    for place, one in enumerate(asked):
+        low_s, high_s = stretch(one)
+        keys[one.wait.subject].append((low_s, high_s, place))
+        if one.session is not None:
+            keys[one.session].append((low_s, high_s, place))
+    for stretches in keys.values():
+        stretches.sort()
+    longest_s = {key: max(high_s - low_s for low_s, high_s, _ in mine) for key, mine in keys.items()}
+    for event in events:
+        if event.stage not in OF_MESSAGES:
+            continue
+        key = event.connection if event.connection in keys else event.subject
+        if key is None or key not in keys:
+            continue
+        mine = keys[key]
+        at = bisect.bisect(mine, (event.at_s, float("inf"), 0))
+        while at and mine[at - 1][0] >= event.at_s - longest_s[key]:
+            at -= 1
+            if event.at_s <= mine[at][1] and len(kept[mine[at][2]]) < MOST_EVENTS:
+                kept[mine[at][2]].append(event)
+    return kept
+
+
+def _is_of(event: Event, wait: Wait) -> bool:
+    return event.operation is None or event.operation == wait.operation
