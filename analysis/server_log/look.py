@@ -23,9 +23,6 @@ def look(files: LogFiles, attempts: ibis.Table, advance: Advance | None = None) 
         files: As `open_logs` gives them.
         attempts: The attempts table (`dataset.attempts_table`).
         advance: Told the bytes that were read since.
-
-    Raises:
-        LogError: A file cannot be read to its end.
     """
     waits = waits_of(attempts)
     counts = Counts()

@@ -43,6 +43,7 @@ class Counts:
         first_s: The earliest event's time; None without events.
         last_s: The latest event's.
         formats: By file, in the order of the files.
+        cut: A sentence for each file that could not be read to its end.
     """
 
     lines: int = 0
@@ -51,6 +52,7 @@ class Counts:
     first_s: float | None = None
     last_s: float | None = None
     formats: dict[str, str] = field(default_factory=dict)
+    cut: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,16 @@ class LogFiles:
 
     files: tuple[tuple[Path, str, Reader], ...]
 
-    def events(self, counts: Counts, advance: Advance | None = None) -> Iterator[Event]:
-        """All events in the order of files and lines; `counts` is filled on the way.
+    @property
+    def bytes(self) -> int:
+        """Their size on the disk."""
+        return sum(path.stat().st_size for path, _, _ in self.files)
 
-        Raises:
-            LogError: A file has become unreadable, or is cut off.
-        """
+    def events(self, counts: Counts, advance: Advance | None = None) -> Iterator[Event]:
+        """All events in the order of files and lines; `counts` is filled on the way."""
         for path, form, read in self.files:
             counts.formats[path.name] = form
-            pieces = chunks(path, advance)
+            pieces = _to_the_end(path, counts, advance)
             for line in elements(pieces) if form == "gcp" else lines(pieces):
                 if not line or line.isspace():
                     continue
@@ -141,6 +144,14 @@ def _opens_array(sample: Sequence[bytes]) -> bool:
     """Whether the first sign behind the bracket begins an object: `[2026-11-29 ...]` begins a line of text."""
     behind = b"".join(sample).lstrip()[1:].lstrip()
     return behind[:1] in (b"{", b"]", b"")
+
+
+def _to_the_end(path: Path, counts: Counts, advance: Advance | None) -> Iterator[bytes]:
+    """What can be read of a file: a compressed one that is cut off, as rotation may leave it, has a beginning."""
+    try:
+        yield from chunks(path, advance)
+    except LogError as error:
+        counts.cut.append(f"What is behind it is not known: {error}")
 
 
 def of_record(line: bytes) -> Iterable[Event] | None:
