@@ -77,7 +77,12 @@ def opening(verdict: Mapping[str, Any]) -> str:
 def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
     """What a reader wants to know first, in this order, without what has nothing to say."""
     said = (
-        headline(verdict, slo), failed(verdict), lost(verdict), server_log(verdict), found(verdict), undecided(verdict)
+        headline(verdict, slo),
+        failed(verdict),
+        lost(verdict),
+        server_log(verdict),
+        found(verdict),
+        undecided(verdict),
     )
     return [sentence for sentence in said if sentence]
 

@@ -1,7 +1,8 @@
 """Which line of the log is of which connect: by connection id, trace id, port, or user and time.
 
 A key that is the same on both sides joins at once. All others join by time, within the clocks' error: an event joins a
-connect if it can be no other's, and the connect can have no other. A join that could be two is none.
+connect if it can be no other's, and the connect can have no other. A join that could be two is none. A connect whose
+upgrade was answered has surely been accepted before that answer, so that it comes before those that may have been.
 """
 
 from __future__ import annotations
@@ -127,9 +128,9 @@ class _Joining:
         claims = []
         for port, places in ports.items():
             for event in self._log.by_port.get(port, ()):
-                fitting = [place for place in places if self._fits(place, event, event.at_s, event.at_s)]
                 if event.stage == "accepted":
-                    claims.append((event, fitting))
+                    claims.append((event, self._fitting(places, event, event.at_s, event.at_s)))
+        unclear = set(self.ambiguous)
         owned = self._owned(claims)
         good = Counter(c.worker for c in self._connects if c.port is not None and c.outcome == "ok")
         hits = Counter(self._connects[place].worker for place in owned if self._connects[place].outcome == "ok")
@@ -137,9 +138,8 @@ class _Joining:
         for place, event in owned.items():
             if self._connects[place].worker in self.ports_of:
                 self._take_event(place, event, "port")
-        for place in [place for place in self.ambiguous if place not in self.seen]:
-            if self._connects[place].worker not in self.ports_of:
-                self.ambiguous.discard(place)
+        mine = {place for place in self.ambiguous if self._connects[place].worker in self.ports_of}
+        self.ambiguous = unclear | (mine - set(self.seen))
         self._refusals(ports)
 
     def _refusals(self, ports: Mapping[int, list[int]]) -> None:
@@ -148,7 +148,7 @@ class _Joining:
             for event in self._log.by_port.get(port, ()):
                 if event.stage != "refused":
                     continue
-                fitting = [place for place in places if self._fits(place, event, event.at_s, event.at_s)]
+                fitting = self._fitting(places, event, event.at_s, event.at_s)
                 if len(fitting) == 1 and self._connects[fitting[0]].worker in self.ports_of:
                     self._take_event(fitting[0], event, "port")
 
@@ -162,7 +162,7 @@ class _Joining:
             is_prefix = session.is_prefix or session.subject is None
             places = self._of_user(subjects, session.subject or _beginning(name), is_prefix)
             low_s, high_s = _accept_between(name, session)
-            claims.append((name, [place for place in places if self._fits(place, session, low_s, high_s)]))
+            claims.append((name, self._fitting(places, session, low_s, high_s)))
         for place, name in self._owned(claims).items():
             self.sessions[place] = name
             self._take_session(place, name, "subject")
@@ -178,8 +178,7 @@ class _Joining:
                 places = subjects.get(subject, [])
                 for event in events:
                     if event.stage == stage:
-                        fits = [place for place in places if self._fits(place, event, event.at_s, event.at_s)]
-                        claims.append((event, fits))
+                        claims.append((event, self._fitting(places, event, event.at_s, event.at_s)))
             for place, event in self._owned(claims).items():
                 self._take_event(place, event, "subject")
 
@@ -189,7 +188,7 @@ class _Joining:
         claims = []
         for event in _once(self._log.quotas):
             places = self._of_user(subjects, event.subject or "", event.is_prefix)
-            claims.append((event, [place for place in places if self._fits(place, event, event.at_s, event.at_s)]))
+            claims.append((event, self._fitting(places, event, event.at_s, event.at_s)))
         before = set(self.ambiguous)
         for place, event in self._owned(claims).items():
             self._take_event(place, event, "subject")
@@ -207,6 +206,12 @@ class _Joining:
         if not is_prefix:
             return subjects.get(subject, ())
         return [place for name, places in subjects.items() if name.startswith(subject) for place in places]
+
+    def _fitting(self, places: Iterable[int], of: Event | Session, low_s: float, high_s: float) -> list[int]:
+        """The connects that it may be of: those that were surely accepted, else those that may have been."""
+        fitting = [place for place in places if self._fits(place, of, low_s, high_s)]
+        sure = [place for place in fitting if self._connects[place].answered_s is not None]
+        return sure if sure and _is_accept(of) else fitting
 
     def _fits(self, place: int, of: Event | Session, low_s: float, high_s: float) -> bool:
         """Whether what the server did between two moments of its clock may have been for this connect."""

@@ -28,11 +28,18 @@ def life(connection: str, subject: str, after_s: float, *, port: int = 40_000, r
     lines = [
         record(f'127.0.0.1:{port} - "WebSocket /ws" [accepted]', after_s),
         record(f"[OK] SSOT AUTHENTICATION SUCCESS: user={subject[:8]}..., client_id={connection}", after_s + 0.05),
+        record(
+            f"Created isolated WebSocket manager for user {subject[:8]}... "
+            f"(isolation_key: {subject}:{connection}, manager_id: 1)",
+            after_s + 0.05,
+        ),
         record(f"WebSocket authenticated for user: {subject} at 2026-09-21T14:13:00+00:00", after_s + 0.05),
         record(f"Registered connection with isolated manager: {connection}", after_s + 0.05),
     ]
     if ready:
-        lines.append(record(f"Entering message handling loop for connection: {connection} (user: {subject})", after_s + 0.2))
+        lines.append(
+            record(f"Entering message handling loop for connection: {connection} (user: {subject})", after_s + 0.2)
+        )
     return lines
 
 

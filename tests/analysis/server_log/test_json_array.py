@@ -14,7 +14,9 @@ JSON = st.recursive(
 )
 
 
-@given(st.lists(st.dictionaries(st.text(), JSON, max_size=4), max_size=5), st.sampled_from([None, 2]), st.integers(1, 9))
+@given(
+    st.lists(st.dictionaries(st.text(), JSON, max_size=4), max_size=5), st.sampled_from([None, 2]), st.integers(1, 9)
+)
 def test_elements_are_those_of_the_array_however_it_is_cut_and_laid_out(
     whole: list[dict[str, Any]], indent: int | None, size: int
 ) -> None:

@@ -25,7 +25,7 @@ ID = name()
         (f"Registered connection with isolated manager: {ID}", "authenticated", ID, None),
         ("WebSocket connection fully established for user u-1 in staging using X", "established", None, "u-1"),
         (f"Entering message handling loop for connection: {ID} (user: u-1)", "established", ID, "u-1"),
-        (f"Exiting message handling loop for connection: {ID} | Duration: 1s | Errors: 0 | User: u-1", "closed", ID, "u-1"),
+        (f"Exiting message handling loop for connection: {ID} | Duration: 1s | User: u-1", "closed", ID, "u-1"),
         ("Routing message type 'ping' from u-1: {}", "request", None, "u-1"),
         ("Message routing successful for user u-1", "reply", None, "u-1"),
         (f"Message routing failed for {ID}, error_count: 3", "request_failed", ID, None),
