@@ -155,7 +155,7 @@ def _is_result(path: Path) -> bool:
 
 def _server_log(paths: Sequence[Path], forms: Sequence[str]) -> LogFiles | None:
     """The log files, each with its format; None where none was named."""
-    from analysis.server_log.lines import LogError
+    from analysis.server_log.lines import FormatError, LogError
     from analysis.server_log.read import open_logs
 
     if not paths:
@@ -164,8 +164,10 @@ def _server_log(paths: Sequence[Path], forms: Sequence[str]) -> LogFiles | None:
         return None
     try:
         return open_logs(paths, forms)
+    except FormatError as error:
+        raise UsageError(str(error)) from error
     except LogError as error:
-        raise UsageError(f"--server-log: {error}") from error
+        raise UsageError(f"--server-log {error}") from error
 
 
 def _progress(log: LogFiles | None) -> Callable[[int], None] | None:

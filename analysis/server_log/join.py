@@ -125,11 +125,9 @@ class _Joining:
         for place, connect in enumerate(self._connects):
             if connect.port is not None and connect.asked_s is not None:
                 ports[connect.port].append(place)
-        claims = []
+        claims: list[tuple[Event, list[int]]] = []
         for port, places in ports.items():
-            for event in self._log.by_port.get(port, ()):
-                if event.stage == "accepted":
-                    claims.append((event, self._fitting(places, event, event.at_s, event.at_s)))
+            claims += self._claims(self._log.by_port.get(port, ()), "accepted", places)
         unclear = set(self.ambiguous)
         owned = self._owned(claims)
         good = Counter(c.worker for c in self._connects if c.port is not None and c.outcome == "ok")
@@ -173,19 +171,16 @@ class _Joining:
         """Of a log that names users only: each event by itself, each stage's by their times."""
         subjects = self._by_subject(lambda connect: connect.asked_s is not None)
         for stage in ("accepted", "authenticated", "established", "refused"):
-            claims = []
+            claims: list[tuple[Event, list[int]]] = []
             for subject, events in self._log.by_subject.items():
-                places = subjects.get(subject, [])
-                for event in events:
-                    if event.stage == stage:
-                        claims.append((event, self._fitting(places, event, event.at_s, event.at_s)))
+                claims += self._claims(events, stage, subjects.get(subject, []))
             for place, event in self._owned(claims).items():
                 self._take_event(place, event, "subject")
 
     def quotas(self) -> None:
         """A refusal for a limit names the beginning of a user only: of a connect that failed, if of no other."""
         subjects = self._by_subject(lambda connect: connect.named is None and connect.asked_s is not None)
-        claims = []
+        claims: list[tuple[Event, list[int]]] = []
         for event in _once(self._log.quotas):
             places = self._of_user(subjects, event.subject or "", event.is_prefix)
             claims.append((event, self._fitting(places, event, event.at_s, event.at_s)))
@@ -206,6 +201,12 @@ class _Joining:
         if not is_prefix:
             return subjects.get(subject, ())
         return [place for name, places in subjects.items() if name.startswith(subject) for place in places]
+
+    def _claims(self, events: Iterable[Event], stage: str, places: Sequence[int]) -> list[tuple[Event, list[int]]]:
+        """Each of a stage's events with the connects that it may be of."""
+        return [
+            (event, self._fitting(places, event, event.at_s, event.at_s)) for event in events if event.stage == stage
+        ]
 
     def _fitting(self, places: Iterable[int], of: Event | Session, low_s: float, high_s: float) -> list[int]:
         """The connects that it may be of: those that were surely accepted, else those that may have been."""

@@ -25,6 +25,10 @@ class LogError(ValueError):
     """A log file or a format cannot be used: one sentence with the value, the rule and the way out."""
 
 
+class FormatError(LogError):
+    """It is the format that cannot be used."""
+
+
 def chunks(path: Path, advance: Advance | None = None) -> Iterator[bytes]:
     """The file's content, decompressed, a piece at a time.
 

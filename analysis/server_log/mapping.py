@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from analysis.server_log.event import STAGES, Event, Stage
-from analysis.server_log.lines import LogError
+from analysis.server_log.lines import FormatError
 from analysis.server_log.moments import epoch_s
 
 SHIPPED: Final = Path(__file__).with_name("formats")
@@ -68,39 +68,43 @@ def read_format(path: Path) -> Format:
     """A format from its file.
 
     Raises:
-        LogError: The file cannot be read, or breaks a rule.
+        FormatError: The file cannot be read, or breaks a rule.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise LogError(f"The log format {path} cannot be read ({error.strerror}): name a TOML file.") from None
+        raise FormatError(f"The log format {path} cannot be read ({error.strerror}): name a TOML file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LogError(f"The log format {path} is no TOML file ({error}): docs/server-log.md has an example.") from None
+        raise FormatError(
+            f"The log format {path} is no TOML file ({error}): docs/server-log.md has an example."
+        ) from None
     found = content.get("line")
     if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
-        raise LogError(f"The log format {path} has no [[line]]: each kind of line needs one (docs/server-log.md).")
+        raise FormatError(f"The log format {path} has no [[line]]: each kind of line needs one (docs/server-log.md).")
     return Format(path.stem, tuple(_rule(f"{path}, [[line]] {n}", one) for n, one in enumerate(found, 1)))
 
 
 def _rule(where: str, entry: Mapping[str, Any]) -> Rule:
     unknown = sorted(set(entry) - {"pattern", "stage", "time_is"})
     if unknown:
-        raise LogError(f"{where}: {unknown[0]!r} is not known: it has pattern, stage and time_is.")
+        raise FormatError(f"{where}: {unknown[0]!r} is not known: it has pattern, stage and time_is.")
     stage, time_is, pattern = entry.get("stage"), entry.get("time_is", "start"), entry.get("pattern")
     if stage not in (*STAGES, ACCESS):
-        raise LogError(f"{where}: stage {stage!r} is not known: use one of {', '.join((*STAGES, ACCESS))}.")
+        raise FormatError(f"{where}: stage {stage!r} is not known: use one of {', '.join((*STAGES, ACCESS))}.")
     if time_is not in ("start", "end"):
-        raise LogError(f"{where}: time_is {time_is!r} is not known: use start or end.")
+        raise FormatError(f"{where}: time_is {time_is!r} is not known: use start or end.")
     if not isinstance(pattern, str):
-        raise LogError(f"{where}: pattern is missing: a regular expression with named groups, (?P<at>...) among them.")
+        raise FormatError(
+            f"{where}: pattern is missing: a regular expression with named groups, (?P<at>...) among them."
+        )
     try:
         compiled = re.compile(pattern, re.VERBOSE)
     except re.error as error:
-        raise LogError(f"{where}: pattern is no regular expression ({error}): Python's re has the rules.") from None
+        raise FormatError(f"{where}: pattern is no regular expression ({error}): Python's re has the rules.") from None
     strange = sorted(set(compiled.groupindex) - set(GROUPS))
     if strange or "at" not in compiled.groupindex:
         problem = f"group {strange[0]!r} is not known" if strange else "group 'at', the time, is missing"
-        raise LogError(f"{where}: {problem}: use {', '.join(GROUPS)}.")
+        raise FormatError(f"{where}: {problem}: use {', '.join(GROUPS)}.")
     return Rule(compiled, cast("Stage", stage), cast('Literal["start", "end"]', time_is))
 
 

@@ -59,32 +59,41 @@ def messages(events: Iterable[Event], asked: Sequence[Asked]) -> list[Message]:
     """What the log says of each wait, in their order."""
     kept = _near(events, asked)
     found: list[Message] = [UNCLEAR] * len(asked)
-    unseen: dict[str, float] = {}  # the end of a user's last wait whose request was not seen
+    unseen: dict[str, int] = {}  # a user's last wait, if its request was not seen in its time
     for place in sorted(range(len(asked)), key=lambda place: (asked[place].wait.subject, asked[place].wait.from_s)):
-        wait = asked[place].wait
-        may_be_older = wait.before_failed and unseen.get(wait.subject) == wait.before_s
-        found[place] = message(asked[place], kept[place], may_be_older=may_be_older)
+        wait, mine = asked[place].wait, kept[place]
+        before = unseen.pop(wait.subject, None)
+        if before is None or not wait.before_failed or asked[before].wait.until_s != wait.before_s:
+            found[place] = message(asked[place], mine)
+        else:
+            found[before], found[place] = _two(asked[place], mine)
         if found[place].is_clear and found[place].request_s is None:
-            unseen[wait.subject] = wait.until_s
+            unseen[wait.subject] = place
     return found
 
 
-def message(asked: Asked, events: Sequence[Event], *, may_be_older: bool = False) -> Message:
-    """What events of the same user or connection say of a wait.
+def _two(asked: Asked, events: Sequence[Event]) -> tuple[Message, Message]:
+    """What the stretch of a wait says of the one before, whose request did not come in its time, and of itself.
 
-    Args:
-        asked: The wait.
-        events: In any order; those outside its stretch of time are passed over.
-        may_be_older: The user's request before was not seen: the first one here may be that one, late.
+    A connection's messages are taken up in their order: of two requests the first is the older one, late; one alone may
+    be either's.
     """
+    mine = message(asked, events)
+    if mine.request_s is None:
+        return mine, mine
+    older = [event for event in events if event.at_s - asked.offset.offset_s < mine.request_s]
+    before = message(asked, older)
+    return (before, mine) if before.is_clear and before.request_s is not None else (UNCLEAR, UNCLEAR)
+
+
+def message(asked: Asked, events: Sequence[Event]) -> Message:
+    """What events of the same user or connection, in any order, say of a wait; those of other times are passed over."""
     wait, (offset_s, error_s) = asked.wait, asked.offset
     low_s, high_s = stretch(asked)
     if high_s - low_s <= 2 * error_s or not (wait.is_alone or asked.session is not None):
         return UNCLEAR
     ordered = sorted((event for event in events if low_s <= event.at_s <= high_s), key=lambda event: event.at_s)
     requests = [at for at, event in enumerate(ordered) if event.stage == "request" and _is_of(event, wait)]
-    if may_be_older and len(requests) < 2:
-        return UNCLEAR
     if not requests:
         return Message(is_clear=True)
     # A connection's messages are taken up in their order: the last one is this wait's.

@@ -17,7 +17,7 @@ from typing import Final
 from analysis.server_log import markers, records
 from analysis.server_log.event import Event
 from analysis.server_log.json_array import elements
-from analysis.server_log.lines import Advance, LogError, chunks, lines
+from analysis.server_log.lines import Advance, FormatError, LogError, chunks, lines
 from analysis.server_log.mapping import Format, read_format, shipped
 from analysis.server_log.moments import epoch_s
 
@@ -112,7 +112,7 @@ def open_logs(paths: Sequence[Path], forms: Sequence[str] = ()) -> LogFiles:
             chosen.append(read_format(Path(name)))
         else:
             names = ", ".join((*BUILT_IN, *known))
-            raise LogError(f"The log format {name!r} is not known: use one of {names}, or a TOML file.")
+            raise FormatError(f"The log format {name!r} is not known: use one of {names}, or a TOML file.")
     every = chosen or [*BUILT_IN, *known.values()]
     return LogFiles(tuple((path, *_fitting(path, every)) for path in paths))
 

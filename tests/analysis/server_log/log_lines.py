@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from analysis.server_log.event import Event, Stage
 from analysis.server_log.waits import Connect, Wait, Who
@@ -43,12 +44,12 @@ def life(connection: str, subject: str, after_s: float, *, port: int = 40_000, r
     return lines
 
 
-def event(after_s: float, stage: Stage, **more: object) -> Event:
+def event(after_s: float, stage: Stage, **more: Any) -> Event:
     """An event so long after the start."""
-    return Event(START_S + after_s, stage, **more)  # type: ignore[arg-type]
+    return Event(START_S + after_s, stage, **more)
 
 
-def connect(after_s: float, **more: object) -> Connect:
+def connect(after_s: float, **more: Any) -> Connect:
     """A connect that became ready 0.25 s later, or whatever else is said of it."""
     from_s = START_S + after_s
     whole = Connect(
@@ -71,7 +72,7 @@ def connect(after_s: float, **more: object) -> Connect:
     return whole._replace(**more)
 
 
-def wait(after_s: float, lasted_s: float = 2.0, **more: object) -> Wait:
+def wait(at_s: float, lasted_s: float = 2.0, **more: Any) -> Wait:
     """An exchange that ran out, or whatever else is said of it."""
     whole = Wait(
         worker="w0",
@@ -79,8 +80,8 @@ def wait(after_s: float, lasted_s: float = 2.0, **more: object) -> Wait:
         kind="exchange",
         subject="soak-user-0001",
         operation="ping",
-        from_s=START_S + after_s,
-        until_s=START_S + after_s + lasted_s,
+        from_s=START_S + at_s,
+        until_s=START_S + at_s + lasted_s,
         before_s=None,
         before_failed=False,
         after_s=None,

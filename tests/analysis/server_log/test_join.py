@@ -150,7 +150,7 @@ def test_a_trace_id_joins_by_itself() -> None:
     mine = [connect(0.0, trace="a"), connect(0.0, trace="b", connection=1), connect(0.0, trace="b", connection=2)]
     log = gathered([event(0.02, "accepted", trace="a"), event(0.02, "accepted", trace="b")], mine)
     found = joined(log, mine)
-    assert (set(found.seen), found.ambiguous) == ({0}, {1, 2})
+    assert (set(found.seen), set(found.ambiguous)) == ({0}, {1, 2})
     assert found.seen[0].by == {"trace"}
 
 

@@ -38,7 +38,7 @@ def test_progress_adds_up_to_the_file_on_the_disk(tmp_path: Path) -> None:
 def test_a_file_that_is_cut_off_gives_its_beginning_and_then_says_so(tmp_path: Path) -> None:
     path = tmp_path / "server.log.gz"
     path.write_bytes(gzip.compress(b"".join(b"line %d\n" % (n * n) for n in range(500_000)))[:-500])
-    read = []
+    read: list[bytes] = []
     with pytest.raises(LogError, match=r"server.log.gz cannot be read \(.*ended.*\): name files"):
         read.extend(chunks(path))
     assert read
