@@ -41,7 +41,8 @@ ROOMS: Final[dict[str, str]] = {
         "analysis.runs analysis.server_log analysis.stats analysis.verdict"
     ),
     "analysis.server_log": (
-        "analysis.claims.registry analysis.comparison.words analysis.model analysis.reduction.explain analysis.stats"
+        "analysis.claims.registry analysis.comparison.words analysis.exit_codes analysis.model "
+        "analysis.reduction.explain analysis.stats"
     ),
     "analysis.simulation": (
         "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.schema"
