@@ -241,7 +241,7 @@ class Restarts:
 def missing(ready: Known, requests: Known, replies: Known) -> Mapping[str, float]:
     """How much of what rests on an absent line may be a line that is missing."""
     absent = max((known.missing for known in (ready, requests) if known.n), default=1.0)
-    return {"never_got_it": absent, "was_slow": replies.missing if replies.n else ready.missing}
+    return {"never_got_it": absent, "not_taken_up": absent, "was_slow": replies.missing if replies.n else ready.missing}
 
 
 def shares(

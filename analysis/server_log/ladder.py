@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+from analysis.reduction.explain import PEERS_RUNGS
 from analysis.server_log.clocks import Offset
 from analysis.server_log.join import Seen
 from analysis.server_log.mapping import LEFT
@@ -21,15 +22,26 @@ RUNGS: Final[tuple[Rung, ...]] = (
     *("not_seen", "accepted", "authenticated", "established", "request_seen", "reply_sent", "unknown"),
 )
 Said = Literal[
-    "never_got_it", "got_it_late", "was_slow", "reply_lost", "refused", "quota", "not_served", "restart", "unclear"
+    "never_got_it",
+    "not_taken_up",
+    "got_it_late",
+    "was_slow",
+    "reply_lost",
+    "refused",
+    "quota",
+    "not_served",
+    "restart",
+    "unclear",
 ]
 """What the server's log says of a failed wait, with what the client knows.
 
-`never_got_it`: what was asked is not in the log. `got_it_late`: it came when the client had given up. `was_slow`: the
+`never_got_it`: what was asked is not in the log. `not_taken_up`: nor is it, and yet the server's machine, or a proxy in
+front of it, had acknowledged it. `got_it_late`: it came when the client had given up. `was_slow`: the
 server had it in time and did not answer in time. `reply_lost`: by the log the answer was sent in time, and it never
 arrived. `refused`, `quota`, `not_served`, `restart`: the log says so in as many words. `unclear`: none of these."""
 WORDS: Final[Mapping[Said, str]] = {
     "never_got_it": "the server never got it",
+    "not_taken_up": "it was acknowledged, and the server never took it up",
     "got_it_late": "the server got it when the wait was over",
     "was_slow": "the server had it and was slow",
     "reply_lost": "the answer was sent and never arrived",
@@ -40,6 +52,8 @@ WORDS: Final[Mapping[Said, str]] = {
     "unclear": "the log does not tell",
 }
 STATED: Final[frozenset[Said]] = frozenset({"refused", "quota", "restart"})
+# Rungs of the client's that say that something came back.
+ANSWERED_RUNGS: Final = frozenset({"late", "partial", "unmatched", "unread"})
 # Lines are written a moment before or after what they say.
 MARGIN_S: Final = 0.1
 
@@ -69,7 +83,7 @@ def of_connect(
         rung: Rung = "not_seen" if would_show else "unknown"
         if in_restart and not is_timeout:
             return Told(rung, "restart")
-        return Told(rung, "never_got_it" if would_show and is_timeout else "unclear")
+        return Told(rung, _unseen(connect.lost_at) if would_show and is_timeout else "unclear")
     rung = "accepted"
     if seen.authenticated_s is not None:
         rung = "authenticated"
@@ -108,12 +122,20 @@ def of_wait(
     if wait.kind != "exchange" or not said.is_clear:
         return Told(rung, "unclear")
     if said.request_s is None:
-        return Told(rung, "never_got_it") if would_show else Told("unknown" if seen is None else rung, "unclear")
+        return Told(rung, _unseen(wait.lost_at)) if would_show else Told("unknown" if seen is None else rung, "unclear")
     if said.failed_s is not None:
         return Told(rung, "not_served")
     if not said.reply_is_clear:
         return Told(rung, "unclear")
     return Told(rung, _in_time(said.request_s, said.reply_s, wait.until_s, wait.rtt_s, Offset(0.0, offset.error_s)))
+
+
+def _unseen(lost_at: str | None) -> Said:
+    """What it says that the log has nothing of a wait, by what the client's machine knows of it (docs/evidence.md)."""
+    if lost_at in PEERS_RUNGS:
+        return "not_taken_up"
+    # Something came of it: the log lacks what happened.
+    return "unclear" if lost_at in ANSWERED_RUNGS else "never_got_it"
 
 
 def _in_time(asked_s: float, answered_s: float | None, until_s: float, rtt_s: float, offset: Offset) -> Said:

@@ -58,6 +58,11 @@ _ANY: Final = re.compile("|".join(map(re.escape, _BY_LITERAL)))
 _EPOCH: Final = re.compile(r"_(\d{9,11})_[0-9a-f]{8}$")
 
 
+def speaks(text: str) -> bool:
+    """Whether a message carries a phrase at all."""
+    return _ANY.search(text) is not None
+
+
 def event_of(text: str, at_s: float, *, instance: str | None = None, trace: str | None = None) -> Event | None:
     """What a message says; None if it carries no phrase with a key."""
     literal = _ANY.search(text)

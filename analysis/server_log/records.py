@@ -44,6 +44,8 @@ def event_of(line: bytes) -> Event | None:
     text = _text(record)
     if text is None:
         raise NotARecord("no message")
+    if not markers.speaks(text):
+        return None
     return markers.event_of(text, at_s, instance=_instance(record), trace=_trace(record))
 
 

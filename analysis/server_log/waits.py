@@ -9,6 +9,8 @@ from analysis.reduction.explain import contract_columns
 if TYPE_CHECKING:
     import ibis
 
+# Between a connect's phases a process has other things to do; a loop that is late says by how much.
+BETWEEN_PHASES_S: Final = 0.1
 # Failed exchanges that are looked up one by one, and good ones that tell how much of the log is there.
 MOST_WAITS: Final = 200_000
 GOOD_SAMPLE: Final = 5_000
@@ -37,7 +39,7 @@ class Connect(NamedTuple):
         port: The local port, as the server sees it.
         from_s: The first socket call.
         asked_s: The upgrade may have been asked for since; None: it did not come to that.
-        answered_s: The upgrade was answered; None: it never was.
+        answered_s: The upgrade had been answered by then; None: it never was.
         until_s: The wait's end.
     """
 
@@ -174,7 +176,7 @@ def _connect(row: dict[str, Any]) -> Connect:
         port=row["local_port"],
         from_s=from_s,
         asked_s=asked_s if row["phase"] not in BEFORE_UPGRADE else None,
-        answered_s=None if row["upgrade_s"] is None else asked_s + row["upgrade_s"],
+        answered_s=_answered_s(row, asked_s),
         until_s=from_s + row["duration_s"],
         outcome=row["outcome"] or "",
         cause=row["cause"],
@@ -182,6 +184,16 @@ def _connect(row: dict[str, Any]) -> Connect:
         rtt_s=row["rtt_s"] or 0.0,
         who=_who(row),
     )
+
+
+def _answered_s(row: dict[str, Any], asked_s: float) -> float | None:
+    """The latest moment at which the upgrade can have been answered."""
+    if row["upgrade_s"] is None:
+        return None
+    if row["welcome_s"] is not None:
+        return float(row["started_us"] / 1e6 + row["duration_s"] - row["welcome_s"])
+    late_s = max(row["loop_blocked_s"] or 0.0, row["loop_lag_s"] or 0.0)
+    return float(asked_s + row["upgrade_s"] + late_s + BETWEEN_PHASES_S)
 
 
 def _wait(row: dict[str, Any]) -> Wait:

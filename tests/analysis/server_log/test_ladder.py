@@ -40,6 +40,24 @@ def test_what_a_log_would_not_show_is_not_said_to_be_missing() -> None:
     assert told(seen(accepted=0.02), tells_ready=False) == Told("accepted", "unclear")
 
 
+@pytest.mark.parametrize(
+    ("lost_at", "said"),
+    [
+        (None, "never_got_it"),
+        ("unacknowledged", "never_got_it"),
+        ("silent_process", "not_taken_up"),
+        ("silent_application", "not_taken_up"),
+        ("late", "unclear"),
+        ("unmatched", "unclear"),
+    ],
+)
+def test_what_is_not_in_the_log_is_told_by_what_the_clients_machine_knows(lost_at: str | None, said: str) -> None:
+    mine = LOST._replace(lost_at=lost_at)
+    assert of_connect(mine, None, AT, would_show=True, tells_ready=True, in_restart=False).said == said
+    asked = wait(0.0, lost_at=lost_at)
+    assert of_wait(asked, seen(accepted=-9.0), message(), AT, would_show=True, in_restart=False).said == said
+
+
 @pytest.mark.parametrize("status", [499, -1, 0])
 def test_a_proxy_that_had_no_answer_says_so_by_its_status(status: int) -> None:
     mine = seen(accepted=0.02)
