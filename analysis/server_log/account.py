@@ -142,7 +142,7 @@ def account(
     counts: Counts,
     *,
     of_failed: Sequence[Message] = (),
-    of_good: Sequence[Message] = (),
+    of_good: Sequence[tuple[int, int] | None] = (),
 ) -> Account:
     """Put together what the log says of the runs.
 
@@ -152,17 +152,16 @@ def account(
         waits: What it was held against.
         counts: What was read.
         of_failed: What the log says of each of `waits.failed`.
-        of_good: And of each of `waits.good`.
+        of_good: Of each of `waits.good`, how many of its requests were taken up, and served; None: not to be told.
     """
     connects, seen = waits.connects, joined.seen
     places = {(one.worker, one.connection): place for place, one in enumerate(connects)}
     ready = _known_connects(connects, joined, log)
     ok_joined = [s for place, s in seen.items() if connects[place].outcome == "ok"]
     tells_ready = Known(sum(s.established_s is not None for s in ok_joined), len(ok_joined)).is_complete
-    clear = [message for message in of_good if message.is_clear]
-    requests = Known(sum(message.request_s is not None for message in clear), len(clear))
-    with_reply = [message for message in clear if message.request_s is not None and message.reply_is_clear]
-    replies = Known(sum(message.reply_s is not None for message in with_reply), len(with_reply))
+    clear = [(wait.n, *counts_of) for wait, counts_of in zip(waits.good, of_good, strict=False) if counts_of]
+    requests = Known(sum(taken for _, taken, _ in clear), sum(n for n, _, _ in clear))
+    replies = Known(sum(answered for _, _, answered in clear), requests.found)
     restarts = Restarts(log.server)
     told: list[tuple[Who, str, str | None, Told]] = []
     minutes: list[int] = []

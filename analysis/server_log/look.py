@@ -8,7 +8,7 @@ from analysis.server_log.account import Account, account, asked_of
 from analysis.server_log.gathered import gathered
 from analysis.server_log.join import joined
 from analysis.server_log.lines import Advance
-from analysis.server_log.messages import UNCLEAR, messages
+from analysis.server_log.messages import messages, near, served
 from analysis.server_log.read import Counts, LogFiles
 from analysis.server_log.waits import waits_of
 
@@ -31,8 +31,9 @@ def look(files: LogFiles, attempts: ibis.Table, advance: Advance | None = None) 
     places = {(one.worker, one.connection): place for place, one in enumerate(waits.connects)}
     asked = asked_of((*waits.failed, *waits.good), found, places)
     if waits.failed and any(log.stages[stage] for stage in ("request", "reply")):
-        said = messages(files.events(Counts(), advance), asked)
+        kept = near(files.events(Counts(), advance), asked)
     else:
-        said = [UNCLEAR] * len(asked)
+        kept = [[] for _ in asked]
     n = len(waits.failed)
-    return account(log, found, waits, counts, of_failed=said[:n], of_good=said[n:])
+    good = [served(one, events, waits.operations) for one, events in zip(asked[n:], kept[n:], strict=True)]
+    return account(log, found, waits, counts, of_failed=messages(kept[:n], asked[:n]), of_good=good)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from analysis.server_log.clocks import Offset
@@ -55,9 +55,8 @@ class Message(NamedTuple):
 UNCLEAR: Final = Message(is_clear=False, reply_is_clear=False)
 
 
-def messages(events: Iterable[Event], asked: Sequence[Asked]) -> list[Message]:
-    """What the log says of each wait, in their order."""
-    kept = _near(events, asked)
+def messages(kept: Sequence[Sequence[Event]], asked: Sequence[Asked]) -> list[Message]:
+    """What the log says of each wait, in their order, by what was kept for it (`near`)."""
     found: list[Message] = [UNCLEAR] * len(asked)
     unseen: dict[str, int] = {}  # a user's last wait, if its request was not seen in its time
     for place in sorted(range(len(asked)), key=lambda place: (asked[place].wait.subject, asked[place].wait.from_s)):
@@ -120,7 +119,25 @@ def stretch(asked: Asked) -> tuple[float, float]:
     return wait.from_s - error_s + offset_s, until_s + offset_s
 
 
-def _near(events: Iterable[Event], asked: Sequence[Asked]) -> list[list[Event]]:
+def served(asked: Asked, events: Sequence[Event], operations: Collection[str]) -> tuple[int, int] | None:
+    """How many of a session's requests were taken up, and how many of these served; None: they may be another's."""
+    low_s, high_s = stretch(asked)
+    wait, error_s = asked.wait, asked.offset.error_s
+    is_apart = wait.before_s is None or wait.from_s - wait.before_s > 2 * error_s
+    is_apart = is_apart and (wait.after_s is None or wait.after_s - wait.until_s > 2 * error_s)
+    if not is_apart or not wait.is_alone:
+        return None
+    ordered = sorted((event for event in events if low_s <= event.at_s <= high_s), key=lambda event: event.at_s)
+    asked_for = [
+        at
+        for at, event in enumerate(ordered)
+        if event.stage == "request" and (event.operation is None or event.operation in operations)
+    ]
+    replies = sum(at + 1 < len(ordered) and ordered[at + 1].stage != "request" for at in asked_for)
+    return min(wait.n, len(asked_for)), min(wait.n, replies)
+
+
+def near(events: Iterable[Event], asked: Sequence[Asked]) -> list[list[Event]]:
     """The events of each wait's user or connection in its stretch."""
     kept: list[list[Event]] = [[] for _ in asked]
     keys: dict[str, list[tuple[float, float, int]]] = defaultdict(list)

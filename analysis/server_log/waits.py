@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 # Between a connect's phases a process has other things to do; a loop that is late says by how much.
 BETWEEN_PHASES_S: Final = 0.1
-# Failed exchanges that are looked up one by one, and good ones that tell how much of the log is there.
+# Failed waits that are looked up one by one, and good sessions that tell how much of the log is there.
 MOST_WAITS: Final = 200_000
-GOOD_SAMPLE: Final = 5_000
+GOOD_SAMPLE: Final = 2_000
+# Starts and ends are rounded to microseconds: what overlaps by less does not.
+ROUNDING_US: Final = 1_000
 FAILED: Final = ("timeout", "failed")
 SESSION_KINDS: Final = ("connect", "exchange", "hold")
 # Until these are over, nothing was asked of a server's application.
@@ -66,13 +68,15 @@ class Connect(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """A wait on a session: an exchange, or the session itself (a hold).
+    """A wait on a session: an exchange, the session itself (a hold), or all of a session's exchanges together.
 
     Attributes:
+        kind: exchange, hold; exchanges: all of a session's, as one.
         before_s: When the same user's exchange before had ended; None: there was none.
         before_failed: That one got no answer: its request may come up late.
         after_s: When the same user's next one began; None: there was none.
         is_alone: No other exchange of the user overlaps it.
+        n: Of how many exchanges it is.
     """
 
     worker: str
@@ -91,6 +95,7 @@ class Wait(NamedTuple):
     lost_at: str | None
     rtt_s: float
     who: Who
+    n: int = 1
 
 
 class Waits(NamedTuple):
@@ -99,7 +104,8 @@ class Waits(NamedTuple):
     Attributes:
         connects: Of the runs, whatever became of them.
         failed: Waits on sessions that failed or ran out.
-        good: A sample of the exchanges that went well.
+        good: Sessions all of whose exchanges went well, a sample.
+        operations: What exchanges asked for.
         attempts: Rows of sessions in all.
         left_out: Failed waits beyond the most that are looked up.
     """
@@ -107,6 +113,7 @@ class Waits(NamedTuple):
     connects: tuple[Connect, ...]
     failed: tuple[Wait, ...]
     good: tuple[Wait, ...]
+    operations: frozenset[str]
     attempts: int
     left_out: int
 
@@ -123,11 +130,13 @@ def waits_of(attempts: ibis.Table) -> Waits:
         keyed = rows.mutate(trace=ibis.null("string"))
     keyed = keyed.filter(keyed.started_us.notnull(), keyed.duration_s.notnull(), keyed.worker.notnull())
     failed, good = _on_sessions(keyed)
+    operations = keyed.filter(keyed.kind == "exchange").operation.to_pyarrow().unique().to_pylist()
     of_sessions = keyed.filter(keyed.kind.isin(SESSION_KINDS))
     return Waits(
         connects=tuple(_connect(row) for row in _records(keyed.filter(keyed.kind == "connect"))),
         failed=failed[:MOST_WAITS],
         good=good,
+        operations=frozenset(operations),
         attempts=int(of_sessions.count().to_pyarrow().as_py()),
         left_out=max(0, len(failed) - MOST_WAITS),
     )
@@ -149,10 +158,36 @@ def _on_sessions(rows: ibis.Table) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:
     holds = rows.filter(rows.kind == "hold", rows.outcome.isin(FAILED)).limit(MOST_WAITS)
     nothing = ibis.null("int64")
     holds = holds.mutate(before_us=nothing, before_failed=ibis.null("boolean"), after_us=nothing)
-    fine = near.filter(near.outcome == "ok")
+    return (*bad, *(_wait(row) for row in _records(holds))), _good_sessions(exchanges)
+
+
+def _good_sessions(exchanges: ibis.Table) -> tuple[Wait, ...]:
+    """The exchanges of sessions of which none failed, each session's as one; between users' others of theirs."""
+    import ibis
+
+    first = {
+        name: exchanges[name].first()
+        for name in ("operation", "platform", "client", "delay_s", "server_instance", "cause", "lost_at", "rtt_s")
+    }
+    sessions = exchanges.group_by("worker", "connection", "subject").agg(
+        **first,
+        n=exchanges.count(),
+        ok=(exchanges.outcome == "ok").cast("int64").sum(),
+        started_us=exchanges.started_us.min(),
+        end_us=exchanges.end_us.max(),
+    )
+    order = ibis.window(group_by="subject", order_by="started_us")
+    near = sessions.mutate(
+        before_us=sessions.end_us.lag().over(order),
+        after_us=sessions.started_us.lead().over(order),
+        duration_s=(sessions.end_us - sessions.started_us) / 1e6,
+        before_failed=ibis.literal(False),
+        kind=ibis.literal("exchanges"),
+        outcome=ibis.literal("ok"),
+    )
+    fine = near.filter(near.ok == near.n)
     step = max(1, int(fine.count().to_pyarrow().as_py()) // GOOD_SAMPLE)
-    good = tuple(_wait(row) for row in _records(fine.filter(fine.seq % step == 0).limit(2 * GOOD_SAMPLE)))
-    return (*bad, *(_wait(row) for row in _records(holds))), good
+    return tuple(_wait(row) for row in _records(fine.filter(fine.connection % step == 0).limit(2 * GOOD_SAMPLE)))
 
 
 def _records(rows: ibis.Table) -> list[dict[str, Any]]:
@@ -210,10 +245,12 @@ def _wait(row: dict[str, Any]) -> Wait:
         before_s=None if before_us is None else before_us / 1e6,
         before_failed=bool(row["before_failed"]),
         after_s=None if after_us is None else after_us / 1e6,
-        is_alone=(before_us is None or before_us <= from_us) and (after_us is None or after_us >= until_us),
+        is_alone=(before_us is None or before_us <= from_us + ROUNDING_US)
+        and (after_us is None or after_us >= until_us - ROUNDING_US),
         outcome=row["outcome"] or "",
         cause=row["cause"],
         lost_at=row["lost_at"],
         rtt_s=row["rtt_s"] or 0.0,
         who=_who(row),
+        n=row.get("n", 1),
     )

@@ -16,7 +16,7 @@ from tests.typed import known
 
 def accounted(connects: list[Connect], lines: list[bytes], attempts: int = 1000) -> Account:
     log = gathered((one for line in lines for one in of_record(line) or ()), connects)
-    waits = Waits(connects=tuple(connects), failed=(), good=(), attempts=attempts, left_out=0)
+    waits = Waits(connects=tuple(connects), failed=(), good=(), operations=frozenset(), attempts=attempts, left_out=0)
     return account(log, joined(log, connects), waits, Counts())
 
 
@@ -120,7 +120,7 @@ def test_artefacts_are_listed_and_in_no_share() -> None:
 
 def test_lifetimes_are_no_latencies() -> None:
     log = gathered([Event(START_S, "closed", lasted_s=179.06)], [])
-    found = account(log, joined(log, []), Waits((), (), (), 0, 0), Counts())
+    found = account(log, joined(log, []), Waits((), (), (), frozenset(), 0, 0), Counts())
     assert found.artefacts == {"lifetimes_as_latency": 1}
     assert found.told == ()
 

@@ -1,6 +1,6 @@
 from analysis.server_log.clocks import Offset
 from analysis.server_log.event import Event
-from analysis.server_log.messages import Asked, Message, message, messages
+from analysis.server_log.messages import Asked, Message, message, messages, near, served
 from analysis.server_log.waits import Wait
 from tests.analysis.server_log.log_lines import START_S, event, wait
 
@@ -10,6 +10,10 @@ USER = "soak-user-0001"
 
 def asked(one: Wait, session: str | None = None) -> Asked:
     return Asked(one, session, AT)
+
+
+def looked(events: list[Event], waits: list[Asked]) -> list[Message]:
+    return messages(near(events, waits), waits)
 
 
 def request(after_s: float, operation: str = "ping", subject: str = USER) -> Event:
@@ -68,21 +72,30 @@ def test_a_late_request_of_the_wait_before_is_not_taken_for_this_ones() -> None:
     first = wait(1.0, after_s=START_S + 3.1)
     second = wait(3.1, before_s=first.until_s, before_failed=True)
     late = [request(4.0)]
-    found = messages(late, [asked(first), asked(second)])
+    found = looked(late, [asked(first), asked(second)])
     assert [one.is_clear for one in found] == [False, False]
-    both = messages([request(4.0), request(4.5)], [asked(first), asked(second)])
+    both = looked([request(4.0), request(4.5)], [asked(first), asked(second)])
     assert [rounded(one)[0] for one in both] == [4.0, 4.5]
-    nothing = messages([], [asked(first), asked(second)])
+    nothing = looked([], [asked(first), asked(second)])
     assert [(one.is_clear, one.request_s) for one in nothing] == [(True, None), (True, None)]
 
 
 def test_only_lines_of_the_waits_users_and_times_are_kept() -> None:
     lines = [request(at / 10, subject=user) for at in range(600) for user in (USER, "somebody-else")]
-    found = messages(lines, [asked(wait(20.0, after_s=START_S + 22.0, before_s=START_S + 19.0))])
+    found = looked(lines, [asked(wait(20.0, after_s=START_S + 22.0, before_s=START_S + 19.0))])
     assert rounded(found[0])[0] == 21.9
-    assert rounded(messages([request(20.5, subject="somebody-else")], [asked(wait(20.0))])[0]) == (None, None, None)
+    assert rounded(looked([request(20.5, subject="somebody-else")], [asked(wait(20.0))])[0]) == (None, None, None)
 
 
 def test_a_log_that_names_connections_needs_no_users() -> None:
     line = event(31.1, "request", connection="c1", operation="ping")
-    assert rounded(messages([line], [asked(wait(1.0), "c1")])[0]) == (1.1, None, None)
+    assert rounded(looked([line], [asked(wait(1.0), "c1")])[0]) == (1.1, None, None)
+
+
+def test_of_a_good_session_its_requests_and_those_that_were_served_are_counted() -> None:
+    session = asked(wait(1.0, 3.0, kind="exchanges", operation="", outcome="ok", n=3))
+    lines = [request(1.1), reply(1.2), request(2.0, "chat"), request(2.5, "pong"), reply(2.6), request(9.0, "agent")]
+    assert served(session, lines, {"ping", "chat"}) == (2, 1)
+    assert served(session, [], {"ping"}) == (0, 0)
+    beside = session._replace(wait=session.wait._replace(before_s=START_S + 0.99))
+    assert served(beside, lines, {"ping"}) is None
