@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 # So many connections, near in time, give one estimate: clocks drift, and a soak may last for days.
 CHUNK: Final = 50
-# Nobody's clock is known better than this: lines are written a moment after what they say.
+# Nobody's clock is known better than this: lines are written a moment after what they say, in whole milliseconds.
 LEAST_ERROR_S: Final = 0.005
 # Within a chunk no clock moves more; what differs more is a line whose time is wrong.
 MOST_DRIFT_S: Final = 2.0
@@ -98,8 +98,8 @@ def met(bounds: Iterable[Bound]) -> Offset:
         mine = agreeing(mine) or mine
     low, high = max(bound.low_s for bound in mine), min(bound.high_s for bound in mine)
     if low <= high:
-        return Offset((low + high) / 2, max(LEAST_ERROR_S, (high - low) / 2))
-    return Offset((low + high) / 2, max(LEAST_ERROR_S, (low - high) / 2 + LEAST_ERROR_S))
+        return Offset((low + high) / 2, (high - low) / 2 + LEAST_ERROR_S)
+    return Offset((low + high) / 2, (low - high) / 2 + LEAST_ERROR_S)
 
 
 def hull(offsets: Iterable[Offset]) -> Offset:

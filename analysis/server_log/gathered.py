@@ -78,6 +78,7 @@ class Gathered:
         by_subject: Events of a log that names users and no connections.
         quotas: Refusals for a limit, by user, or the beginning of one.
         server: Starts and stops of the server's process.
+        fractions: Any time has a fraction of a second; else each is known to within one.
         slots: The minutes of which there is a line.
         stages: How many events of each stage were read.
         lifetimes: Lines that give the length of a session, and the longest of these.
@@ -96,8 +97,14 @@ class Gathered:
     names_connections: bool = False
     lifetimes: int = 0
     longest_s: float = 0.0
+    fractions: bool = False
     doubled: int = 0
     aged_errors: int = 0
+
+    @property
+    def resolution_s(self) -> float:
+        """So much later than its line says a thing may have happened."""
+        return 0.0 if self.fractions else 1.0
 
 
 def gathered(events: Iterable[Event], connects: Sequence[Connect]) -> Gathered:
@@ -130,6 +137,7 @@ class _Keeper:
         found, stage = self.found, event.stage
         found.stages[stage] += 1
         found.slots.add(int(event.at_s // SLOT_S))
+        found.fractions = found.fractions or not event.at_s.is_integer()
         if event.lasted_s is not None:
             found.lifetimes += 1
             found.longest_s = max(found.longest_s, event.lasted_s)

@@ -80,7 +80,8 @@ def clocks_of(log: Gathered, connects: Sequence[Connect], named: Mapping[int, st
     for place, name in named.items():
         connect, session = connects[place], log.sessions[name]
         if connect.outcome == "ok" and connect.asked_s is not None and session.prepared_s and session.first_s:
-            low_s, high_s = session.prepared_s - connect.until_s, session.first_s - connect.asked_s
+            low_s = session.prepared_s - connect.until_s
+            high_s = session.first_s + log.resolution_s - connect.asked_s
             bounds.append(Bound(connect.worker, session.instance, connect.until_s, low_s, high_s))
     if bounds:
         return Clocks(bounds)
@@ -89,7 +90,7 @@ def clocks_of(log: Gathered, connects: Sequence[Connect], named: Mapping[int, st
         events = log.by_port.get(connect.port or 0, ())
         if users[connect.port] == 1 and len(events) == 1 and connect.answered_s is not None:
             at_s = events[0].at_s
-            low_s, high_s = at_s - connect.answered_s, at_s - connect.from_s
+            low_s, high_s = at_s - connect.answered_s, at_s + log.resolution_s - connect.from_s
             bounds.append(Bound(connect.worker, events[0].instance, connect.from_s, low_s, high_s))
     return Clocks(agreeing(bounds))
 
@@ -146,7 +147,7 @@ class _Joining:
             for event in self._log.by_port.get(port, ()):
                 if event.stage != "refused":
                     continue
-                fitting = self._fitting(places, event, event.at_s, event.at_s)
+                fitting = self._fitting(places, event, event.at_s, event.at_s + self._log.resolution_s)
                 if len(fitting) == 1 and self._connects[fitting[0]].worker in self.ports_of:
                     self._take_event(fitting[0], event, "port")
 
@@ -160,6 +161,7 @@ class _Joining:
             is_prefix = session.is_prefix or session.subject is None
             places = self._of_user(subjects, session.subject or _beginning(name), is_prefix)
             low_s, high_s = _accept_between(name, session)
+            high_s += self._log.resolution_s
             claims.append((name, self._fitting(places, session, low_s, high_s)))
         for place, name in self._owned(claims).items():
             self.sessions[place] = name
@@ -183,7 +185,7 @@ class _Joining:
         claims: list[tuple[Event, list[int]]] = []
         for event in _once(self._log.quotas):
             places = self._of_user(subjects, event.subject or "", event.is_prefix)
-            claims.append((event, self._fitting(places, event, event.at_s, event.at_s)))
+            claims.append((event, self._fitting(places, event, event.at_s, event.at_s + self._log.resolution_s)))
         before = set(self.ambiguous)
         for place, event in self._owned(claims).items():
             self._take_event(place, event, "subject")
@@ -205,7 +207,9 @@ class _Joining:
     def _claims(self, events: Iterable[Event], stage: str, places: Sequence[int]) -> list[tuple[Event, list[int]]]:
         """Each of a stage's events with the connects that it may be of."""
         return [
-            (event, self._fitting(places, event, event.at_s, event.at_s)) for event in events if event.stage == stage
+            (event, self._fitting(places, event, event.at_s, event.at_s + self._log.resolution_s))
+            for event in events
+            if event.stage == stage
         ]
 
     def _fitting(self, places: Iterable[int], of: Event | Session, low_s: float, high_s: float) -> list[int]:

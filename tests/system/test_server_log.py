@@ -98,8 +98,9 @@ def rotated(lines: list[bytes], folder: Path) -> list[Path]:
     third = len(lines) // 3
     parts = [b"\n".join(part) + b"\n" for part in (lines[:third], lines[third : 2 * third], lines[2 * third :])]
     files = [folder / "server.log.1.gz", folder / "server.log", folder / "server.log.2.bz2"]
-    for file, pack, part in zip(files, (gzip.compress, bytes, bz2.compress), parts, strict=True):
-        file.write_bytes(pack(part))
+    packed = gzip.compress(parts[0]), parts[1], bz2.compress(parts[2])
+    for file, part in zip(files, packed, strict=True):
+        file.write_bytes(part)
     return files
 
 

@@ -76,7 +76,8 @@ def test_nearly_all_that_reached_the_server_are_joined_and_none_wrongly(ports: b
     kept = made.lines[len(made.lines) // 20 :]
     found = join(made.connects, kept)
     reached = [place for place, true in enumerate(made.truth) if true]
-    assert sum(place in found.seen for place in reached) >= 0.99 * len(reached)
+    # Without ports the one line that names both user and connection may be among those that are missing.
+    assert sum(place in found.seen for place in reached) >= (0.99 if ports else 0.98) * len(reached)
     assert not wrong(made, found)
     assert abs(found.clocks.overall.offset_s - ahead_s) <= found.clocks.overall.error_s
 
@@ -198,3 +199,10 @@ def test_an_error_at_the_end_of_a_long_life_says_nothing_of_its_beginning() -> N
     assert (log.aged_errors, log.sessions[name()].has_error) == (1, False)
     log = gather(mine, [*life(name(), "soak-user-0001", 0.01), record(error, 0.4)])
     assert (log.aged_errors, log.sessions[name()].has_error) == (0, True)
+
+
+def test_a_log_of_whole_seconds_is_known_to_within_one() -> None:
+    mine = [connect(2.0 * n + 0.7, connection=n, port=40_000 + n) for n in range(20)]
+    found = join(mine, [record(f'10.0.0.1:{40_000 + n} - "WebSocket /ws" [accepted]', 2.0 * n) for n in range(20)])
+    assert len(found.seen) == 20
+    assert 0.4 < found.clocks.overall.error_s < 0.6
