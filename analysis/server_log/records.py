@@ -17,6 +17,8 @@ _TEXTS: Final = ("message", "msg", "textPayload", "event")
 _TRACES: Final = ("trace", "logging.googleapis.com/trace", "trace_id", "traceId")
 _INSTANCES: Final = ("instance", "instance_id", "instanceId", "hostname", "pod_name")
 SWITCHING: Final = 101
+# Names of instances come into the report, and a log may say anything.
+MOST_INSTANCE: Final = 64
 
 
 class NotARecord(ValueError):
@@ -80,7 +82,7 @@ def _instance(record: Mapping[str, Any]) -> str | None:
         if isinstance(place, dict):
             for name in _INSTANCES:
                 if isinstance(place.get(name), str):
-                    return str(place[name])
+                    return str(place[name])[:MOST_INSTANCE]
     return None
 
 

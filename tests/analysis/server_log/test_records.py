@@ -36,6 +36,7 @@ def test_instance_and_trace_are_found_where_google_puts_them() -> None:
     event = known(event_of(line))
     assert (event.instance, event.trace) == ("00a1", "0af7651916cd43dd8448eb211c80319c")
     assert known(event_of(record(REPLY, labels={"instance": "instance-2"}))).instance == "instance-2"
+    assert known(event_of(record(REPLY, labels={"instance": "x" * 1_000}))).instance == "x" * 64
 
 
 def test_the_latency_of_a_request_log_is_a_lifetime() -> None:
