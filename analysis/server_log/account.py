@@ -23,6 +23,10 @@ from analysis.stats.rates import Rate, clopper_pearson, clustered_rate
 COMPLETE: Final = 0.9
 # Fewer connects or exchanges that must be in the log tell nothing of how complete it is.
 LEAST_KNOWN: Final = 20
+# A minute begins at no moment of a server's.
+NEAR_S: Final = 2.0
+# A proxy that waits for its server writes the line of a client that has left when it gives up, too.
+OPEN_S: Final = 120.0
 RESTART_S: Final = 2.0
 RESTART_AT_MOST_S: Final = 120.0
 # How a server that goes away looks from a client; an answer in words has another reason.
@@ -176,6 +180,7 @@ def account(
             and place not in joined.ambiguous
             and ready.is_complete
             and _covers(log, connect.from_s + offset.offset_s)
+            and not (log.at_end and log.last_s < connect.until_s + offset.offset_s + OPEN_S)
         )
         in_restart = connect.cause in CAUSES_OF_A_RESTART and restarts.covers(
             connect.until_s + offset.offset_s, offset.error_s
@@ -318,7 +323,8 @@ def _who(who: Who, instance: str | None) -> Who:
 
 
 def _covers(log: Gathered, at_s: float) -> bool:
-    return int(at_s // SLOT_S) in log.slots
+    """Whether the log has lines of that minute, or of one within a few seconds."""
+    return any(int((at_s + near_s) // SLOT_S) in log.slots for near_s in (-NEAR_S, NEAR_S))
 
 
 def _known_connects(connects: Sequence[Connect], joined: Joined, log: Gathered) -> Known:

@@ -79,6 +79,8 @@ class Gathered:
         quotas: Refusals for a limit, by user, or the beginning of one.
         server: Starts and stops of the server's process.
         fractions: Any time has a fraction of a second; else each is known to within one.
+        at_end: Lines are written when a connection has ended: of one that is still open there is none.
+        last_s: The latest time.
         slots: The minutes of which there is a line.
         stages: How many events of each stage were read.
         lifetimes: Lines that give the length of a session, and the longest of these.
@@ -98,6 +100,8 @@ class Gathered:
     lifetimes: int = 0
     longest_s: float = 0.0
     fractions: bool = False
+    at_end: bool = False
+    last_s: float = 0.0
     doubled: int = 0
     aged_errors: int = 0
 
@@ -137,9 +141,11 @@ class _Keeper:
         found, stage = self.found, event.stage
         found.stages[stage] += 1
         found.slots.add(int(event.at_s // SLOT_S))
+        found.last_s = max(found.last_s, event.at_s)
         found.fractions = found.fractions or not event.at_s.is_integer()
         if event.lasted_s is not None:
             found.lifetimes += 1
+            found.at_end = found.at_end or event.port is not None
             found.longest_s = max(found.longest_s, event.lasted_s)
         if event.connection is not None:
             found.names_connections = True

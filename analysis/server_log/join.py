@@ -36,7 +36,7 @@ class Seen:
     accepted_s: float | None = None
     authenticated_s: float | None = None
     established_s: float | None = None
-    refused: bool = False
+    refused_s: float | None = None
     status: int | None = None
     quota: bool = False
     left_early: bool = False
@@ -265,7 +265,7 @@ class _Joining:
         elif event.stage == "established":
             seen.established_s = event.at_s
         elif event.stage == "refused":
-            seen.refused = True
+            seen.refused_s = event.at_s
         elif event.stage == "quota":
             seen.quota = True
         self.ambiguous.discard(place)

@@ -91,8 +91,10 @@ def of_connect(
         rung = "established"
     if seen.quota:
         return Told(rung, "quota")
-    if seen.refused:
-        return Told(rung, "refused")
+    if seen.refused_s is not None:
+        # A gateway that gave up waiting for its server when the client had left refused nobody.
+        is_late = is_timeout and seen.refused_s - offset.offset_s + offset.error_s + MARGIN_S > connect.until_s
+        return Told(rung, "was_slow" if is_late else "refused")
     if not is_timeout:
         return Told(rung, "restart" if in_restart else "unclear")
     said = _in_time(seen.accepted_s, seen.established_s, connect.until_s, connect.rtt_s, offset)

@@ -65,6 +65,22 @@ def test_a_minute_without_a_line_is_not_a_minute_without_a_request() -> None:
     assert accounted([*connects, *later], lines).says == {"unclear": 5}
 
 
+def test_a_log_that_is_written_at_the_end_may_still_lack_what_is_open() -> None:
+    connects, lines = ready()
+    events = [one for line in lines for one in of_record(line) or ()]
+    mine = [*connects, *lost(5)]
+
+    def says(*more: Event) -> dict[str, int]:
+        log = gathered([*events, *more], mine)
+        waits = Waits(tuple(mine), (), (), frozenset(), 1000, 0)
+        return account(log, joined(log, mine), waits, Counts()).says
+
+    ended = event(60.0, "closed", port=1, lasted_s=1.0)
+    assert says() == {"never_got_it": 5}
+    assert says(ended) == {"unclear": 5}
+    assert says(ended, event(200.0, "closed", port=1, lasted_s=1.0)) == {"never_got_it": 5}
+
+
 def test_what_may_be_missing_lines_is_taken_off_the_lower_end() -> None:
     told = [(WHO, "connect", None, Told("not_seen", "never_got_it"))] * 50
     (all_of_them, *_) = shares(told, list(range(50)), missing={})

@@ -69,8 +69,10 @@ def test_what_the_log_states_outranks_what_it_lacks() -> None:
     mine = seen(accepted=0.02)
     mine.quota = True
     assert told(mine).said == "quota"
-    mine.quota, mine.refused = False, True
+    mine.quota, mine.refused_s = False, START_S + 30.0 + 0.5
     assert told(mine).said == "refused"
+    mine.refused_s = START_S + 30.0 + 3.5
+    assert told(mine).said == "was_slow"
     failed = LOST._replace(outcome="failed", cause="refused")
     refused = of_connect(failed, None, AT, would_show=True, tells_ready=True, in_restart=True)
     assert refused == Told("not_seen", "restart")

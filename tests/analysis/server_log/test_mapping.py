@@ -45,6 +45,8 @@ def test_haproxy_tells_when_it_accepted_and_how_long_it_lasted() -> None:
     accepted, closed = known(FORMATS["haproxy"].events_of(HAPROXY))
     assert (accepted.at_s, accepted.port, accepted.instance) == (1795999678.432, 50514, "back/s1")
     assert closed.at_s == pytest.approx(1795999678.432 + 60.063)
+    raw = HAPROXY[HAPROXY.index("127.0.0.1") :]
+    assert known(FORMATS["haproxy"].events_of(raw)) == [accepted, closed]
     left = known(FORMATS["haproxy"].events_of(HAPROXY.replace(" 101 ", " -1 ")))
     assert [event.stage for event in left] == ["accepted", "closed"]
 

@@ -29,7 +29,8 @@ def test_a_connects_phases_give_the_moments_between_which_it_was_accepted(tmp_pa
     assert ready.answered_s == pytest.approx(START_S + 0.75)
     # What its loop was late by may lie between the phases.
     assert late.answered_s == pytest.approx(START_S + 10.0 + 0.6 + 0.5 + 0.1)
-    assert (never.asked_s, never.answered_s, never.until_s) == (None, None, pytest.approx(START_S + 23.0))
+    assert (never.asked_s, never.answered_s) == (None, None)
+    assert never.until_s == pytest.approx(START_S + 23.0)
 
 
 def test_a_wait_knows_its_users_exchanges_before_and_after_it(tmp_path: Path) -> None:
@@ -73,7 +74,8 @@ def test_the_exchanges_of_a_good_session_are_one(tmp_path: Path) -> None:
     found = waits(tmp_path, rows)
     (session,) = found.good
     assert (session.kind, session.n) == ("exchanges", 3)
-    assert (session.from_s, session.until_s) == (pytest.approx(START_S), pytest.approx(START_S + 5.0))
+    assert session.from_s == pytest.approx(START_S)
+    assert session.until_s == pytest.approx(START_S + 5.0)
     assert [(wait.kind, wait.cause) for wait in found.failed] == [("hold", "server_closed")]
     assert found.attempts == 4
 
