@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from analysis.reduction.tables import Tables
     from analysis.runs.engine import Engine
+    from analysis.server_log.account import Account
+    from analysis.server_log.lines import Advance
+    from analysis.server_log.read import LogFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,7 @@ class Analysis:
         decision: What the statistics say, before anything was voided.
         void_because: Why nothing may be concluded; empty when something may.
         verdict: The contents of `verdict.json`.
+        log: What the server's log says; None: none was given.
     """
 
     dataset: Dataset
@@ -46,10 +50,27 @@ class Analysis:
     slo: Slo
     void_because: tuple[str, ...]
     verdict: dict[str, Any]
+    log: Account | None = None
 
 
-def analyse(folders: Sequence[Path], *, settings: Criteria, levels: Levels, engine: Engine = "duckdb") -> Analysis:
+def analyse(
+    folders: Sequence[Path],
+    *,
+    settings: Criteria,
+    levels: Levels,
+    engine: Engine = "duckdb",
+    log: LogFiles | None = None,
+    advance: Advance | None = None,
+) -> Analysis:
     """Analyse run folders together; writes nothing.
+
+    Args:
+        folders: The runs.
+        settings: Margin, error rate, rehearsal.
+        levels: The service levels.
+        engine: What scans the rows.
+        log: The server's log; None: there is none.
+        advance: Told how many bytes of the log were read since.
 
     Raises:
         DatasetError: What was named is no run.
@@ -59,7 +80,7 @@ def analyse(folders: Sequence[Path], *, settings: Criteria, levels: Levels, engi
 
     dataset = open_runs(folders)
     try:
-        return _analysed(dataset, settings=settings, levels=levels, engine=engine)
+        return _analysed(dataset, settings=settings, levels=levels, engine=engine, log=log, advance=advance)
     except EngineError:
         raise
     except Exception:
@@ -67,12 +88,23 @@ def analyse(folders: Sequence[Path], *, settings: Criteria, levels: Levels, engi
         readable = without_unreadable(dataset)
         if readable is dataset:
             raise
-    return _analysed(readable, settings=settings, levels=levels, engine=engine)
+    return _analysed(readable, settings=settings, levels=levels, engine=engine, log=log, advance=advance)
 
 
-def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: Engine) -> Analysis:
+def _analysed(
+    dataset: Dataset,
+    *,
+    settings: Criteria,
+    levels: Levels,
+    engine: Engine,
+    log: LogFiles | None,
+    advance: Advance | None,
+) -> Analysis:
     from analysis.reduction.census import run_end
     from analysis.reduction.reduce import reduce
+    from analysis.server_log.account import as_json
+    from analysis.server_log.evidence import with_log
+    from analysis.server_log.look import look
     from analysis.verdict.decide import decide
 
     attempts = attempts_table(dataset, engine=engine)
@@ -83,6 +115,9 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
     tables = reduce(attempts, ends={run_id: end for run_id, end in ends.items() if end is not None})
     is_live = any(run.is_live for run in dataset.runs)
     decision = decide(tables, settings, live=is_live, nothing_failed=not said)
+    beside = None if log is None else look(log, attempts, advance)
+    if beside is not None:
+        decision = with_log(decision, beside, settings)
     audits = [
         *(audit_run(run) for run in dataset.runs),
         audit_rows(overview.workers),
@@ -113,6 +148,7 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
         decision=published,
         data_quality=data_quality,
         load=load,
+        server_log=None if beside is None else as_json(beside),
     )
     return Analysis(
         dataset=dataset,
@@ -126,6 +162,7 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
         slo=slo,
         void_because=void_because,
         verdict=verdict,
+        log=beside,
     )
 
 

@@ -22,10 +22,11 @@ ROOMS: Final[dict[str, str]] = {
     "analysis": "analysis",
     "analysis.exit_codes": "",
     "analysis.cli": (
-        "analysis.exit_codes analysis.pipeline analysis.report analysis.runs analysis.settings analysis.verdict"
+        "analysis.exit_codes analysis.pipeline analysis.report analysis.runs analysis.server_log analysis.settings "
+        "analysis.verdict"
     ),
     "analysis.settings": "analysis.model analysis.runs.manifest analysis.verdict.service_levels",
-    "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.verdict",
+    "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.server_log analysis.verdict",
     "analysis.model": "analysis.stats",
     "analysis.runs": "attempts.locks attempts.schema",
     "analysis.reduction": "analysis.runs.parquet_files attempts.schema",
@@ -37,7 +38,11 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
-        "analysis.runs analysis.stats analysis.verdict"
+        "analysis.runs analysis.server_log analysis.stats analysis.verdict"
+    ),
+    "analysis.server_log": (
+        "analysis.claims.registry analysis.comparison.words analysis.exit_codes analysis.model "
+        "analysis.reduction.explain analysis.stats"
     ),
     "analysis.simulation": (
         "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.schema"
@@ -192,7 +197,7 @@ LIBRARIES: Final = (
     ),
     Library(
         frozenset({"ibis", "duckdb", "pyspark"}),
-        only_in=("analysis.runs", "analysis.reduction", "analysis.report.server_log", "bench"),
+        only_in=("analysis.runs", "analysis.reduction", "analysis.server_log", "bench"),
     ),
     Library(frozenset({"plotly", "jinja2"}), only_in=("analysis.report",)),
 )

@@ -40,6 +40,7 @@ def compose(
     failures: Sequence[Failure] = (),
     lost_at: Mapping[str, int] | None = None,
     load: Load | None = None,
+    server_log: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The verdict as JSON-ready values.
 
@@ -58,6 +59,7 @@ def compose(
         failures: What the target said, commonest first.
         lost_at: How many waits were lost at each rung; empty: nobody could be asked.
         load: Whether as many users ran as were planned; None: nobody counted.
+        server_log: What the server's log says; None: none was given, and the verdict has no such key.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -100,6 +102,7 @@ def compose(
         ],
         "leads": list(decision.leads),
         "probes": {"n": probes, "failed": failed_probes},
+        **({} if server_log is None else {"server_log": dict(server_log)}),
     }
 
 

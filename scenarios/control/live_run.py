@@ -221,6 +221,7 @@ class LiveRun:
                 f"--margin={self.settings.margin}",
                 f"--alpha={self.settings.alpha}",
                 *(["--rehearsal"] if self.settings.platform_label else []),
+                *server_log_arguments(self.settings),
             ),
             wait_ready=False,
         )
@@ -231,6 +232,14 @@ class LiveRun:
         analysis.stop()
         self.last_words += f"wsoak: VOID: the analysis {how_ended(status)}; the rows are in {self.folder}.\n"
         return EXIT_VOID
+
+
+def server_log_arguments(settings: Settings) -> list[str]:
+    """What the analysis is told of the server's logs."""
+    if not settings.server_log:
+        return []
+    forms = settings.server_log_format
+    return ["--server-log", *settings.server_log, *(["--server-log-format", *forms] if forms else [])]
 
 
 def account(

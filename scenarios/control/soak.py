@@ -33,6 +33,7 @@ from scenarios.control.checks import (
     check_faults,
     check_machine,
     check_plan,
+    check_server_log,
     check_target,
 )
 from scenarios.control.child_process import Child
@@ -199,6 +200,7 @@ class Soak:
         check_target(host or "", settings, is_standin=is_standin)
         if is_standin:
             check_faults(settings)
+        check_server_log(settings)
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_clients(settings)

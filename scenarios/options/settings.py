@@ -286,6 +286,16 @@ class Settings:
         VERDICT,
     )
     no_analysis: bool = flag(False, "Store the rows and stop there", VERDICT)
+    server_log: tuple[str, ...] = several(
+        "A log of the server's, to be read at the end (docs/server-log.md); may be given several times",
+        VERDICT,
+        parsers.as_it_is,
+    )
+    server_log_format: tuple[str, ...] = several(
+        "The format of such logs, or a TOML file that describes it (found out by itself); may be given several times",
+        VERDICT,
+        parsers.as_it_is,
+    )
 
     reports_dir: str = parsed("reports", "Where run folders go", RUN, parsers.reports_dir, ui=False, whose=Whose.WORKER)
     run_id: str = parsed(

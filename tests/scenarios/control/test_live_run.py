@@ -11,7 +11,7 @@ import pytest
 from attempts.settling import WORKER_LOST
 from scenarios.control import leadership
 from scenarios.control.child_process import Child
-from scenarios.control.live_run import LiveRun, account
+from scenarios.control.live_run import LiveRun, account, server_log_arguments
 from scenarios.control.new_run import create
 from scenarios.options import settings_from
 from scenarios.run_file import TargetFacts, WorkerEntry, read_run_file
@@ -145,3 +145,9 @@ def test_a_run_that_another_process_leads_is_written_no_more(run: LiveRun) -> No
     assert (run.folder / "run.json").read_bytes() == before
     assert "is led by another process" in run.last_words
     other.end()
+
+
+def test_the_servers_logs_are_passed_to_the_analysis() -> None:
+    assert server_log_arguments(settings_from({})) == []
+    given = settings_from({"server_log": ["a.log", "b.log.gz"], "server_log_format": ["nginx"]})
+    assert server_log_arguments(given) == ["--server-log", "a.log", "b.log.gz", "--server-log-format", "nginx"]
