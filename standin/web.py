@@ -1,4 +1,4 @@
-"""The HTTP endpoints: health in its many forms, an event stream that outlasts any client's patience, and one that ends."""
+"""The HTTP endpoints: health in its many forms, and event streams, of which one outlasts any client's patience."""
 
 from __future__ import annotations
 

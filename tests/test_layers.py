@@ -55,6 +55,7 @@ ROOMS: Final[dict[str, str]] = {
     "attempts.exit_codes": "",
     "attempts.locks": "",
     "attempts.manifest": "",
+    "attempts.p1_checks": "",
     "attempts.schema": "attempts.checker",
     "attempts.accounting": "attempts.intervals",
     "attempts.spool": "attempts.intervals attempts.locks attempts.schema",
@@ -63,7 +64,7 @@ ROOMS: Final[dict[str, str]] = {
         "attempts.spool"
     ),
     "attempts.collect": "attempts.exit_codes attempts.locks attempts.manifest attempts.spool",
-    "scenarios": "scenarios attempts.schema",
+    "scenarios": "scenarios attempts.p1_checks attempts.schema",
     "scenarios.errors": "",
     "scenarios.clock": "",
     "scenarios.signals": "",
@@ -78,8 +79,8 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.rfc6455": "",
     "scenarios.plan": "scenarios.authority scenarios.redact attempts.schema",
     "scenarios.options": (
-        "scenarios.authority scenarios.clients scenarios.errors scenarios.exit_codes scenarios.http_fields "
-        "scenarios.protocols.transport scenarios.session.scripts"
+        "scenarios.authority scenarios.checks.suites scenarios.clients scenarios.errors scenarios.exit_codes "
+        "scenarios.http_fields scenarios.protocols.transport scenarios.session.scripts"
     ),
     "scenarios.run_file": "scenarios.machine",
     "scenarios.run_order": "scenarios.clock scenarios.plan scenarios.run_file",
@@ -125,10 +126,14 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.experiment scenarios.plan scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session "
         "attempts.schema"
     ),
+    "scenarios.checks": (
+        "scenarios.authority scenarios.clients scenarios.evidence scenarios.plan scenarios.protocols scenarios.redact "
+        "scenarios.rfc6455 scenarios.session attempts.p1_checks"
+    ),
     "scenarios.load": (
-        "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "
-        "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols scenarios.redact "
-        "scenarios.run_file scenarios.run_order scenarios.session attempts.schema attempts.spool"
+        "scenarios.checks scenarios.clients scenarios.clock scenarios.credentials scenarios.errors "
+        "scenarios.experiment scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols "
+        "scenarios.redact scenarios.run_file scenarios.run_order scenarios.session attempts.p1_checks attempts.schema attempts.spool"
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
     "scenarios.control": "scenarios attempts.accounting attempts.schema attempts.spool",
@@ -164,7 +169,13 @@ LIBRARIES: Final = (
     Library(
         OUTSIDE,
         not_in=(
-            *("scenarios.session", "scenarios.experiment", "scenarios.protocols", "analysis.stats"),
+            *(
+                "scenarios.session",
+                "scenarios.experiment",
+                "scenarios.protocols",
+                "analysis.stats",
+                "attempts.p1_checks",
+            ),
             *("analysis.comparison", "analysis.claims", "analysis.verdict", "attempts.checker", "attempts.intervals"),
         ),
     ),
