@@ -28,16 +28,17 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.verdict",
     "analysis.model": "analysis.stats",
     "analysis.runs": "attempts.locks attempts.schema",
-    "analysis.reduction": "analysis.runs.parquet_files attempts.schema",
+    "analysis.reduction": "analysis.runs.parquet_files attempts.p1_checks attempts.schema",
     "analysis.stats": "",
     "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
     "analysis.claims": "analysis.comparison analysis.model analysis.reduction analysis.stats",
     "analysis.verdict": (
-        "analysis.claims analysis.comparison analysis.exit_codes analysis.model analysis.reduction analysis.stats"
+        "analysis.claims analysis.comparison analysis.exit_codes analysis.model analysis.reduction analysis.stats "
+        "attempts.p1_checks"
     ),
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
-        "analysis.runs analysis.stats analysis.verdict"
+        "analysis.runs analysis.stats analysis.verdict attempts.p1_checks"
     ),
     "analysis.simulation": (
         "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.schema"
@@ -133,7 +134,8 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.load": (
         "scenarios.checks scenarios.clients scenarios.clock scenarios.credentials scenarios.errors "
         "scenarios.experiment scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols "
-        "scenarios.redact scenarios.run_file scenarios.run_order scenarios.session attempts.p1_checks attempts.schema attempts.spool"
+        "scenarios.redact scenarios.run_file scenarios.run_order scenarios.session attempts.p1_checks "
+        "attempts.schema attempts.spool"
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
     "scenarios.control": "scenarios attempts.accounting attempts.schema attempts.spool",
