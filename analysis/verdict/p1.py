@@ -113,7 +113,7 @@ def mistakes(found: Sequence[Suite]) -> str:
 
 def _suite(scenario: str, rows: pd.DataFrame, overview: Overview, levels: Levels, *, is_void: bool) -> Suite:
     checks = tuple(_result(number, rows[rows["operation"] == name_of(number)]) for number in DESCRIBED)
-    criteria = (
+    criteria: tuple[SloCheck, ...] = (
         _worst(checks),
         max_duration(rows, levels.max_duration_s),
         success_ratio(rows, levels.success_ratio, "success_ratio", "checks"),
