@@ -34,6 +34,8 @@ _SUBCOMMANDS: Final = {
 
 # So often it is said how much of a log was read.
 PROGRESS_S: Final = 5.0
+# A log that is shorter is read before anybody wonders.
+LONG_BYTES: Final = 50_000_000
 
 
 class UsageError(Exception):
@@ -172,7 +174,7 @@ def _server_log(paths: Sequence[Path], forms: Sequence[str]) -> LogFiles | None:
 
 def _progress(log: LogFiles | None) -> Callable[[int], None] | None:
     """Says every few seconds how much of a long log was read."""
-    if log is None:
+    if log is None or log.bytes < LONG_BYTES:
         return None
     total = log.bytes
     done, said_s = 0, time.monotonic()

@@ -14,9 +14,11 @@ from analysis import cli
 from analysis.model import Criteria
 from analysis.pipeline import analyse
 from analysis.report import html as report
+from analysis.server_log.read import open_logs
 from analysis.verdict.document import SCHEMA_FILE
 from analysis.verdict.service_levels import Levels
 from tests.analysis.run_folders import START_S, attempts, health, manifest, write_run
+from tests.typed import known
 
 FILES = {"verdict.json", "report.html", "summary.md", "junit.xml"}
 
@@ -254,3 +256,20 @@ def test_simulated_run_can_be_made_and_analysed(simulated: Path) -> None:
     found = analyse([simulated], settings=Criteria(), levels=Levels())
     assert found.slo.state in ("met", "breached")
     assert valid(dict(found.verdict))["attempts"]
+
+
+def test_how_much_of_a_long_log_was_read_is_said_every_few_seconds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("x" * 2_000_000)
+    assert cli._progress(open_logs([log])) is None
+    monkeypatch.setattr(cli, "LONG_BYTES", 1_000_000)
+    monkeypatch.setattr(cli, "PROGRESS_S", 0.0)
+    advance = known(cli._progress(open_logs([log])))
+    advance(1_000_000)
+    advance(1_000_000)
+    assert capsys.readouterr().err.splitlines() == [
+        "Server log: 1 MB read; it has 2, and is read twice at most.",
+        "Server log: 2 MB read; it has 2, and is read twice at most.",
+    ]
