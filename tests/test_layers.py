@@ -27,7 +27,7 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.settings": "analysis.model analysis.runs.manifest analysis.verdict.service_levels",
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.verdict",
     "analysis.model": "analysis.stats",
-    "analysis.runs": "attempts.locks attempts.schema",
+    "analysis.runs": "attempts.checksums attempts.locks attempts.schema",
     "analysis.reduction": "analysis.runs.parquet_files attempts.schema",
     "analysis.stats": "",
     "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
@@ -40,7 +40,8 @@ ROOMS: Final[dict[str, str]] = {
         "analysis.runs analysis.stats analysis.verdict"
     ),
     "analysis.simulation": (
-        "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.schema"
+        "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.checksums "
+        "attempts.schema"
     ),
     "analysis.calibration": (
         "analysis.claims analysis.model analysis.reduction analysis.runs analysis.simulation analysis.stats "
@@ -51,6 +52,7 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "attempts": "attempts",
     "attempts.checker": "",
+    "attempts.checksums": "",
     "attempts.intervals": "",
     "attempts.exit_codes": "",
     "attempts.locks": "",
@@ -59,8 +61,8 @@ ROOMS: Final[dict[str, str]] = {
     "attempts.accounting": "attempts.intervals",
     "attempts.spool": "attempts.intervals attempts.locks attempts.schema",
     "attempts.store": (
-        "attempts.accounting attempts.exit_codes attempts.intervals attempts.locks attempts.manifest attempts.schema "
-        "attempts.spool"
+        "attempts.accounting attempts.checksums attempts.exit_codes attempts.intervals attempts.locks "
+        "attempts.manifest attempts.schema attempts.spool"
     ),
     "attempts.collect": "attempts.exit_codes attempts.locks attempts.manifest attempts.spool",
     "scenarios": "scenarios attempts.schema",
@@ -184,7 +186,7 @@ LIBRARIES: Final = (
         frozenset({"numpy", "pandas", "pyarrow", "scipy"}),
         not_in=(
             *("scenarios", "standin", "locustfile", "attempts.spool", "attempts.accounting", "attempts.checker"),
-            *("attempts.collect", "attempts.intervals", "attempts.locks", "attempts.schema"),
+            *("attempts.checksums", "attempts.collect", "attempts.intervals", "attempts.locks", "attempts.schema"),
         ),
     ),
     Library(

@@ -11,6 +11,10 @@ are the same. Files are written under a temporary name, synced, read back and co
 A part whose segments a joined file holds is a leftover of a crash, and is removed when the folder is
 opened. While a joined file takes its parts' place (milliseconds, at the end of a run) a reader may see
 rows twice; (worker, seq) tells.
+
+The SHA-256 of each file is in `SHA256SUMS` before the file is there, so no file is ever without one; a line whose file
+never came is a leftover, too. What a part holds is joined only while it is what was written: else a flipped bit would
+get a checksum of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from attempts.checksums import digest_of, read_list, write_list
 from attempts.intervals import Intervals
 from attempts.spool.spool import SegmentName, sync_folder
 from attempts.store.tables import METADATA, joined
@@ -106,11 +111,13 @@ class PartFolder:
 
     Attributes:
         ledger: What all of them hold.
+        changed: The files that are not what was written; known once they were joined.
     """
 
     def __init__(self, folder: Path, *, schema: pa.Schema, by: tuple[str, ...]) -> None:
         self.folder = folder
         self.ledger = StoredSegments()
+        self.changed: list[Path] = []
         self._schema = schema
         self._by = by
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,6 +132,7 @@ class PartFolder:
                 part.unlink()
             else:
                 self.ledger.add(ledger)
+        self._digests = self._known_digests()
 
     def add(self, tables: Iterable[pa.Table], ledger: StoredSegments) -> int:
         """Store tables as one part; returns its rows. Their segments are held when this returns."""
@@ -136,7 +144,8 @@ class PartFolder:
 
     def join(self) -> None:
         """Join small parts to few files of a size that analysis likes."""
-        for group in _grouped(list(self._files("part"))):
+        self.changed = [path for path in self.files if digest_of(path) != self._digests.get(path.name)]
+        for group in _grouped([part for part in self._files("part") if part not in self.changed]):
             ledger = StoredSegments()
             for part in group:
                 ledger.add(read_ledger(part))
@@ -146,6 +155,8 @@ class PartFolder:
             self._publish(temporary)
             for part in group:
                 part.unlink()
+                del self._digests[part.name]
+            write_list(self.folder, self._digests)
         sync_folder(self.folder)
 
     @property
@@ -166,12 +177,27 @@ class PartFolder:
         metadata = {**METADATA, _LEDGER_KEY: ledger.encoded()}
         try:
             write_parquet(temporary, table, metadata)
+            digest = digest_of(temporary)
             _verify(temporary, table)
+            self._digests[path.name] = digest
+            write_list(self.folder, self._digests)
         except (OSError, pa.ArrowException) as problem:
+            self._digests.pop(path.name, None)
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise StoreError(f"cannot write {path}: {_first_line(problem)}") from problem
         return temporary
+
+    def _known_digests(self) -> dict[str, str]:
+        """The list as it is, without files that are not there; for a folder of before there were lists, a new one."""
+        listed, files = read_list(self.folder), self.files
+        if listed is None:
+            digests = {path.name: digest_of(path) for path in files}
+        else:
+            digests = {path.name: listed[path.name] for path in files if path.name in listed}
+        if digests != (listed or {}):
+            write_list(self.folder, digests)
+        return digests
 
     def _publish(self, temporary: Path) -> None:
         os.replace(temporary, temporary.with_name(temporary.name.removesuffix(_TEMPORARY)))
