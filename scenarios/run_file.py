@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from scenarios.machine.fingerprint import Fingerprint
+from scenarios.version import VERSION
 
-VERSION: Final = "0.1.0"
 FILE_NAME: Final = "run.json"
 
 
@@ -99,6 +99,7 @@ class RunFile(msgspec.Struct, kw_only=True):
     Attributes:
         ended: run_time, stopped, signal, crash, or running while it does.
         problems: Sentences; any entry makes the run void.
+        notes: Sentences that a reader should know, and that leave it valid.
     """
 
     schema_version: int = 1
@@ -116,6 +117,7 @@ class RunFile(msgspec.Struct, kw_only=True):
     versions: dict[str, str] = {}
     settings: dict[str, Any] = {}
     problems: list[str] = []
+    notes: list[str] = []
 
     def write(self, folder: Path) -> None:
         """Replace `run.json` in one step: a reader, or a crash, never sees half of it."""

@@ -73,6 +73,9 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.os_errors": "",
     "scenarios.addresses": "",
     "scenarios.authority": "",
+    "scenarios.child_environment": "",
+    "scenarios.printable": "",
+    "scenarios.version": "",
     "scenarios.exit_codes": "",
     "scenarios.exit_words": "",
     "scenarios.http_fields": "",
@@ -83,7 +86,7 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.authority scenarios.clients scenarios.errors scenarios.exit_codes scenarios.http_fields "
         "scenarios.protocols.transport scenarios.session.scripts"
     ),
-    "scenarios.run_file": "scenarios.machine",
+    "scenarios.run_file": "scenarios.machine scenarios.version",
     "scenarios.run_order": "scenarios.plan scenarios.run_file",
     "scenarios.protocol": "scenarios.protocols",
     "scenarios.protocols": "scenarios.errors scenarios.http_fields scenarios.plan",
@@ -102,7 +105,7 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.credentials": "scenarios.errors scenarios.options scenarios.plan scenarios.redact",
     # Asked from within all event loops, so it knows none of them.
     "scenarios.evidence": "",
-    "scenarios.machine": "scenarios.errors attempts.schema",
+    "scenarios.machine": "scenarios.errors scenarios.version attempts.schema",
     "scenarios.relay": (
         "scenarios.addresses scenarios.authority scenarios.errors scenarios.evidence scenarios.exit_codes "
         "scenarios.http_head scenarios.machine scenarios.os_errors"
@@ -117,10 +120,9 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.session"
     ),
     "scenarios.clients.on_asyncio": (
-        "scenarios.addresses scenarios.clients scenarios.clock scenarios.errors scenarios.evidence "
-        "scenarios.exit_words scenarios.http_head scenarios.machine scenarios.plan scenarios.protocols "
-        "scenarios.relay scenarios.rfc6455 "
-        "scenarios.session attempts.schema"
+        "scenarios.addresses scenarios.child_environment scenarios.clients scenarios.clock scenarios.errors "
+        "scenarios.evidence scenarios.exit_words scenarios.http_head scenarios.machine scenarios.plan "
+        "scenarios.protocols scenarios.relay scenarios.rfc6455 scenarios.session attempts.schema"
     ),
     "scenarios.probes": (
         "scenarios.addresses scenarios.authority scenarios.clients scenarios.errors scenarios.evidence "

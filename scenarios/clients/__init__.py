@@ -97,6 +97,7 @@ class Services:
         children: Child processes by event loop; `websockets_asyncio.close_children` ends them.
         addresses: Of the names that were looked up.
         turns: Which of a target's addresses a session tries first.
+        secret_variables: Of the environment: what they hold is told to no child.
         share: How much of the loop goes into connections whose peers send more than can be taken in.
     """
 
@@ -116,6 +117,7 @@ class Services:
     children: dict[str, Any] = field(default_factory=dict)
     addresses: AddressBook = field(default_factory=AddressBook)
     turns: Turns = field(default_factory=Turns)
+    secret_variables: frozenset[str] = frozenset()
     share: LoopShare = field(default_factory=LoopShare)
 
     def ledger(self, tally: Tally, *, token_issued_at: float | None) -> Ledger:

@@ -27,6 +27,7 @@ import msgspec
 from gevent.threadpool import ThreadPool
 
 from attempts.spool.shipping import Arrived, Receiver, keep_segment_file
+from scenarios.control.fleet_versions import versions_apart
 from scenarios.control.limits import Limits
 from scenarios.control.live_run import LiveRun
 from scenarios.run_file import WorkerEntry
@@ -109,7 +110,9 @@ class Fleet:
         return client is None or client.state == runners.STATE_MISSING
 
     def _on_hello(self, environment: Any, msg: Any, **_: Any) -> None:
-        self._hellos[msg.node_id] = msgspec.convert(msg.data, WorkerEntry)
+        hello = self._hellos[msg.node_id] = msgspec.convert(msg.data, WorkerEntry)
+        if self._run is not None and (sentence := versions_apart(hello.versions, self._run.file.versions)):
+            self._run.note(sentence)
 
     def _on_time(self, environment: Any, msg: Any, **_: Any) -> None:
         answer = {"sent_at": msg.data["sent_at"], "master_at": wall_us()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from locust import events, runners
 from locust.env import Environment
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from typing import Any, Final
 
 import gevent
 
+from scenarios.control import fleet_wire
+from scenarios.control.fleet_key import fleet_key
 from scenarios.control.interrupts import Interrupts, interrupt_locust
 from scenarios.control.soak import Soak
 from scenarios.errors import ConfigError, HarnessError
@@ -52,7 +55,12 @@ def add_arguments(parser: Any, options: Sequence[Option] = OPTIONS) -> None:
 
 
 def install() -> None:
-    """Listen to Locust's events. Called once, by the locustfile."""
+    """Listen to Locust's events, and guard its sockets. Called once, by the locustfile."""
+    try:
+        fleet_wire.install(fleet_key(os.environ))
+    except ConfigError as refusal:
+        print(f"wsoak: {refusal}", file=sys.stderr, flush=True)
+        raise SystemExit(EXIT_USAGE) from None
     soaks: dict[int, Soak] = {}
 
     def soak_of(environment: Environment) -> Soak:

@@ -7,7 +7,7 @@ analysis reads it. Whatever fails on the way becomes a sentence in `problems`, a
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,11 +18,14 @@ import msgspec
 
 from attempts import accounting
 from attempts.schema import OUTCOMES
+from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.exit_words import how_ended
 from scenarios.options import Settings
+from scenarios.printable import one_line
 from scenarios.run_file import AccountingEntry, RunFile, WorkerEntry, iso
+from scenarios.screens.voice import say
 
 # Storing a day's last segments and analysing some 10^8 rows take minutes on two cores; past this
 # something hangs, and a hanging CI job tells less than a void run.
@@ -59,15 +62,27 @@ class LiveRun:
 
     def problem(self, sentence: str) -> None:
         """Remember what makes the run void; the first time also on the screen."""
+        sentence = one_line(sentence)
         if sentence not in self._said:
             self._said.add(sentence)
             self.file.problems.append(sentence)
-            print(f"wsoak: VOID: {sentence}", file=sys.stderr, flush=True)
+            say(f"wsoak: VOID: {sentence}")
+
+    def note(self, sentence: str) -> None:
+        """Remember what a reader should know, and what leaves the run valid; the first time also on the screen."""
+        sentence = one_line(sentence)
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self.file.notes.append(sentence)
+            say(f"wsoak: {sentence}")
 
     def start_store(self) -> None:
         """Start the process that turns spool segments into Parquet while the run goes on."""
         self.store = start_child(
-            "store", module_command("attempts.store", str(self.folder), "--follow"), wait_ready=False
+            "store",
+            module_command("attempts.store", str(self.folder), "--follow"),
+            environment=child_environment(os.environ, named=self.settings.secret_variables),
+            wait_ready=False,
         )
 
     def watch(self) -> bool:
@@ -152,6 +167,7 @@ class LiveRun:
                 f"--alpha={self.settings.alpha}",
                 *(["--rehearsal"] if self.settings.platform_label else []),
             ),
+            environment=child_environment(os.environ, named=self.settings.secret_variables),
             wait_ready=False,
         )
         status, self.last_words = analysis.finish(ANALYSIS_TIMEOUT_S)

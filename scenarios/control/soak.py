@@ -18,6 +18,7 @@ import math
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,8 @@ from scenarios.control.checks import (
 from scenarios.control.child_process import Child
 from scenarios.control.courier import Courier
 from scenarios.control.fleet import Fleet
+from scenarios.control.fleet_key import open_door
+from scenarios.control.fleet_wire import GuardedServer, tolerate
 from scenarios.control.leader import Leader
 from scenarios.control.limits import limits_from
 from scenarios.control.proxy import proxy_for
@@ -96,6 +99,8 @@ class Soak:
             ConfigError: For a wrong option or a target that is not allowed.
         """
         runner = self.environment.runner
+        if isinstance(runner, runners.DistributedRunner):
+            tolerate(runner)
         if isinstance(runner, runners.WorkerRunner):
             own = vars(self.environment.parsed_options)
             self._own = {name: own[name] for name in OF_THE_MACHINE}
@@ -109,7 +114,11 @@ class Soak:
         if settings.shape == "ramp-soak-storm":
             self.environment.shape_class = RampSoakStorm()
             self.environment.shape_class.runner = runner
-        fleet = Fleet(runner, limits_from(os.environ)) if isinstance(runner, runners.MasterRunner) else None
+        fleet: Fleet | None = None
+        if isinstance(runner, runners.MasterRunner):
+            fleet = Fleet(runner, limits_from(os.environ))
+            if GuardedServer.key is None and (warning := open_door(self.environment.parsed_options.master_bind_host)):
+                print(f"wsoak: {warning}", file=sys.stderr, flush=True)
         self.leader = Leader(self.environment, fleet, end_early=self._end_early)
         self.choose_users(settings)
 

@@ -89,6 +89,7 @@ class LoadGenerator:
             greenlets=lambda: self.users.living,
         )
         self.services = Services(
+            secret_variables=settings.secret_variables,
             recorder=self._recorder,
             clock=self._clock,
             lag=self._vitals.lag,

@@ -348,6 +348,12 @@ class Settings:
         }
         return tuple(kind for kind, is_there in kinds.items() if is_there)
 
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The environment variables that options name as the places of secret values."""
+        named = (*self.header, *self.token_form)
+        return frozenset(variable for one in named if (variable := one.variable))
+
     def for_run_file(self) -> dict[str, Any]:
         """The settings that `run.json` has for the analysis: service levels, the line's quality, error rates, and of
         which kinds the credentials are.
