@@ -100,6 +100,7 @@ class RunFile(msgspec.Struct, kw_only=True):
         ended: run_time, stopped, signal, crash, or running while it does.
         problems: Sentences; any entry makes the run void.
         notes: Sentences that a reader should know, and that leave it valid.
+        accepted_end: That it ended before its planned end, which was allowed; null = it did not, or was not allowed to.
     """
 
     schema_version: int = 1
@@ -118,6 +119,7 @@ class RunFile(msgspec.Struct, kw_only=True):
     settings: dict[str, Any] = {}
     problems: list[str] = []
     notes: list[str] = []
+    accepted_end: str | None = None
 
     def write(self, folder: Path) -> None:
         """Replace `run.json` in one step: a reader, or a crash, never sees half of it."""

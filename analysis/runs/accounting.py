@@ -56,6 +56,7 @@ def audit_run(run: Run) -> Audit:
         notes.append(f"{name}: the run has not ended; this is what its rows say so far.")
     elif ended in ("stopped", "signal"):
         notes.append(f"{name}: the run was ended early ({ended}).")
+    notes += [f"{name}: {sentence}" for sentence in _texts(manifest.get("notes"))]
     lost = [str(worker.get("worker")) for worker in _records(manifest.get("workers")) if worker.get("lost")]
     if lost:
         problems.append(f"{name}: {len(lost)} workers were lost ({', '.join(lost)}); their last rows may be missing.")

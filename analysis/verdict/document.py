@@ -38,6 +38,7 @@ def compose(
     failed_probes: int = 0,
     failures: Sequence[Failure] = (),
     lost_at: Mapping[str, int] | None = None,
+    accepted_ends: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The verdict as JSON-ready values.
 
@@ -55,6 +56,7 @@ def compose(
         failed_probes: they are in no other number.
         failures: What the target said, commonest first.
         lost_at: How many waits were lost at each rung; empty: nobody could be asked.
+        accepted_ends: Of runs that ended before their planned end and are judged all the same, in sentences.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -96,6 +98,7 @@ def compose(
         ],
         "leads": list(decision.leads),
         "probes": {"n": probes, "failed": failed_probes},
+        "accepted_ends": list(accepted_ends),
     }
 
 

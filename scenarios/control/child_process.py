@@ -19,6 +19,7 @@ import msgspec
 from scenarios.child_environment import child_environment
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_words import how_ended
+from scenarios.screens.voice import say
 
 # A cold start of the slowest child (the stand-in, importing its web framework on a busy 2-core machine)
 # takes 2 to 4 s; a machine ten times slower still starts.
@@ -157,5 +158,5 @@ def _pass_on(stream: Any, last_lines: list[str]) -> None:
     for line in stream:
         last_lines.append(line)
         del last_lines[:-5]
-        sys.stderr.write(line)
+        say(line, end="")
     stream.close()

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import gevent
 import msgspec
-from gevent.threadpool import ThreadPool
 
 from attempts.spool.shipping import Sender, read_segment_file, remove_segment_file, sealed_segments
 from scenarios.control.fleet import wall_us
 from scenarios.control.limits import Limits
 from scenarios.load.clock_offset import ClockOffset
+from scenarios.load.disk import Disk
 from scenarios.load.generator import LoadGenerator
 from scenarios.run_order import GeneratorReport
 
@@ -34,7 +34,7 @@ class Courier:
     def __init__(self, runner: runners.WorkerRunner, limits: Limits) -> None:
         self._runner = runner
         self._limits = limits
-        self._disk = ThreadPool(1)
+        self._disk = Disk()
         self._sender = Sender()
         self._folder = Path()
         self._offset = ClockOffset()

@@ -24,12 +24,12 @@ from typing import Any
 
 import gevent
 import msgspec
-from gevent.threadpool import ThreadPool
 
 from attempts.spool.shipping import Arrived, Receiver, keep_segment_file
 from scenarios.control.fleet_versions import versions_apart
 from scenarios.control.limits import Limits
 from scenarios.control.live_run import LiveRun
+from scenarios.load.disk import Disk
 from scenarios.run_file import WorkerEntry
 from scenarios.run_order import GeneratorReport
 
@@ -45,13 +45,14 @@ class Fleet:
     def __init__(self, runner: runners.MasterRunner, limits: Limits) -> None:
         self._runner = runner
         self._limits = limits
-        self._disk = ThreadPool(1)
+        self._disk = Disk()
         self._receiver = Receiver()
         self._run: LiveRun | None = None
         self._expected: set[str] = set()  # Locust's client ids
         self._hellos: dict[str, WorkerEntry] = {}
         self._reports: dict[str, GeneratorReport] = {}
         self.is_broken = False
+        self._is_disk_closed = False
         runner.register_message("soak_hello", self._on_hello)
         runner.register_message("soak_time", self._on_time)
         runner.register_message("soak_segment", self._on_segment, concurrent=True)
@@ -70,7 +71,7 @@ class Fleet:
         self._expected = {c.id for c in self._runner.clients.ready}
         self._hellos = {}
         self._reports = {}
-        self.is_broken = False
+        self.is_broken = self._is_disk_closed = False
 
     def watch(self) -> None:
         """Notice workers that Locust has lost sight of."""
@@ -86,7 +87,7 @@ class Fleet:
         while True:
             waited = time.perf_counter() - started
             missing = (self._expected | set(self._hellos)) - set(self._reports)
-            if not missing or waited >= self._limits.drain_s:
+            if not missing or waited >= (self._limits.missing_s if self._is_disk_closed else self._limits.drain_s):
                 break
             if waited >= self._limits.missing_s and all(self._is_gone(c) for c in missing):
                 break
@@ -130,7 +131,11 @@ class Fleet:
                     self._disk.apply(keep_segment_file, (spool, step.name, step.data))
                 except OSError as error:
                     self._receiver.failed(step)
-                    self._run.problem(f"Rows of worker {step.name.worker} cannot be kept: {error}.")
+                    self.is_broken = self._is_disk_closed = True
+                    self._run.problem(
+                        f"The workers' rows cannot be kept in {spool} ({error.strerror}), so the run ends; what is not "
+                        "there yet is on their disks: python -m attempts.collect brings it."
+                    )
                     continue
                 reply = self._receiver.kept(step)
             self._runner.send_message("soak_segment_reply", reply, client_id=msg.node_id)

@@ -16,7 +16,6 @@ from locust.rpc.protocol import Message
 from locust.stats import RequestStats, StatsEntry, StatsError
 
 import logging
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -28,6 +27,7 @@ from zmq.utils.monitor import recv_monitor_message
 from scenarios.control.fleet_key import VARIABLE, FleetKey, Handshakes
 from scenarios.exit_codes import EXIT_USAGE
 from scenarios.printable import is_name, one_line, printable_throughout
+from scenarios.screens.voice import say
 
 _logger: Final = logging.getLogger(__name__)
 # Not their own constructors, which connect before a key could be set.
@@ -153,7 +153,7 @@ class GuardedClient(zmqrpc.Client):
             sentence = f"The master at {self._master} asks for {VARIABLE}, and {has}: give both the same secret."
             if self.key is not None and event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                 sentence = f"This worker has {VARIABLE}, and the master at {self._master} has none: give it the same."
-            print(f"wsoak: {one_line(sentence)}", file=sys.stderr, flush=True)
+            say(f"wsoak: {one_line(sentence)}")
             leave(EXIT_USAGE)
 
 

@@ -26,6 +26,8 @@ from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
 from scenarios.options import OPTIONS, Option
 from scenarios.options.help import COMMAND, with_pointer
+from scenarios.screens.keyboard import endure_closed_terminals
+from scenarios.screens.voice import say, settle
 from scenarios.screens.web import add_to_ui
 
 # Heartbeats that may be missed before Locust calls a worker lost (its default, 3, ends a day's soak for
@@ -54,12 +56,19 @@ def add_arguments(parser: Any, options: Sequence[Option] = OPTIONS) -> None:
     parser.error = error
 
 
+def say_last(words: str) -> None:
+    """The verdict; then nothing is left that the interpreter's end could fail to bring out."""
+    say(words, sys.stdout, end="")
+    settle()
+
+
 def install() -> None:
     """Listen to Locust's events, and guard its sockets. Called once, by the locustfile."""
+    endure_closed_terminals()
     try:
         fleet_wire.install(fleet_key(os.environ))
     except ConfigError as refusal:
-        print(f"wsoak: {refusal}", file=sys.stderr, flush=True)
+        say(f"wsoak: {refusal}")
         raise SystemExit(EXIT_USAGE) from None
     soaks: dict[int, Soak] = {}
 
@@ -74,10 +83,10 @@ def install() -> None:
             soak.prepare()
             Interrupts(interrupt_locust, is_ending=soak.is_ending, folder=soak.folder).install()
         except (ConfigError, HarnessError) as refusal:
-            print(f"wsoak: {with_pointer(str(refusal))}", file=sys.stderr, flush=True)
+            say(f"wsoak: {with_pointer(str(refusal))}")
             raise SystemExit(EXIT_USAGE) from None
         except KeyboardInterrupt:
-            print("wsoak: interrupted before a run began.", file=sys.stderr, flush=True)
+            say("wsoak: interrupted before a run began.")
             raise SystemExit(EXIT_VOID) from None
         except Exception:
             # Locust's own exit status for this, 1, means "breached": a fault of wsoak must not pass for a finding.
@@ -97,7 +106,7 @@ def install() -> None:
         except Exception as problem:
             # Whatever it was, no user may connect now, and the exit status must say so.
             kind = EXIT_USAGE if isinstance(problem, ConfigError) else EXIT_VOID
-            print(f"wsoak: {with_pointer(str(problem))}", file=sys.stderr, flush=True)
+            say(f"wsoak: {with_pointer(str(problem))}")
             if not isinstance(problem, ConfigError | HarnessError):
                 traceback.print_exc()
             soak.refuse(str(problem), kind)
@@ -114,5 +123,5 @@ def install() -> None:
     events.test_stop.add_listener(lambda environment, **_: soak_of(environment).stop())
     events.quitting.add_listener(lambda environment, **_: soak_of(environment).quitting())
     # The very last event: the verdict is what is left on the screen below Locust's tables.
-    events.quit.add_listener(lambda **_: print("".join(s.last_words() for s in soaks.values()), end="", flush=True))
+    events.quit.add_listener(lambda **_: say_last("".join(s.last_words() for s in soaks.values())))
     events.user_error.add_listener(on_user_error)

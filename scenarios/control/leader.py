@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import gevent
@@ -38,6 +37,7 @@ from scenarios.run_file import TargetFacts
 from scenarios.run_order import GeneratorReport, RunOrder
 from scenarios.screens.progress import EVERY_S, progress_line
 from scenarios.screens.stats_trim import trim
+from scenarios.screens.voice import say
 
 
 class Leader:
@@ -196,7 +196,7 @@ class Leader:
             tally=generator.services.tally,
             lag_s=lag_s,
         )
-        print(line, file=sys.stderr, flush=True)
+        say(line)
 
     def _finish(self, run: LiveRun, reports: list[GeneratorReport], *, is_quitting: bool) -> None:
         self.status = f"Run {run.run_id} is being stored and analysed."
@@ -231,7 +231,7 @@ class Leader:
     def _how_ended(self, run: LiveRun, *, is_quitting: bool) -> str:
         if run.file.problems:
             return "crash"
-        if run.planned_end is not None and utc_now() >= run.planned_end - timedelta(seconds=1):
+        if run.has_had_its_time:
             return "run_time"
         # A master's users have stopped before it says that it is quitting; nothing else ends it headless.
         return "signal" if is_quitting or self._is_headless else "stopped"

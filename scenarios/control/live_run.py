@@ -8,6 +8,7 @@ analysis reads it. Whatever fails on the way becomes a sentence in `problems`, a
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from attempts import accounting
 from attempts.schema import OUTCOMES
 from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
+from scenarios.control.planned_end import PlannedEnd
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.exit_words import how_ended
 from scenarios.options import Settings
@@ -54,18 +56,42 @@ class LiveRun:
     last_words: str = ""
     planned_end: datetime | None = None
     _said: set[str] = field(default_factory=set)
+    _plan: PlannedEnd | None = field(init=False, default=None)
+    _stopped_at: float | None = None
+
+    def __post_init__(self) -> None:
+        """Put the planned end on the monotonic clock, as it is from here."""
+        if self.planned_end is not None:
+            now, began = utc_now(), datetime.fromisoformat(self.file.started_at)
+            self._plan = PlannedEnd(
+                of_s=(self.planned_end - began).total_seconds(),
+                at=time.monotonic() + (self.planned_end - now).total_seconds(),
+            )
 
     @property
     def run_id(self) -> str:
         """Name of the folder."""
         return self.file.run_id
 
-    def problem(self, sentence: str) -> None:
-        """Remember what makes the run void; the first time also on the screen."""
+    @property
+    def has_had_its_time(self) -> bool:
+        """Whether all of its --run-time has passed; a run without one has never had it."""
+        return self._plan is not None and self._plan.is_over(self._end)
+
+    @property
+    def _end(self) -> float:
+        return time.monotonic() if self._stopped_at is None else self._stopped_at
+
+    def stopping(self) -> None:
+        """Its users are told to stop, now: what comes after is no more of the load."""
+        self._stopped_at = self._end
+
+    def problem(self, sentence: str, *, is_first: bool = False) -> None:
+        """Remember what makes the run void; the first time also on the screen. The first one is said in the verdict."""
         sentence = one_line(sentence)
         if sentence not in self._said:
             self._said.add(sentence)
-            self.file.problems.append(sentence)
+            self.file.problems.insert(0 if is_first else len(self.file.problems), sentence)
             say(f"wsoak: VOID: {sentence}")
 
     def note(self, sentence: str) -> None:
@@ -104,6 +130,7 @@ class LiveRun:
             now: When the users had stopped.
         """
         self.watch()
+        self._say_if_early()
         self.file.ended, self.file.ended_at = ended, iso(now)
         self.file.workers = list(workers)
         if self.standin is not None:
@@ -121,6 +148,17 @@ class LiveRun:
         else:
             self.exit_status = self._analyse()
         return self.exit_status
+
+    def _say_if_early(self) -> None:
+        """An end before the planned one makes the run void, whoever asked for it, unless that was allowed."""
+        early = None if self._plan is None else self._plan.early(self._end)
+        if early is None:
+            return
+        if self.settings.accept_early:
+            self.file.accepted_end = f"{early}, which --accept-early allows."
+            self.note(self.file.accepted_end)
+        else:
+            self.problem(f"{early}: it is less than what was asked for (--accept-early judges it).", is_first=True)
 
     def abandon(self) -> None:
         """End the child processes of a run that could not start."""

@@ -18,7 +18,6 @@ import math
 import os
 import secrets
 import socket
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -55,6 +54,7 @@ from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, se
 from scenarios.redact import redacted
 from scenarios.run_order import RunOrder, order_from_text
 from scenarios.screens.locust_stats import Screen
+from scenarios.screens.voice import say
 
 # Under this name the controller's words travel among the options that Locust forwards to workers.
 ORDER_OPTION: Final = "soak_order"
@@ -118,7 +118,7 @@ class Soak:
         if isinstance(runner, runners.MasterRunner):
             fleet = Fleet(runner, limits_from(os.environ))
             if GuardedServer.key is None and (warning := open_door(self.environment.parsed_options.master_bind_host)):
-                print(f"wsoak: {warning}", file=sys.stderr, flush=True)
+                say(f"wsoak: {warning}")
         self.leader = Leader(self.environment, fleet, end_early=self._end_early)
         self.choose_users(settings)
 
@@ -274,6 +274,8 @@ class Soak:
 
     def stopping(self) -> None:
         """Locust's test_stopping: sessions end themselves, so that Locust has nobody to kill."""
+        if self.leader is not None and self.leader.run is not None:
+            self.leader.run.stopping()
         if self.generator is not None:
             self.generator.stop()
 

@@ -18,7 +18,6 @@ from typing import Final
 
 import gevent
 import msgspec
-from gevent.threadpool import ThreadPool
 
 from attempts.schema import Attempt, WorkerFacts
 from attempts.spool.recorder import Recorder
@@ -27,6 +26,7 @@ from scenarios.clients import Services, distinct, prepare
 from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clock import Clock
 from scenarios.errors import HarnessError
+from scenarios.load.disk import Disk
 from scenarios.load.user_connections import UserConnections
 from scenarios.machine.fingerprint import fingerprint, library_versions, worker_facts
 from scenarios.machine.vitals import GeventWatch, Vitals
@@ -82,7 +82,7 @@ class LoadGenerator:
         self._spool = _spool_in(spool_folder)
         self._recorders: list[Recorder] = []
         self._recorder = self._new_recorder(self.facts)
-        self._disk = ThreadPool(1)
+        self._disk = Disk()
         self._vitals = Vitals(
             unix_us=self._clock.micros,
             open_connections=lambda: self.services.open.count,

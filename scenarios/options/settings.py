@@ -281,6 +281,9 @@ class Settings:
     margin: float = number(0.005, "Equivalence margin of the verdict, as an absolute risk", VERDICT, above=0, below=1)
     alpha: float = number(0.05, "Error rate of the verdict", VERDICT, above=0, below=1)
     no_analysis: bool = flag(False, "Store the rows and stop there", VERDICT)
+    accept_early: bool = flag(
+        False, "Judge a run that ends before its --run-time is over (otherwise it is void), and say so", VERDICT
+    )
 
     reports_dir: str = parsed("reports", "Where run folders go", RUN, parsers.reports_dir, ui=False, whose=Whose.WORKER)
     run_id: str = parsed(

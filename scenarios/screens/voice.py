@@ -21,6 +21,15 @@ def say(text: str, stream: TextIO | None = None, *, end: str = "\n") -> None:
         silence(out)
 
 
+def is_gone(stream: Any) -> bool:
+    """Whether a stream leads to a terminal that was closed, or nowhere: it takes nothing, not even nothing."""
+    try:
+        os.write(stream.fileno(), b"")
+    except (OSError, ValueError):
+        return True
+    return False
+
+
 def silence(stream: Any) -> None:
     """Let a stream that cannot be written to lead nowhere, so that nobody else fails on it."""
     with contextlib.suppress(OSError, ValueError, AttributeError):

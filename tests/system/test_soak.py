@@ -74,12 +74,13 @@ def test_each_process_is_named_with_its_platform_its_libraries_and_its_relays_re
 def test_a_signal_ends_the_soak_with_every_row_stored_and_analysed(
     start_soak: Callable[..., Soak], number: signal.Signals
 ) -> None:
-    soak = start_soak(*HEADLESS, "--run-time", "10m")
+    soak = start_soak(*HEADLESS, "--run-time", "10m", "--accept-early")
     wait_for(lambda: list((soak.folder / "attempts").glob("*.parquet")), "stored rows")
     soak.process.send_signal(number)
     status, output = soak.end()
     assert_balanced(soak)
     assert soak.run_json()["ended"] == "signal", output
+    assert "s of 600 s, which --accept-early allows." in output
     assert status == {"met": 0, "breached": 1, "void": 3}[soak.verdict()["slo"]["state"]]
 
 
