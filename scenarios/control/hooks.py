@@ -10,6 +10,7 @@ from locust import events, runners
 from locust.env import Environment
 
 import os
+import socket
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from scenarios.options.help import COMMAND, with_pointer
 from scenarios.screens.keyboard import endure_closed_terminals
 from scenarios.screens.voice import say, settle
 from scenarios.screens.web import add_to_ui
+from scenarios.screens.web_access import names_of
+from scenarios.screens.web_start import Phase
 
 # Heartbeats that may be missed before Locust calls a worker lost (its default, 3, ends a day's soak for
 # a pause of 4 s, and calls that success).
@@ -93,16 +96,22 @@ def install() -> None:
             traceback.print_exc()
             raise SystemExit(EXIT_VOID) from None
         if web_ui is not None:
-            reports = Path(soak.settings().reports_dir)
-            add_to_ui(web_ui.app, reports=reports, check=soak.check_form, status=soak.status)
+            settings, own = soak.settings(), environment.parsed_options
+            names = names_of(socket.gethostname(), own.web_host, own.web_host_display_name or "")
+            add_to_ui(web_ui.app, reports=Path(settings.reports_dir), soak=soak, hosts=(*names, *settings.ui_hosts))
             web_ui.template_args["extended_csv_files"] = [{"href": "wsoak/", "title": "wsoak: runs, verdicts, reports"}]
         # Locust arms its --run-time timer next, on a loop whose clock has not moved during the checks.
         gevent.get_hub().loop.update_now()
 
     def on_test_start(environment: Environment, **_: Any) -> None:
         soak = soak_of(environment)
+        if soak.phase() is Phase.ENDING:
+            # Locust would start users beside those that stop, and stop neither; it takes this end of its greenlet.
+            say("wsoak: no run is started, as the last one is still being stopped, stored and analysed.")
+            raise gevent.GreenletExit
         try:
-            soak.start()
+            with soak.starting():
+                soak.start()
         except Exception as problem:
             # Whatever it was, no user may connect now, and the exit status must say so.
             kind = EXIT_USAGE if isinstance(problem, ConfigError) else EXIT_VOID

@@ -146,7 +146,7 @@ class Leader:
 
         Headless this returns when it is done; in the UI at once, as the stop button's answer must not wait.
         """
-        if self.run is None:
+        if self.run is None or self._finishing is not None:
             return
         if self._watcher is not None:
             self._watcher.kill()

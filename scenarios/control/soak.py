@@ -18,7 +18,8 @@ import math
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,9 +56,11 @@ from scenarios.redact import redacted
 from scenarios.run_order import RunOrder, order_from_text
 from scenarios.screens.locust_stats import Screen
 from scenarios.screens.voice import say
+from scenarios.screens.web_start import Phase, Users
 
 # Under this name the controller's words travel among the options that Locust forwards to workers.
 ORDER_OPTION: Final = "soak_order"
+_GOING_ON: Final = (runners.STATE_SPAWNING, runners.STATE_RUNNING)
 _ENDED: Final = (runners.STATE_INIT, runners.STATE_STOPPING, runners.STATE_STOPPED, runners.STATE_CLEANUP)
 
 
@@ -75,6 +78,7 @@ class Soak:
         self.generator: LoadGenerator | None = None
         self._standin_url: str | None = None
         self._is_quitting = False
+        self._is_starting = False
         self._courier: Courier | None = None
         self._relay: Child | None = None
         self._relay_watch: gevent.Greenlet[..., None] | None = None
@@ -146,8 +150,6 @@ class Soak:
         Raises:
             ConfigError: In one sentence.
         """
-        if self.leader is not None and self.leader.is_finishing:
-            raise ConfigError("The last run is still being stored and analysed: start again in a moment.")
         if isinstance(self.environment.runner, runners.MasterRunner) and not self.environment.runner.worker_count:
             raise ConfigError("No worker is connected: start some with locust --worker first.")
         values = {k: v for k, v in form.items() if k in DEFAULTS}
@@ -155,6 +157,41 @@ class Soak:
         self.check(
             self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
         )
+
+    def phase(self) -> Phase:
+        """What the process is doing; on a worker that is its master's to know."""
+        if self._is_starting:
+            return Phase.STARTING
+        if self.leader is None or self.leader.run is None:
+            return Phase.IDLE
+        return Phase.RUNNING if self.environment.runner.state in _GOING_ON else Phase.ENDING
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """A run is being started here, which takes seconds.
+
+        Locust calls that stopped until the first user is there, its UI believes it, and a stop would do nothing.
+        """
+        self._is_starting = True
+        if self.leader is not None:
+            self.environment.runner.update_state(runners.STATE_SPAWNING)
+        try:
+            yield
+        finally:
+            self._is_starting = False
+
+    def options_now(self) -> Mapping[str, Any]:
+        """Locust's options and wsoak's, as they are."""
+        return {**vars(self.environment.parsed_options), "host": self.environment.host}
+
+    def change_users(self, users: Users) -> None:
+        """Let the run go on with another number of users.
+
+        Raises:
+            ConfigError: There cannot be so many.
+        """
+        self.check(self.settings(), self.environment.host, users.number)
+        gevent.spawn(self.environment.runner.start, users.number, users.spawn_rate)
 
     def choose_users(self, settings: Settings) -> None:
         """Make --scenario's weights the user classes' weights."""

@@ -289,6 +289,14 @@ class Settings:
     run_id: str = parsed(
         "", "Name of the run folder (empty = the time and a random part)", RUN, parsers.run_id, ui=False
     )
+    ui_hosts: tuple[str, ...] = parsed(
+        "",
+        "Names under which the web UI may be asked, beside this machine's own and its addresses: ui.example.com, "
+        ".example.com with all below it, * = any (separated by commas)",
+        RUN,
+        parsers.host_names,
+        ui=False,
+    )
     site: str = text("", "A name for the network that this machine goes out through", RUN, ui=False, whose=Whose.WORKER)
     platform_label: str = text(
         "",
