@@ -100,17 +100,14 @@ def test_a_start_while_the_last_run_is_still_stopping_is_refused_and_that_run_en
     wait_for(lambda: ui.state() == "running", "users")
     stopping = threading.Thread(target=ui.ask, args=("/stop", {}))
     stopping.start()
-    refusals = []
-    while stopping.is_alive() or json_of(ui.runs()[0] / "run.json")["ended"] == "running":
-        answer = ui.start()
-        if "Swarming started" in answer:
-            break  # it was over just now
-        refusals.append(answer)
+    (first,) = ui.runs()
+    said = []
+    while json_of(first / "run.json")["ended"] == "running":
+        said.append("still being stopped, stored and analysed" in ui.start())
     stopping.join()
-    assert refusals and all('"success":false' in refusal.replace(" ", "") for refusal in refusals)
-    assert any("still being stopped, stored and analysed" in refusal for refusal in refusals)
-    first = min(ui.runs(), key=lambda folder: folder.name)
-    wait_for(lambda: json_of(first / "run.json")["ended"] == "stopped", "the end of the first run")
+    assert True in said
+    assert all(said[said.index(True) : -1]), "the last one may have come when it was over"
+    assert json_of(first / "run.json")["ended"] == "stopped"
     assert json_of(first / "run.json")["accounting"]["balanced"] is True
 
 
@@ -143,5 +140,5 @@ def test_no_other_site_is_answered_under_any_name_and_no_other_file_is_served(
         assert "Access-Control" not in text
     ui.soak.reports.mkdir(exist_ok=True)
     (ui.soak.reports.parent / "run.json").write_text("{}")
-    for path in ("/wsoak/%2e%2e/run.json", "/wsoak/../run.json", "/wsoak/..%2f/run.json", "/wsoak/./run.json"):
+    for path in ("/wsoak/%2e%2e/run.json", "/wsoak/../run.json", "/wsoak/..%2frun.json", "/wsoak/./run.json"):
         assert ui.ask(path)[0] == 404
