@@ -63,12 +63,14 @@ class Interrupts:
     def interrupted(self, *_: object) -> None:
         """Ctrl-C, or what a program does that ends its children."""
         self._interrupts += 1
-        if self._interrupts == 1:
-            if not self._is_ending():
-                self._end_run()
-            say("wsoak: the run is being ended, stored and analysed; Ctrl-C once more leaves it as it is.")
-            return
         folder = self._folder()
+        if self._interrupts == 1:
+            is_ending = self._is_ending()
+            if not is_ending:
+                self._end_run()
+            if is_ending or folder is not None:
+                say("wsoak: the run is being ended, stored and analysed; Ctrl-C once more leaves it as it is.")
+            return
         if folder is not None:
             say(
                 f"wsoak: VOID: left before its end. No row is lost: python -m attempts.store {folder} stores what is "
