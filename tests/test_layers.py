@@ -127,7 +127,7 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.probes": (
         "scenarios.addresses scenarios.authority scenarios.clients scenarios.errors scenarios.evidence "
         "scenarios.experiment scenarios.plan scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session "
-        "attempts.schema"
+        "attempts.schema attempts.spool"
     ),
     "scenarios.load": (
         "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "

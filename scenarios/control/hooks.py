@@ -84,7 +84,7 @@ def install() -> None:
         soak = soaks[id(environment)] = Soak(environment)
         try:
             soak.prepare()
-            Interrupts(interrupt_locust, is_ending=soak.is_ending, folder=soak.folder).install()
+            Interrupts(lambda: end_of(environment, soak), is_ending=soak.is_ending, folder=soak.folder).install()
         except (ConfigError, HarnessError) as refusal:
             say(f"wsoak: {with_pointer(str(refusal))}")
             raise SystemExit(EXIT_USAGE) from None
@@ -102,6 +102,19 @@ def install() -> None:
             web_ui.template_args["extended_csv_files"] = [{"href": "wsoak/", "title": "wsoak: runs, verdicts, reports"}]
         # Locust arms its --run-time timer next, on a loop whose clock has not moved during the checks.
         gevent.get_hub().loop.update_now()
+
+    def end_of(environment: Environment, soak: Soak) -> None:
+        """What ends a run in order; a master that still waits for its workers has none, and Locust no way out of it."""
+        if soak.leader is None or soak.folder() is not None or not environment.parsed_options.headless:
+            interrupt_locust()
+            return
+        say("wsoak: interrupted before a run began.")
+
+        def leave() -> None:
+            environment.runner.quit()  # which lets the workers go that are there
+            fleet_wire.leave(EXIT_VOID)
+
+        gevent.get_hub().loop.run_callback_threadsafe(gevent.spawn, leave)
 
     def on_test_start(environment: Environment, **_: Any) -> None:
         soak = soak_of(environment)

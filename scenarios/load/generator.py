@@ -7,6 +7,7 @@ for its screens.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -19,7 +20,7 @@ from typing import Final
 import gevent
 import msgspec
 
-from attempts.schema import Attempt, WorkerFacts
+from attempts.schema import Attempt, Health, WorkerFacts
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import FLUSH_S, Spool, SpoolError
 from scenarios.clients import Services, distinct, prepare
@@ -112,7 +113,7 @@ class LoadGenerator:
             prepare(name, self.services)
         self.users.start()
         self._prober = self._probing(target) if settings.probes else None
-        self._watch = GeventWatch(self._vitals, self._recorder.health, failed=self._vitals_failed)
+        self._watch = GeventWatch(self._vitals, self._keep_health, failed=self._vitals_failed)
         self._greenlets = [gevent.spawn(self._keep_flushing)]
         if order.storm_at is not None:
             wait_s = max(0.0, self._clock.monotonic(order.storm_at) - time.perf_counter())
@@ -221,6 +222,10 @@ class LoadGenerator:
                 self.problem(f"Rows can no longer be kept: {error}.")
                 self.stop()
                 return
+
+    def _keep_health(self, health: Health) -> None:
+        with contextlib.suppress(SpoolError):  # whoever flushes the rows says so, and ends the run
+            self._recorder.health(health)
 
     def _vitals_failed(self, error: BaseException) -> None:
         self.problem(f"This worker's vitals failed ({error}): nothing can be said of its own part in any timeout.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import pyarrow.dataset as ds
 import pytest
 
 from tests.conftest import PATIENCE_S, ROOT, Soak, locust_command, wait_for
+from tests.kit.children import free_port
+from tests.kit.small_disks import fill, small_file_system
 
 USERS = ("--headless", "--users", "6", "--spawn-rate", "6", "--pace-s", "0.2")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGHUP nor pseudo-terminals")
@@ -155,3 +158,35 @@ def test_a_terminal_that_is_closed_ends_the_run_with_a_verdict(
     assert run.run_json()["problems"] == []
     assert run.run_json()["ended"] == "signal"
     assert status == {"met": 0, "breached": 1, "void": 3}[run.verdict()["slo"]["state"]]
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_master_that_still_waits_for_its_workers_is_ended_with_a_sentence(
+    start_soak: Callable[..., Soak], number: signal.Signals
+) -> None:
+    port = free_port()
+    soak = start_soak("--master", "--master-bind-port", str(port), *USERS, "--run-time", "10m", "--expect-workers", "1")
+    said = wait_for_line(soak, "Waiting for workers to be ready")
+    deadline = time.monotonic() + PATIENCE_S
+    while soak.process.poll() is None and time.monotonic() < deadline:
+        soak.process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            soak.process.wait(PATIENCE_S / 9)
+    status, rest = soak.end()
+    assert status == 3, rest
+    assert "interrupted before a run began" in rest
+    assert not soak.reports.exists()
+    assert_no_traceback(said + rest)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a small file system can be made by root only")
+def test_a_full_disk_ends_a_run_without_a_traceback(start_soak: Callable[..., Soak], tmp_path: Path) -> None:
+    with small_file_system(tmp_path / "reports"):
+        soak = start_soak(*USERS, "--run-time", "10m", "--only-summary")
+        wait_for(lambda: stored(soak.folder), "stored rows")
+        fill(soak.folder / "ballast")
+        status, output = soak.end()
+    assert status == 3, output
+    assert "No space left on device" in output
+    assert_no_traceback(output)

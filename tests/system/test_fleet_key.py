@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from tests.conftest import PATIENCE_S, ROOT, Soak, locust_command, wait_for
 from tests.kit.children import free_port
+from tests.kit.small_disks import fill, small_file_system
 
 KEY = "the-key-of-this-fleet-and-of-no-other"
 SECRETS = {
@@ -137,35 +137,16 @@ def test_a_full_disk_of_the_master_ends_the_run_once_and_aloud(
     worker: Callable[[int, dict[str, str]], subprocess.Popen[str]],
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "reports").mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path / "reports")], capture_output=True, text=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    try:
+    with small_file_system(tmp_path / "reports"):
         port = free_port()
         soak = master(start_soak, port, {"SOAK_FLEET_SCALE": "0.2"}, "--run-time", "10m")
         process = worker(port, {"SOAK_FLEET_SCALE": "0.2"})
         wait_for(lambda: list((soak.folder / "attempts").glob("*.parquet")), "stored rows")
         fill(soak.folder / "ballast")
         status, output = soak.end()
-        assert status == 3, output
-        assert "No space left on device" in output
-        assert "Traceback" not in output, output
-        assert output.count("cannot be kept in") <= 1
-    finally:
-        for one in (soak.process, process):
-            one.send_signal(signal.SIGKILL)
-            one.wait()
-        subprocess.run(["umount", "--lazy", str(tmp_path / "reports")], check=True)
+        process.communicate(timeout=PATIENCE_S)
+    assert status == 3, output
+    assert "No space left on device" in output
+    assert "Traceback" not in output, output
+    assert output.count("cannot be kept in") <= 1
     assert list((tmp_path / "worker").rglob("*.spool")), "the rows are on the worker's disk"
-
-
-def fill(file: Path) -> None:
-    with open(file, "wb", buffering=0) as ballast:
-        try:
-            while True:
-                ballast.write(b"\0" * 4096)
-        except OSError:
-            return
