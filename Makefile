@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help soak web test test-all coverage check lab calibrate windows bench figures clean
+.PHONY: help soak web test test-all test-all-long coverage check lab calibrate windows bench figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,10 +34,13 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durat
 # Five processes for two cores: some wait for a server's silence while the others compute. A test computes for two
 # seconds, and where five share two cores as many as six are counted.
 test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of real time and no Wine (five minutes)
-	$(PYTEST) -n 5 -m "not slow" --cpu-limit-s 6 $(TESTS)
+	$(PYTEST) -n 5 -m "not slow and not long" --cpu-limit-s 6 $(TESTS)
 
 test-all: test ## all tests: those, then the others, and the properties again with more examples
-	$(PYTEST) -n 3 -m "slow or hypothesis" --hypothesis-profile thorough $(TESTS)
+	$(PYTEST) -n 3 -m "(slow or hypothesis) and not long" --hypothesis-profile thorough $(TESTS)
+
+test-all-long: $(BIN)/.dev ## what lasts minutes, in true size: a fleet's limits without a factor
+	$(PYTEST) -n 1 -m long --timeout 1800 $(TESTS)
 
 coverage: $(BIN)/.dev ## the branch coverage of each module of the core by its own test file
 	$(BIN)/python -m tests.own_coverage $(ROOMS)

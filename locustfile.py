@@ -8,11 +8,11 @@ from __future__ import annotations
 from locust import run_single_user
 
 from scenarios.control.hooks import install
-from scenarios.load.users import AgentUser, AuthProbeUser, ChurnUser, HoldUser, IdleUser, SteadyUser, StormUser
+from scenarios.load.users import SoakUser
 
-__all__ = ["AgentUser", "AuthProbeUser", "ChurnUser", "HoldUser", "IdleUser", "SteadyUser", "StormUser"]
+__all__ = ["SoakUser"]
 
 install()
 
 if __name__ == "__main__":
-    run_single_user(SteadyUser)  # one user in a debugger
+    run_single_user(SoakUser)  # one user in a debugger

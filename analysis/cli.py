@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,10 +21,8 @@ from analysis.exit_codes import USAGE, VOID
 from analysis.runs.manifest import FILE_NAME as RUN_FILE
 
 if TYPE_CHECKING:
-    from analysis.pipeline import Analysis
-    from analysis.report.server_log import LogTable
     from analysis.runs.dataset import Dataset
-    from analysis.runs.engine import Engine
+    from analysis.server_log.read import LogFiles
 
 # Subcommands that live in modules of their own: `module.main(arguments) -> exit status`.
 _SUBCOMMANDS: Final = {
@@ -31,6 +30,10 @@ _SUBCOMMANDS: Final = {
     "calibrate": "analysis.calibration.calibrate",
     "plan": "analysis.planning.power",
 }
+
+
+# So often it is said how much of a log was read.
+PROGRESS_S: Final = 5.0
 
 
 class UsageError(Exception):
@@ -89,8 +92,16 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--slo-worsening-ratio", type=float, help="most rise of the share of bad attempts (0.01)")
     result.add_argument("--slo-slowdown-ratio", type=float, help="most relative rise of the typical duration (0.5)")
     result.add_argument("--rehearsal", action="store_true", help="platforms may be labels put on (simulated rows)")
+    result.add_argument(
+        "--allow-less-load", action="store_true", help="judge a run although fewer users ran than were planned"
+    )
     result.add_argument("--engine", choices=("duckdb", "spark"), default="duckdb", help="what scans the rows")
-    result.add_argument("--server-log", type=Path, metavar="FILE", help="the server's log lines (JSON lines)")
+    result.add_argument(
+        "--server-log", type=Path, nargs="+", default=(), metavar="FILE", help="the server's log (docs/server-log.md)"
+    )
+    result.add_argument(
+        "--server-log-format", nargs="+", default=(), metavar="FORMAT", help="its format, or a TOML file (found out)"
+    )
     result.add_argument("--out", type=Path, metavar="DIR", help="where to write; the run folder if one is named")
     return result
 
@@ -109,11 +120,13 @@ def _analyse(options: argparse.Namespace) -> int:
     from analysis.settings import SettingsError, settings_for
     from analysis.verdict import document as verdict_json
 
-    log_lines = _server_log(options.server_log)
+    log = _server_log(options.server_log, options.server_log_format)
     runs = _runs_among(options.runs)
     try:
         settings, levels = settings_for(runs, vars(options))
-        analysis = analyse(runs, settings=settings, levels=levels, engine=options.engine)
+        analysis = analyse(
+            runs, settings=settings, levels=levels, engine=options.engine, log=log, advance=_progress(log)
+        )
     except (DatasetError, SettingsError, EngineError) as error:
         raise UsageError(str(error)) from error
     out = output_folder(analysis.dataset, options.out)
@@ -122,8 +135,7 @@ def _analyse(options: argparse.Namespace) -> int:
         verdict_json.write(out / "verdict.json", analysis.verdict)
     _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo))
     _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo))
-    log = None if log_lines is None else _log_table(log_lines, analysis, options.engine)
-    _write(out / "report.html", report_html(analysis, log=log))
+    _write(out / "report.html", report_html(analysis))
     _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
     return verdict_json.exit_status(analysis.slo.state)
 
@@ -141,21 +153,39 @@ def _is_result(path: Path) -> bool:
     return (path / "verdict.json").is_file() and not (path / RUN_FILE).exists() and not (path / "attempts").is_dir()
 
 
-def _server_log(path: Path | None) -> list[bytes] | None:
-    if path is None:
+def _server_log(paths: Sequence[Path], forms: Sequence[str]) -> LogFiles | None:
+    """The log files, each with its format; None where none was named."""
+    from analysis.server_log.lines import FormatError, LogError
+    from analysis.server_log.read import open_logs
+
+    if not paths:
+        if forms:
+            raise UsageError(f"--server-log-format {forms[0]} is of no log: name the files with --server-log.")
         return None
     try:
-        with path.open("rb") as file:
-            return file.readlines()
-    except OSError as error:
-        raise UsageError(f"--server-log {path} cannot be read ({error.strerror}): name a file of log lines.") from error
+        return open_logs(paths, forms)
+    except FormatError as error:
+        raise UsageError(str(error)) from error
+    except LogError as error:
+        raise UsageError(f"--server-log {error}") from error
 
 
-def _log_table(lines: list[bytes], analysis: Analysis, engine: Engine) -> LogTable:
-    from analysis.report.server_log import beside, parse
-    from analysis.runs.dataset import attempts_table
+def _progress(log: LogFiles | None) -> Callable[[int], None] | None:
+    """Says every few seconds how much of a long log was read."""
+    if log is None:
+        return None
+    total = log.bytes
+    done, said_s = 0, time.monotonic()
 
-    return beside(parse(lines), attempts_table(analysis.dataset, engine=engine))
+    def advance(count: int) -> None:
+        nonlocal done, said_s
+        done += count
+        if time.monotonic() - said_s >= PROGRESS_S:
+            said_s = time.monotonic()
+            said = f"Server log: {done / 1e6:,.0f} MB read; it has {total / 1e6:,.0f}, and is read twice at most."
+            print(said, file=sys.stderr, flush=True)
+
+    return advance
 
 
 def _say(text: str) -> None:

@@ -18,12 +18,14 @@ class Criteria:
         margin: Equivalence margin delta, an absolute difference of risks (0 to 1).
         alpha: Error rate of the whole family of claims.
         rehearsal: Platforms may be labels put on for a rehearsal (`simulated` rows count).
+        allow_less_load: A run is judged although its load was not the planned one.
         has_credentials: Sessions came with something that could be refused: a token, a secret header, a certificate.
     """
 
     margin: float = 0.005
     alpha: float = 0.05
     rehearsal: bool = False
+    allow_less_load: bool = False
     has_credentials: bool = True
 
 

@@ -14,6 +14,8 @@ from analysis.runs.accounting import audit_rows, audit_run, audit_times
 from analysis.runs.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
 from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import GeneratorHealth, assess
+from analysis.verdict.load import Load, assess_load
+from analysis.verdict.load import void_because as load_voids
 from analysis.verdict.service_levels import Levels, Slo, judge, judged_attempts
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
     from analysis.reduction.tables import Tables
     from analysis.runs.engine import Engine
+    from analysis.server_log.account import Account
+    from analysis.server_log.lines import Advance
+    from analysis.server_log.read import LogFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +36,7 @@ class Analysis:
         decision: What the statistics say, before anything was voided.
         void_because: Why nothing may be concluded; empty when something may.
         verdict: The contents of `verdict.json`.
+        log: What the server's log says; None: none was given.
     """
 
     dataset: Dataset
@@ -44,10 +50,27 @@ class Analysis:
     slo: Slo
     void_because: tuple[str, ...]
     verdict: dict[str, Any]
+    log: Account | None = None
 
 
-def analyse(folders: Sequence[Path], *, settings: Criteria, levels: Levels, engine: Engine = "duckdb") -> Analysis:
+def analyse(
+    folders: Sequence[Path],
+    *,
+    settings: Criteria,
+    levels: Levels,
+    engine: Engine = "duckdb",
+    log: LogFiles | None = None,
+    advance: Advance | None = None,
+) -> Analysis:
     """Analyse run folders together; writes nothing.
+
+    Args:
+        folders: The runs.
+        settings: Margin, error rate, rehearsal.
+        levels: The service levels.
+        engine: What scans the rows.
+        log: The server's log; None: there is none.
+        advance: Told how many bytes of the log were read since.
 
     Raises:
         DatasetError: What was named is no run.
@@ -57,7 +80,7 @@ def analyse(folders: Sequence[Path], *, settings: Criteria, levels: Levels, engi
 
     dataset = open_runs(folders)
     try:
-        return _analysed(dataset, settings=settings, levels=levels, engine=engine)
+        return _analysed(dataset, settings=settings, levels=levels, engine=engine, log=log, advance=advance)
     except EngineError:
         raise
     except Exception:
@@ -65,12 +88,23 @@ def analyse(folders: Sequence[Path], *, settings: Criteria, levels: Levels, engi
         readable = without_unreadable(dataset)
         if readable is dataset:
             raise
-    return _analysed(readable, settings=settings, levels=levels, engine=engine)
+    return _analysed(readable, settings=settings, levels=levels, engine=engine, log=log, advance=advance)
 
 
-def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: Engine) -> Analysis:
+def _analysed(
+    dataset: Dataset,
+    *,
+    settings: Criteria,
+    levels: Levels,
+    engine: Engine,
+    log: LogFiles | None,
+    advance: Advance | None,
+) -> Analysis:
     from analysis.reduction.census import run_end
     from analysis.reduction.reduce import reduce
+    from analysis.server_log.account import as_json
+    from analysis.server_log.evidence import with_log
+    from analysis.server_log.look import look
     from analysis.verdict.decide import decide
 
     attempts = attempts_table(dataset, engine=engine)
@@ -81,6 +115,9 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
     tables = reduce(attempts, ends={run_id: end for run_id, end in ends.items() if end is not None})
     is_live = any(run.is_live for run in dataset.runs)
     decision = decide(tables, settings, live=is_live, nothing_failed=not said)
+    beside = None if log is None else look(log, attempts, advance)
+    if beside is not None:
+        decision = with_log(decision, beside, settings)
     audits = [
         *(audit_run(run) for run in dataset.runs),
         audit_rows(overview.workers),
@@ -89,10 +126,11 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
     problems = [*dataset.problems, *(sentence for audit in audits for sentence in audit.problems)]
     notes = [*dataset.notes, *(sentence for audit in audits for sentence in audit.notes)]
     generator = assess(overview.workers, health, margin=settings.margin)
-    void_because = void_reasons(problems, generator)
+    load = assess_load({run.folder.name: run.manifest for run in dataset.runs}, is_allowed=settings.allow_less_load)
+    void_because = void_reasons(problems, generator, load)
     slo = judge(overview, levels, void_because=void_because)
-    published = withhold(decision, problems=problems, generator=generator)
-    data_quality = list(dict.fromkeys([*problems, *notes, *decision.data_quality]))
+    published = withhold(decision, problems=problems, generator=generator, load=load)
+    data_quality = list(dict.fromkeys([*problems, *load.why, *notes, *decision.data_quality]))
     workers, judged = overview.workers, judged_attempts(overview)
     of_probes = overview.timeline[overview.timeline["kind"] == "probe"]
     verdict = verdict_json.compose(
@@ -110,6 +148,8 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
         slo=slo,
         decision=published,
         data_quality=data_quality,
+        load=load,
+        server_log=None if beside is None else as_json(beside),
     )
     return Analysis(
         dataset=dataset,
@@ -123,20 +163,22 @@ def _analysed(dataset: Dataset, *, settings: Criteria, levels: Levels, engine: E
         slo=slo,
         void_because=void_because,
         verdict=verdict,
+        log=beside,
     )
 
 
-def void_reasons(problems: Sequence[str], generator: GeneratorHealth) -> tuple[str, ...]:
-    """Why nothing may be concluded: rows are missing, or the generator was impaired."""
+def void_reasons(problems: Sequence[str], generator: GeneratorHealth, load: Load) -> tuple[str, ...]:
+    """Why nothing may be concluded: rows are missing, the generator was impaired, or its load was another."""
     impaired = (f"The load generator was impaired. {generator.why}",) if generator.state == "impaired" else ()
-    return (*problems, *impaired)
+    return (*problems, *impaired, *load_voids(load))
 
 
-def withhold(decision: Decision, *, problems: Sequence[str], generator: GeneratorHealth) -> Decision:
+def withhold(decision: Decision, *, problems: Sequence[str], generator: GeneratorHealth, load: Load) -> Decision:
     """Turn every claim undecided that the data cannot carry; effects and parts stay to be looked at.
 
     Missing rows carry none: nobody knows which rows are gone. An impaired generator still shows that it
-    was impaired: `client_loop` stands where it is confirmed.
+    was impaired: `client_loop` stands where it is confirmed. Another load than the planned one shows less than was
+    asked for.
     """
     kept: frozenset[str] = frozenset()
     if problems:
@@ -144,6 +186,11 @@ def withhold(decision: Decision, *, problems: Sequence[str], generator: Generato
     elif generator.state == "impaired":
         reason, kept = "The load generator was impaired.", frozenset({"client_loop"})
         needs = "a run whose load generator is healthy (fewer users a worker, or more workers)"
+    elif load_voids(load):
+        reason, needs = (
+            "The load was not the planned one.",
+            "a run with the users that were planned, or --allow-less-load",
+        )
     else:
         return decision
     claims = {

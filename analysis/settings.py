@@ -62,6 +62,8 @@ def settings_for(folders: Sequence[Path], given: Mapping[str, Any]) -> tuple[Cri
     criteria = Criteria(
         **settings,
         rehearsal=bool(given.get("rehearsal")),
+        allow_less_load=bool(given.get("allow_less_load"))
+        or (bool(recorded) and all(one.get("allow_less_load") is True for _, one in recorded)),
         has_credentials=not recorded or any(one.get("credentials") != [] for _, one in recorded),
     )
     return criteria, Levels(**levels)  # type: ignore[arg-type]

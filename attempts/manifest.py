@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,3 +17,17 @@ def read_manifest(run: Path) -> dict[str, Any]:
     except (OSError, msgspec.DecodeError):
         return {}
     return manifest if isinstance(manifest, dict) else {}
+
+
+def write_manifest(run: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace `run.json` in one step: a reader, or a crash, never sees half of it.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    temporary = run / "run.json.new"
+    with temporary.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(run / "run.json")

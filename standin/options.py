@@ -33,6 +33,7 @@ class Options:
     tls: bool
     state_dir: Path
     log: Path | None
+    log_max_mb: int
     truth: Path | None
     issuer: str
     audiences: tuple[str, ...]
@@ -73,6 +74,8 @@ def read_options(arguments: Sequence[str]) -> Options:
         raise OptionError(f"--instances {instances} is outside 1..{MAX_INSTANCES}.")
     if not 0 <= given.port <= 65535:
         raise OptionError(f"--port {given.port} is outside 0..65535.")
+    if given.log_max_mb < 0:
+        raise OptionError(f"--log-max-mb {given.log_max_mb} must be 0 (one file) or a number of megabytes above it.")
     for option in ("welcome_floor_ms", "heartbeat_s", "protocol_ping_s", "leeway_s"):
         value, name = getattr(given, option), "--" + option.replace("_", "-")
         if not (math.isfinite(value) and value >= 0):
@@ -96,6 +99,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         tls=given.tls,
         state_dir=given.state_dir,
         log=given.log,
+        log_max_mb=given.log_max_mb,
         truth=given.truth,
         issuer=given.issuer,
         audiences=tuple(given.audience or AUDIENCES),
@@ -146,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--state-dir", type=Path, default=Path(".standin"), help="secret and certificate (default %(default)s)")
     add("--log", type=Path, help="write the server's log here, as JSON lines")
     add("--no-message-log", action="store_true", help="leave out the two log lines that each message makes")
+    add(
+        "--log-max-mb", type=int, default=0, help="begin a new log when it is so large; the others are kept (0 = never)"
+    )
     add("--truth", type=Path, help="write the ground truth here, as JSON lines")
     add("--issuer", default=ISSUER, help="iss that tokens must carry (default %(default)s)")
     add("--audience", action="append", help=f"aud that tokens may carry; repeatable (default {', '.join(AUDIENCES)})")

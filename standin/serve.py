@@ -74,7 +74,7 @@ def serve(options: Options, keys: Mapping[str, Any], *, on_ready: Callable[[Serv
             where = f"{options.host} port {options.port}"
             raise OptionError(f"Cannot listen on {where}: {error.strerror}; --port 0 takes any free port.") from None
         tls = _certificate(options) if options.tls else None
-        log_file = _lines(options.log, "--log", opened)
+        log_file = _lines(options.log, "--log", opened, max_bytes=options.log_max_mb * 10**6)
         truth_file = _lines(options.truth, "--truth", opened)
 
         async def run() -> None:
@@ -153,10 +153,10 @@ def _certificate(options: Options) -> Certificate:
         raise OptionError(f"--tls: no certificate can be made in {options.state_dir}: {error.strerror}.") from None
 
 
-def _lines(path: Path | None, option: str, opened: contextlib.ExitStack) -> JsonLines | None:
+def _lines(path: Path | None, option: str, opened: contextlib.ExitStack, *, max_bytes: int = 0) -> JsonLines | None:
     if path is None:
         return None
     try:
-        return opened.enter_context(contextlib.closing(JsonLines(path)))
+        return opened.enter_context(contextlib.closing(JsonLines(path, max_bytes=max_bytes)))
     except OSError as error:
         raise OptionError(f"{option} {path}: {error.strerror}.") from None

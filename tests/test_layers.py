@@ -22,10 +22,11 @@ ROOMS: Final[dict[str, str]] = {
     "analysis": "analysis",
     "analysis.exit_codes": "",
     "analysis.cli": (
-        "analysis.exit_codes analysis.pipeline analysis.report analysis.runs analysis.settings analysis.verdict"
+        "analysis.exit_codes analysis.pipeline analysis.report analysis.runs analysis.server_log analysis.settings "
+        "analysis.verdict"
     ),
     "analysis.settings": "analysis.model analysis.runs.manifest analysis.verdict.service_levels",
-    "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.verdict",
+    "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.server_log analysis.verdict",
     "analysis.model": "analysis.stats",
     "analysis.runs": "attempts.checksums attempts.locks attempts.schema",
     "analysis.reduction": "analysis.runs.parquet_files attempts.schema",
@@ -37,7 +38,11 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
-        "analysis.runs analysis.stats analysis.verdict"
+        "analysis.runs analysis.server_log analysis.stats analysis.verdict"
+    ),
+    "analysis.server_log": (
+        "analysis.claims.registry analysis.comparison.words analysis.exit_codes analysis.model "
+        "analysis.reduction.explain analysis.stats"
     ),
     "analysis.simulation": (
         "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.checksums "
@@ -59,10 +64,11 @@ ROOMS: Final[dict[str, str]] = {
     "attempts.manifest": "",
     "attempts.schema": "attempts.checker",
     "attempts.accounting": "attempts.intervals",
+    "attempts.settling": "attempts.accounting",
     "attempts.spool": "attempts.intervals attempts.locks attempts.schema",
     "attempts.store": (
         "attempts.accounting attempts.checksums attempts.exit_codes attempts.intervals attempts.locks "
-        "attempts.manifest attempts.schema attempts.spool"
+        "attempts.manifest attempts.schema attempts.settling attempts.spool"
     ),
     "attempts.collect": "attempts.exit_codes attempts.locks attempts.manifest attempts.spool",
     "scenarios": "scenarios attempts.schema",
@@ -87,7 +93,7 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.protocols.transport scenarios.session.scripts"
     ),
     "scenarios.run_file": "scenarios.machine scenarios.version",
-    "scenarios.run_order": "scenarios.plan scenarios.run_file",
+    "scenarios.run_order": "scenarios.clock scenarios.plan scenarios.run_file",
     "scenarios.protocol": "scenarios.protocols",
     "scenarios.protocols": "scenarios.errors scenarios.http_fields scenarios.plan",
     # The command `python -m scenarios.protocols`, under the name that its users look for.
@@ -132,10 +138,13 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.load": (
         "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "
         "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols scenarios.redact "
-        "scenarios.run_file scenarios.run_order scenarios.session attempts.schema attempts.spool"
+        "scenarios.run_file scenarios.run_order scenarios.screens.voice scenarios.session attempts.schema "
+        "attempts.spool"
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
-    "scenarios.control": "scenarios attempts.accounting attempts.schema attempts.spool",
+    "scenarios.control": (
+        "scenarios attempts.accounting attempts.locks attempts.schema attempts.settling attempts.spool"
+    ),
     "standin": "standin",
     "standin.clock": "",
     "standin.frames": "",
@@ -193,7 +202,7 @@ LIBRARIES: Final = (
     ),
     Library(
         frozenset({"ibis", "duckdb", "pyspark"}),
-        only_in=("analysis.runs", "analysis.reduction", "analysis.report.server_log", "bench"),
+        only_in=("analysis.runs", "analysis.reduction", "analysis.server_log", "bench"),
     ),
     Library(frozenset({"plotly", "jinja2"}), only_in=("analysis.report",)),
 )

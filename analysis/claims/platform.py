@@ -1,6 +1,6 @@
 """Platform: does the client's platform raise the risk, at equal latency, time and server?
 
-Two stages: an effect of each host within strata of time, latency, client and kind; then the hosts of
+Two stages: an effect of each host within strata of time, latency, client, kind and scenario; then the hosts of
 one platform against those of the others. With one host a side there is no second stage, and no verdict.
 The same client is one library on one family of loop (`loops.py`): what a platform's own loop does is the
 platform's. `platform_parts.py` says how much of it is.
@@ -111,10 +111,10 @@ def platform(view: View, together: Synchrony | None, *, parted: bool = True) -> 
 
 
 def _effects(view: View, sides: Cohorts) -> HostEffects:
-    """Every host's own risk, within strata of time, latency, client and kind."""
+    """Every host's own risk, within strata of time, latency, client, kind and scenario."""
     cells = sides.cells
     when = view.clock.bin(cells.minute, view.unit)
-    stratum, _ = combined(when, latency_bins(view, cells) + 1, cells.family, cells.operation)
+    stratum, _ = combined(when, latency_bins(view, cells) + 1, cells.family, cells.operation, cells.scenario)
     return host_effects(
         stratum,
         view.clock.chunk(cells.minute),

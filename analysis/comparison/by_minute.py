@@ -11,7 +11,7 @@ from analysis.stats.mantel_haenszel import two_arms
 def by_minute(view: View, cells: Cells, exposed: Bools, *keys: Ints) -> Floats:
     """Mantel-Haenszel risk difference of each minute that holds both sides."""
     minute = view.clock.rank(cells.minute)
-    stratum, _ = combined(minute, cells.host, cells.kind, *keys)
+    stratum, _ = combined(minute, cells.host, cells.kind, cells.scenario, *keys)
     arms = two_arms(stratum, minute, exposed, cells.n_clean, cells.unexplained)
     weight = arms.n1 * arms.n0 / (arms.n1 + arms.n0)
     total = sums(arms.chunk, weight)

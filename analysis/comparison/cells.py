@@ -42,7 +42,8 @@ COUNTS: Final = (
 class Cells:
     """Table G1 as arrays, each (rows,): codes from 0 for who and how, and counts (see `Tables.cells`).
 
-    `client` is the library on its event loop, by name; `family` what platforms share of it (`loops.py`).
+    `client` is the library on its event loop, by name; `family` what platforms share of it (`loops.py`). `scenario` is
+    one and the same where the sides run the same mix (`reduction.scenarios`).
     """
 
     host: Ints
@@ -56,6 +57,7 @@ class Cells:
     delay: Ints
     kind: Ints
     operation: Ints
+    scenario: Ints
     preface: Ints
     expired: Ints
     n: Ints

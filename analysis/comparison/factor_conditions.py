@@ -6,6 +6,7 @@ sessions had, looks worse than it is where that matters. Each column is held aga
 - *Shared.* At least half of the attempts are alike on both sides (overlap of the shares of its levels).
 - *Harmless.* What is not shared, times what it differs by within a side, is within the margin: the most that it can
   look like (Kitagawa's composition component, Journal of the American Statistical Association 50 (1955)).
+- *Compared within.* Sides that differ in scenarios are compared within them: there it takes only that they share them.
 - *Not nested.* Where every host has levels of its own, on both sides (users dealt to hosts, say), they are a part of
   how hosts differ, which a comparison of hosts takes in.
 
@@ -171,16 +172,23 @@ def _unknown(factor: Factor) -> Condition:
 
 def _condition(view: View, of: Sides, factor: Factor, compared: Sequence[tuple[Pair, Counts, Counts]]) -> Condition:
     check_name = f"same {factor.words}"
+    is_compared_within = factor.is_stratum and len(view.scenarios) > 1 and of != "instances"
     for pair, one, two in compared:
         shared, bias = shared_and_bias(one, two, within_hosts=of != "platforms")
-        if shared >= SHARED_LEAST and bias <= view.margin:
+        if shared >= SHARED_LEAST and (is_compared_within or bias <= view.margin):
             continue
-        if shared < SHARED_LEAST and _is_no_wonder(one, two, shared, within_hosts=of != "platforms"):
+        if (
+            shared < SHARED_LEAST
+            and not factor.is_stratum
+            and _is_no_wonder(one, two, shared, within_hosts=of != "platforms")
+        ):
             continue
         detail = f"The {factor.words} of {pair.names[0]} and {pair.names[1]} differ (overlap {shared:.0%})"
         detail += f", which alone may make {100 * bias:.2f} points." if shared >= SHARED_LEAST else "."
         return Condition(check=Check(name=check_name, ok=False, detail=detail), need=factor.need)
     detail = f"The {factor.words} were alike, or do not matter."
+    if is_compared_within:
+        detail = f"The {factor.words} were not the same mix everywhere: sides are compared within each."
     return Condition(check=Check(name=check_name, ok=True, detail=detail), need=factor.need)
 
 

@@ -75,9 +75,9 @@ def met(component: Ints, hosts: Ints) -> Condition:
             ok=parts == 1,
             detail="All hosts ran in common conditions."
             if parts == 1
-            else f"The hosts fall into {parts} groups that never ran under the same latency, client and time.",
+            else f"The hosts fall into {parts} groups that never ran in the same latency, client, scenario and time.",
         ),
-        need="all hosts in the same minutes with the same delay arms and clients",
+        need="all hosts in the same minutes with the same delay arms, clients and scenarios",
     )
 
 

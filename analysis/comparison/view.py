@@ -48,6 +48,7 @@ class View:
         libraries: Of each library code; `loops` and `families` ("library/family of loop") alike.
         delays_us: Of each delay code, ascending.
         operations: Of each operation code.
+        scenarios: Of each scenario code; only one where the sides run the same mix.
         kinds: Of each kind code: connect, exchange.
         flagged: (cells,) rows that a deterministic fault of the format explains; they leave the comparisons.
         spared: Who was spared silence behind answered pings, in words. If nobody was, it is the server's, and
@@ -72,6 +73,7 @@ class View:
     families: tuple[str, ...]
     delays_us: tuple[int, ...]
     operations: tuple[str, ...]
+    scenarios: tuple[str, ...]
     kinds: tuple[str, ...]
     flagged: Bools
     spared: str = ""
@@ -173,9 +175,9 @@ class View:
         return max(1.0, float(self.cells.n.sum()) / max(1.0, float(self.cells.connections.sum())))
 
     def strata(self, cells: Cells, *keys: Ints, unit: int | None = None) -> tuple[Ints, int]:
-        """Host x time x client x operation (x more keys), and their number."""
+        """Host x time x client x operation x scenario (x more keys), and their number."""
         when = self.clock.bin(cells.minute, unit or self.unit)
-        return combined(cells.host, when, cells.client, cells.operation, *keys)
+        return combined(cells.host, when, cells.client, cells.operation, cells.scenario, *keys)
 
     def by_host(self, frame: pd.DataFrame, column: str) -> Floats:
         """One number a host from a frame with `host` and `platform`; nan where it has none."""
@@ -264,6 +266,7 @@ def view_of(tables: Tables, settings: Criteria) -> View:
     delay, delays = coded(frame["delay_us"])
     kind, kinds = coded(frame["kind"].astype(str))
     operation, operations = coded(frame["operation"].astype(str))
+    scenario, scenarios = coded(frame["by_scenario"].astype(str))
     whole = Cells(
         host=host,
         platform=platform,
@@ -276,6 +279,7 @@ def view_of(tables: Tables, settings: Criteria) -> View:
         delay=delay,
         kind=kind,
         operation=operation,
+        scenario=scenario,
         preface=_whole(frame["preface"]),
         expired=_whole(frame["token_expired"]),
         **{name: _whole(frame[name]) for name in COUNTS},
@@ -297,6 +301,7 @@ def view_of(tables: Tables, settings: Criteria) -> View:
         families=shared,
         delays_us=tuple(int(one) for one in delays),
         operations=operations,
+        scenarios=scenarios,
         kinds=kinds,
         flagged=np.zeros(len(cells), dtype=np.bool_),
     )

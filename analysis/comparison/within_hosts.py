@@ -73,11 +73,12 @@ def difference(one: HostEffect, two: HostEffect) -> HostEffect:
 
 
 def effects_by_host(view: View, cells: Cells, exposed: Bools) -> dict[int, HostEffect]:
-    """The risk of the exposed against the others, within time, delay and operation, of every host that ran both."""
+    """Of each host that ran both the exposed's risk against the others', within time, delay, operation and scenario."""
     found = {}
     for host in np.unique(cells.host).tolist():
         mine = cells.where(cells.host == host)
-        stratum, _ = combined(view.clock.bin(mine.minute, view.unit), mine.delay, mine.operation)
+        when = view.clock.bin(mine.minute, view.unit)
+        stratum, _ = combined(when, mine.delay, mine.operation, mine.scenario)
         contrast = contrast_of(view, mine, exposed[cells.host == host], stratum, dealt_within=("delay", "kind"))
         if contrast is not None:
             found[host] = host_effect(contrast)

@@ -71,6 +71,7 @@ def sketched_tables(sketch: Sketch, rng: np.random.Generator) -> Tables:
             "mitigation": "none",
             "kind": np.where(np.array(sketch.operations)[operation] == "connect", "connect", "exchange"),
             "operation": np.array(sketch.operations)[operation],
+            "by_scenario": "",
             "preface": False,
             "token_expired": False,
             "n": n,

@@ -23,8 +23,8 @@ def tables_of(cells: pd.DataFrame, rng: np.random.Generator, *, base_rtt_s: floa
         instances=instances,
         subjects=empty_frame("host platform bin ordinal n explicit"),
         cut=empty_frame(
-            "run_id host platform site minute client event_loop delay_us mitigation kind operation preface "
-            "token_expired n connections auth auth_fresh format explicit"
+            "run_id host platform site minute client event_loop delay_us mitigation kind operation by_scenario "
+            "preface token_expired n connections auth auth_fresh format explicit"
         ),
         always=empty_frame("platform what subject part size n bad"),
         never_ok=empty_frame("platform kind users n"),

@@ -27,6 +27,7 @@ class Factor:
         of: Comparisons whose sides it may differ between without being their effect.
         is_needed: Unknown is not good enough.
         is_seen: The target can tell by it whom it serves.
+        is_stratum: Where it differs, platforms, clients and delays are compared within its levels, and must share them.
         is_drawn: Drawn for each connection from levels that may be many: their connections are counted.
     """
 
@@ -37,6 +38,7 @@ class Factor:
     of: frozenset[Sides] = ALL_SIDES
     is_needed: bool = False
     is_seen: bool = True
+    is_stratum: bool = False
     is_drawn: bool = False
 
 
@@ -52,7 +54,13 @@ def _with_frames(rows: Any) -> Any:
 
 # To hold another column against the rule is one line here.
 FACTORS: Final[tuple[Factor, ...]] = (
-    Factor(name="scenario", level=lambda t: t.scenario, words="scenarios", need="the same --scenario everywhere"),
+    Factor(
+        name="scenario",
+        level=lambda t: t.scenario,
+        words="scenarios",
+        need="the same --scenario everywhere",
+        is_stratum=True,
+    ),
     Factor(
         name="subject",
         level=lambda t: t.subject,

@@ -6,7 +6,8 @@ from typing import Final
 
 WORKER_KEYS: Final = ("run_id", "worker", "host", "platform", "site")
 PLACE_KEYS: Final = ("run_id", "host", "platform", "site")
-ARM_KEYS: Final = ("client", "event_loop", "delay_us", "mitigation", "kind", "operation")
+# `by_scenario`: the scenario, where the sides differ in what they run (`scenarios.py`); else empty.
+ARM_KEYS: Final = ("client", "event_loop", "delay_us", "mitigation", "kind", "operation", "by_scenario")
 # What may be compared: platforms, clients, delays, instances, each on its hosts.
 SIDE_KEYS: Final = ("host", "platform", "client", "event_loop", "delay_us", "server_instance")
 CELL_KEYS: Final = (
@@ -21,6 +22,7 @@ CELL_KEYS: Final = (
     "mitigation",
     "kind",
     "operation",
+    "by_scenario",
     "preface",
     "token_expired",
 )

@@ -48,6 +48,7 @@ def prepared(rows: ibis.Table) -> ibis.Table:
         mitigation=_.mitigation.fill_null("none"),
         event_loop=_.event_loop.fill_null("unknown"),
         delay_us=microseconds(rows.delay_s),
+        by_scenario=_.scenario.fill_null(""),
         usable=is_usable(rows),
         is_auth_probe=(rows.scenario == AUTH_PROBE_SCENARIO).fill_null(False),
     )

@@ -26,6 +26,7 @@ from analysis.reduction.keys import ARM_KEYS, CELL_KEYS, SIDE_KEYS, WORKER_KEYS
 from analysis.reduction.names import Names
 from analysis.reduction.places import numbered, places_of, telling
 from analysis.reduction.samples import one_in_how_many
+from analysis.reduction.scenarios import scenarios_differ
 from analysis.reduction.tables import Tables
 
 # Distinct connections are counted in the run's first minutes, up to so many attempts: it is the only step whose
@@ -56,6 +57,8 @@ def reduce(attempts: ibis.Table, *, ends: Mapping[str, datetime] | None = None) 
 def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -> Tables:
     prepared = names.view(marked_rows.prepared(contract_columns(attempts)))
     census = census_of(prepared)
+    if not scenarios_differ(census):
+        prepared, census = prepared.mutate(by_scenario=ibis.literal("")), census.assign(by_scenario="")
     all_usable = not census["unusable"].any()
     ends_s = ends_of(census, ends)
     marked = names.view(marked_rows.marked(prepared, ends=ends_s, all_usable=all_usable))

@@ -18,7 +18,8 @@ class Tables:
 
     Attributes:
         cells: G1, one row per (run_id, host, platform, site, minute, client, event_loop, delay_us, mitigation,
-            kind, operation, preface [preface_frames > 0], token_expired). Counts of connect and exchange
+            kind, operation, by_scenario [the scenario, where hosts, clients or delays differ in what they run; else
+            empty], preface [preface_frames > 0], token_expired). Counts of connect and exchange
             attempts with retry = 0 (every `mitigation` arm is kept; claims other than the mitigations
             use `none`): `n`; `connections` (distinct; after the first 4 million attempts an estimate);
             `bad` (timeout or failed); `timeouts`; `client_loop` (bad, explained by lag or by its rung: rule 8);

@@ -11,7 +11,7 @@ from analysis.claims import registry
 from analysis.comparison.words import points
 from analysis.model import Effect
 from analysis.reduction.failures import answer
-from analysis.report import figures
+from analysis.report import figures, server_log
 from analysis.report.bursts import burst_slots
 from analysis.report.summary import check_number, interval_text
 from analysis.report.wording import detectable_text, effect_text, sentences, state_word, statements
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from analysis.pipeline import Analysis
-    from analysis.report.server_log import LogTable
     from analysis.runs.dataset import Run
 
 _PAGE: Final = Path(__file__).with_name("page")
@@ -50,13 +49,8 @@ class Drawn:
     height: int
 
 
-def report_html(analysis: Analysis, *, log: LogTable | None = None) -> str:
-    """The whole page, scripts and styles included; it loads nothing from anywhere.
-
-    Args:
-        analysis: What `pipeline.analyse` gave.
-        log: What the server's log adds; None: no log was given.
-    """
+def report_html(analysis: Analysis) -> str:
+    """The whole page, scripts and styles included, of what `pipeline.analyse` gave; it loads nothing from anywhere."""
     import jinja2
     from plotly.offline import get_plotlyjs
 
@@ -77,7 +71,7 @@ def report_html(analysis: Analysis, *, log: LogTable | None = None) -> str:
         target=_target(analysis.dataset.runs),
         runs=[_run_facts(run) for run in analysis.dataset.runs],
         accounting_keys=_ACCOUNTING,
-        log=log,
+        log=None if analysis.log is None else server_log.section(analysis.log),
         truth=faults_done(analysis.dataset.runs).to_dict("records"),
         statements=statements(),
         titles=registry.titles(),

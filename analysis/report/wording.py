@@ -9,6 +9,8 @@ from analysis.claims import registry
 from analysis.comparison.words import interval_words, points
 from analysis.reduction import failures
 from analysis.reduction.lost import ORDER, WORDS
+from analysis.server_log.ladder import WORDS as SAID
+from analysis.verdict.load import opening_words
 from analysis.verdict.service_levels import Slo
 
 _HYPOTHESIS: Final = (
@@ -57,8 +59,10 @@ _BY_WAYS: Final = ("server", "format")
 
 
 def opening(verdict: Mapping[str, Any]) -> str:
-    """What outranks the service levels: nearly all connects fail one way, or broken tokens are accepted; or nothing."""
-    sentences = [failures.dominant(verdict["failures"])]
+    """What outranks the service levels, or nothing: the load was another than the planned one; nearly all connects fail
+    one way; broken tokens are accepted.
+    """
+    sentences = [opening_words(verdict["load"]), failures.dominant(verdict["failures"])]
     accepted = [
         f"{_BROKEN.get(one['kind'], one['kind'] + ' tokens')} are accepted "
         f"({one['accepted']} of {one['accepted'] + one['refused'] + one['not_checked']})"
@@ -72,7 +76,14 @@ def opening(verdict: Mapping[str, Any]) -> str:
 
 def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
     """What a reader wants to know first, in this order, without what has nothing to say."""
-    said = (headline(verdict, slo), failed(verdict), lost(verdict), found(verdict), undecided(verdict))
+    said = (
+        headline(verdict, slo),
+        failed(verdict),
+        lost(verdict),
+        server_log(verdict),
+        found(verdict),
+        undecided(verdict),
+    )
     return [sentence for sentence in said if sentence]
 
 
@@ -109,6 +120,16 @@ def lost(verdict: Mapping[str, Any]) -> str:
     if not counted:
         return ""
     return f"Lost: {'; '.join(f'{count:,} {WORDS[rung]}' for rung, count in counted)}."
+
+
+def server_log(verdict: Mapping[str, Any]) -> str:
+    """What the server's log says of the failed waits; empty where no log was given, or nothing failed."""
+    log = verdict.get("server_log")
+    if not log or not log["says"]:
+        return ""
+    said = sorted(log["says"].items(), key=lambda one: -one[1])
+    counted = "; ".join(f"{count:,} x {SAID[what]}" for what, count in said)
+    return f"By the server's log, of {_count(log['waits'], 'failed wait')}: {counted}."
 
 
 def found(verdict: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.runs.clocks import clock_notes
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,7 +47,12 @@ def audit_run(run: Run) -> Audit:
     problems = [f"{name}: {sentence}" for sentence in _texts(manifest.get("problems"))]
     notes: list[str] = []
     ended = manifest.get("ended")
-    if ended == "crash":
+    if ended == "crash" and _is_complete(manifest):
+        notes.append(
+            f"{name}: the process that led the run died before its end; the rows of all its workers were brought "
+            "afterwards, and none is missing."
+        )
+    elif ended == "crash":
         problems.append(f"{name}: the run crashed; what it had not written is lost.")
     elif ended == "running" and not run.is_live:
         problems.append(
@@ -57,6 +64,11 @@ def audit_run(run: Run) -> Audit:
     elif ended in ("stopped", "signal"):
         notes.append(f"{name}: the run was ended early ({ended}).")
     notes += [f"{name}: {sentence}" for sentence in _texts(manifest.get("notes"))]
+    notes += [f"{name}: {sentence}" for sentence in clock_notes(_records(manifest.get("workers")))]
+    notes += [
+        f"{name}: the run was led on by another master at {absence.get('at')}{_gap_words(absence)}."
+        for absence in _records(manifest.get("resumed"))
+    ]
     lost = [str(worker.get("worker")) for worker in _records(manifest.get("workers")) if worker.get("lost")]
     if lost:
         problems.append(f"{name}: {len(lost)} workers were lost ({', '.join(lost)}); their last rows may be missing.")
@@ -149,6 +161,17 @@ def _broken_sums(accounting: object, rows_found: int, notes: list[str]) -> list[
     if accounting.get("balanced") is False and not broken:
         broken.append("the run says of itself that its accounting does not balance.")
     return broken
+
+
+def _is_complete(manifest: Mapping[str, Any]) -> bool:
+    """Whether a count after the end has found every row of every worker."""
+    settled = manifest.get("settled")
+    return isinstance(settled, Mapping) and settled.get("complete") is True
+
+
+def _gap_words(absence: Mapping[str, Any]) -> str:
+    gap_s = absence.get("gap_s")
+    return f", after {gap_s:,.0f} s without one" if isinstance(gap_s, int | float) else ""
 
 
 def _texts(value: object) -> list[str]:

@@ -8,14 +8,14 @@ newer schema, are wrong usage (`DatasetError`): there is nothing of which a verd
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.runs.file_checksums import check_files
 from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from analysis.runs.manifest import ManifestError, read_manifest
-from attempts.locks import is_held, store_lock
+from attempts.locks import Reading, is_held, store_lock
 from attempts.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -66,11 +66,13 @@ class Dataset:
     Attributes:
         problems: Sentences, each of which makes the verdict void: rows are missing.
         notes: Sentences on what is unknown.
+        readings: As long as they are there, no store replaces files of these runs.
     """
 
     runs: tuple[Run, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    readings: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -97,6 +99,8 @@ def open_runs(folders: Sequence[Path]) -> Dataset:
     problems: list[str] = []
     notes: list[str] = []
     runs: list[Run] = []
+    # Before any file is listed: what is listed shall be there for as long as it is read.
+    readings = tuple(map(Reading, folders))
     for folder in folders:
         run = _open_run(folder, problems, notes)
         for other in runs:
@@ -108,7 +112,7 @@ def open_runs(folders: Sequence[Path]) -> Dataset:
                     "or the same attempts count double."
                 )
         runs.append(run)
-    return Dataset(runs=tuple(runs), problems=tuple(problems), notes=tuple(notes))
+    return Dataset(runs=tuple(runs), problems=tuple(problems), notes=tuple(notes), readings=readings)
 
 
 def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:

@@ -350,6 +350,18 @@ WORLDS: Final[dict[str, World]] = {
             defaults=MappingProxyType({"effect": 0.04, "rows": 20_000, "sides": Sides(tenant_share=(1.0, 0.0))}),
         ),
         World(
+            name="scenarios_apart",
+            title="the suspect's hosts run one scenario and the others another, which the server fails now and then",
+            mechanisms=lambda design: (Fails(dose=design.effect, burst_only=True),),
+            defaults=MappingProxyType({"effect": 0.04, "rows": 20_000, "sides": Sides(burst_share=(1.0, 0.0))}),
+        ),
+        World(
+            name="scenarios_uneven",
+            title="all hosts run both scenarios, the suspect's more of the one that the server fails now and then",
+            mechanisms=lambda design: (Fails(dose=design.effect, burst_only=True),),
+            defaults=MappingProxyType({"effect": 0.04, "rows": 35_000, "sides": Sides(burst_share=(0.6, 0.3))}),
+        ),
+        World(
             name="unequal_hosts",
             title="two laptops that differ and six equal machines, and nothing else",
             is_bare=True,

@@ -15,6 +15,7 @@ from analysis.model import Criteria, Decision, Effect, Finding
 from analysis.reduction.failures import Failure, as_json
 from analysis.stats.detectable import NO_SIZE
 from analysis.verdict.generator_health import GeneratorHealth
+from analysis.verdict.load import Load
 from analysis.verdict.service_levels import Slo
 
 SCHEMA_VERSION: Final = 1
@@ -38,6 +39,8 @@ def compose(
     failed_probes: int = 0,
     failures: Sequence[Failure] = (),
     lost_at: Mapping[str, int] | None = None,
+    load: Load | None = None,
+    server_log: Mapping[str, Any] | None = None,
     accepted_ends: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The verdict as JSON-ready values.
@@ -56,6 +59,8 @@ def compose(
         failed_probes: they are in no other number.
         failures: What the target said, commonest first.
         lost_at: How many waits were lost at each rung; empty: nobody could be asked.
+        load: Whether as many users ran as were planned; None: nobody counted.
+        server_log: What the server's log says; None: none was given, and the verdict has no such key.
         accepted_ends: Of runs that ended before their planned end and are judged all the same, in sentences.
     """
     return {
@@ -68,6 +73,7 @@ def compose(
         "alpha": settings.alpha,
         "hosts": dict(sorted(hosts.items())),
         "generator": {"state": generator.state, "why": generator.why},
+        "load": _load(load or Load(state="unknown")),
         "slo": {
             "state": slo.state,
             "checks": [
@@ -99,6 +105,7 @@ def compose(
         "leads": list(decision.leads),
         "probes": {"n": probes, "failed": failed_probes},
         "accepted_ends": list(accepted_ends),
+        **({} if server_log is None else {"server_log": dict(server_log)}),
     }
 
 
@@ -112,6 +119,16 @@ def write(path: Path, verdict: Mapping[str, Any]) -> None:
     temporary = path.with_name(path.name + ".new")
     temporary.write_bytes(orjson.dumps(verdict, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     temporary.replace(path)
+
+
+def _load(load: Load) -> dict[str, Any]:
+    return {
+        "state": load.state,
+        "planned_users": _number(load.planned_users),
+        "ran_users": _number(load.ran_users),
+        "share_within": _number(load.share_within),
+        "allowed": load.is_allowed,
+    }
 
 
 def _claim(finding: Finding) -> dict[str, Any]:

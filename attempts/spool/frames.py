@@ -6,21 +6,23 @@ are only ever appended, so a crash tears at most the last one. A reader takes ev
 holds; where one does not, it looks for the next marker, so a flipped byte costs the frame it hit and no
 other. What was passed over is counted: lost bytes are never silent.
 
-Segments stand alone: every one carries its worker's facts, and the facts of each connection whose rows
-it holds. So the store keeps nothing in memory between segments, and a lost segment harms no other.
+Segments stand alone: every one carries its worker's facts, the facts of each connection whose rows it
+holds, and what is known of the worker's clock. So the store keeps nothing in memory between segments, and a
+lost segment harms no other.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
 
 from attempts.schema import SCHEMA_VERSION, Attempt, ConnectionFacts, Health, WorkerFacts
+from attempts.spool.time_line import ClockKnot
 
 MAGIC: Final = b"wsoak\x01\r\n"  # 1: the framing's own version; CR LF: shows a text-mode copy
 _FILE_HEADER: Final = struct.Struct("<8sH")
@@ -35,12 +37,20 @@ FACTS: Final = 2
 ATTEMPTS: Final = 3
 HEALTH: Final = 4
 END: Final = 5
+CLOCK: Final = 6  # an older reader passes over it
 
 
 class EndFrame(msgspec.Struct, frozen=True, array_like=True):
-    """A worker's last word: how many rows it wrote in all. Without it, its end was a crash."""
+    """A worker's last word: how many rows it wrote in all. Without it, its end was a crash.
+
+    Attributes:
+        rows_written: Of this worker.
+        tally: How many attempts its process planned, skipped and started, and how they ended: with it the run adds up
+            without the process that led it. Empty = another worker of the process has it; None = nobody counted.
+    """
 
     rows_written: int
+    tally: dict[str, int] | None = None
 
 
 class NotASegment(ValueError):
@@ -62,6 +72,8 @@ class Segment:
         worker: None when the frame that carries it is damaged.
         facts: The connections' facts by the number that `Attempt.facts` names.
         rows_written: The worker's whole count, where it ended in this segment.
+        clock: How far the worker's clock was from the run's; none: not at all, or nobody knows.
+        tally: Its process' counts, as `EndFrame` has them.
         torn_bytes: Dropped at the end: a write that a crash cut short.
         damaged_bytes: Dropped before a later whole frame: something changed what had been written.
     """
@@ -71,6 +83,8 @@ class Segment:
     attempts: list[Attempt] = field(default_factory=list)
     health: list[Health] = field(default_factory=list)
     rows_written: int | None = None
+    clock: tuple[ClockKnot, ...] = ()
+    tally: dict[str, int] | None = None
     torn_bytes: int = 0
     damaged_bytes: int = 0
 
@@ -167,6 +181,7 @@ _decode_worker = msgspec.msgpack.Decoder(tuple[int, WorkerFacts]).decode
 _decode_facts = msgspec.msgpack.Decoder(list[tuple[int, ConnectionFacts]]).decode
 _decode_attempts = msgspec.msgpack.Decoder(list[Attempt]).decode
 _decode_health = msgspec.msgpack.Decoder(list[Health]).decode
+_decode_clock = msgspec.msgpack.Decoder(tuple[ClockKnot, ...]).decode
 _decode_end = msgspec.msgpack.Decoder(EndFrame).decode
 
 
@@ -175,9 +190,14 @@ def worker_frame(worker: bytes) -> bytes:
     return frame(WORKER, b"\x92" + msgspec.msgpack.encode(SCHEMA_VERSION) + worker)
 
 
-def end_frame(rows_written: int) -> bytes:
+def end_frame(rows_written: int, tally: Mapping[str, int] | None = None) -> bytes:
     """The frame that a worker's last segment ends with."""
-    return frame(END, msgspec.msgpack.encode(EndFrame(rows_written)))
+    return frame(END, msgspec.msgpack.encode(EndFrame(rows_written, None if tally is None else dict(tally))))
+
+
+def clock_frame(knots: Sequence[ClockKnot]) -> bytes:
+    """All that is known of the worker's clock; a later one of a segment has more."""
+    return frame(CLOCK, msgspec.msgpack.encode(list(knots)))
 
 
 def _decoded(frames: Iterable[Frame], torn: int, damaged: int) -> Segment:
@@ -185,7 +205,8 @@ def _decoded(frames: Iterable[Frame], torn: int, damaged: int) -> Segment:
     facts: dict[int, ConnectionFacts] = {}
     attempts: list[Attempt] = []
     health: list[Health] = []
-    rows_written: int | None = None
+    clock: tuple[ClockKnot, ...] = ()
+    end: EndFrame | None = None
     for whole in frames:
         if whole.type == WORKER:
             _, worker = _decode_worker(whole.payload)
@@ -195,14 +216,18 @@ def _decoded(frames: Iterable[Frame], torn: int, damaged: int) -> Segment:
             attempts.extend(_decode_attempts(whole.payload))
         elif whole.type == HEALTH:
             health.extend(_decode_health(whole.payload))
+        elif whole.type == CLOCK:
+            clock = _decode_clock(whole.payload)
         elif whole.type == END:
-            rows_written = _decode_end(whole.payload).rows_written
+            end = _decode_end(whole.payload)
     return Segment(
         worker=worker,
         facts=facts,
         attempts=attempts,
         health=health,
-        rows_written=rows_written,
+        clock=clock,
+        rows_written=end.rows_written if end is not None else None,
+        tally=end.tally if end is not None else None,
         torn_bytes=torn,
         damaged_bytes=damaged,
     )

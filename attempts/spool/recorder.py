@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from attempts import schema
 from attempts.schema import Attempt, ConnectionFacts, Health, SchemaError, WorkerFacts
 from attempts.spool import frames
 from attempts.spool.spool import Spool, SpoolError
+from attempts.spool.time_line import ClockKnot
 
 # How long after a connection's last regular row a late one (its closing handshake) may come: much longer
 # than a close may usually take, short against the memory that ended connections would fill.
@@ -41,6 +42,8 @@ class Recorder:
         rows_written: Rows accepted so far; also the next `seq`.
         outcomes: The same by outcome.
         kinds: The same by kind.
+        tally: What the worker's last segment says of its process' attempts beside its rows (`frames.EndFrame`); to be
+            given before the spool is closed.
     """
 
     def __init__(
@@ -58,7 +61,8 @@ class Recorder:
         self._spool = spool
         self._late_rows_s = late_rows_s
         self._clock = clock
-        self._buffer = _Buffer(schema.worker_checker.checked_bytes(worker))
+        self.tally: Mapping[str, int] | None = None
+        self._buffer = _Buffer(schema.worker_checker.checked_bytes(worker), tally=lambda: self.tally)
         self._facts: dict[int, bytes] = {}
         self._connection_of: dict[int, int] = {}
         self._number_of: dict[int, int] = {}
@@ -132,6 +136,13 @@ class Recorder:
             )
         self._buffer.health.append(schema.health_checker.checked_bytes(health))
 
+    def clock(self, knots: Sequence[ClockKnot]) -> None:
+        """Say how far this worker's clock is from the run's, in all that is known of it.
+
+        Rows that were started before the last knot may come later, and segments stand alone: so each has them all.
+        """
+        self._buffer.clock = frames.clock_frame(knots)
+
     def _forget_retired(self) -> None:
         horizon = self._clock() - self._late_rows_s
         while self._retired and self._retired[0][0] < horizon:
@@ -149,24 +160,32 @@ class _Buffer:
     thread only appends.
     """
 
-    def __init__(self, worker: bytes) -> None:
+    def __init__(self, worker: bytes, *, tally: Callable[[], Mapping[str, int] | None]) -> None:
         self.rows: list[bytes] = []
         self.facts: list[bytes] = []
         self.health: list[bytes] = []
+        self.clock = b""
+        self._clock_in_segment = b""
         self._worker = worker
+        self._tally = tally
         self._rows_taken = 0
         self._in_segment: set[bytes] = set()
         self._pending = (0, 0)
 
     def take(self, *, new_segment: bool, last: bool) -> bytes:
         rows, health = self.rows[:], self.health[:]
+        clock = self.clock  # after the rows: what was known when they were written is known here
         self._pending = len(rows), len(health)
         if not (rows or health or last):
             return b""
         parts: list[bytes] = []
         if new_segment:
             self._in_segment.clear()
+            self._clock_in_segment = b""
             parts += frames.file_header(), frames.worker_frame(self._worker)
+        if clock != self._clock_in_segment:
+            self._clock_in_segment = clock
+            parts.append(clock)
         new_facts = set(self.facts[: len(rows)]) - self._in_segment
         if new_facts:
             self._in_segment |= new_facts
@@ -177,7 +196,7 @@ class _Buffer:
         if health:
             parts.append(frames.frame(frames.HEALTH, frames.array_payload(health)))
         if last:
-            parts.append(frames.end_frame(self._rows_taken + len(rows)))
+            parts.append(frames.end_frame(self._rows_taken + len(rows), self._tally()))
         return b"".join(parts)
 
     def taken(self) -> None:

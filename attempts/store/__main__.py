@@ -5,10 +5,11 @@ or the file `spool/END` appears. It may be killed at any moment and run again an
 is stored twice, and a segment is removed only after its rows were read back from Parquet.
 
 Prints one line of JSON at the end: {"rows_stored", "health_rows", "dropped_bytes", "missing_rows",
-"gaps": [{"worker", "first", "last"}], "outcomes", "workers": {worker: {"rows_stored", "rows_written"}},
-"truth_rows", "notes": [sentences], "problems": [sentences]}. Exit status: 0 everything is there; 2 no run
-folder, or another store is at work in it; 3 rows are missing, or it cannot be told whether they are (see
-`problems`).
+"gaps": [{"worker", "first", "last"}], "outcomes", "workers": {worker: {"rows_stored", "rows_written", "tally",
+"is_whole"}}, "last_at", "truth_rows", "notes": [sentences], "problems": [sentences]}. Without `--follow`, and where
+nobody leads the run any more, `run.json` is held against what was counted (`attempts.settling`). Exit status: 0
+everything is there; 2 no run folder, or another store is at work in it; 3 rows are missing, or it cannot be told
+whether they are (see `problems`).
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 
 from attempts.exit_codes import EXIT_MISSING, EXIT_OK, EXIT_USAGE
-from attempts.locks import only_process, store_lock
+from attempts.locks import is_held, leader_lock, only_process, store_lock
+from attempts.manifest import read_manifest, write_manifest
+from attempts.settling import rewritten, settle
 from attempts.store.part_folder import StoreError
-from attempts.store.segment_store import Store
+from attempts.store.segment_store import Store, moment
 
 END_FILE: Final = "END"
 _POLL_S: Final = 0.2  # how soon the end of the run is noticed
@@ -53,6 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     # One thread each: the cores belong to the users, and what is saved here would be lost in their numbers.
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    # The system's allocator gives back what it does not need; Arrow's own keeps half of it.
+    pa.set_memory_pool(pa.system_memory_pool())
     try:
         (run / "spool").mkdir(exist_ok=True)
         with only_process(store_lock(run)) as is_mine:
@@ -75,7 +80,7 @@ def pass_interval_s(elapsed_s: float) -> float:
     """Seconds until --follow stores again, `elapsed_s` after its start.
 
     A few seconds at first, then a sixtieth of the run so far, at most two minutes: a view that is never
-    later than that, and under a thousand files in a day.
+    later than that. What they leave is joined by the hour (`compaction`): days are hundreds of files, not thousands.
     """
     return min(max(3.0, elapsed_s / 60), 120.0)
 
@@ -89,6 +94,9 @@ def _store(run: Path, *, follow: bool, every_s: float | None) -> int:
             (run / "spool" / END_FILE).unlink(missing_ok=True)
         store.store_segments(final=True)
         summary = store.finish()
+        # Who followed a run was started by its leader, who writes run.json himself.
+        if not follow and not is_held(leader_lock(run)):
+            settle_run_file(run, summary)
     except (StoreError, OSError) as problem:
         summary = {"problems": [f"The store stopped: {problem}. Put that right and run it again; no row was removed."]}
     try:
@@ -98,12 +106,27 @@ def _store(run: Path, *, follow: bool, every_s: float | None) -> int:
     return EXIT_MISSING if summary["problems"] else EXIT_OK
 
 
+def settle_run_file(run: Path, summary: Mapping[str, Any]) -> None:
+    """Hold `run.json` against what is stored, and write what is left of its problems; nothing where there is none.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    manifest = read_manifest(run)
+    if manifest:
+        settled = settle(manifest, summary)
+        write_manifest(run, rewritten(manifest, settled, stored=summary, now=moment(time.time_ns() // 1000)))
+
+
 def _follow(store: Store, *, every_s: float | None, is_over: Callable[[float], bool]) -> None:
     started = time.monotonic()
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     while not is_over(every_s or pass_interval_s(time.monotonic() - started)):
         store.store_segments(final=False)
+        store.compact(time.monotonic())
+        # The passes grow with the run: what one took would otherwise stay with us until the next, for days.
+        pa.default_memory_pool().release_unused()
 
 
 def _end_of_run(end_file: Path) -> Callable[[float], bool]:

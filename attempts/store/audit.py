@@ -45,6 +45,19 @@ def count_rows(files: Iterable[Path]) -> Stored:
     return stored
 
 
+def last_start(files: Iterable[Path]) -> int | None:
+    """When the last of the rows began, microseconds since the epoch, by the files' footers; None = there is none."""
+    found: list[int] = []
+    for path in files:
+        footer = pq.read_metadata(path)
+        names = [footer.schema.column(number).name for number in range(footer.num_columns)]
+        for group in range(footer.num_row_groups):
+            statistics = footer.row_group(group).column(names.index("started_at")).statistics
+            if statistics is not None and statistics.has_min_max:
+                found.append(int(statistics.max_raw))
+    return max(found, default=None)
+
+
 def worker_rows(stored: Stored, rows_written: Mapping[str, int | None]) -> tuple[WorkerRows, ...]:
     """The stored rows of each worker beside what it says it wrote."""
     return tuple(

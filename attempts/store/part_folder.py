@@ -6,11 +6,11 @@ step, and a crash at any moment leaves either the segment or its rows, or both a
 are the same. Files are written under a temporary name, synced, read back and compared, then renamed.
 
     part-00007.parquet   as segments came in
-    rows-00000.parquet   several parts joined, when the run is over
+    rows-00000.parquet   several parts joined: each hour (`compaction`), and when the run is over
 
-A part whose segments a joined file holds is a leftover of a crash, and is removed when the folder is
-opened. While a joined file takes its parts' place (milliseconds, at the end of a run) a reader may see
-rows twice; (worker, seq) tells.
+A part of which a joined file holds all is a leftover of a crash, and is removed when the folder is
+opened. While a joined file takes its parts' place (milliseconds) a reader that has not said that it reads
+(`attempts.locks.Reading`) may see rows twice; (worker, seq) tells.
 
 The SHA-256 of each file is in `SHA256SUMS` before the file is there, so no file is ever without one; a line whose file
 never came is a leftover, too. What a part holds is joined only while it is what was written: else a flipped bit would
@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +44,11 @@ _LEDGER_KEY: Final = b"wsoak_segments"
 _TEMPORARY: Final = ".tmp"
 
 
+@contextlib.contextmanager
+def _always() -> Iterator[bool]:
+    yield True
+
+
 class StoreError(Exception):
     """Rows cannot be stored: the disk refused, or what was read back is not what was written."""
 
@@ -55,6 +61,7 @@ class StoredSegments:
         segments: By worker, the numbers of its segments.
         rows: By worker, the `seq` of its rows.
         rows_written: By worker that ended, how many rows it wrote in all.
+        tallies: By worker that ended and said so, its process' counts (`frames.EndFrame`).
         dropped_bytes: Of those segments, what could not be read.
         problems: Sentences about rows of those segments that are lost.
     """
@@ -62,6 +69,7 @@ class StoredSegments:
     segments: dict[str, Intervals] = field(default_factory=dict)
     rows: dict[str, Intervals] = field(default_factory=dict)
     rows_written: dict[str, int] = field(default_factory=dict)
+    tallies: dict[str, dict[str, int]] = field(default_factory=dict)
     dropped_bytes: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -74,11 +82,14 @@ class StoredSegments:
         return name.worker in self.segments and name.number in self.segments[name.worker]
 
     def holds_all_of(self, other: StoredSegments) -> bool:
-        """Whether every segment of `other` is held."""
-        return all(
-            worker in self.segments
-            and not any(self.segments[worker].gaps(first=run.first, last=run.last) for run in runs)
-            for worker, runs in other.segments.items()
+        """Whether all that `other` holds is held.
+
+        Its segments are not enough: a fuller copy of one may have come after a shorter one was stored.
+        """
+        return (
+            _are_within(other.segments, self.segments)
+            and _are_within(other.rows, self.rows)
+            and other.rows_written.items() <= self.rows_written.items()
         )
 
     def add(self, other: StoredSegments) -> None:
@@ -89,6 +100,7 @@ class StoredSegments:
                 for run in runs:
                     known.add(run.first, run.last)
         self.rows_written |= other.rows_written
+        self.tallies |= other.tallies
         self.dropped_bytes += other.dropped_bytes
         self.problems += other.problems
 
@@ -144,20 +156,49 @@ class PartFolder:
 
     def join(self) -> None:
         """Join small parts to few files of a size that analysis likes."""
-        self.changed = [path for path in self.files if digest_of(path) != self._digests.get(path.name)]
-        for group in _grouped([part for part in self._files("part") if part not in self.changed]):
-            ledger = StoredSegments()
-            for part in group:
-                ledger.add(read_ledger(part))
-            tables = (pq.read_table(part, use_threads=False) for part in group)
-            table = joined(tables, schema=self._schema, by=self._by)
-            temporary = self._write(self._next("rows"), table, ledger)
+        self.changed = self.files_changed(self.files)
+        for group in _grouped([part for part in self.parts if part not in self.changed]):
+            self.join_parts(group)
+        sync_folder(self.folder)
+
+    def join_parts(
+        self, group: Sequence[Path], *, replacing: Callable[[], AbstractContextManager[bool]] = _always
+    ) -> bool:
+        """Make one file of several parts, which are removed; False if they were left.
+
+        Args:
+            group: Parts of this folder.
+            replacing: Says whether the parts may be replaced as long as its block lasts; asked when the new file is
+                ready, so that the block is short.
+        """
+        if self.files_changed(group):
+            return False
+        ledger = StoredSegments()
+        for part in group:
+            ledger.add(read_ledger(part))
+        tables = (pq.read_table(part, use_threads=False) for part in group)
+        table = joined(tables, schema=self._schema, by=self._by)
+        temporary = self._write(self._next("rows"), table, ledger)
+        with replacing() as may:
+            if not may:
+                temporary.unlink()
+                del self._digests[temporary.name.removesuffix(_TEMPORARY)]
+                return False
             self._publish(temporary)
             for part in group:
                 part.unlink()
                 del self._digests[part.name]
             write_list(self.folder, self._digests)
-        sync_folder(self.folder)
+        return True
+
+    def files_changed(self, files: Iterable[Path]) -> list[Path]:
+        """Those of them that are not what was written."""
+        return [path for path in files if digest_of(path) != self._digests.get(path.name)]
+
+    @property
+    def parts(self) -> list[Path]:
+        """Those that are not joined yet, in the order in which they came."""
+        return list(self._files("part"))
 
     @property
     def files(self) -> list[Path]:
@@ -262,6 +303,14 @@ def _grouped(parts: list[Path]) -> Iterator[list[Path]]:
         rows += more
     if len(group) > 1:
         yield group
+
+
+def _are_within(sets: Mapping[str, Intervals], others: Mapping[str, Intervals]) -> bool:
+    """Whether each worker's numbers are all among those that `others` has of it."""
+    return all(
+        not any(others.get(worker, Intervals()).gaps(first=run.first, last=run.last) for run in runs)
+        for worker, runs in sets.items()
+    )
 
 
 def _first_line(problem: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +19,9 @@ from attempts.spool.frames import NotASegment, Segment, read_segment
 from attempts.spool.spool import OPEN_SUFFIX, SEALED_SUFFIX, SegmentName, seal_abandoned, segments, sync_folder
 from attempts.store import audit
 from attempts.store.audit import runs_of
+from attempts.store.compaction import Compaction
 from attempts.store.part_folder import PartFolder, StoredSegments
-from attempts.store.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table
+from attempts.store.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table, health_table, on_time_line
 from attempts.store.truth import store_truth
 
 BATCH_BYTES: Final = 32 * 2**20  # of segments in one part: about 200,000 rows, 400 MB while it is made
@@ -39,6 +41,7 @@ class Store:
         self._spool = run / "spool"
         self._attempts = PartFolder(run / "attempts", schema=ATTEMPTS_SCHEMA, by=("started_at", "seq"))
         self._health = PartFolder(run / "health", schema=HEALTH_SCHEMA, by=("at",))
+        self._compactions = [Compaction(folder, run) for folder in (self._attempts, self._health)]
 
     def store_segments(self, *, final: bool) -> None:
         """Store the sealed segments; when `final`, also those that a dead worker left unsealed.
@@ -54,6 +57,15 @@ class Store:
         for batch in _batches(sealed):
             self._store_batch(batch)
 
+    def compact(self, now: float) -> None:
+        """Join parts of hours that are over, at most one file of each table: call it after each pass.
+
+        Args:
+            now: Seconds on a clock that never goes back.
+        """
+        for compaction in self._compactions:
+            compaction.step(now)
+
     def finish(self) -> dict[str, Any]:
         """Join the files, store the truth, count what is there. Returns what `attempts.store` prints."""
         self._attempts.join()
@@ -61,6 +73,7 @@ class Store:
         truth_rows, notes = self._store_truth()
         changed = [*self._attempts.changed, *self._health.changed]
         stored = audit.count_rows([path for path in self._attempts.files if path not in changed])
+        last_at = audit.last_start([path for path in self._attempts.files if path not in changed])
         workers = audit.worker_rows(stored, self._rows_written())
         gaps = [(rows.worker, gap) for rows in workers for gap in rows.missing]
         return {
@@ -71,8 +84,15 @@ class Store:
             "gaps": [{"worker": w, "first": g.first, "last": g.last} for w, g in islice(gaps, _SHOWN_GAPS)],
             "outcomes": stored.outcomes,
             "workers": {
-                w.worker: {"rows_stored": len(w.stored) + w.doubled, "rows_written": w.rows_written} for w in workers
+                w.worker: {
+                    "rows_stored": len(w.stored) + w.doubled,
+                    "rows_written": w.rows_written,
+                    "tally": self._attempts.ledger.tallies.get(w.worker),
+                    "is_whole": w.rows_written is not None and not w.problems,
+                }
+                for w in workers
             },
+            "last_at": None if last_at is None else moment(last_at),
             "truth_rows": truth_rows,
             "notes": notes,
             "problems": [
@@ -138,7 +158,7 @@ class Store:
         run_id = read_manifest(self._run).get("run_id")
         if segment.worker is not None and run_id is not None and segment.worker.run_id != run_id:
             raise NotASegment(f"belongs to run {segment.worker.run_id}, and this folder is run {run_id}")
-        return segment
+        return on_time_line(segment)
 
     def _new_rows(self, segment: Segment, batch: StoredSegments) -> Segment:
         """The segment without the rows that are stored already or are in this batch.
@@ -181,6 +201,15 @@ class Store:
         return written | self._attempts.ledger.rows_written
 
 
+def moment(at_us: int) -> str | None:
+    """Microseconds since the epoch as `run.json` has a moment, 2026-11-23T15:45:00.000000Z; None past 9999."""
+    try:
+        at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_us)
+    except OverflowError:
+        return None
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def _batches(sealed: list[tuple[SegmentName, Path]]) -> Iterator[list[tuple[SegmentName, Path]]]:
     """The segments in portions that fit in memory as tables."""
     batch: list[tuple[SegmentName, Path]] = []
@@ -203,6 +232,8 @@ def _note(ledger: StoredSegments, name: SegmentName, table: pa.Table, segment: S
         rows.add(first, last)
     if segment.rows_written is not None:
         ledger.rows_written[name.worker] = segment.rows_written
+        if segment.tally is not None:
+            ledger.tallies[name.worker] = segment.tally
 
 
 def _note_losses(ledger: StoredSegments, name: SegmentName, segment: Segment, lost_rows: int) -> None:

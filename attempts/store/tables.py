@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from attempts.schema import COLUMNS, SCHEMA_VERSION, Attempt, Column, ConnectionFacts, Health, WorkerFacts
 from attempts.spool.frames import Segment
+from attempts.spool.time_line import TimeLine
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 _TYPES: Final[dict[str, pa.DataType]] = {
@@ -64,6 +66,17 @@ def health_table(segment: Segment) -> pa.Table:
     fields = [field for field in HEALTH_SCHEMA if field.name != "worker"]
     arrays = [pa.array([getattr(h, f.name) for h in segment.health], type=f.type) for f in fields]
     return pa.Table.from_arrays([_constant(worker.worker, _TEXT, len(segment.health)), *arrays], schema=HEALTH_SCHEMA)
+
+
+def on_time_line(segment: Segment) -> Segment:
+    """The segment with its wall times on the run's time line, by what its worker knew of its clock."""
+    if not segment.clock:
+        return segment
+    corrected = TimeLine(segment.clock).corrected
+    for row in segment.attempts:
+        row.scheduled_at, row.started_at = corrected(row.scheduled_at), corrected(row.started_at)
+    health = [msgspec.structs.replace(second, at=corrected(second.at)) for second in segment.health]
+    return dataclasses.replace(segment, health=health)
 
 
 def joined(tables: Iterable[pa.Table], *, schema: pa.Schema, by: Sequence[str]) -> pa.Table:

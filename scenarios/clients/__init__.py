@@ -24,6 +24,7 @@ import msgspec
 
 from scenarios.addresses import AddressBook, Turns
 from scenarios.clients.intake import LoopShare
+from scenarios.clients.target_clock import TargetClock
 from scenarios.clock import Clock
 from scenarios.errors import unknown_name
 from scenarios.plan import (
@@ -98,6 +99,7 @@ class Services:
         addresses: Of the names that were looked up.
         turns: Which of a target's addresses a session tries first.
         secret_variables: Of the environment: what they hold is told to no child.
+        target_clock: How far the run's clock is from the target's.
         share: How much of the loop goes into connections whose peers send more than can be taken in.
     """
 
@@ -118,7 +120,12 @@ class Services:
     addresses: AddressBook = field(default_factory=AddressBook)
     turns: Turns = field(default_factory=Turns)
     secret_variables: frozenset[str] = frozenset()
+    target_clock: TargetClock = field(default_factory=TargetClock)
     share: LoopShare = field(default_factory=LoopShare)
+
+    def heard(self, head: bytes, sent: float, received: float) -> None:
+        """An answer's head that came, between two moments of this process's timer."""
+        self.target_clock.answered(head, self.clock.micros(sent) / 1e6, self.clock.micros(received) / 1e6)
 
     def ledger(self, tally: Tally, *, token_issued_at: float | None) -> Ledger:
         """The rows of one connection, counted in `tally`."""

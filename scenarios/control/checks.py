@@ -72,6 +72,30 @@ def check_faults(settings: Settings) -> None:
         )
 
 
+def check_server_log(settings: Settings) -> None:
+    """Let the analysis try the server's logs and their formats: after hours of soak it would be late to refuse them.
+
+    Raises:
+        ConfigError: With its sentence.
+    """
+    if not settings.server_log:
+        if settings.server_log_format:
+            raise ConfigError("--server-log-format is of no log: name the files with --server-log.")
+        return
+    result = subprocess.run(
+        module_command("analysis.server_log", *settings.server_log, *_option("--format", settings.server_log_format)),
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode != 0:
+        lines = (result.stderr.strip() or "the analysis cannot read it").splitlines()
+        raise ConfigError(f"--server-log: {lines[-1]}")
+
+
+def _option(name: str, values: Sequence[str]) -> Sequence[str]:
+    return (name, *values) if values else ()
+
+
 def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool) -> None:
     """Refuse a plan whose protocol, scenarios, requests, arms, credentials or number of users cannot be.
 

@@ -22,6 +22,7 @@ import gevent
 from scenarios.control import fleet_wire
 from scenarios.control.fleet_key import fleet_key
 from scenarios.control.interrupts import Interrupts, interrupt_locust
+from scenarios.control.locust_messages import Gate
 from scenarios.control.soak import Soak
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
@@ -36,6 +37,7 @@ from scenarios.screens.web_start import Phase
 # Heartbeats that may be missed before Locust calls a worker lost (its default, 3, ends a day's soak for
 # a pause of 4 s, and calls that success).
 HEARTBEAT_LIVENESS: Final = 30
+NEVER_S: Final = 10**12
 
 
 def add_arguments(parser: Any, options: Sequence[Option] = OPTIONS) -> None:
@@ -74,13 +76,17 @@ def install() -> None:
         say(f"wsoak: {refusal}")
         raise SystemExit(EXIT_USAGE) from None
     soaks: dict[int, Soak] = {}
+    gate = Gate()
+    gate.install()
+    # A wide blip of all workers must not end a day's soak, green at that (Locust's default is 3 s).
+    runners.HEARTBEAT_LIVENESS = HEARTBEAT_LIVENESS
+    # Locust ends a worker after a minute without its master, by a clock that anybody may set (`without_master`).
+    runners.MASTER_HEARTBEAT_TIMEOUT = NEVER_S
 
     def soak_of(environment: Environment) -> Soak:
         return soaks[id(environment)]
 
     def on_init(environment: Environment, web_ui: Any = None, **_: Any) -> None:
-        # A wide blip of all workers must not end a day's soak, green at that (Locust's default is 3 s).
-        runners.HEARTBEAT_LIVENESS = HEARTBEAT_LIVENESS
         soak = soaks[id(environment)] = Soak(environment)
         try:
             soak.prepare()
@@ -100,6 +106,8 @@ def install() -> None:
             names = names_of(socket.gethostname(), own.web_host, own.web_host_display_name or "")
             add_to_ui(web_ui.app, reports=Path(settings.reports_dir), soak=soak, hosts=(*names, *settings.ui_hosts))
             web_ui.template_args["extended_csv_files"] = [{"href": "wsoak/", "title": "wsoak: runs, verdicts, reports"}]
+        if isinstance(environment.runner, runners.WorkerRunner):
+            gate.open(environment.runner, takes=soak.takes)
         # Locust arms its --run-time timer next, on a loop whose clock has not moved during the checks.
         gevent.get_hub().loop.update_now()
 

@@ -6,23 +6,30 @@ What a local process or a master does for a run, and a worker does not.
 from __future__ import annotations
 
 from locust import log as locust_log
+from locust import runners
 from locust.env import Environment
 
 import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import gevent
 import msgspec
 
+from attempts.settling import LEFT_BEHIND
 from scenarios.clock import Clock
 from scenarios.control.child_process import Child
 from scenarios.control.fleet import Fleet
+from scenarios.control.leadership import leader_words
+from scenarios.control.limits import Limits
 from scenarios.control.live_run import LiveRun, utc_now
+from scenarios.control.load_seen import LoadSeen, UserSeconds
 from scenarios.control.new_run import create
-from scenarios.control.shapes import DEFAULT_RUN_TIME_S, storm_at_s
+from scenarios.control.resumption import planned_s
+from scenarios.control.shapes import DEFAULT_RUN_TIME_S, ramp_soak_storm, storm_at_s
 from scenarios.control.standin_child import start_standin
 from scenarios.control.target import parse_target
 from scenarios.credentials.standin_secret import standin_secret
@@ -33,7 +40,7 @@ from scenarios.load.generator import LoadGenerator
 from scenarios.machine.fingerprint import library_versions
 from scenarios.options import Settings
 from scenarios.redact import plain_urls
-from scenarios.run_file import TargetFacts
+from scenarios.run_file import TargetFacts, WorkerEntry
 from scenarios.run_order import GeneratorReport, RunOrder
 from scenarios.screens.progress import EVERY_S, progress_line
 from scenarios.screens.stats_trim import trim
@@ -46,6 +53,7 @@ class Leader:
     Args:
         environment: Locust's.
         fleet: The workers; None = this process makes the load itself.
+        limits: How often it writes what it knows.
         end_early: Stops the users, and in a headless process Locust.
 
     Attributes:
@@ -54,16 +62,24 @@ class Leader:
         last_words: What the last run's analysis said.
     """
 
-    def __init__(self, environment: Environment, fleet: Fleet | None, *, end_early: Callable[[], None]) -> None:
+    def __init__(
+        self, environment: Environment, fleet: Fleet | None, *, limits: Limits, end_early: Callable[[], None]
+    ) -> None:
         self.run: LiveRun | None = None
         self.status = "No run has been started yet."
         self.last_words = ""
         self._environment = environment
         self._fleet = fleet
+        self._limits = limits
         self._end_early = end_early
         self._worst_status = EXIT_MET
         self._run_time_s: float | None = None
+        self._load = LoadSeen(time.perf_counter())
+        self._resumed: LiveRun | None = None
+        self._is_broken_off = False
+        self._clock = Clock.now()
         self._watcher: gevent.Greenlet[..., None] | None = None
+        self._load_watcher: gevent.Greenlet[..., None] | None = None
         self._finishing: gevent.Greenlet[..., None] | None = None
 
     @property
@@ -95,8 +111,12 @@ class Leader:
         if settings.shape == "ramp-soak-storm":
             run_time_s = run_time_s or DEFAULT_RUN_TIME_S
         self._run_time_s = run_time_s
+        self._is_broken_off = False
         url = parse_target(self._environment.host or "")
-        self.run = run = _created(settings, plain_urls(url.url), is_standin=is_standin, run_time_s=run_time_s)
+        resumed, self._resumed = self._resumed, None
+        self.run = run = resumed or _created(
+            settings, plain_urls(url.url), is_standin=is_standin, run_time_s=run_time_s, users=users
+        )
         jwt_key_file: str | None = None
         ca_file = settings.ca_file or None
         try:
@@ -107,39 +127,84 @@ class Leader:
         except (ConfigError, HarnessError):
             run.abandon()
             raise
-        started_at = Clock.now().wall_us
+        clock = self._clock = Clock.now() if resumed is None else _clock_of(resumed)
+        if resumed is None:
+            self._load = LoadSeen(time.perf_counter())
         storm_s = settings.storm_at_s
         if not storm_s and settings.shape == "ramp-soak-storm":
             storm_s = storm_at_s(run_time_s or DEFAULT_RUN_TIME_S)
         workers = 1
         if self._fleet is not None:
-            self._fleet.begin(run)
+            if resumed is None:
+                self._fleet.begin(run, clock, run_time_s=run_time_s, load=self._load)
             workers = max(1, self._fleet.expected)
         self.status = f"Run {run.run_id} is going on."
         self._watcher = gevent.spawn(self._watch, run, generator)
+        self._load_watcher = gevent.spawn(self._watch_load, run, self._load)
         return RunOrder(
             run_id=run.run_id,
             target=msgspec.structs.replace(
                 target_of(settings, scheme=url.scheme, host=url.host, port=url.port, path=url.path), ca_file=ca_file
             ),
             jwt_key_file=jwt_key_file,
-            started_at=started_at,
+            clock=clock,
+            run_time_s=run_time_s,
             workers=workers,
             users=users,
-            storm_at=started_at + round(storm_s * 1e6) if storm_s else None,
+            storm_at=clock.wall_us + round(storm_s * 1e6) if storm_s else None,
         )
+
+    def resume(self, run: LiveRun, limits: Limits) -> bool:
+        """Lead a run on: its workers are heard again from here on. Waits for those that it has.
+
+        Returns whether there is load to be led: the planned end is not over, and a worker has come back. If not,
+        `finish` is what is left to do.
+        """
+        assert self._fleet is not None
+        self.status = f"Run {run.run_id} is led on."
+        self._environment.process_exit_code = EXIT_VOID
+        clock = self._clock = _clock_of(run)
+        # Its workers tell what they ran since the run began, also while nobody led it.
+        self._load = LoadSeen(clock.monotonic_s)
+        self._load.plan(clock.monotonic_s, users=run.file.users or 0, spawn_rate=self._first_spawn_rate(run))
+        self._fleet.resume(run, clock, run_time_s=run.left_s(utc_now()), load=self._load)
+        deadline = time.perf_counter() + limits.back_s
+        while self._fleet.absent and time.perf_counter() < deadline:
+            gevent.sleep(0.05)
+        entry = run.file.resumed[-1]
+        entry.came_back = [worker.worker for worker in self._fleet.present]
+        entry.stayed_away = [worker.worker for worker in self._fleet.absent]
+        run.note(self._fleet.entries(), now=utc_now())
+        for worker in self._fleet.absent:
+            said = f"its {worker.users} users are dealt to no other, since it may still run them"
+            say(f"wsoak: worker {worker.worker} ({worker.platform}, host {worker.host}) has not come back; {said}.")
+        left_s = run.left_s(utc_now())
+        is_over = left_s is not None and left_s <= 1.0
+        if is_over or not self._fleet.present:
+            self.run, self._is_broken_off = run, not is_over
+            return False
+        self._resumed = run
+        return True
 
     def refuse(self, sentence: str, status: int) -> None:
         """The run cannot start: nobody connects, and the exit status says why."""
         run, self.run = self.run, None
-        if self._watcher is not None:
-            self._watcher.kill()
+        for watcher in (self._watcher, self._load_watcher):
+            if watcher is not None:
+                watcher.kill()
         if run is not None:
             run.abandon()
         self.status = f"The run was refused: {sentence}"
         self._worst_status = max(self._worst_status, status)
         self._environment.process_exit_code = self._worst_status
         gevent.spawn(self._end_early)
+
+    def stopping(self) -> None:
+        """The users are being stopped: their number is the plan's no more."""
+        if self._load_watcher is not None:
+            self._load_watcher.kill()
+        if self._fleet is not None:
+            self._fleet.release()
 
     def finish(self, report: GeneratorReport | None, *, is_quitting: bool) -> None:
         """The users have stopped: gather all rows, store, analyse.
@@ -150,6 +215,9 @@ class Leader:
             return
         if self._watcher is not None:
             self._watcher.kill()
+        if not self.run.is_mine:
+            self._leave(self.run)
+            return
         reports = self._fleet.collect() if self._fleet is not None else ([report] if report else [])
         self._finishing = gevent.spawn(self._finish, self.run, reports, is_quitting=is_quitting)
         if self._is_headless:
@@ -166,16 +234,22 @@ class Leader:
         A run that can no longer be recorded ends at once. A lost worker or asyncio child does not end it: what is
         left goes on, and a worker's rows may still be brought from its disk; but the run is void until then.
         """
-        started = said = time.perf_counter()
+        started = said = noted = time.perf_counter()
         is_alive = True
         while is_alive:
             gevent.sleep(1.0)
+            if not run.is_mine:
+                self._leave(run)
+                break
             is_alive = run.watch()
             trim(self._environment.stats)
             if self._fleet is not None:
                 self._fleet.watch()
                 is_alive = is_alive and not self._fleet.is_broken
             generator = find_generator()
+            if time.perf_counter() - noted >= self._limits.note_s:
+                noted = time.perf_counter()
+                run.note(self._known(generator), now=utc_now())
             if generator is None:
                 continue
             for sentence in generator.problems:
@@ -185,7 +259,57 @@ class Leader:
             if self._is_headless and now - said >= EVERY_S:
                 self._say_progress(now - started, generator, since=said, now=now)
                 said = now
+        self._is_broken_off = True
         gevent.spawn(self._end_early)
+
+    def _watch_load(self, run: LiveRun, seen: LoadSeen) -> None:
+        """How many users there shall be, every second, and how many there are: workers tell, a local process looks."""
+        runner = self._environment.runner
+        own = UserSeconds(time.perf_counter()) if self._fleet is None else None
+        while True:
+            gevent.sleep(0.5)
+            if runner.state not in (runners.STATE_SPAWNING, runners.STATE_RUNNING):
+                continue
+            now = time.perf_counter()
+            if own is not None:
+                own.look(now, runner.user_count)
+                seen.tell("", now, own.told)
+            seen.plan(now, users=runner.target_user_count, spawn_rate=self._spawn_rate())
+
+    def _spawn_rate(self) -> float:
+        """Users a second, as the shape, the web form or the command line has it."""
+        runner = self._environment.runner
+        if runner.shape_last_tick is not None:
+            return float(runner.shape_last_tick[1])
+        return float(getattr(runner, "spawn_rate", 0) or self._environment.parsed_options.spawn_rate or 1)
+
+    def _first_spawn_rate(self, run: LiveRun) -> float:
+        """Users a second in the ramp that a run began with."""
+        if run.settings.shape == "none":
+            return self._spawn_rate()
+        stage = ramp_soak_storm(0.0, users=run.file.users or 1, run_time_s=planned_s(run.file) or DEFAULT_RUN_TIME_S)
+        return stage.spawn_rate if stage is not None else 1.0
+
+    def _known(self, generator: LoadGenerator | None) -> list[WorkerEntry]:
+        """The workers of the run as far as they are known while it goes on."""
+        if self._fleet is not None:
+            return self._fleet.entries()
+        return [] if generator is None else [generator.entry]
+
+    def _leave(self, run: LiveRun) -> None:
+        """Another process leads the run: this one writes nothing more of it, and tells its workers nothing."""
+        sentence = (
+            f"VOID: run {run.run_id} is led by {leader_words(run.folder)} now, which took it over while this process "
+            "was not heard: nothing more is written here."
+        )
+        self.run = None
+        self.last_words = f"wsoak: {sentence}\n"
+        self.status = f"Run {run.run_id} is led by another process."
+        if self._fleet is not None:
+            self._fleet.leave()
+        run.abandon()
+        self._worst_status = max(self._worst_status, EXIT_VOID)
+        self._environment.process_exit_code = self._worst_status
 
     def _say_progress(self, elapsed_s: float, generator: LoadGenerator, *, since: float, now: float) -> None:
         lag_s, _ = generator.services.lag.lag_between(since, now)
@@ -200,16 +324,15 @@ class Leader:
 
     def _finish(self, run: LiveRun, reports: list[GeneratorReport], *, is_quitting: bool) -> None:
         self.status = f"Run {run.run_id} is being stored and analysed."
-        workers = [
-            msgspec.structs.replace(worker, clock_offset_s=report.clock_offset_s)
-            for report in reports
-            for worker in report.workers
-        ]
+        workers = [worker for report in reports for worker in report.workers]
         for report in reports:
             for sentence in report.problems:
                 run.problem(sentence)
+            for sentence in report.left_behind:
+                run.problem(sentence, kind=LEFT_BEHIND, worker=report.workers[0].worker)
         if self._fleet is not None:
             workers += self._fleet.lost_workers()
+        run.file.load = self._load.entry()
         if locust_log.unhandled_greenlet_exception:
             run.problem("Something raised inside Locust (see its log): nothing is sure after that.")
         try:
@@ -217,10 +340,11 @@ class Leader:
                 ended=self._how_ended(run, is_quitting=is_quitting),
                 workers=workers,
                 tallies=[report.tally for report in reports],
-                now=utc_now(),
+                now=self._now(),
             )
         except Exception as error:
             run.problem(f"The end of the run failed ({type(error).__name__}: {error}); the rows are in {run.folder}.")
+            run.abandon()
             status = EXIT_VOID
         self.last_words = run.last_words
         self._worst_status = max(self._worst_status, status)
@@ -228,8 +352,13 @@ class Leader:
         self.status = f"Run {run.run_id} ended with exit status {status}."
         self.run = self._finishing = None
 
+    def _now(self) -> datetime:
+        """What time it is in the run, however this machine's clock was set meanwhile."""
+        return self._clock.moment(time.perf_counter())
+
     def _how_ended(self, run: LiveRun, *, is_quitting: bool) -> str:
-        if run.file.problems:
+        # A problem makes the run void, and need not have ended it; this is what did.
+        if self._is_broken_off or run.has_crashed:
             return "crash"
         if run.has_had_its_time:
             return "run_time"
@@ -237,7 +366,7 @@ class Leader:
         return "signal" if is_quitting or self._is_headless else "stopped"
 
 
-def _created(settings: Settings, url: str, *, is_standin: bool, run_time_s: float | None) -> LiveRun:
+def _created(settings: Settings, url: str, *, is_standin: bool, run_time_s: float | None, users: int) -> LiveRun:
     """The run with its folder; `url` without what may be a secret."""
     return create(
         settings,
@@ -249,10 +378,18 @@ def _created(settings: Settings, url: str, *, is_standin: bool, run_time_s: floa
         ),
         command=[Path(sys.argv[0]).name, *map(plain_urls, sys.argv[1:])],
         run_time_s=run_time_s,
+        users=users,
         plan=arm_plan(settings).as_json(),
         versions=library_versions(),
         now=utc_now(),
     )
+
+
+def _clock_of(run: LiveRun) -> Clock:
+    """The time line of a run that another process began: from its start on, by this machine's clock."""
+    now = Clock.now()
+    began = round(datetime.fromisoformat(run.file.started_at).timestamp() * 1e6)
+    return Clock(began, now.monotonic(began))
 
 
 def _standin(run: LiveRun, settings: Settings, *, port: int, run_time_s: float | None) -> tuple[Child, str | None]:

@@ -13,20 +13,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from attempts import accounting
+from attempts import accounting, settling
 from attempts.schema import OUTCOMES
 from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
+from scenarios.control.leadership import Leadership
+from scenarios.control.load_seen import is_kept
 from scenarios.control.planned_end import PlannedEnd
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.exit_words import how_ended
+from scenarios.load.disk import Disk
 from scenarios.options import Settings
 from scenarios.printable import one_line
-from scenarios.run_file import AccountingEntry, RunFile, WorkerEntry, iso
+from scenarios.run_file import AccountingEntry, ProblemEntry, RunFile, WorkerEntry, iso, replace_run_file
 from scenarios.screens.voice import say
 
 # Storing a day's last segments and analysing some 10^8 rows take minutes on two cores; past this
@@ -45,6 +48,8 @@ class LiveRun:
         standin, store: The processes beside the users, those that this run needs.
         exit_status: Of the run; None until it is finished.
         last_words: What the analysis said; shown when Locust has printed its tables.
+        lead: This process' right to lead it; None = nobody could take it over.
+        has_crashed: A part died without which the run cannot be recorded.
     """
 
     folder: Path
@@ -55,7 +60,10 @@ class LiveRun:
     exit_status: int | None = None
     last_words: str = ""
     planned_end: datetime | None = None
+    lead: Leadership | None = None
+    has_crashed: bool = False
     _said: set[str] = field(default_factory=set)
+    _disk: Disk = field(default_factory=Disk)
     _plan: PlannedEnd | None = field(init=False, default=None)
     _stopped_at: float | None = None
 
@@ -86,21 +94,58 @@ class LiveRun:
         """Its users are told to stop, now: what comes after is no more of the load."""
         self._stopped_at = self._end
 
-    def problem(self, sentence: str, *, is_first: bool = False) -> None:
-        """Remember what makes the run void; the first time also on the screen. The first one is said in the verdict."""
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process still leads the run: where another one does, nothing of it may be written here."""
+        return self.lead is None or self.lead.is_mine
+
+    def left_s(self, now: datetime) -> float | None:
+        """How much of the run is left, 0 after its planned end; None = until somebody ends it."""
+        return None if self.planned_end is None else max(0.0, (self.planned_end - now).total_seconds())
+
+    def problem(
+        self, sentence: str, *, kind: str = settling.OTHER, worker: str | None = None, is_first: bool = False
+    ) -> None:
+        """Remember what makes the run void; the first time also on the screen.
+
+        Args:
+            sentence: For people, and for the verdict.
+            kind: What it would take to disprove it (`attempts.settling`).
+            worker: Of whom it is said.
+            is_first: It comes before the others: the verdict says the first one.
+        """
         sentence = one_line(sentence)
         if sentence not in self._said:
             self._said.add(sentence)
-            self.file.problems.insert(0 if is_first else len(self.file.problems), sentence)
+            at = 0 if is_first else len(self.file.problems)
+            self.file.problems.insert(at, sentence)
+            self.file.problem_kinds.insert(at, ProblemEntry(kind=kind, worker=worker, sentence=sentence))
             say(f"wsoak: VOID: {sentence}")
 
-    def note(self, sentence: str) -> None:
+    def remark(self, sentence: str) -> None:
         """Remember what a reader should know, and what leaves the run valid; the first time also on the screen."""
         sentence = one_line(sentence)
         if sentence not in self._said:
             self._said.add(sentence)
             self.file.notes.append(sentence)
             say(f"wsoak: {sentence}")
+
+    def write(self) -> None:
+        """Write `run.json` as it is known now, after whatever is being written; nothing if another leads the run.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        if self.is_mine:
+            self._disk.apply(replace_run_file, (self.folder, self.file.encoded()))
+
+    def note(self, workers: Sequence[WorkerEntry], *, now: datetime) -> None:
+        """Write what is known while the run goes on, so that a death of this process leaves it known."""
+        self.file.workers, self.file.updated_at = list(workers), iso(now)
+        try:
+            self.write()
+        except OSError as error:
+            self.problem(f"run.json cannot be written ({error.strerror}): what happens from here on is not in it.")
 
     def start_store(self) -> None:
         """Start the process that turns spool segments into Parquet while the run goes on."""
@@ -115,7 +160,9 @@ class LiveRun:
         """Whether the processes beside the users still live; call it every second or so."""
         ended = [c for c in (self.standin, self.store) if c is not None and c.exit_status is not None]
         for child in ended:
-            self.problem(f"The {child.name} {how_ended(child.exit_status)} during the run.")
+            kind = settling.STORE_DIED if child is self.store else settling.PART_DIED
+            self.problem(f"The {child.name} {how_ended(child.exit_status)} during the run.", kind=kind)
+            self.has_crashed = True
         return not ended
 
     def finish(
@@ -135,18 +182,21 @@ class LiveRun:
         self.file.workers = list(workers)
         if self.standin is not None:
             self._stop(self.standin)
+        self.write()  # the store learns from it how many rows there are to be
         stored = self._finish_store()
-        sums = account(tallies, workers, stored)
-        self.file.accounting = _as_entry(sums)
-        for sentence in sums.imbalances:
-            self.problem(f"The accounting does not balance: {sentence}")
-        if not sums.started:
-            self.problem("No attempt was started, or nobody knows of one: there is nothing to judge.")
-        self.file.write(self.folder)
+        if not self.is_mine:
+            self.last_words = f"wsoak: VOID: run {self.run_id} is led by another process now.\n"
+            return EXIT_VOID
+        self.file.accounting = _as_entry(account(tallies, workers, stored.get("rows_stored")))
+        self._settle(stored)
+        self.file.updated_at = self.file.ended_at
+        self.write()
         if self.settings.no_analysis:
-            self.exit_status = EXIT_VOID if self.file.problems else EXIT_MET
+            self.exit_status = EXIT_MET if self._is_sound() else EXIT_VOID
         else:
             self.exit_status = self._analyse()
+        if self.lead is not None:
+            self.lead.end()
         return self.exit_status
 
     def _say_if_early(self) -> None:
@@ -156,40 +206,64 @@ class LiveRun:
             return
         if self.settings.accept_early:
             self.file.accepted_end = f"{early}, which --accept-early allows."
-            self.note(self.file.accepted_end)
+            self.remark(self.file.accepted_end)
         else:
             self.problem(f"{early}: it is less than what was asked for (--accept-early judges it).", is_first=True)
 
+    def _is_sound(self) -> bool:
+        """Whether a run that nobody analyses has all its rows, and had its load."""
+        if not is_kept(self.file.load) and not self.settings.allow_less_load:
+            say("wsoak: VOID: the load was not the planned one (load in run.json).")
+            return False
+        return not self.file.problems
+
     def abandon(self) -> None:
-        """End the child processes of a run that could not start."""
+        """End the child processes of a run that could not start, or that another one leads now."""
         for child in (self.standin, self.store):
             if child is not None:
                 child.stop()
+        if self.lead is not None:
+            self.lead.end()
+
+    def _settle(self, stored: Mapping[str, Any]) -> None:
+        """Hold the run against its rows: what they disprove is taken back, what they show is said."""
+        settled = settling.settle(msgspec.to_builtins(self.file), stored)
+        for found in settled.problems:
+            self.problem(found.sentence, kind=found.kind, worker=found.worker)
+        for sentence in settled.taken_back:
+            say(f"wsoak: taken back, since every row of it is stored: {sentence}")
+        self.file.problems = [problem.sentence for problem in settled.problems]
+        self.file.problem_kinds = [ProblemEntry(**problem._asdict()) for problem in settled.problems]
+        self.file.accounting = _as_entry(settled.accounting)
+        self.file.workers = [
+            msgspec.structs.replace(w, lost=False, rows_written=stored["workers"][w.worker]["rows_written"])
+            if w.worker in settled.whole
+            else w
+            for w in self.file.workers
+        ]
 
     def _stop(self, child: Child) -> None:
         if child.exit_status is None and child.stop() != 0:
-            self.problem(f"The {child.name} {how_ended(child.exit_status)}.")
+            self.problem(f"The {child.name} {how_ended(child.exit_status)}.", kind=settling.PART_DIED)
 
-    def _finish_store(self) -> int | None:
-        """Rows stored; None if the store cannot tell."""
+    def _finish_store(self) -> dict[str, Any]:
+        """What the store counted (`attempts.store`); empty if it cannot tell."""
         if self.store is None:
-            return None
+            return {}
         self.store.close_input()
         status, output = self.store.finish(STORE_TIMEOUT_S)
         lines = output.strip().splitlines()
         try:
-            said = msgspec.json.decode(lines[-1]) if lines else {}
+            said: dict[str, Any] = msgspec.json.decode(lines[-1], type=dict[str, Any]) if lines else {}
         except msgspec.DecodeError:
             said = {}
-        for sentence in said.get("problems", []):
-            self.problem(str(sentence))
         if status != 0 and not said.get("problems"):
             self.problem(
-                f"The store {how_ended(status)}: python -m attempts.store {self.folder} brings its rows "
-                f"for python -m analysis {self.folder} to look at; the run stays void."
+                f"The store {how_ended(status)}: python -m attempts.store {self.folder} brings its rows; then "
+                f"python -m analysis {self.folder} judges them.",
+                kind=settling.STORE_DIED,
             )
-        rows = said.get("rows_stored")
-        return None if rows is None else int(rows)
+        return said
 
     def _analyse(self) -> int:
         slo = self.file.settings["slo"]
@@ -204,6 +278,7 @@ class LiveRun:
                 f"--margin={self.settings.margin}",
                 f"--alpha={self.settings.alpha}",
                 *(["--rehearsal"] if self.settings.platform_label else []),
+                *server_log_arguments(self.settings),
             ),
             environment=child_environment(os.environ, named=self.settings.secret_variables),
             wait_ready=False,
@@ -215,6 +290,14 @@ class LiveRun:
         analysis.stop()
         self.last_words += f"wsoak: VOID: the analysis {how_ended(status)}; the rows are in {self.folder}.\n"
         return EXIT_VOID
+
+
+def server_log_arguments(settings: Settings) -> list[str]:
+    """What the analysis is told of the server's logs."""
+    if not settings.server_log:
+        return []
+    forms = settings.server_log_format
+    return ["--server-log", *settings.server_log, *(["--server-log-format", *forms] if forms else [])]
 
 
 def account(
@@ -236,19 +319,7 @@ def account(
 
 
 def _as_entry(sums: accounting.Accounting) -> AccountingEntry:
-    outcomes = sums.outcomes or {}
-    return AccountingEntry(
-        planned=sums.planned,
-        skipped=sums.skipped,
-        started=sums.started,
-        ok=outcomes.get("ok"),
-        timeout=outcomes.get("timeout"),
-        failed=outcomes.get("failed"),
-        aborted=outcomes.get("aborted"),
-        rows_written=sums.rows_written,
-        rows_stored=sums.rows_stored,
-        balanced=sums.is_balanced,
-    )
+    return msgspec.convert(settling.as_entry(sums), AccountingEntry)
 
 
 def utc_now() -> datetime:

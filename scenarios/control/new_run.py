@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from scenarios.control import leadership
 from scenarios.control.live_run import LiveRun
 from scenarios.errors import ConfigError
 from scenarios.options import Settings
@@ -26,6 +27,7 @@ def create(
     target: TargetFacts,
     command: Sequence[str],
     run_time_s: float | None,
+    users: int | None = None,
     plan: Mapping[str, Any],
     versions: Mapping[str, str],
     now: datetime,
@@ -56,6 +58,9 @@ def create(
         plan=dict(plan),
         versions=dict(versions),
         settings=settings.for_run_file(),
+        users=users,
+        updated_at=iso(now),
     )
+    lead = leadership.begin(folder)
     file.write(folder)
-    return LiveRun(folder=folder, file=file, settings=settings, planned_end=planned_end)
+    return LiveRun(folder=folder, file=file, settings=settings, planned_end=planned_end, lead=lead)

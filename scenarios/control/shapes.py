@@ -46,6 +46,12 @@ class RampSoakStorm(LoadTestShape):
 
     use_common_options = True
     abstract = True
+    began_s_ago = 0.0  # of a run that is led on: its stages go by its own start
+
+    def reset_time(self) -> None:
+        """The run begins, or began before this process did."""
+        super().reset_time()
+        self.start_time -= self.began_s_ago
 
     def tick(self) -> tuple[int, float] | None:
         """What Locust asks about once a second."""

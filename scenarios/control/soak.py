@@ -9,17 +9,20 @@ Which process does what:
 
 from __future__ import annotations
 
-from locust import User, runners
 from locust import log as locust_log
+from locust import runners
 from locust.env import Environment
+from locust.rpc.protocol import Message
 
 import inspect
 import math
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,27 +35,38 @@ from scenarios.control.checks import (
     check_faults,
     check_machine,
     check_plan,
+    check_server_log,
     check_target,
 )
 from scenarios.control.child_process import Child
 from scenarios.control.courier import Courier
+from scenarios.control.dealt_users import knowing
 from scenarios.control.fleet import Fleet
 from scenarios.control.fleet_key import open_door
 from scenarios.control.fleet_wire import GuardedServer, tolerate
 from scenarios.control.leader import Leader
-from scenarios.control.limits import limits_from
+from scenarios.control.limits import Limits, limits_from
+from scenarios.control.live_run import utc_now
 from scenarios.control.proxy import proxy_for
 from scenarios.control.relay_child import start_relay, stop_relay
+from scenarios.control.resumption import (
+    differences,
+    planned_s,
+    refuse_differences,
+    reopened,
+    run_to_resume,
+)
 from scenarios.control.shapes import RampSoakStorm
 from scenarios.control.target import parse_target
 from scenarios.errors import ConfigError
 from scenarios.exit_words import how_ended
 from scenarios.load.from_options import fitted
 from scenarios.load.generator import LoadGenerator
-from scenarios.load.users import USER_CLASSES, SoakUser
+from scenarios.load.users import SoakUser
 from scenarios.machine.garbage import settle_collector
 from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, settings_from
-from scenarios.redact import redacted
+from scenarios.redact import plain_urls, redacted
+from scenarios.run_file import RunFile
 from scenarios.run_order import RunOrder, order_from_text
 from scenarios.screens.locust_stats import Screen
 from scenarios.screens.voice import say
@@ -84,6 +98,7 @@ class Soak:
         self._relay_watch: gevent.Greenlet[..., None] | None = None
         self._screen = Screen(environment)
         self._own: dict[str, Any] = {}  # a worker's own options, before the controller's come over them
+        self._planned_s: float | None = None  # of a run that is led on: Locust's --run-time is what is left of it
         self._checked: tuple[Settings, str | None, int] | None = None
 
     def settings(self, overlay: Mapping[str, Any] | None = None) -> Settings:
@@ -110,9 +125,15 @@ class Soak:
             self._own = {name: own[name] for name in OF_THE_MACHINE}
             self._own |= {name: own[name] for name in MAY_DIFFER if own[name] not in (None, DEFAULTS[name])}
             self._courier = Courier(runner, limits_from(os.environ))
+            self._courier.time_keeper.wait()
             return
         settings = self.settings()
-        if not self.environment.host:
+        limits = limits_from(os.environ)
+        resumed = self._run_to_resume(settings) if settings.resume else None
+        if resumed is not None and resumed.target.standin:
+            # Where the users of its workers still knock.
+            self._standin_url = self.environment.host = resumed.target.url
+        elif not self.environment.host:
             self._standin_url = self.environment.host = free_standin_url(tls=settings.standin_tls)
         self.check(settings, self.environment.host, self._users())
         if settings.shape == "ramp-soak-storm":
@@ -120,11 +141,66 @@ class Soak:
             self.environment.shape_class.runner = runner
         fleet: Fleet | None = None
         if isinstance(runner, runners.MasterRunner):
-            fleet = Fleet(runner, limits_from(os.environ))
+            fleet = Fleet(runner, limits)
             if GuardedServer.key is None and (warning := open_door(self.environment.parsed_options.master_bind_host)):
                 say(f"wsoak: {warning}")
-        self.leader = Leader(self.environment, fleet, end_early=self._end_early)
-        self.choose_users(settings)
+        self.leader = Leader(self.environment, fleet, limits=limits, end_early=self._end_early)
+        if fleet is not None:
+            self.environment.dispatcher_class = knowing(self.environment.dispatcher_class, fleet.users)
+        if resumed is not None:
+            self._resume(resumed, settings, limits)
+
+    def _run_to_resume(self, settings: Settings) -> RunFile:
+        """What is known of the run that --resume names.
+
+        Raises:
+            ConfigError: This process cannot lead it on, or would lead another run.
+        """
+        options = self.environment.parsed_options
+        if not isinstance(self.environment.runner, runners.MasterRunner) or not options.headless:
+            raise ConfigError(
+                f"--resume {settings.resume!r} leads a fleet's run on, from the command line: give it to locust "
+                "--master --headless. A run without workers ended with its process: python -m attempts.store "
+                f"{Path(settings.reports_dir) / settings.resume} stores its rows."
+            )
+        file = run_to_resume(settings)
+        host = self.environment.host
+        refuse_differences(
+            file,
+            differences(
+                file,
+                settings,
+                host=plain_urls(parse_target(host).url) if host else None,
+                users=self._users(),
+                run_time_s=self._run_time_s(),
+            ),
+        )
+        return file
+
+    def _resume(self, file: RunFile, settings: Settings, limits: Limits) -> None:
+        """Lead the run on, in Locust's own course of a run; or end it here, where there is nothing left to lead.
+
+        Raises:
+            ConfigError: Another process leads it, and is well.
+            SystemExit: It is over: with its exit status.
+        """
+        assert self.leader is not None
+        run = reopened(file, settings, limits=limits, now=utc_now, sleep=gevent.sleep)
+        options = vars(self.environment.parsed_options)
+        if not self.leader.resume(run, limits):
+            run.start_store()
+            self.leader.finish(None, is_quitting=True)
+            self.environment.runner.quit()
+            say(self.leader.last_words, sys.stdout, end="")
+            raise SystemExit(self.environment.process_exit_code)
+        # Those that run users are not "ready" to Locust, and it would wait for them for ever.
+        options["expect_workers"] = 0
+        now = utc_now()
+        if isinstance(self.environment.shape_class, RampSoakStorm):
+            self.environment.shape_class.began_s_ago = (now - datetime.fromisoformat(file.started_at)).total_seconds()
+        elif run.planned_end is not None:
+            self._planned_s = planned_s(file)
+            options["run_time"] = max(1.0, (run.planned_end - now).total_seconds())
 
     def check(self, settings: Settings, host: str | None, users: int) -> None:
         """All that can be refused without connecting.
@@ -138,6 +214,7 @@ class Soak:
         check_target(host or "", settings, is_standin=is_standin)
         if is_standin:
             check_faults(settings)
+        check_server_log(settings)
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_clients(settings)
@@ -193,15 +270,6 @@ class Soak:
         self.check(self.settings(), self.environment.host, users.number)
         gevent.spawn(self.environment.runner.start, users.number, users.spawn_rate)
 
-    def choose_users(self, settings: Settings) -> None:
-        """Make --scenario's weights the user classes' weights."""
-        chosen: list[type[User]] = []
-        for name, user_class in USER_CLASSES.items():
-            user_class.weight = settings.scenario.get(name, 0)
-            if user_class.weight:
-                chosen.append(user_class)
-        self.environment.user_classes = chosen
-
     def _workers(self) -> int:
         """How many processes will share the load."""
         runner = self.environment.runner
@@ -237,7 +305,6 @@ class Soak:
         else:
             settings = self.settings(self._own)
             order = order_from_text(vars(self.environment.parsed_options)[ORDER_OPTION])
-        self.choose_users(settings)
         if isinstance(self.environment.runner, runners.MasterRunner):
             return
         target = order.target
@@ -258,6 +325,7 @@ class Soak:
             self._relay = start_relay(settings, target)
             target = msgspec.structs.replace(target, relay=("127.0.0.1", int(self._relay.ready["port"])))
         folder = self._spool_folder(order, settings)
+        clock, found = (order.clock, None) if self._courier is None else self._courier.time_keeper.clock_of(order)
         self.generator = SoakUser.generator = LoadGenerator(
             order,
             settings,
@@ -265,15 +333,24 @@ class Soak:
             target=target,
             worker_key=max(0, getattr(self.environment.runner, "worker_index", 0)),
             on_attempt=self._screen.show,
+            clock=clock,
+            clock_found=found,
         )
         if self._relay is not None:
             self._relay_watch = gevent.spawn(_watch_relay, self._relay, self.generator)
         if self._courier is not None:
-            self._courier.start(self.generator, folder)
+            self._courier.start(self.generator, folder, outbox_gb=settings.outbox_gb)
         # Locust inspects its stack when it stops; the first time that reads every module's source, and would
         # block the loop during the last attempts (3 s were seen).
         inspect.stack()
         settle_collector()
+
+    def takes(self, message: Message) -> bool:
+        """Whether a worker handles what its master has sent: not users of a run whose load it has ended."""
+        if message.type != "spawn" or self._courier is None:
+            return True
+        text = message.data["parsed_options"].get(ORDER_OPTION)
+        return self._courier.takes_users(order_from_text(text).run_id if text else None)
 
     def refuse(self, sentence: str, status: int) -> None:
         """The run cannot start: nobody connects here, and the exit status says why."""
@@ -300,6 +377,8 @@ class Soak:
         return root / ".outbox" / order.run_id / secrets.token_hex(4)
 
     def _run_time_s(self) -> float | None:
+        if self._planned_s is not None:
+            return self._planned_s
         seconds = getattr(self.environment.parsed_options, "run_time", None)
         return float(seconds) if seconds else None
 
@@ -311,8 +390,10 @@ class Soak:
 
     def stopping(self) -> None:
         """Locust's test_stopping: sessions end themselves, so that Locust has nobody to kill."""
-        if self.leader is not None and self.leader.run is not None:
-            self.leader.run.stopping()
+        if self.leader is not None:
+            if self.leader.run is not None:
+                self.leader.run.stopping()
+            self.leader.stopping()
         if self.generator is not None:
             self.generator.stop()
 

@@ -15,6 +15,8 @@ from scenarios.options import Settings
 # The stand-in logs two lines a message as the real one does: 300 MB in ten minutes at 300 users. In longer
 # runs it leaves these out.
 MESSAGE_LOG_S: Final = 600.0
+# What is left is 60 GB a day at 300 users who come and go: a piece of this size is a fifteenth of it, compressed.
+LOG_PIECE_MB: Final = 256
 
 
 def start_standin(settings: Settings, *, port: int, folder: Path, secret: str, run_time_s: float | None) -> Child:
@@ -32,7 +34,8 @@ def start_standin(settings: Settings, *, port: int, folder: Path, secret: str, r
         public.write_bytes(key.public_pem() or b"")
         arguments += ["--public-key-file", str(public)]
     arguments += ["--port", str(port), "--exit-with-stdin"]
-    arguments += ["--log", str(folder / "standin.log"), "--truth", str(folder / "truth.jsonl")]
+    arguments += ["--log", str(folder / "standin.log"), "--log-max-mb", str(LOG_PIECE_MB)]
+    arguments += ["--truth", str(folder / "truth.jsonl")]
     child = start_child(
         "stand-in",
         module_command("standin", *arguments),

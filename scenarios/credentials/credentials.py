@@ -114,6 +114,7 @@ def credentials_for(
     *,
     share: tuple[int, int] = (0, 1),
     environment: Mapping[str, str] = os.environ,
+    wall_s: Callable[[], float] = time.time,
 ) -> CredentialPool:
     """The credentials that the options ask for: `mint`, `file:PATH`, an http(s) URL, or `none`.
 
@@ -123,6 +124,7 @@ def credentials_for(
         share: This worker's number, and how many there are: each has subjects of its own, since the target counts
             the connections of all of them.
         environment: Where secrets are.
+        wall_s: Epoch seconds: what claims are made and compared with.
 
     Raises:
         ConfigError: If the key, the file (all of its tokens have expired) or the URL cannot serve.
@@ -133,20 +135,23 @@ def credentials_for(
     headers = headers_of("--header", settings.header, environment)
     if source.startswith("file:"):
         file = FileTokens(source.removeprefix("file:"))
-        file.refuse_expired(time.time())
+        file.refuse_expired(wall_s())
         pool = SubjectPool(file.subjects[first::step], max_connections=limit)
-        return CredentialPool(pool, TokenCache(file), None, headers=headers, probe_subject=file.subjects[0])
+        return CredentialPool(
+            pool, TokenCache(file), None, headers=headers, probe_subject=file.subjects[0], wall_s=wall_s
+        )
     pool = SubjectPool(subject_names(settings.subjects)[first::step], max_connections=limit)
     if source == NONE:
-        return CredentialPool(pool, None, None, headers=headers)
+        return CredentialPool(pool, None, None, headers=headers, wall_s=wall_s)
     if source != MINT:
         ask = partial(ask_over_gevent, ca_file=settings.ca_file or None)
         endpoint = HttpTokens(source, environment=environment, ask=ask, grant=_grant(settings, environment))
-        return CredentialPool(pool, TokenCache(endpoint, is_by_subject=endpoint.is_by_subject), None, headers=headers)
+        tokens = TokenCache(endpoint, is_by_subject=endpoint.is_by_subject)
+        return CredentialPool(pool, tokens, None, headers=headers, wall_s=wall_s)
     key_file = jwt_key_file or settings.jwt_key_file
     key = load_key(settings.jwt_algorithm, key_file=key_file, environment=environment)
     minter = Minter(key, issuer=settings.jwt_issuer, audience=settings.jwt_audience, ttl_s=settings.token_ttl_s)
-    return CredentialPool(pool, TokenCache(minter), minter, headers=headers)
+    return CredentialPool(pool, TokenCache(minter), minter, headers=headers, wall_s=wall_s)
 
 
 def _grant(settings: Settings, environment: Mapping[str, str]) -> Grant | None:

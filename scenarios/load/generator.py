@@ -25,22 +25,28 @@ from attempts.spool.recorder import Recorder
 from attempts.spool.spool import FLUSH_S, Spool, SpoolError
 from scenarios.clients import Services, distinct, prepare
 from scenarios.clients.on_asyncio.parent import close_children
-from scenarios.clock import Clock
+from scenarios.clock import STEP_LEAST_S, Clock, StepWatch, asleep_s, wall_us
 from scenarios.errors import HarnessError
+from scenarios.load.clock_offset import Drift
 from scenarios.load.disk import Disk
 from scenarios.load.user_connections import UserConnections
 from scenarios.machine.fingerprint import fingerprint, library_versions, worker_facts
 from scenarios.machine.vitals import GeventWatch, Vitals
 from scenarios.options import Settings
-from scenarios.plan import Target
+from scenarios.options.parsers import MINT
+from scenarios.plan import ConnectionPlan, Target
 from scenarios.probes.kinds import Prober
 from scenarios.redact import redacted
-from scenarios.run_file import RelayEntry, WorkerEntry
+from scenarios.run_file import ClockEntry, ClockStep, RelayEntry, WorkerEntry, iso
 from scenarios.run_order import GeneratorReport, RunOrder
+from scenarios.screens.voice import say
 from scenarios.session.scripts import LONGER_FACTOR
 
 # A closing handshake's row comes when its session has ended; so much later than its budget at the most.
 LATE_ROWS_S: Final = 20.0
+LOOK_AT_CLOCK_S: Final = 1.0
+# A clock that is set again and again (a quarrel of two time services) is not told of for ever.
+MOST_STEPS: Final = 20
 
 
 class LoadGenerator:
@@ -53,6 +59,8 @@ class LoadGenerator:
         target: Where connections go, by this process's own way (its relay).
         worker_key: Stable name of this worker within the plan (Locust's index).
         on_attempt: For the screens.
+        clock: On the run's time line, as far as that is known.
+        clock_found: What was found of this machine's own; None: it is the run's.
     """
 
     def __init__(
@@ -64,13 +72,20 @@ class LoadGenerator:
         target: Target,
         worker_key: int = 0,
         on_attempt: Callable[[Attempt], None],
+        clock: Clock,
+        clock_found: ClockEntry | None = None,
     ) -> None:
         self.order = order
         self.problems: list[str] = []
         self.must_end = False
         self.relay: RelayEntry | None = None
         self._settings = settings
-        self._clock = Clock.now()
+        self._clock = clock
+        self._drift = Drift()
+        self._clock_found = clock_found
+        self._clock_steps: list[ClockStep] = []
+        self._show = on_attempt
+        self._refused_tokens = 0
         self._fingerprint = fingerprint()
         self._versions = library_versions()
         self.facts = worker_facts(
@@ -95,7 +110,7 @@ class LoadGenerator:
             clock=self._clock,
             lag=self._vitals.lag,
             cpu=lambda: self._vitals.cpu,
-            on_attempt=lambda _plan, attempt: on_attempt(attempt),
+            on_attempt=self._seen,
             child_recorder=self._child_recorder,
             problem=self.problem,
             loss=self.loss,
@@ -106,6 +121,7 @@ class LoadGenerator:
             target=target,
             worker_key=worker_key,
             clock=self._clock,
+            epoch_s=self.epoch_s,
             services=self.services,
             problem=self.problem,
         )
@@ -114,7 +130,7 @@ class LoadGenerator:
         self.users.start()
         self._prober = self._probing(target) if settings.probes else None
         self._watch = GeventWatch(self._vitals, self._keep_health, failed=self._vitals_failed)
-        self._greenlets = [gevent.spawn(self._keep_flushing)]
+        self._greenlets = [gevent.spawn(self._keep_flushing), gevent.spawn(self._watch_clock)]
         if order.storm_at is not None:
             wait_s = max(0.0, self._clock.monotonic(order.storm_at) - time.perf_counter())
             self._greenlets.append(gevent.spawn_later(wait_s, self.services.storm.give))
@@ -128,6 +144,16 @@ class LoadGenerator:
     def entry(self) -> WorkerEntry:
         """How `run.json` names this process, before anything is known of its rows."""
         return self._entry(self._recorder)
+
+    def epoch_s(self) -> float:
+        """What time it is in this run: seconds since the epoch."""
+        return (self._clock.micros(time.perf_counter()) - self._drift.now_us) / 1e6
+
+    def time_was_told(self, sent: float, there_at: int, received: float) -> None:
+        """The master has said what time it is (microseconds) between two moments of this process's timer."""
+        asked, told = self._clock.micros(sent), self._clock.micros(received)
+        if self._drift.answered(sent_at=asked, there_at=there_at, received_at=told):
+            self._tell_recorders()
 
     def problem(self, sentence: str) -> None:
         """Something of ours broke: the run is void, says so, and ends."""
@@ -156,8 +182,11 @@ class LoadGenerator:
         if self._prober is not None:
             self._prober.stop()
         close_children(self.services)
+        self._judge_clock()
         self._watch.stop()
         gevent.killall(self._greenlets)
+        # In its last segment too, so that the run adds up when nobody is left to report to.
+        self._recorder.tally = self._counts()
         try:
             self._disk.apply(self._spool.close)
         except OSError as error:
@@ -192,17 +221,30 @@ class LoadGenerator:
             pid=self.pid if recorder is self._recorder else None,
             fingerprint=self._fingerprint,
             versions=self._versions,
+            clock_offset_s=None if self._clock_found is None else self._clock_found.offset_s,
+            clock=msgspec.structs.replace(
+                self._clock_found or ClockEntry(),
+                drift_s=self._drift.now_us / 1e6,
+                corrections=len(self._drift.knots),
+                steps=self._clock_steps[:MOST_STEPS],
+                ahead_of_target_s=self.services.target_clock.apart,
+            ),
         )
 
     def _new_recorder(self, facts: WorkerFacts) -> Recorder:
         late_rows_s = self._settings.close_budget_s * LONGER_FACTOR + LATE_ROWS_S
         recorder = Recorder(self._spool, facts, late_rows_s=late_rows_s)
         self._recorders.append(recorder)
+        if self._drift.knots:
+            recorder.clock(self._drift.knots)
         return recorder
 
     def _child_recorder(self, event_loop: str) -> Recorder:
         """A child process is a worker of its own in the record: its loop lag is not ours."""
-        return self._new_recorder(msgspec.structs.replace(self.facts, worker=f"{secrets.token_hex(8)}-{event_loop}"))
+        facts = msgspec.structs.replace(self.facts, worker=f"{secrets.token_hex(8)}-{event_loop}")
+        recorder = self._new_recorder(facts)
+        recorder.tally = {}  # it is counted with its parent's
+        return recorder
 
     def _probing(self, target: Target) -> Prober:
         """The control probes, begun."""
@@ -227,8 +269,64 @@ class LoadGenerator:
         with contextlib.suppress(SpoolError):  # whoever flushes the rows says so, and ends the run
             self._recorder.health(health)
 
+    def _seen(self, plan: ConnectionPlan, attempt: Attempt) -> None:
+        self._refused_tokens += attempt.cause == "auth_rejected" and not plan.expect_refusal
+        self._show(attempt)
+
+    def _judge_clock(self) -> None:
+        """Tokens that we date in the target's future are refused for that: nothing may be concluded from it."""
+        clock = self.services.target_clock
+        words = clock.words() if self._settings.token_source == MINT else ""
+        if words and self._refused_tokens and clock.apart is not None and clock.apart.surely_s > 0:
+            self.problem(
+                f"{words}: {self._refused_tokens} refusals of tokens that are made here may be this clock's doing. Set "
+                "the clock, and soak again."
+            )
+
+    def _tell_recorders(self) -> None:
+        for recorder in self._recorders:
+            recorder.clock(self._drift.knots)
+
+    def _watch_clock(self) -> None:
+        """Each second: was this machine's clock set, and has it slept? Neither moves a row."""
+        watch = StepWatch(wall_us(), time.perf_counter())
+        awake = asleep = asleep_s()
+        is_said = False
+        while True:
+            gevent.sleep(LOOK_AT_CLOCK_S)
+            if not is_said and (words := self.services.target_clock.words()):
+                is_said = True
+                self._say(f"{words}: set the clock, or its tokens may be refused and times in its log are others.")
+            now = time.perf_counter()
+            step_s = watch.step_s(wall_us(), now)
+            if step_s is None:
+                continue
+            slept_s = asleep_s() - asleep
+            if slept_s >= STEP_LEAST_S:
+                asleep += slept_s
+                self._say(f"This machine has slept for {slept_s:.0f} s: nothing was measured meanwhile.")
+                if self._clock_found is None:  # who has a master is told by it
+                    self._drift.moved(self._clock.micros(now), -round((asleep - awake) * 1e6))
+                    self._tell_recorders()
+                step_s -= slept_s
+            if abs(step_s) >= STEP_LEAST_S:
+                self._clock_steps.append(ClockStep(at=iso(self._clock.moment(now)), seconds=round(step_s, 3)))
+                self._say(step_words(step_s))
+
+    def _say(self, sentence: str) -> None:
+        say(f"wsoak: {sentence}")
+
     def _vitals_failed(self, error: BaseException) -> None:
         self.problem(f"This worker's vitals failed ({error}): nothing can be said of its own part in any timeout.")
+
+
+def step_words(step_s: float) -> str:
+    """That this machine's clock was set, and what that means."""
+    where = "forward" if step_s > 0 else "back"
+    return (
+        f"This machine's clock was set {where} by {abs(step_s):.1f} s. The run goes on by its own time line: no "
+        "row, no duration and no token is moved by that."
+    )
 
 
 def _spool_in(folder: Path) -> Spool:

@@ -22,6 +22,7 @@ from scenarios.credentials.subjects import NoSubjectFree
 from scenarios.errors import HarnessError, ProtocolFault
 from scenarios.experiment.arms import Assignment, Dealer
 from scenarios.experiment.backoff import RECONNECT_PAUSE_S, backoff_s, pause_after
+from scenarios.experiment.mix import Mix, spread
 from scenarios.load.from_options import arm_plan, budgets_of, script_settings_of
 from scenarios.load.open_starts import MAX_LATE_S, OpenStarts
 from scenarios.machine.fingerprint import gevent_loop_name
@@ -49,6 +50,7 @@ class UserConnections:
         target: Where connections go.
         worker_key: Stable name of this worker within the plan.
         clock: Of this process.
+        epoch_s: What time it is in this run: what tokens are made and compared with.
         services: What every connection needs.
         problem: Told in a sentence what of ours broke.
         say: Told in a sentence what whoever watches should know.
@@ -70,6 +72,7 @@ class UserConnections:
         clock: Clock,
         services: Services,
         problem: Callable[[str], None],
+        epoch_s: Callable[[], float] = time.time,
         say: Callable[[str], None] = lambda sentence: print(f"wsoak: {sentence}", file=sys.stderr, flush=True),
     ) -> None:
         self._say = say
@@ -85,7 +88,7 @@ class UserConnections:
         self._dealer = Dealer(dataclasses.replace(arm_plan(settings), client=clients), worker_key)
         self._rng = random.Random(f"{settings.seed}/{worker_key}")
         share = (worker_key % order.workers, order.workers)
-        self._credentials = credentials_for(settings, order.jwt_key_file, share=share)
+        self._credentials = credentials_for(settings, order.jwt_key_file, share=share, wall_s=epoch_s)
         self._event_loop = gevent_loop_name()
         self._next_connection = 0
         self._next_user = 0
@@ -95,6 +98,8 @@ class UserConnections:
         self.token_waits = 0
         self._no_token = ""
         self._say_again_at = -math.inf
+        before = spread(order.users, worker=share[0], workers=order.workers)
+        self._mix = Mix(settings.scenario, seed=f"{settings.seed}/scenarios", before=before)
         self.open_starts: OpenStarts | None = None
         self._seed = f"{settings.seed}/{worker_key}/arrivals"
 
@@ -109,6 +114,14 @@ class UserConnections:
         """A number for a virtual user of this worker."""
         self._next_user += 1
         return self._next_user - 1
+
+    def live(self) -> None:
+        """The life of a user that has come to this worker, in the scenario that is due."""
+        scenario = self._mix.take()
+        try:
+            self.run_user(self.new_user(), scenario)
+        finally:
+            self._mix.give_back(scenario)
 
     def run_user(self, user: int, scenario: str) -> None:
         """One user's life: connections one after the other until the run stops."""

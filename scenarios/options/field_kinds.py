@@ -168,10 +168,12 @@ def number(
     unit: str = "",
     zero: str = "",
     ui: bool = True,
+    whose: Whose = Whose.CONTROLLER,
 ) -> float:
     """A field that holds a number in a range (see `Bounds`)."""
     bounds = Bounds(low=low, above=above, high=high, below=below, unit=unit, zero=zero)
-    found: float = _field(Option(default=default, help=help, group=group, read=_number(bounds), bounds=bounds, ui=ui))
+    read = _number(bounds)
+    found: float = _field(Option(default=default, help=help, group=group, read=read, bounds=bounds, ui=ui, whose=whose))
     return found
 
 

@@ -158,6 +158,11 @@ def reports_dir(flag: str, value: str) -> str:
     return value or "reports"
 
 
+def as_it_is(flag: str, value: str) -> str:
+    """A text, of an option that may be given several times."""
+    return value
+
+
 def words(flag: str, value: str) -> tuple[str, ...]:
     """`a b` -> ("a", "b")."""
     return tuple(value.split())

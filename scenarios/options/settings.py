@@ -280,9 +280,24 @@ class Settings:
     slo_timeouts: int = whole(0, "Service level: most timeouts", VERDICT, low=0)
     margin: float = number(0.005, "Equivalence margin of the verdict, as an absolute risk", VERDICT, above=0, below=1)
     alpha: float = number(0.05, "Error rate of the verdict", VERDICT, above=0, below=1)
+    allow_less_load: bool = flag(
+        False,
+        "Judge a run although for over 5 % of the time its users were over 5 % fewer or more than planned",
+        VERDICT,
+    )
     no_analysis: bool = flag(False, "Store the rows and stop there", VERDICT)
     accept_early: bool = flag(
         False, "Judge a run that ends before its --run-time is over (otherwise it is void), and say so", VERDICT
+    )
+    server_log: tuple[str, ...] = several(
+        "A log of the server's, to be read at the end (docs/server-log.md); may be given several times",
+        VERDICT,
+        parsers.as_it_is,
+    )
+    server_log_format: tuple[str, ...] = several(
+        "The format of such logs, or a TOML file that describes it (found out by itself); may be given several times",
+        VERDICT,
+        parsers.as_it_is,
     )
 
     reports_dir: str = parsed("reports", "Where run folders go", RUN, parsers.reports_dir, ui=False, whose=Whose.WORKER)
@@ -296,6 +311,23 @@ class Settings:
         RUN,
         parsers.host_names,
         ui=False,
+    )
+    resume: str = parsed(
+        "",
+        "Lead this run on, whose master was killed or is frozen: its name, beside the command that began it (empty = "
+        "begin one; docs/fleet.md)",
+        RUN,
+        parsers.run_id,
+        ui=False,
+    )
+    outbox_gb: float = number(
+        2.0,
+        "Rows that a worker keeps on its disk while they cannot be shipped: beyond so many GB its load ends",
+        RUN,
+        above=0,
+        unit="GB",
+        ui=False,
+        whose=Whose.WORKER,
     )
     site: str = text("", "A name for the network that this machine goes out through", RUN, ui=False, whose=Whose.WORKER)
     platform_label: str = text(
@@ -374,9 +406,27 @@ class Settings:
             "relay": self._group("relay_"),
             "margin": self.margin,
             "alpha": self.alpha,
+            "allow_less_load": self.allow_less_load,
             "credentials": list(self.credentials),
             "digest": self.digest(),
+            "options": self.told(),
         }
+
+    def told(self) -> dict[str, str]:
+        """What a run goes by, so that whoever leads it on can name what he would have otherwise: all options but those
+        of the machine and of the folder. Texts that anything may stand in are told by a hash.
+        """
+        return {
+            option.name: self._told(option)
+            for option in OPTIONS
+            if option.group != RUN and option.name != "no_analysis"
+        }
+
+    def _told(self, option: Option) -> str:
+        value = getattr(self, option.name)
+        if option.bounds is not None or option.choices or isinstance(value, bool):
+            return repr(value)
+        return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
 
     def _group(self, prefix: str) -> dict[str, Any]:
         return {name.removeprefix(prefix): value for name, value in vars(self).items() if name.startswith(prefix)}

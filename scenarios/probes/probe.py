@@ -183,8 +183,10 @@ class Probe:
         """An HTTP request on a connection that was dialled: the answer's head, and what came behind it."""
         assert self._mover is not None
         self.phase = phase
+        asked_at = perf_counter()
         answer = self._mover.ask(request, is_upgrade=phase == "upgrade")
         assert isinstance(answer, Answered)
+        self.services.heard(answer.head, asked_at, perf_counter())
         return answer.head, answer.rest
 
     def check_time(self) -> None:

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -161,7 +162,28 @@ def waits(rows: list[Row], end_s: dict[str, float]) -> list[Row]:
     return [row for row in of_sessions(rows) if is_whole(row, end_s)]
 
 
-def key_of(row: Row) -> tuple[Any, ...]:
+def runs_other_scenarios(usable: list[Row]) -> bool:
+    """Whether a host, client or delay has another mix than the others, by more than a tenth of the attempts."""
+    tried = [row for row in of_sessions(usable) if row["outcome"] != "aborted" and retry(row) == 0]
+    sides: list[Callable[[Row], Any]] = [
+        lambda row: (row["host"], row["platform"]),
+        lambda row: (row["client"], row.get("event_loop") or "unknown"),
+        lambda row: round(row["delay_s"] * 1e6),
+    ]
+    every = Counter(row.get("scenario") or "" for row in tried)
+    for side in sides:
+        for one in {side(row) for row in tried}:
+            mine = Counter(row.get("scenario") or "" for row in tried if side(row) == one)
+            others = every - mine
+            if not others:
+                continue
+            apart = [abs(Fraction(mine[s], mine.total()) - Fraction(others[s], others.total())) for s in every]
+            if sum(apart) / 2 > Fraction(1, 10):
+                return True
+    return False
+
+
+def key_of(row: Row, *, is_apart: bool) -> tuple[Any, ...]:
     left_s = token_left_s(row)
     return (
         row["run_id"],
@@ -175,18 +197,19 @@ def key_of(row: Row) -> tuple[Any, ...]:
         mitigation(row),
         row["kind"],
         row["operation"],
+        row.get("scenario") or "" if is_apart else "",
         (measured(row.get("preface_frames")) or 0) > 0,
         left_s is not None and left_s <= 0,
     )
 
 
-def cut(rows: list[Row], end_s: dict[str, float]) -> dict[tuple[Any, ...], dict[str, int]]:
+def cut(rows: list[Row], end_s: dict[str, float], *, is_apart: bool) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     connections = defaultdict(set)
     for row in of_sessions(rows):
         if is_whole(row, end_s) or retry(row) > 0:
             continue
-        key, why, left_s = key_of(row), explanation(row), token_left_s(row)
+        key, why, left_s = key_of(row, is_apart=is_apart), explanation(row), token_left_s(row)
         connections[key].add((row["worker"], row["connection"]))
         table[key].update(
             n=1,
@@ -364,11 +387,13 @@ def dealt(chosen: list[Row]) -> dict[tuple[Any, ...], dict[str, int]]:
     return {key: dict(count) for key, count in table.items()}
 
 
-def cells(chosen: list[Row], always: dict[tuple[Any, ...], dict[str, int]]) -> dict[tuple[Any, ...], dict[str, int]]:
+def cells(
+    chosen: list[Row], always: dict[tuple[Any, ...], dict[str, int]], *, is_apart: bool
+) -> dict[tuple[Any, ...], dict[str, int]]:
     table: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     connections = defaultdict(set)
     for row in chosen:
-        key, left_s = key_of(row), token_left_s(row)
+        key, left_s = key_of(row, is_apart=is_apart), token_left_s(row)
         count = table[key]
         if retry(row) > 0:
             count["retries"] += 1

@@ -150,8 +150,31 @@ def test_server_log_is_read_into_the_report(tmp_path: Path) -> None:
     at = pd.Timestamp(START_S, unit="s", tz="UTC").isoformat()
     message = "WebSocket connection fully established for user user-001 in staging using FACTORY_PATTERN"
     log.write_text(json.dumps({"message": message, "timestamp": at}) + "\n")
-    assert cli.main([str(folder), "--server-log", str(log)]) == 0
-    assert "1 lines were read" in (folder / "report.html").read_text()
+    assert cli.main([str(folder), "--server-log", str(log), str(log)]) == 0
+    assert "2 lines were read" in (folder / "report.html").read_text()
+    assert verdict_in(folder)["server_log"]["lines"] == 2  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--server-log", "nowhere.log"], "--server-log nowhere.log cannot be read (No such file or directory): name"),
+        (["--server-log", "."], "--server-log . is a folder: name the log files in it."),
+        (["--server-log-format", "nginx"], "--server-log-format nginx is of no log: name the files with"),
+        (
+            ["--server-log", "LOG", "--server-log-format", "x"],
+            "The log format 'x' is not known: use",
+        ),
+    ],
+)
+def test_a_log_that_cannot_be_used_is_wrong_usage_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("")
+    assert cli.main([str(tmp_path), *(str(log) if word == "LOG" else word for word in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(said) and error.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -6,12 +6,16 @@ import pytest
 from analysis.claims import registry
 from analysis.model import Criteria
 from analysis.pipeline import Analysis, analyse, void_reasons, withhold
+from analysis.report.wording import headline
 from analysis.verdict.generator_health import GeneratorHealth
+from analysis.verdict.load import Load
 from analysis.verdict.service_levels import Levels
 from tests.analysis.run_folders import attempts, corrupt, health, manifest, put, write_attempts, write_run, written_now
 from tests.analysis.verdicts import decision
 
 HEALTHY = GeneratorHealth(state="healthy", why="Fine.")
+KEPT = Load(state="as_planned")
+LESS = Load(state="other", why=("run: too few.",))
 IMPAIRED = GeneratorHealth(state="impaired", why="The loop was blocked.")
 
 
@@ -174,7 +178,7 @@ def test_a_run_that_was_killed_is_void_for_ever(tmp_path: Path) -> None:
 
 
 def test_withheld_claim_keeps_its_effect_and_says_what_it_would_have_been() -> None:
-    found = withhold(decision(), problems=["3 rows are missing."], generator=HEALTHY)
+    found = withhold(decision(), problems=["3 rows are missing."], generator=HEALTHY, load=KEPT)
     server = found.claims["server"]
     assert (server.state, server.needs) == ("undecided", "a run with all its rows")
     assert server.effect == decision().claims["server"].effect
@@ -182,12 +186,41 @@ def test_withheld_claim_keeps_its_effect_and_says_what_it_would_have_been() -> N
 
 
 def test_nothing_is_withheld_from_a_sound_run() -> None:
-    assert withhold(decision(), problems=[], generator=HEALTHY) == decision()
+    assert withhold(decision(), problems=[], generator=HEALTHY, load=KEPT) == decision()
 
 
 def test_unknown_generator_voids_nothing() -> None:
-    assert void_reasons([], GeneratorHealth(state="unknown", why="No lag was measured.")) == ()
-    assert void_reasons(["One."], IMPAIRED) == (
+    assert void_reasons([], GeneratorHealth(state="unknown", why="No lag was measured."), KEPT) == ()
+    assert void_reasons(["One."], IMPAIRED, KEPT) == (
         "One.",
         "The load generator was impaired. The loop was blocked.",
     )
+
+
+def test_another_load_than_the_planned_one_withholds_every_claim_and_says_what_would_settle_it() -> None:
+    found = withhold(decision(), problems=[], generator=HEALTHY, load=LESS)
+    assert {claim.state for claim in found.claims.values()} == {"undecided"}
+    assert found.claims["server"].needs == "a run with the users that were planned, or --allow-less-load"
+    assert void_reasons([], HEALTHY, LESS)[0].startswith("run: too few. Give --allow-less-load")
+
+
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_a_run_with_half_its_users_is_void_or_judged_with_a_first_sentence_that_says_so(
+    tmp_path: Path, is_allowed: bool
+) -> None:
+    rows = attempts(1000)
+    sums = {"judged_s": 80.0, "within_s": 8.0, "planned_user_s": 800.0, "ran_user_s": 400.0}
+    folder = write_run(tmp_path / "run", rows, run_json=manifest(rows, load=sums), vitals=health())
+    found = analyse([folder], settings=Criteria(allow_less_load=is_allowed), levels=Levels())
+    said = headline(found.verdict, found.slo)
+    numbers = "the load was not the planned one: 5.0 of 10.0 planned users ran"
+    assert found.slo.state == ("met" if is_allowed else "void")
+    assert (said[:1].lower() + said[1:]).startswith(numbers if is_allowed else "void, nothing may be concluded: run")
+    assert numbers in said.lower()
+    assert found.verdict["load"] == {
+        "state": "other",
+        "planned_users": 10.0,
+        "ran_users": 5.0,
+        "share_within": 0.1,
+        "allowed": is_allowed,
+    }

@@ -6,6 +6,7 @@ import pytest
 
 from analysis.cli import parser
 from analysis.verdict.generator_health import BUSY_RUN_S, LAGGED_SHARE, LATE_SECONDS, UNMEASURED_SHARE
+from analysis.verdict.load import LEAST_SHARE, TOLERANCE
 from analysis.verdict.service_levels import Levels, fewest_attempts
 from analysis.verdict.stability import FEWEST_PARTS
 
@@ -25,4 +26,5 @@ def test_numbers_on_the_page_are_the_code_s() -> None:
     assert f"more than {100 * levels.worsening_ratio:.0f} point" in PAGE
     assert f"shown by {fewest_attempts(levels.success_ratio)} attempts" in PAGE
     assert (levels.timeouts, levels.slowdown_ratio, FEWEST_PARTS) == (0, 0.5, 5)
+    assert f"within {100 * TOLERANCE:.0f} % of the plan in less than {100 * LEAST_SHARE:.0f} % of the time" in PAGE
     assert (LAGGED_SHARE, LATE_SECONDS, BUSY_RUN_S, UNMEASURED_SHARE) == (0.1, 5, 10, 0.01)

@@ -46,6 +46,13 @@ def test_command_line_outranks_the_run(tmp_path: Path) -> None:
     assert (settings.margin, settings.rehearsal, levels.success_ratio) == (0.02, True, 0.99)
 
 
+def test_less_load_is_allowed_by_the_command_line_or_by_each_of_the_runs(tmp_path: Path) -> None:
+    allows, silent = run(tmp_path / "a", allow_less_load=True), run(tmp_path / "b")
+    assert settings_for([allows], {})[0].allow_less_load is True
+    assert settings_for([allows, silent], {})[0].allow_less_load is False
+    assert settings_for([silent], {"allow_less_load": True})[0].allow_less_load is True
+
+
 def test_runs_that_disagree_are_refused_until_the_command_line_decides(tmp_path: Path) -> None:
     folders = [run(tmp_path / "a", margin=0.01), run(tmp_path / "b", margin=0.02)]
     with pytest.raises(SettingsError, match="--margin"):

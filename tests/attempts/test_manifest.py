@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attempts.manifest import read_manifest
+from attempts.manifest import read_manifest, write_manifest
 
 
 def test_what_run_json_says_is_read(tmp_path: Path) -> None:
@@ -19,3 +19,10 @@ def test_a_manifest_that_is_not_there_or_broken_says_nothing(tmp_path: Path, con
     if content is not None:
         (tmp_path / "run.json").write_text(content, encoding="latin-1")
     assert read_manifest(tmp_path) == {}
+
+
+def test_what_is_written_is_read_again_and_nothing_else_is_left(tmp_path: Path) -> None:
+    for run_id in ("a longer one", "r1"):
+        write_manifest(tmp_path, {"run_id": run_id})
+        assert read_manifest(tmp_path) == {"run_id": run_id}
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

@@ -252,6 +252,11 @@ async def silent_upgrade(server: Server, request: web.Request) -> web.StreamResp
     raise AssertionError("nobody sets that event")
 
 
+async def silent_upgrade_fifth(server: Server, request: web.Request) -> web.StreamResponse:
+    """Every fifth upgrade is never answered."""
+    return await (echo if server.asked % 5 else silent_upgrade)(server, request)
+
+
 MODES: dict[str, Upgrade] = {
     "echo": echo,
     "verify": verify,
@@ -267,6 +272,7 @@ MODES: dict[str, Upgrade] = {
     "slow_replies": slow_replies,
     "slow_accept": slow_accept,
     "silent_upgrade": silent_upgrade,
+    "silent_upgrade_fifth": silent_upgrade_fifth,
     # These two behave on the socket as an echo does: what they do is done to the port, and to the health page.
     "closed_port": echo,
     "flapping": echo,

@@ -116,6 +116,13 @@ def hosts(count: int) -> Iterator[list[Host]]:
         yield made
 
 
+def take_address(host: Host, of: Host) -> None:
+    """Give a host the address of another one, whose cable is pulled: on the network it is that one (RFC 5798)."""
+    hardware = subprocess.run(of.command("cat", "/sys/class/net/eth0/address"), capture_output=True, text=True)
+    _ip("-n", host.name, "link", "set", "eth0", "address", hardware.stdout.strip())
+    _ip("-n", host.name, "addr", "add", f"{of.address}/24", "dev", "eth0")
+
+
 @contextlib.contextmanager
 def line() -> Iterator[Line]:
     """Two hosts in two networks, with a healthy router between them.

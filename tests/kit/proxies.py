@@ -28,12 +28,14 @@ class Nginx(NamedTuple):
         most_connections: `limit_conn` for one address; None = no limit.
         shutdown_timeout_s: `worker_shutdown_timeout`: how long after a reload the old workers keep their sessions;
             None = for ever.
+        log_format: Of its access log; empty = its default.
     """
 
     read_timeout_s: int = 60
     passes_upgrade: bool = True
     most_connections: int | None = None
     shutdown_timeout_s: int | None = None
+    log_format: str = ""
 
     @property
     def program(self) -> str:
@@ -56,6 +58,8 @@ class Nginx(NamedTuple):
         limit = "" if most is None else f"limit_conn address {most};"
         shutdown = self.shutdown_timeout_s
         patience = "" if shutdown is None else f"worker_shutdown_timeout {shutdown}s;"
+        access = f"log_format own {self.log_format};\n    " if self.log_format else ""
+        own = " own" if self.log_format else ""
         return f"""\
 pid {folder}/nginx.pid;
 error_log {folder}/error.log info;
@@ -63,7 +67,7 @@ worker_processes 1;
 {patience}
 events {{ worker_connections 512; }}
 http {{
-    access_log {folder}/access.log;
+    {access}access_log {folder}/access.log{own};
     client_body_temp_path {folder}/client_body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;

@@ -34,6 +34,12 @@ def test_nginx_passes_the_upgrade_unless_it_is_told_not_to() -> None:
     assert "proxy_set_header Upgrade" not in Nginx(passes_upgrade=False).configuration(8001, 8002, FOLDER)
 
 
+def test_nginx_writes_its_access_log_in_the_format_that_is_asked_for() -> None:
+    assert "    access_log /kit/access.log;" in Nginx().configuration(8001, 8002, FOLDER)
+    own = Nginx(log_format="'$msec'").configuration(8001, 8002, FOLDER)
+    assert "    log_format own '$msec';\n    access_log /kit/access.log own;" in own
+
+
 def test_nginx_has_the_limits_that_are_asked_for() -> None:
     limited = Nginx(read_timeout_s=5, most_connections=6).configuration(8001, 8002, FOLDER)
     assert "proxy_read_timeout 5s;" in limited

@@ -32,6 +32,7 @@ def test_the_defaults_are_a_healthy_server() -> None:
         (["--leeway-s", "-1"], "--leeway-s -1 must be a number of at least 0"),
         (["--welcome-floor-ms", "nan"], "--welcome-floor-ms nan must be a number"),
         (["--heartbeat-s", "0"], "--heartbeat-s must be above 0"),
+        (["--log-max-mb", "-1"], "--log-max-mb -1 must be 0 (one file) or a number of megabytes"),
         (["--truht", "x"], "did you mean --truth?"),
         (["--seed"], "expected one argument"),
     ],

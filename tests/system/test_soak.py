@@ -145,13 +145,11 @@ def test_a_user_that_crashes_makes_the_run_void(start_soak: Callable[..., Soak],
     crashing.write_text(
         "from locust import events\n"
         "from scenarios.control.hooks import install\n"
-        "from scenarios.load.users import USER_CLASSES, SteadyUser\n"
+        "from scenarios.load.users import SoakUser\n"
         "install()\n"
-        "class Crashing(SteadyUser):\n"
-        "    scenario = 'steady'\n"
-        "    def on_start(self):\n"
-        "        raise RuntimeError('a bug of ours')\n"
-        "USER_CLASSES['steady'] = Crashing\n"
+        "def crash(user):\n"
+        "    raise RuntimeError('a bug of ours')\n"
+        "SoakUser.on_start = crash\n"
     )
     soak = start_soak("-f", str(crashing), *HEADLESS, "--run-time", "5s", "--scenario", "steady")
     status, output = soak.end()
@@ -174,7 +172,7 @@ def test_a_listener_that_crashes_makes_the_run_void(start_soak: Callable[..., So
     crashing.write_text(
         "from locust import events\n"
         "from scenarios.control.hooks import install\n"
-        "from scenarios.load.users import AgentUser, ChurnUser, IdleUser, SteadyUser\n"
+        "from scenarios.load.users import SoakUser\n"
         "install()\n"
         "@events.spawning_complete.add_listener\n"
         "def listener(**_):\n"

@@ -1,4 +1,4 @@
-"""The asyncio client's process: `python -m scenarios.clients.on_asyncio.child LOOP`, started by a worker.
+"""The asyncio client's process: `python -m scenarios.clients.on_asyncio.child LOOP CLOCK`, started by a worker.
 
 Commands come on standard input, batches of rows go out on standard output; it ends when its input does,
 also when the worker was killed. Both pipes are served by threads, because the Proactor loop cannot read
@@ -121,9 +121,9 @@ class _JobRecorder:
 class AsyncioChild:
     """The connections of this process."""
 
-    def __init__(self, outgoing: Outgoing) -> None:
+    def __init__(self, outgoing: Outgoing, clock: Clock) -> None:
         self._outgoing = outgoing
-        self._clock = Clock.now()
+        self._clock = clock
         self._vitals = Vitals(
             unix_us=self._clock.micros,
             open_connections=lambda: self._services.open.count,
@@ -215,8 +215,8 @@ def _read_commands(loop: asyncio.AbstractEventLoop, child: AsyncioChild) -> None
         loop.call_soon_threadsafe(child.handle, None)
 
 
-async def _main(outgoing: Outgoing) -> None:
-    child = AsyncioChild(outgoing)
+async def _main(outgoing: Outgoing, clock: Clock) -> None:
+    child = AsyncioChild(outgoing, clock)
     loop = asyncio.get_running_loop()
     threading.Thread(target=_read_commands, args=(loop, child), daemon=True).start()
     await child.serve()
@@ -232,7 +232,7 @@ def main() -> int:
     settle_collector()
     try:
         with asyncio.Runner(loop_factory=loop_factory(sys.argv[1])) as runner:
-            runner.run(_main(outgoing))
+            runner.run(_main(outgoing, Clock.from_words(*sys.argv[2:4])))
     except Exception as error:
         outgoing.batch.problem = f"The asyncio client's process broke: {type(error).__name__}: {error}"
         return 3

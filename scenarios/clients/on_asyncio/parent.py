@@ -90,7 +90,13 @@ class ChildProcess:
         services = self._services
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "scenarios.clients.on_asyncio.child", self._event_loop],
+                [
+                    sys.executable,
+                    "-m",
+                    "scenarios.clients.on_asyncio.child",
+                    self._event_loop,
+                    *services.clock.as_words(),
+                ],
                 cwd=_ROOT,
                 env=child_environment(
                     os.environ,

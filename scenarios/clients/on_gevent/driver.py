@@ -81,9 +81,11 @@ class GeventConnection(Connection):
             raise Over
         request = dial.upgrade_request(self._plan, self._target, self._protocol)
         wire = self._make_wire(self._target, request)
+        asked_at = perf_counter()
         answer = mover.ask(wire.request(), is_upgrade=True)
         if not isinstance(answer, Answered):
             raise Over
+        self._services.heard(answer.head, asked_at, perf_counter())
         end = upgrade_end(wire, answer.head, request, self._protocol, must_refuse=self._plan.expect_refusal)
         now = perf_counter()
         if end is not None:

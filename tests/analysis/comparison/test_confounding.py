@@ -19,6 +19,7 @@ from analysis.simulation.simulate import STARTED_AT, chunks
 from analysis.simulation.world import World
 from analysis.verdict.decide import EXCLUDED
 from tests.analysis.deciding import decided_alone
+from tests.typed import known
 
 Strike = Callable[[Sessions], None]
 
@@ -205,3 +206,51 @@ def test_users_that_a_balancer_ties_to_an_instance_are_not_that_instance() -> No
     decision = decided(rows_of(tied, hosts=4, subjects=40), "server")
     assert decision.claims["server"].state != "confirmed"
     assert "users" in decision.claims["server"].evidence
+
+
+def bursts_fail(share: tuple[float, float], *, platform: float = 0.0) -> Strike:
+    """The scenario "burst" fails now and then; the suspect's hosts run one share of it, the others another."""
+
+    def strike(s: Sessions) -> None:
+        s.scenario = (s.rng.random(len(s.at_s)) < np.where(s.is_suspect, *share)).astype(np.int64)
+        s.strike(0.06 * (s.scenario == 1) + platform * s.is_suspect, "silent")
+
+    return strike
+
+
+def test_a_platform_whose_hosts_run_a_scenario_of_their_own_is_not_compared_and_it_is_said() -> None:
+    decision = decided(rows_of(bursts_fail((1.0, 0.0)), rows=12_000), "platform")
+    finding = decision.claims["platform"]
+    assert finding.state == "undecided"
+    assert "same scenarios" in failed(decision, "platform")
+    assert any(check.detail.startswith("The scenarios of") and "overlap 0%" in check.detail for check in finding.checks)
+
+
+@pytest.mark.slow
+def test_a_platform_that_runs_more_of_a_scenario_that_fails_is_compared_within_scenarios() -> None:
+    decision = decided(rows_of(bursts_fail((0.7, 0.3)), hosts=4, host_sd=0.05), "platform")
+    finding = decision.claims["platform"]
+    assert "same scenarios" not in failed(decision, "platform")
+    assert finding.state != "confirmed"
+    # By the mix alone it would be 2.4 points.
+    assert abs(known(known(finding.effect).estimate)) < 0.008
+
+
+@pytest.mark.slow
+def test_a_platform_that_is_worse_in_every_scenario_is_confirmed_whatever_its_mix() -> None:
+    decision = decided(rows_of(bursts_fail((0.4, 0.6), platform=0.05), hosts=4, host_sd=0.05), "platform")
+    finding = decision.claims["platform"]
+    assert finding.state == "confirmed", finding.evidence
+    # By the mix it would be 1.2 points less.
+    assert 0.04 < known(known(finding.effect).estimate) < 0.06
+
+
+@pytest.mark.slow
+def test_hosts_with_a_scenario_each_are_no_excuse() -> None:
+    def one_each(s: Sessions) -> None:
+        s.scenario = (s.host % 2).astype(np.int64)
+        s.strike(0.06 * (s.scenario == 1), "silent")
+
+    decision = decided(rows_of(one_each, hosts=4), "platform")
+    assert decision.claims["platform"].state == "undecided"
+    assert "hosts met" in failed(decision, "platform")

@@ -9,10 +9,11 @@ import pytest
 from analysis.model import Criteria, Effect
 from analysis.pipeline import Analysis, analyse
 from analysis.report.html import model_effect, p_text, report_html
-from analysis.report.server_log import LogTable
 from analysis.report.wording import detectable_text
+from analysis.server_log.read import Counts
 from analysis.verdict.service_levels import Levels
 from tests.analysis.run_folders import attempts, health, manifest, write_run
+from tests.analysis.server_log.test_account import accounted, lost, ready
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +87,11 @@ def test_nothing_undefined_is_shown(page: str) -> None:
 
 def test_server_log_has_a_section_only_when_one_was_given(analysis: Analysis, page: str) -> None:
     assert 'id="log"' not in page
-    log = LogTable(sentences=("7 lines were read.",), heads=("line",), rows=(("loop <left>",),))
-    with_log = report_html(analysis, log=log)
-    assert "7 lines were read." in with_log
-    assert "loop &lt;left&gt;" in with_log
+    connects, lines = ready()
+    counts = Counts(lines=7, formats={"<b>.log": "json"})
+    with_log = report_html(replace(analysis, log=replace(accounted([*connects, *lost(2)], lines), counts=counts)))
+    assert "7 lines were read of &lt;b&gt;.log (json)" in with_log
+    assert "<td>the server never got it</td>" in with_log
 
 
 @pytest.mark.slow

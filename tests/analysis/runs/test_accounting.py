@@ -173,3 +173,23 @@ def test_messages_that_nobody_could_read_between_requests_are_a_note(tmp_path: P
     audit = audit_rows(describe(attempts_table(open_runs([write_run(tmp_path / "run", rows)]))).workers)
     assert audit.problems == ()
     assert [note for note in audit.notes if "14 messages came that cannot be read" in note]
+
+
+def test_a_crash_whose_every_row_was_brought_afterwards_is_a_note(tmp_path: Path) -> None:
+    rows = attempts(20)
+    for complete in (True, False):
+        run_json = manifest(rows, ended="crash", settled={"complete": complete})
+        audit = audit_run(open_runs([write_run(tmp_path / str(complete), rows, run_json=run_json)]).runs[0])
+        assert bool(audit.problems) is not complete
+        assert any("none is missing" in note for note in audit.notes) is complete
+
+
+def test_a_master_that_was_away_is_a_note_with_the_time(tmp_path: Path) -> None:
+    rows = attempts(20)
+    run_json = manifest(rows, resumed=[{"at": "2026-11-30T01:00:00Z", "gap_s": 41.4}, {"at": "then", "gap_s": None}])
+    audit = audit_run(open_runs([write_run(tmp_path / "run", rows, run_json=run_json)]).runs[0])
+    assert audit.problems == ()
+    assert [note.partition(": ")[2] for note in audit.notes][-2:] == [
+        "the run was led on by another master at 2026-11-30T01:00:00Z, after 41 s without one.",
+        "the run was led on by another master at then.",
+    ]

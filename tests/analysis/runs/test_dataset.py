@@ -1,4 +1,6 @@
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from analysis.reduction.overview import describe
 from analysis.runs.dataset import attempts_table, health_frame, open_runs
 from analysis.runs.parquet_files import DatasetError
+from attempts.locks import replacing
 from tests.analysis.run_folders import START_S, attempts, health, manifest, write_run, written_now
 
 
@@ -65,6 +68,19 @@ def test_segments_in_the_spool_of_a_running_run_are_no_problem(tmp_path: Path) -
     assert not dataset.problems
     assert dataset.runs[0].is_live
     assert not open_runs([folder]).runs[0].is_live  # its store has gone
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders have no locks there")
+def test_files_of_a_run_are_not_replaced_as_long_as_its_dataset_is_there(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", attempts(5))
+    dataset = open_runs([folder])
+    for _ in range(2):
+        with replacing(folder) as may:
+            assert not may
+        dataset = replace(dataset, notes=())  # a copy reads as well
+    del dataset
+    with replacing(folder) as may:
+        assert may
 
 
 def test_unreadable_run_json_is_a_problem(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ TRUTHS: dict[str, dict[str, str]] = {
     "rare_type": {"intermittent": "Y", "server": "Y", "format": "-"},
     "errors_for_one_side": {"intermittent": "Y", "platform": "Y?", "platform_x_latency": "?", "server": "Y"},
     "tenants": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y?"},
+    "scenarios_apart": {"intermittent": "Y", "platform": "?", "platform_x_latency": "?", "server": "Y?"},
+    "scenarios_uneven": {"intermittent": "Y", "server": "Y?"},
     "unequal_hosts": {"intermittent": "Y", "server": "-", "network": "-"},
     "address_hashing": {"intermittent": "Y", "server": "Y?"},
     "one_reset": {"intermittent": "-", "server": "?", "network": "-"},

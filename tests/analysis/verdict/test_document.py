@@ -65,9 +65,9 @@ def test_verdict_has_exactly_the_contract_s_shape() -> None:
     verdict = composed(decision())
     valid(verdict)
     assert list(verdict) == [
-        "schema_version", "runs", "scope", "attempts", "timeouts", "margin", "alpha", "hosts", "generator", "slo",
-        "claims", "hypothesis", "causes", "data_quality", "failures", "lost_at", "credentials", "leads", "probes",
-        "accepted_ends",
+        "schema_version", "runs", "scope", "attempts", "timeouts", "margin", "alpha", "hosts", "generator", "load",
+        "slo", "claims", "hypothesis", "causes", "data_quality", "failures", "lost_at", "credentials", "leads",
+        "probes", "accepted_ends",
     ]  # fmt: skip
     assert verdict["claims"]["server"] == {
         "state": "confirmed",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,3 +113,10 @@ def test_marker_inside_a_payload_is_no_frame() -> None:
 def test_frames_survive_the_round_trip(written: list[tuple[int, bytes]]) -> None:
     data = frames.file_header() + b"".join(frames.frame(*one) for one in written)
     assert frames.read_frames(data) == (written, 0, 0)
+
+
+def test_the_last_word_of_a_worker_has_its_counts_and_one_of_before_has_none() -> None:
+    data = frames.file_header() + frames.end_frame(2, {"started": 2, "ok": 2})
+    assert read_segment(data).tally == {"started": 2, "ok": 2}
+    of_before = frames.file_header() + frames.frame(frames.END, msgspec.msgpack.encode([2]))
+    assert (read_segment(of_before).rows_written, read_segment(of_before).tally) == (2, None)

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from attempts.locks import only_process
+from attempts.locks import leader_lock, only_process
+from attempts.manifest import read_manifest, write_manifest
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import Spool
+from attempts.store import compaction
+from attempts.store.__main__ import _follow as follow_to_end
 from attempts.store.__main__ import main, pass_interval_s
+from attempts.store.segment_store import Store
 from tests.attempts.recording import connection_facts, exchange, record, worker_facts
 
 ROOT = Path(__file__).parents[3]
@@ -59,7 +64,8 @@ def test_run_whose_rows_are_all_there_is_stored_with_exit_status_0(tmp_path: Pat
         "missing_rows": 0,
         "gaps": [],
         "outcomes": {"ok": 3},
-        "workers": {"w0": {"rows_stored": 3, "rows_written": 3}},
+        "workers": {"w0": {"rows_stored": 3, "rows_written": 3, "tally": None, "is_whole": True}},
+        "last_at": "2025-11-24T16:00:00.000002Z",
         "truth_rows": 1,
         "notes": [],
         "problems": [],
@@ -230,6 +236,39 @@ def test_killed_following_store_is_simply_run_again(tmp_path: Path) -> None:
     assert summary_of(ran.stdout)["rows_stored"] == 4
 
 
+def test_a_following_store_joins_what_its_passes_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "EVERY_S", 0.0)
+    monkeypatch.setattr(os, "nice", lambda _: 0, raising=False)
+    store = Store(tmp_path)
+    passes = iter(range(5))
+
+    def is_over(_: float) -> bool:
+        number = next(passes)
+        record(tmp_path / "spool", 1, worker=f"w{number}")
+        return number == 4
+
+    follow_to_end(store, every_s=None, is_over=is_over)
+    assert rows_in(tmp_path) == 4
+    assert len(list((tmp_path / "attempts").iterdir())) < 4
+
+
+@pytest.mark.slow
+def test_a_following_store_gives_back_what_a_large_pass_took(tmp_path: Path) -> None:
+    """Passes grow with the run: kept, their memory looked like a leak of 170 MB an hour."""
+    record(tmp_path / "spool", 10)
+    with follow(tmp_path) as store:
+        wait_for(lambda: rows_in(tmp_path) == 10, "the first pass")
+        process = psutil.Process(store.pid)
+        before = process.memory_info().rss
+        record(tmp_path / "spool", 150_000, worker="w1")
+        wait_for(lambda: rows_in(tmp_path) == 150_010, "the large pass")
+        limit = before + 90 * 2**20
+        wait_for(lambda: process.memory_info().rss < limit, "its memory is given back")
+        assert store.stdin is not None and store.stdout is not None
+        store.stdin.close()
+        assert summary_of(store.stdout.read())["rows_stored"] == 150_010
+
+
 @pytest.mark.parametrize("interval", ["0", "-1", "soon", "inf", "nan"])
 def test_impossible_interval_is_exit_status_2(tmp_path: Path, interval: str) -> None:
     (tmp_path / "spool").mkdir()
@@ -241,3 +280,31 @@ def test_impossible_interval_is_exit_status_2(tmp_path: Path, interval: str) -> 
 @pytest.mark.parametrize(("elapsed_s", "interval_s"), [(0, 3), (180, 3), (600, 10), (7200, 120), (86400, 120)])
 def test_passes_grow_with_the_run(elapsed_s: float, interval_s: float) -> None:
     assert pass_interval_s(elapsed_s) == interval_s
+
+
+LOST = {
+    "run_id": "run-1",
+    "ended": "running",
+    "workers": [{"worker": "w0", "host": "h", "platform": "Linux", "lost": True}],
+    "problems": ["Worker w0 was lost."],
+    "problem_kinds": [{"kind": "worker_lost", "worker": "w0", "sentence": "Worker w0 was lost."}],
+}
+
+
+def test_rows_that_came_home_settle_what_the_run_says_of_itself(tmp_path: Path) -> None:
+    write_manifest(tmp_path, LOST)
+    record(tmp_path / "spool", 2)
+    assert main([str(tmp_path)]) == 0
+    run = read_manifest(tmp_path)
+    assert (run["problems"], run["workers"][0]["lost"], run["workers"][0]["rows_written"]) == ([], False, 2)
+    assert run["accounting"]["rows_stored"] == 2
+    assert (run["ended"], run["ended_at"]) == ("crash", "2025-11-24T16:00:00.000001Z")
+    assert run["settled"]["complete"]
+
+
+def test_a_run_that_is_still_led_is_its_leaders_to_settle(tmp_path: Path) -> None:
+    write_manifest(tmp_path, LOST)
+    record(tmp_path / "spool", 2)
+    with only_process(leader_lock(tmp_path)):
+        assert run_store(tmp_path).returncode == 0
+    assert read_manifest(tmp_path) == LOST

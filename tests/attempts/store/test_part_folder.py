@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +24,9 @@ ledgers = st.builds(
     segments=sets,
     rows=sets,
     rows_written=st.dictionaries(st.text(max_size=3), st.integers(0, 2**62)),
+    tallies=st.dictionaries(
+        st.text(max_size=3), st.dictionaries(st.sampled_from(["ok", "started"]), st.integers(0, 9))
+    ),
     dropped_bytes=st.integers(0, 2**62),
     problems=st.lists(st.text(st.characters(exclude_categories=["Cs"]))),
 )
@@ -87,6 +91,42 @@ def test_parts_that_a_joined_file_took_in_are_removed(tmp_path: Path) -> None:
     again = folder(tmp_path)
     assert [path.name for path in again.files] == ["rows-00000.parquet"]
     assert again.ledger == parts.ledger
+
+
+def test_a_part_with_more_rows_of_a_segment_than_the_joined_file_is_no_leftover(tmp_path: Path) -> None:
+    """A worker's disk may hold a longer copy of a segment than what was stored of it."""
+    parts = folder(tmp_path)
+    short, long = of(SegmentName("w0", 0)), of(SegmentName("w0", 0))
+    short.rows["w0"] = Intervals([(0, 1)])
+    long.rows["w0"] = Intervals([(2, 5)])
+    long.rows_written["w0"] = 6
+    parts.add([table((0, "x"))], short)
+    parts.add([table((1, "x"))], of(SegmentName("w0", 1)))
+    parts.join()
+    parts.add([table((2, "y"))], long)
+    again = folder(tmp_path)
+    assert [path.name for path in again.files] == ["rows-00000.parquet", "part-00000.parquet"]
+    assert again.ledger == parts.ledger
+
+
+def test_an_end_that_only_a_part_knows_keeps_it(tmp_path: Path) -> None:
+    parts = folder(tmp_path)
+    for n in range(2):
+        parts.add([table((n, "x"))], of(SegmentName("w0", n)))
+    parts.join()
+    ended = of(SegmentName("w0", 1))
+    ended.rows_written["w0"] = 2
+    parts.add([], ended)
+    assert folder(tmp_path).ledger.rows_written == {"w0": 2}
+
+
+def test_parts_are_left_where_they_may_not_be_replaced(tmp_path: Path) -> None:
+    parts = folder(tmp_path)
+    for n in range(2):
+        parts.add([table((n, "x"))], of(SegmentName("w0", n)))
+    before = parts.files
+    assert not parts.join_parts(before, replacing=lambda: contextlib.nullcontext(False))
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_parquet_of_somebody_else_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from attempts.checksums import FILE_NAME, check
 from attempts.schema import COLUMNS, Attempt, ConnectionFacts, Health, WorkerFacts
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import Spool
+from attempts.spool.time_line import ClockKnot
 from attempts.store import part_folder as parts
 from attempts.store import segment_store
 from attempts.store.part_folder import StoreError, read_ledger
@@ -227,7 +228,7 @@ def test_worker_that_the_run_names_and_that_sent_nothing_is_missing(tmp_path: Pa
     (tmp_path / "run.json").write_bytes(msgspec.json.encode(manifest))
     summary = store_all(tmp_path)
     assert summary["missing_rows"] == 7
-    assert summary["workers"]["w9"] == {"rows_stored": 0, "rows_written": 7}
+    assert summary["workers"]["w9"] == {"rows_stored": 0, "rows_written": 7, "tally": None, "is_whole": False}
 
 
 @pytest.mark.parametrize("manifest", [b"", b"[]", b'{"workers": null}', b'{"workers": [1, {"worker": 2}, {}]}'])
@@ -441,6 +442,23 @@ def test_store_that_is_killed_before_any_of_its_steps_stores_every_row_once(
     assert killed_at > 15
 
 
+def test_rows_and_vitals_of_an_hour_that_is_over_are_joined_while_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    store.compact(0.0)
+    for number in range(3):
+        record(tmp_path / "spool", 2, worker=f"w{number}")
+        store.store_segments(final=False)
+        store.compact(60.0 * number)
+    assert [len(list((tmp_path / table).iterdir())) for table in ("attempts", "health")] == [3, 3]
+    store.compact(3600.0)
+    for table, rows in (("attempts", 6), ("health", 3)):
+        assert [path.name for path in (tmp_path / table).iterdir()] == ["rows-00000.parquet"]
+        assert len(rows_of(tmp_path, table)) == rows
+    assert store.finish()["problems"] == []
+
+
 class Steps:
     """Counts the changes that the store makes to the disk, and kills it before one of them."""
 
@@ -490,3 +508,53 @@ def test_unsealed_spool_of_a_killed_process_is_only_taken_at_the_end(tmp_path: P
     assert list((tmp_path / "attempts").iterdir()) == []
     store.store_segments(final=True)
     assert store.finish()["rows_stored"] == 1
+
+
+def record_by_a_clock_that_is_ahead(folder: Path) -> None:
+    """Ten rows in two segments by a clock 60 s ahead, which the worker finds out within the second one."""
+    spool = Spool(folder, segment_bytes=1)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    at = EPOCH_US + 60_000_000
+    for n in range(5):
+        recorder.write(exchange(facts, at + n))
+    spool.flush()
+    recorder.clock([ClockKnot(at, 60_000_000, 900)])
+    for n in range(5, 10):
+        recorder.write(exchange(facts, at + n, scheduled_at=at + n - 3))
+    recorder.health(recording.health(at + 9))
+    spool.close()
+
+
+def test_wall_times_are_stored_on_the_runs_time_line_and_durations_as_they_were(tmp_path: Path) -> None:
+    record_by_a_clock_that_is_ahead(tmp_path / "spool")
+    assert store_all(tmp_path)["problems"] == []
+    rows = sorted(rows_of(tmp_path), key=lambda row: row["seq"])
+    # What was sealed before anybody knew stays as it was.
+    assert [row["started_at"] - EPOCH_US for row in rows] == [*range(60_000_000, 60_000_005), *range(5, 10)]
+    assert [row["scheduled_at"] - EPOCH_US for row in rows[5:]] == [*range(2, 7)]
+    assert {row["duration_s"] for row in rows} == {0.01}
+    assert [row["at"] - EPOCH_US for row in rows_of(tmp_path, "health")] == [9]
+
+
+def test_a_segment_that_is_brought_later_is_corrected_like_the_others(tmp_path: Path) -> None:
+    record_by_a_clock_that_is_ahead(tmp_path / "outbox")
+    (tmp_path / "run" / "spool").mkdir(parents=True)
+    segment = tmp_path / "outbox" / "w0-000001.spool"
+    store_all(tmp_path / "run")
+    shutil.copy(segment, tmp_path / "run" / "spool")
+    store_all(tmp_path / "run")
+    assert [row["started_at"] - EPOCH_US for row in rows_of(tmp_path / "run")] == [*range(5, 10)]
+
+
+def test_each_segment_has_all_that_is_known_of_the_clock(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=1)
+    recorder = Recorder(spool, worker_facts())
+    facts = recorder.connection(connection_facts())
+    knots = [ClockKnot(EPOCH_US, 60_000_000, 900), ClockKnot(EPOCH_US + 7, 60_003_000, 900)]
+    for known in (knots[:1], knots, knots):
+        recorder.clock(known)
+        recorder.write(exchange(facts))
+        spool.flush()
+    spool.close()
+    assert [list(segment.clock) for segment in recording.read_all(tmp_path)[:3]] == [knots[:1], knots, knots]

@@ -15,7 +15,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from scenarios.control.checks import check_clients, check_faults, check_plan, check_seats, check_target
+from scenarios.control.checks import (
+    check_clients,
+    check_faults,
+    check_plan,
+    check_seats,
+    check_server_log,
+    check_target,
+)
 from scenarios.credentials.jwt import Minter, key_from_text
 from scenarios.errors import ConfigError
 from scenarios.options import settings_from
@@ -59,6 +66,18 @@ def test_the_stand_in_judges_its_faults_and_quirks_itself() -> None:
         ConfigError, match=r"--standin-quirks: there is no quirk 'first_stal' \(did you mean first_stall\?\)"
     ):
         check_faults(settings_from({"standin_quirks": "first_stal"}))
+
+
+def test_a_servers_log_is_tried_before_the_soak(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("")
+    check_server_log(settings_from({"server_log": [str(log)], "server_log_format": ["nginx", "json"]}))
+    with pytest.raises(ConfigError, match=r"--server-log: .*nowhere.log cannot be read"):
+        check_server_log(settings_from({"server_log": [str(tmp_path / "nowhere.log")]}))
+    with pytest.raises(ConfigError, match=r"--server-log: The log format 'apache' is not known"):
+        check_server_log(settings_from({"server_log": [str(log)], "server_log_format": ["apache"]}))
+    with pytest.raises(ConfigError, match="--server-log-format is of no log"):
+        check_server_log(settings_from({"server_log_format": ["nginx"]}))
 
 
 @pytest.mark.parametrize("option", ["fault", "standin_quirks"])

@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
 import pytest
 
-from scenarios.control.live_run import account
-from scenarios.run_file import WorkerEntry
+from attempts.settling import WORKER_LOST
+from scenarios.control import leadership
+from scenarios.control.child_process import Child
+from scenarios.control.live_run import LiveRun, account, server_log_arguments
+from scenarios.control.new_run import create
+from scenarios.options import settings_from
+from scenarios.run_file import TargetFacts, WorkerEntry, read_run_file
 
+NOW = datetime(2026, 11, 23, 15, 45, tzinfo=UTC)
 TALLY = {"planned": 12, "skipped": 2, "started": 10, "ok": 7, "timeout": 1, "failed": 1, "aborted": 1}
 
 
@@ -34,3 +46,108 @@ def test_a_lost_worker_makes_the_sums_unknown_and_never_balanced() -> None:
 def test_an_outcome_that_vanished_shows() -> None:
     sums = account([{**TALLY, "ok": 6}], [worker(10)], 10)
     assert any("started" in sentence for sentence in sums.imbalances)
+
+
+class ScriptedStore:
+    """A store that has ended, or ends when it is told to, with what it counted."""
+
+    name = "store"
+
+    def __init__(self, counted: dict[str, Any] | None, *, exit_status: int | None = None) -> None:
+        self.exit_status = exit_status
+        self._counted = counted
+
+    def close_input(self) -> None:
+        """What a run does at its end."""
+
+    def finish(self, timeout_s: float) -> tuple[int | None, str]:
+        return (0, json.dumps(self._counted)) if self._counted is not None else (-9, "")
+
+    def stop(self) -> int:
+        return 0
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[LiveRun]:
+    begun = create(
+        settings_from({"reports_dir": str(tmp_path), "run_id": "r1", "no_analysis": True}),
+        target=TargetFacts(url="ws://127.0.0.1:1/ws", standin=True),
+        command=["locust"],
+        run_time_s=90.0,
+        users=12,
+        plan={},
+        versions={},
+        now=NOW,
+    )
+    yield begun
+    begun.abandon()
+
+
+def ended(run: LiveRun, counted: dict[str, Any] | None, *workers: WorkerEntry, tallies: tuple[Any, ...] = ()) -> int:
+    run.store = cast(Child, ScriptedStore(counted))
+    return run.finish(ended="run_time", workers=workers, tallies=tallies, now=NOW + timedelta(seconds=90))
+
+
+def counted(rows: int, **said: Any) -> dict[str, Any]:
+    of_worker = {"rows_stored": rows, "rows_written": rows, "tally": TALLY, "is_whole": True} | said
+    return {"rows_stored": rows, "workers": {"w": of_worker}, "problems": []}
+
+
+def test_run_json_says_while_the_run_goes_on_all_that_is_known(run: LiveRun) -> None:
+    run.problem("Worker w was lost.", kind=WORKER_LOST, worker="w")
+    run.note([worker(None)], now=NOW + timedelta(seconds=9))
+    file = read_run_file(run.folder)
+    assert (file.ended, file.users, file.updated_at) == ("running", 12, "2026-11-23T15:45:09.000000Z")
+    assert [entry.worker for entry in file.workers] == ["w"]
+    assert file.problems == ["Worker w was lost."]
+    assert [(entry.kind, entry.worker) for entry in file.problem_kinds] == [(WORKER_LOST, "w")]
+
+
+def test_a_worker_whose_every_row_is_stored_was_not_lost(run: LiveRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run.problem("Worker w was lost.", kind=WORKER_LOST, worker="w")
+    assert ended(run, counted(10), worker(None, lost=True)) == 0
+    file = read_run_file(run.folder)
+    assert (file.problems, file.problem_kinds) == ([], [])
+    assert [(entry.lost, entry.rows_written) for entry in file.workers] == [(False, 10)]
+    assert file.accounting.started == 10 and file.accounting.balanced
+    assert "taken back, since every row of it is stored: Worker w was lost." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rows", [8091, 0])
+def test_nothing_started_is_said_of_a_run_without_rows_only(run: LiveRun, rows: int) -> None:
+    unknown = counted(rows, rows_written=None, tally=None, is_whole=False)
+    assert ended(run, unknown, worker(None, lost=True)) == (0 if rows else 3)
+    words = "No attempt was started, or nobody knows of one: there is nothing to judge."
+    assert read_run_file(run.folder).problems == ([] if rows else [words])
+
+
+def test_a_store_that_died_leaves_what_the_workers_said_and_the_way_out(run: LiveRun) -> None:
+    assert ended(run, None, worker(10), tallies=(TALLY,)) == 3
+    file = read_run_file(run.folder)
+    assert (file.accounting.started, file.accounting.rows_stored) == (10, None)
+    (problem,) = file.problem_kinds
+    assert problem.kind == "store_died"
+    assert problem.sentence.endswith(f"python -m analysis {run.folder} judges them.")
+
+
+def test_a_child_that_dies_is_a_crash_and_a_problem_alone_is_none(run: LiveRun) -> None:
+    run.problem("Something was wrong.")
+    assert run.watch() and not run.has_crashed
+    run.store = cast(Child, ScriptedStore(None, exit_status=-9))
+    assert not run.watch() and run.has_crashed
+    assert run.file.problem_kinds[-1].kind == "store_died"
+
+
+def test_a_run_that_another_process_leads_is_written_no_more(run: LiveRun) -> None:
+    other = leadership.take_over(run.folder)
+    before = (run.folder / "run.json").read_bytes()
+    assert ended(run, counted(10), worker(10), tallies=(TALLY,)) == 3
+    assert (run.folder / "run.json").read_bytes() == before
+    assert "is led by another process" in run.last_words
+    other.end()
+
+
+def test_the_servers_logs_are_passed_to_the_analysis() -> None:
+    assert server_log_arguments(settings_from({})) == []
+    given = settings_from({"server_log": ["a.log", "b.log.gz"], "server_log_format": ["nginx"]})
+    assert server_log_arguments(given) == ["--server-log", "a.log", "b.log.gz", "--server-log-format", "nginx"]

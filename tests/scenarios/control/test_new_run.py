@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 23, 15, 45, tzinfo=UTC)
 
 def created(tmp_path: Path, run_id: str = "r1") -> Path:
     settings = settings_from({"reports_dir": str(tmp_path), "run_id": run_id})
-    return create(
+    run = create(
         settings,
         target=TargetFacts(url="ws://127.0.0.1:1/ws", standin=True),
         command=["locust", "--headless"],
@@ -24,7 +24,9 @@ def created(tmp_path: Path, run_id: str = "r1") -> Path:
         plan={"seed": 1},
         versions={"python": "3.11"},
         now=NOW,
-    ).folder
+    )
+    run.abandon()
+    return run.folder
 
 
 def test_run_json_is_there_from_the_start_and_says_when_the_run_should_end(tmp_path: Path) -> None:
@@ -45,6 +47,7 @@ def test_run_json_says_what_the_delayed_arms_lines_were_asked_to_be(tmp_path: Pa
         versions={},
         now=NOW,
     )
+    run.abandon()
     line = read_run_file(run.folder).settings["relay"]
     assert line == {"jitter_ms": 5.0, "stall_ratio": 0.0, "stall_ms": 200.0, "bandwidth_kbit": 0.0}
 

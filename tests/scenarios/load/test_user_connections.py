@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -94,7 +95,7 @@ class Users:
         monkeypatch.setattr(user_connections, "credentials_for", lambda *_, **__: Credentials(pool, failures))
         monkeypatch.setattr(user_connections, "backoff_s", lambda failures, rng: 0.0)
         self.connections = UserConnections(
-            RunOrder(run_id="run", target=TARGET, jwt_key_file=None, started_at=0),
+            RunOrder(run_id="run", target=TARGET, jwt_key_file=None, clock=self.services.clock),
             Settings(**settings),
             target=TARGET,
             worker_key=0,
@@ -258,3 +259,23 @@ def test_who_waited_for_an_endpoints_answer_was_not_late(monkeypatch: pytest.Mon
     monkeypatch.setattr(users.connections._credentials, "token_for", slowly)
     users.connections.run_user(0, "steady")
     assert users.plans[0].scheduled_at >= users.services.clock.micros(answered[0] - 0.005)
+
+
+def test_users_that_live_at_once_have_the_mix_and_who_goes_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = Users(monkeypatch, Pool("a"), [READY], scenario={"steady": 3, "churn": 2}).connections
+    living: list[str] = []
+
+    def live_until_ten_are_there(user: int, scenario: str) -> None:
+        assert user == len(living)
+        living.append(scenario)
+        if len(living) < 10:
+            connections.live()
+
+    monkeypatch.setattr(connections, "run_user", live_until_ten_are_there)
+    connections.live()
+    assert Counter(living) == {"steady": 6, "churn": 4}
+    seen: list[str] = []
+    monkeypatch.setattr(connections, "run_user", lambda user, scenario: seen.append(scenario))
+    for _ in range(5):
+        connections.live()
+    assert len(set(seen)) == 1  # each was alone

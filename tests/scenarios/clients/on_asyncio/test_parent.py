@@ -18,6 +18,7 @@ import pytest
 from attempts.schema import Health
 from scenarios.clients import CLIENTS, prepare, run_connection, why_unavailable
 from scenarios.clients.on_asyncio.parent import ChildProcess, close_children
+from scenarios.clock import Clock
 from scenarios.errors import HarnessError
 from scenarios.plan import Budgets, ConnectionPlan, ConnectionResult
 from tests.scenarios.clients.on_gevent.test_driver import silent, wait_until
@@ -269,7 +270,7 @@ def test_the_child_imports_neither_gevent_nor_locust() -> None:
 
 def test_a_child_ends_when_its_worker_is_gone() -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "scenarios.clients.on_asyncio.child", "asyncio-selector"],
+        [sys.executable, "-m", "scenarios.clients.on_asyncio.child", "asyncio-selector", *Clock.now().as_words()],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,0 +1,63 @@
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.server_log.lines import MOST_LINE_BYTES, LogError, chunks, lines
+
+
+def zstd(content: bytes) -> bytes:
+    packed = pa.compress(content, codec="zstd", asbytes=True)
+    assert isinstance(packed, bytes)
+    return packed
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd])
+def test_a_file_is_unpacked_whatever_its_name_says(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    content = b"".join(b"line %d\n" % n for n in range(100_000))
+    path = tmp_path / "server.log.1"
+    path.write_bytes(pack(content))
+    read = list(lines(chunks(path)))
+    assert (len(read), read[0], read[-1]) == (100_000, b"line 0", b"line 99999")
+
+
+def test_progress_adds_up_to_the_file_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "server.log"
+    path.write_bytes(b"line\n" * 500_000)
+    steps: list[int] = []
+    assert sum(map(len, chunks(path, steps.append))) == sum(steps) == path.stat().st_size
+    assert len(steps) > 1
+
+
+def test_a_file_that_is_cut_off_gives_its_beginning_and_then_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "server.log.gz"
+    path.write_bytes(gzip.compress(b"".join(b"line %d\n" % (n * n) for n in range(200_000)))[:-500])
+    read: list[bytes] = []
+    with pytest.raises(LogError, match=r"server.log.gz cannot be read \(.*ended.*\): name files"):
+        read.extend(chunks(path))
+    assert read
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match=r"nowhere.log cannot be read \(No such file or directory\): name files"):
+        list(chunks(tmp_path / "nowhere.log"))
+
+
+def test_of_a_line_without_end_only_the_beginning_is_kept() -> None:
+    pieces = [b"short\n" + b"x" * 1000, *[b"y" * (1 << 20)] * 3, b"end\nshort again\n"]
+    read = list(lines(iter(pieces)))
+    assert [len(line) for line in read] == [5, MOST_LINE_BYTES, 11]
+    assert read[1].startswith(b"x" * 1000 + b"y")
+
+
+@given(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line)), st.integers(1, 7))
+def test_lines_are_the_same_however_they_are_cut(whole: list[bytes], size: int) -> None:
+    content = b"".join(line + b"\n" for line in whole)
+    pieces = [content[at : at + size] for at in range(0, len(content), size)]
+    assert list(lines(iter(pieces))) == whole
