@@ -134,7 +134,7 @@ def _analyse(options: argparse.Namespace) -> int:
     with _written(out / "verdict.json"):
         verdict_json.write(out / "verdict.json", analysis.verdict)
     _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo))
-    _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo))
+    _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites))
     _write(out / "report.html", report_html(analysis))
     _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
     return verdict_json.exit_status(analysis.slo.state)

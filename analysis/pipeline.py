@@ -16,6 +16,7 @@ from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import GeneratorHealth, assess
 from analysis.verdict.load import Load, assess_load
 from analysis.verdict.load import void_because as load_voids
+from analysis.verdict.p1 import Suite, mistakes, suites
 from analysis.verdict.service_levels import Levels, Slo, judge, judged_attempts
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Analysis:
     decision: Decision
     generator: GeneratorHealth
     slo: Slo
+    suites: tuple[Suite, ...]
     void_because: tuple[str, ...]
     verdict: dict[str, Any]
     log: Account | None = None
@@ -128,8 +130,12 @@ def _analysed(
     generator = assess(overview.workers, health, margin=settings.margin)
     load = assess_load({run.folder.name: run.manifest for run in dataset.runs}, is_allowed=settings.allow_less_load)
     void_because = void_reasons(problems, generator, load)
+    found_suites = suites(overview, levels, is_void=bool(void_because))
+    own_mistakes = mistakes(found_suites)
+    if own_mistakes:
+        void_because = (*void_because, own_mistakes)
     slo = judge(overview, levels, void_because=void_because)
-    published = withhold(decision, problems=problems, generator=generator, load=load)
+    published = withhold(decision, problems=problems, generator=generator, load=load, mistakes=own_mistakes)
     data_quality = list(dict.fromkeys([*problems, *load.why, *notes, *decision.data_quality]))
     workers, judged = overview.workers, judged_attempts(overview)
     of_probes = overview.timeline[overview.timeline["kind"] == "probe"]
@@ -150,6 +156,7 @@ def _analysed(
         data_quality=data_quality,
         load=load,
         server_log=None if beside is None else as_json(beside),
+        suites=found_suites,
     )
     return Analysis(
         dataset=dataset,
@@ -161,6 +168,7 @@ def _analysed(
         decision=published,
         generator=generator,
         slo=slo,
+        suites=found_suites,
         void_because=void_because,
         verdict=verdict,
         log=beside,
@@ -173,12 +181,14 @@ def void_reasons(problems: Sequence[str], generator: GeneratorHealth, load: Load
     return (*problems, *impaired, *load_voids(load))
 
 
-def withhold(decision: Decision, *, problems: Sequence[str], generator: GeneratorHealth, load: Load) -> Decision:
+def withhold(
+    decision: Decision, *, problems: Sequence[str], generator: GeneratorHealth, load: Load, mistakes: str = ""
+) -> Decision:
     """Turn every claim undecided that the data cannot carry; effects and parts stay to be looked at.
 
     Missing rows carry none: nobody knows which rows are gone. An impaired generator still shows that it
     was impaired: `client_loop` stands where it is confirmed. Another load than the planned one shows less than was
-    asked for.
+    asked for. A test that makes mistakes shows its mistakes.
     """
     kept: frozenset[str] = frozenset()
     if problems:
@@ -191,6 +201,8 @@ def withhold(decision: Decision, *, problems: Sequence[str], generator: Generato
             "The load was not the planned one.",
             "a run with the users that were planned, or --allow-less-load",
         )
+    elif mistakes:
+        reason, needs = "The tests failed by mistakes of their own.", "a run of --scenario p1 in place of p1_naive"
     else:
         return decision
     claims = {

@@ -46,7 +46,8 @@ __all__ = [
 
 SCHEMA_VERSION: Final = 1
 
-KINDS: Final = frozenset({"connect", "exchange", "hold", "close", "probe"})
+# A check is a whole check of a suite (`p1_checks`): several waits, one budget, one outcome.
+KINDS: Final = frozenset({"connect", "exchange", "hold", "close", "probe", "check"})
 OUTCOMES: Final = frozenset({"ok", "timeout", "failed", "aborted"})
 PHASES: Final = frozenset({"dns", "tcp", "tls", "upgrade", "welcome", "exchange", "hold", "close"})
 CAUSES: Final = frozenset(
@@ -71,6 +72,8 @@ CAUSES: Final = frozenset(
         "client_error",
         # A connect that had to be refused (auth probe) became ready.
         "credentials_accepted",
+        # A check that failed although the server did as it should: its own expectation was wrong.
+        "test_mistake",
     }
 )
 CLOSED_BY: Final = frozenset({"client", "server", "network"})

@@ -48,5 +48,6 @@ def application(world: World) -> Starlette:
             Route("/health/live", web.live, methods=_PROBED),
             Route("/health/ready", web.ready, methods=_PROBED),
             Route("/api/events/stream", web.events),
+            Route("/api/agents/stream", web.agents, methods=["GET", "POST"]),
         ]
     )

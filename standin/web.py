@@ -1,4 +1,4 @@
-"""The HTTP endpoints: health in its many forms, and the event stream that never ends in a client's patience."""
+"""The HTTP endpoints: health in its many forms, and event streams, of which one outlasts any client's patience."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from standin.world import World
 
 STREAM_GAP_S: Final = 5.0
 STREAM_LIFE_S: Final = 600.0
+# The agents' stream, which ends in less than a second.
+AGENT_STREAM: Final = ("stream_start", "stream_chunk", "stream_complete")
+AGENT_STREAM_GAP_S: Final = 0.2
 VERSION: Final = "1.0.0"
 
 
@@ -117,6 +120,20 @@ class Web:
                 event = orjson.dumps({"type": "heartbeat", "id": number, "timestamp": self._wall_s()})
                 yield b"data: " + event + b"\n\n"
                 if await self._world.is_stopping_within(STREAM_GAP_S):
+                    return
+
+        return StreamingResponse(chunks(), media_type="text/event-stream", headers={"cache-control": "no-cache"})
+
+    async def agents(self, request: Request) -> Response:
+        """GET: what the agents' stream is. POST: a short stream of events that ends by itself, within a second."""
+        if request.method == "GET":
+            body = {"service": "agents_stream", "status": "available", "timestamp": self._wall_s()}
+            return _json(body)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for name in AGENT_STREAM:
+                yield b"data: " + orjson.dumps({"type": name, "timestamp": self._wall_s()}) + b"\n\n"
+                if await self._world.is_stopping_within(AGENT_STREAM_GAP_S):
                     return
 
         return StreamingResponse(chunks(), media_type="text/event-stream", headers={"cache-control": "no-cache"})

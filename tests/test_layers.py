@@ -29,16 +29,17 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.server_log analysis.verdict",
     "analysis.model": "analysis.stats",
     "analysis.runs": "attempts.checksums attempts.locks attempts.schema",
-    "analysis.reduction": "analysis.runs.parquet_files attempts.schema",
+    "analysis.reduction": "analysis.runs.parquet_files attempts.p1_checks attempts.schema",
     "analysis.stats": "",
     "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
     "analysis.claims": "analysis.comparison analysis.model analysis.reduction analysis.stats",
     "analysis.verdict": (
-        "analysis.claims analysis.comparison analysis.exit_codes analysis.model analysis.reduction analysis.stats"
+        "analysis.claims analysis.comparison analysis.exit_codes analysis.model analysis.reduction analysis.stats "
+        "attempts.p1_checks"
     ),
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
-        "analysis.runs analysis.server_log analysis.stats analysis.verdict"
+        "analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks"
     ),
     "analysis.server_log": (
         "analysis.claims.registry analysis.comparison.words analysis.exit_codes analysis.model "
@@ -62,6 +63,7 @@ ROOMS: Final[dict[str, str]] = {
     "attempts.exit_codes": "",
     "attempts.locks": "",
     "attempts.manifest": "",
+    "attempts.p1_checks": "",
     "attempts.schema": "attempts.checker",
     "attempts.accounting": "attempts.intervals",
     "attempts.settling": "attempts.accounting",
@@ -71,7 +73,7 @@ ROOMS: Final[dict[str, str]] = {
         "attempts.manifest attempts.schema attempts.settling attempts.spool"
     ),
     "attempts.collect": "attempts.exit_codes attempts.locks attempts.manifest attempts.spool",
-    "scenarios": "scenarios attempts.schema",
+    "scenarios": "scenarios attempts.p1_checks attempts.schema",
     "scenarios.errors": "",
     "scenarios.clock": "",
     "scenarios.signals": "",
@@ -89,8 +91,8 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.rfc6455": "",
     "scenarios.plan": "scenarios.authority scenarios.redact attempts.schema",
     "scenarios.options": (
-        "scenarios.authority scenarios.clients scenarios.errors scenarios.exit_codes scenarios.http_fields "
-        "scenarios.protocols.transport scenarios.session.scripts"
+        "scenarios.authority scenarios.checks.suites scenarios.clients scenarios.errors scenarios.exit_codes "
+        "scenarios.http_fields scenarios.protocols.transport scenarios.session.scripts"
     ),
     "scenarios.run_file": "scenarios.machine scenarios.version",
     "scenarios.run_order": "scenarios.clock scenarios.plan scenarios.run_file",
@@ -135,11 +137,15 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.experiment scenarios.plan scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session "
         "attempts.schema attempts.spool"
     ),
+    "scenarios.checks": (
+        "scenarios.authority scenarios.clients scenarios.evidence scenarios.plan scenarios.protocols scenarios.redact "
+        "scenarios.rfc6455 scenarios.session attempts.p1_checks"
+    ),
     "scenarios.load": (
-        "scenarios.clients scenarios.clock scenarios.credentials scenarios.errors scenarios.experiment "
-        "scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols scenarios.redact "
-        "scenarios.run_file scenarios.run_order scenarios.screens.voice scenarios.session attempts.schema "
-        "attempts.spool"
+        "scenarios.checks scenarios.clients scenarios.clock scenarios.credentials scenarios.errors "
+        "scenarios.experiment scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols "
+        "scenarios.redact scenarios.run_file scenarios.run_order scenarios.screens.voice scenarios.session "
+        "attempts.p1_checks attempts.schema attempts.spool"
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
     "scenarios.control": (
@@ -177,7 +183,13 @@ LIBRARIES: Final = (
     Library(
         OUTSIDE,
         not_in=(
-            *("scenarios.session", "scenarios.experiment", "scenarios.protocols", "analysis.stats"),
+            *(
+                "scenarios.session",
+                "scenarios.experiment",
+                "scenarios.protocols",
+                "analysis.stats",
+                "attempts.p1_checks",
+            ),
             *("analysis.comparison", "analysis.claims", "analysis.verdict", "attempts.checker", "attempts.intervals"),
         ),
     ),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from analysis.reduction.thresholds import ABNORMAL_CLOSURE
+from attempts.p1_checks import TEST_MISTAKE
 
 if TYPE_CHECKING:
     import ibis
@@ -30,12 +31,13 @@ LEAST_ATTEMPTS: Final = 5
 _REASON_LENGTH: Final = 160
 # Rows are redacted where they are written; those of other writers might not be.
 _TOKEN: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
-# The kinds of attempts of a session, and what many of them are called.
+# The kinds of attempts of a session or a suite of checks, and what many of them are called.
 KINDS: Final[Mapping[str, str]] = {
     "connect": "connects",
     "exchange": "exchanges",
     "hold": "sessions",
     "close": "closing handshakes",
+    "check": "checks",
 }
 
 
@@ -44,7 +46,7 @@ class Failure:
     """One way in which attempts failed.
 
     Attributes:
-        kind: connect, exchange, hold (a session) or close.
+        kind: connect, exchange, hold (a session), close or check.
         phase, cause: As in the record.
         outcome: timeout or failed.
         status: HTTP status; code: of the close frame; reason: the target's words, redacted; None where there was none.
@@ -146,6 +148,8 @@ def answer(failure: Mapping[str, Any]) -> str:
     """
     where = _WHERE.get(failure["phase"], failure["phase"])
     status, code, reason = failure["status"], failure["code"], failure["reason"]
+    if failure["cause"] == TEST_MISTAKE:
+        return f"a mistake of the test itself{f' ({reason})' if reason else ''}"
     if failure["outcome"] == "timeout":
         return f"no answer {where}"
     if status is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from attempts.p1_checks import TEST_MISTAKE
 from attempts.schema import RUNGS
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def read(attempts: ibis.Table) -> pd.DataFrame:
     Returns:
         platform, client [library/loop], delay_ms, server_instance ("" = not named), lost_at (`ORDER`): `n`.
     """
-    waits = attempts.filter(attempts.outcome == "timeout", attempts.kind != "probe")
+    # What a mistaken test waited for was never to come.
+    is_a_wait = (attempts.kind != "probe") & (attempts.cause.fill_null("") != TEST_MISTAKE)
+    waits = attempts.filter(attempts.outcome == "timeout", is_a_wait)
     keyed = waits.mutate(
         client=waits.client.concat("/", waits.event_loop.fill_null("")),
         delay_ms=waits.delay_s * 1000.0,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from analysis.reduction import checks
 from analysis.reduction.log_bins import DURATION_BINS_PER_DECADE, RTT_BINS_PER_DECADE, log_bin
 from analysis.reduction.thresholds import BLOCKED_LAG_S, LAG_SPOILS, PHASES
 from attempts.schema import CAUSES, KINDS
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # CPU use of one core beyond which a single-threaded event loop queues (Locust warns at the same).
 BUSY_CPU: Final = 0.9
+# Attempts whose durations are the target's, or the generator's.
+MEASURED: Final = ("connect", "exchange", "check")
 # The run is looked at in ten parts where a trend is asked for.
 PARTS: Final = 10
 _FLAGS: Final = (
@@ -49,19 +52,20 @@ class Overview:
         workers: One row a (run_id, worker, host, platform): `rows`, `seq_null`, `seq_max`, `seq_sum`,
             `malformed` (rows that break the contract, among them all that the claims leave out), `unread` (frames
             that could not be read while no request was in flight), `judged`
-            (connect and exchange, not aborted) and of these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag,
+            (connect, exchange and check, not aborted) and of these `lag_null`, `lagged` (lag >= 0.1 s), `starved` (lag,
             or the sum of lags, >= budget/4), `cpu_null`, `busy` (cpu > 0.9); `good` and `good_lagged` (the same
             of good ones); `lag_max_s`, `cpu_max`; `late_s` (sum of started - scheduled).
         timeline: (run_id, platform, host, client, kind, phase, outcome, cause, slot, auth_probe): `n`, `longest_s`.
             `slot` is epoch seconds, `slot_s` apart. A refusal that the auth probe asked for has outcome `ok`: it is
             the pass.
-        durations: (platform, client, kind, part, outcome, bin): `n` for connect and exchange; `part` is
+        durations: (platform, client, kind, part, outcome, bin): `n` for connect, exchange and check; `part` is
             the tenth of the run (0-9), `bin` the logarithmic bin of `duration_s`.
         rtt: (platform, kind, bin): `n`, `timeouts` of connect and exchange by the round trip known before.
         phases: (platform, client): `n` and the median and 95th percentile of each phase of good connects.
         failures: The commonest failures of sessions, and how many attempts ended (`failures.read`).
         lost: Where the waits of sessions that ran out were lost (`lost.read`).
         slot_s: Width of a slot.
+        checks: What became of the checks of a suite (`checks.read`).
         start, end: Epoch seconds of the first and the last scheduled attempt; None without rows.
     """
 
@@ -75,6 +79,7 @@ class Overview:
     slot_s: int
     start: int | None
     end: int | None
+    checks: pd.DataFrame = field(default_factory=checks.none)
 
 
 def describe(attempts: ibis.Table) -> Overview:
@@ -88,6 +93,7 @@ def describe(attempts: ibis.Table) -> Overview:
         start, end = _span(attempts)
         slot_s = slot_width_s(0 if start is None or end is None else end - start)
         fine = _by_worker_and_slot(attempts, slot_s=slot_s)
+        has_checks = bool((fine["kind"] == "check").any())
         return Overview(
             workers=_workers(fine),
             timeline=_timeline(fine),
@@ -99,6 +105,7 @@ def describe(attempts: ibis.Table) -> Overview:
             slot_s=slot_s,
             start=start,
             end=end,
+            checks=checks.read(attempts, slot_s=slot_s) if has_checks else checks.none(),
         )
 
 
@@ -124,7 +131,7 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
 
     t = attempts
     conditions = {
-        "judged": t.kind.isin(["connect", "exchange"]) & (t.outcome != "aborted"),
+        "judged": t.kind.isin(list(MEASURED)) & (t.outcome != "aborted"),
         "lag_null": t.loop_lag_s.isnull(),
         "lagged": t.loop_lag_s >= BLOCKED_LAG_S,
         "starved": ibis.greatest(t.loop_lag_s, t.loop_blocked_s) >= t.budget_s * LAG_SPOILS,
@@ -205,7 +212,7 @@ def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
     a = attempts
-    t = a.filter(a.kind.isin(["connect", "exchange"]), a.outcome != "aborted", a.duration_s.notnull())
+    t = a.filter(a.kind.isin(list(MEASURED)), a.outcome != "aborted", a.duration_s.notnull())
     part_s = max(1.0, (end - start + 1) / PARTS)
     frame: pd.DataFrame = (
         t.group_by(

@@ -14,8 +14,9 @@ from analysis.reduction.failures import answer
 from analysis.report import figures, server_log
 from analysis.report.bursts import burst_slots
 from analysis.report.summary import check_number, interval_text
-from analysis.report.wording import detectable_text, effect_text, sentences, state_word, statements
+from analysis.report.wording import check_words, detectable_text, effect_text, sentences, state_word, statements
 from analysis.runs.ground_truth import faults_done
+from analysis.verdict.p1 import CRITERIA
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -61,6 +62,9 @@ def report_html(analysis: Analysis) -> str:
     return environment.get_template("report.html.j2").render(
         verdict=verdict,
         slo=analysis.slo,
+        suites_by_name={suite.scenario: suite for suite in analysis.suites},
+        criteria=CRITERIA,
+        check_words=check_words,
         slo_word=_WORDS[analysis.slo.state],
         sentences=sentences(verdict, analysis.slo),
         answer=answer,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from analysis.comparison.words import points
 from analysis.reduction.failures import answer
 from analysis.report.wording import (
+    check_words,
     effect_text,
     lower_first,
     sentences,
     state_word,
     statements,
 )
+from analysis.verdict.p1 import CRITERIA, Suite
 from analysis.verdict.service_levels import Slo
 from analysis.verdict.slo_check import SloCheck
 
@@ -31,8 +33,8 @@ def screen(verdict: Mapping[str, Any], slo: Slo, report: Path) -> str:
     return "\n".join((*sentences(verdict, slo), f"Report: {report}"))
 
 
-def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
-    """The verdict as Markdown (GitHub's flavour)."""
+def summary_md(verdict: Mapping[str, Any], slo: Slo, suites: Sequence[Suite] = ()) -> str:
+    """The verdict as Markdown (GitHub's flavour); `suites` are those of `verdict["p1"]`."""
     lines = [
         f"# {_SLO_MARKS[slo.state]}: {', '.join(verdict['runs'])}",
         "",
@@ -58,6 +60,12 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo) -> str:
         f"| **hypothesis**: {statements()['hypothesis']} | **{state_word(hypothesis['state'])}** | – "
         f"| {_cell('; '.join(hypothesis['because']))} |"
     )
+    for suite, found in zip(verdict["p1"], suites, strict=True):
+        lines += ["", f"| {suite['scenario']} | state | longest | in words |", "|---|---|---|---|"]
+        lines += [_suite_row(check) for check in suite["checks"]]
+        lines.append(f"| {', '.join(one['name'] for one in suite['not_described'])} | not described | – | |")
+        lines += ["", "| the seed's criterion | observed | 95 % interval | limit | state |", "|---|---|---|---|---|"]
+        lines += [_check_row(criterion, CRITERIA[criterion.name]) for criterion in found.criteria]
     if verdict["failures"]:
         lines += ["", "| what the target said | count | share | first | last |", "|---|---|---|---|---|"]
         lines += [_failure_row(one) for one in verdict["failures"][:_MOST_FAILURES]]
@@ -92,12 +100,18 @@ def interval_text(check: SloCheck) -> str:
     return f"{check_number(check, check.low)} to {high}"
 
 
-def _check_row(check: SloCheck) -> str:
+def _check_row(check: SloCheck, name: str = "") -> str:
     state = _SLO_MARKS[check.state] + (f": {lower_first(check.why)}" if check.is_beyond else "")
     return (
-        f"| {check.name} | {check_number(check, check.value)} | {interval_text(check)} "
+        f"| {name or check.name} | {check_number(check, check.value)} | {interval_text(check)} "
         f"| {check_number(check, check.limit)} | {_cell(state)} |"
     )
+
+
+def _suite_row(check: Mapping[str, Any]) -> str:
+    longest = "–" if check["longest_s"] is None else f"{check['longest_s']:.2f} s"
+    state = check["state"].replace("_", " ")
+    return f"| {check['name']}: {_cell(check['title'])} | {state} | {longest} | {_cell(check_words(check))} |"
 
 
 def _failure_row(failure: Mapping[str, Any]) -> str:

@@ -74,10 +74,24 @@ def opening(verdict: Mapping[str, Any]) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def check_words(check: Mapping[str, Any]) -> str:
+    """What became of a check of a suite: "0 of 3 passed, 3 timed out: test_mistake (why)"."""
+    if not check["n"]:
+        return "not run"
+    counted = [f"{check['ok']:,} of {check['n']:,} passed"]
+    counted += [
+        f"{check[key]:,} {words}" for key, words in (("timeouts", "timed out"), ("failed", "failed")) if check[key]
+    ]
+    text = ", ".join(counted)
+    why = f" ({check['why']})" if check["why"] else ""
+    return f"{text}: {check['cause']}{why}" if check["cause"] else f"{text}{why}"
+
+
 def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
     """What a reader wants to know first, in this order, without what has nothing to say."""
     said = (
         headline(verdict, slo),
+        checked(verdict),
         failed(verdict),
         lost(verdict),
         server_log(verdict),
@@ -102,6 +116,26 @@ def headline(verdict: Mapping[str, Any], slo: Slo) -> str:
         if beyond:
             levels = f"Service levels met: {counts}; {lower_first(' '.join(check.why for check in beyond))}"
     return " ".join(sentence for sentence in (opening(verdict), levels, *verdict["accepted_ends"]) if sentence)
+
+
+def checked(verdict: Mapping[str, Any]) -> str:
+    """How many checks of each suite passed, and how many nobody has described; empty where none was run."""
+    said = []
+    for suite in verdict["p1"]:
+        states = [check["state"] for check in suite["checks"]]
+        others = [
+            f"{states.count(state)} {words}"
+            for state, words in (
+                ("test_mistake", "failed by its own mistakes"),
+                ("failed", "failed"),
+                ("not_run", "not run"),
+            )
+            if state in states
+        ]
+        unknown = f"{len(suite['not_described'])} not described"
+        passed = f"{suite['scenario']}: {states.count('passed')} passed"
+        said.append(", ".join([passed, *others, unknown]))
+    return f"Checks: {'; '.join(said)}." if said else ""
 
 
 def failed(verdict: Mapping[str, Any]) -> str:

@@ -16,7 +16,10 @@ from analysis.reduction.failures import Failure, as_json
 from analysis.stats.detectable import NO_SIZE
 from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.load import Load
+from analysis.verdict.p1 import CRITERIA, Suite
 from analysis.verdict.service_levels import Slo
+from analysis.verdict.slo_check import SloCheck
+from attempts.p1_checks import NOT_DESCRIBED, name_of
 
 SCHEMA_VERSION: Final = 1
 SCHEMA_FILE: Final = Path(__file__).with_name("verdict.schema.json")
@@ -42,6 +45,7 @@ def compose(
     load: Load | None = None,
     server_log: Mapping[str, Any] | None = None,
     accepted_ends: Sequence[str] = (),
+    suites: Sequence[Suite] = (),
 ) -> dict[str, Any]:
     """The verdict as JSON-ready values.
 
@@ -62,6 +66,7 @@ def compose(
         load: Whether as many users ran as were planned; None: nobody counted.
         server_log: What the server's log says; None: none was given, and the verdict has no such key.
         accepted_ends: Of runs that ended before their planned end and are judged all the same, in sentences.
+        suites: Of checks, where some were run.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -76,18 +81,7 @@ def compose(
         "load": _load(load or Load(state="unknown")),
         "slo": {
             "state": slo.state,
-            "checks": [
-                {
-                    "name": check.name,
-                    "value": _number(check.value),
-                    "low": _number(check.low),
-                    "high": _number(check.high),
-                    "limit": check.limit,
-                    "state": check.state,
-                    "why": check.why,
-                }
-                for check in slo.checks
-            ],
+            "checks": [_level(check) for check in slo.checks],
         },
         "claims": {name: _claim(decision.claims.get(name, _absent(name))) for name in registry.names()},
         "hypothesis": {"state": decision.hypothesis.state, "because": list(decision.hypothesis.because)},
@@ -105,6 +99,7 @@ def compose(
         "leads": list(decision.leads),
         "probes": {"n": probes, "failed": failed_probes},
         "accepted_ends": list(accepted_ends),
+        "p1": [_suite(suite) for suite in suites],
         **({} if server_log is None else {"server_log": dict(server_log)}),
     }
 
@@ -119,6 +114,42 @@ def write(path: Path, verdict: Mapping[str, Any]) -> None:
     temporary = path.with_name(path.name + ".new")
     temporary.write_bytes(orjson.dumps(verdict, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     temporary.replace(path)
+
+
+def _level(check: SloCheck) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "value": _number(check.value),
+        "low": _number(check.low),
+        "high": _number(check.high),
+        "limit": check.limit,
+        "state": check.state,
+        "why": check.why,
+    }
+
+
+def _suite(suite: Suite) -> dict[str, Any]:
+    return {
+        "scenario": suite.scenario,
+        "checks": [
+            {
+                "name": check.name,
+                "title": check.title,
+                "state": check.state,
+                "n": check.n,
+                "ok": check.ok,
+                "timeouts": check.timeouts,
+                "failed": check.failed,
+                "by_test": check.by_test,
+                "longest_s": _number(check.longest_s),
+                "cause": check.cause,
+                "why": check.why,
+            }
+            for check in suite.checks
+        ],
+        "not_described": [{"name": name_of(number), "title": title} for number, title in NOT_DESCRIBED.items()],
+        "criteria": [{"criterion": CRITERIA[check.name], **_level(check)} for check in suite.criteria],
+    }
 
 
 def _load(load: Load) -> dict[str, Any]:

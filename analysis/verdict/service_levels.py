@@ -11,11 +11,12 @@ exceptions keep a green from being luck:
 - *A trend is inferred, not counted*, and its sign is never zero. It is `breached` when its whole 95 %
   interval lies beyond the limit, `met` otherwise, and `void` when the run has fewer than five parts.
 
-The success ratio is held against each kind of attempt (connects, exchanges, sessions held, closing handshakes), and the
-worst decides. Sessions' attempts are all kinds but `probe`; `aborted` attempts (the run ended first) are left out
-everywhere, but for sessions that were still open: they were held as long as could be asked; a refusal that the auth
-probe asked for counts as ok. Durations leave holds out: a hold is as long as it was planned. The whole is breached if
-a check is, else void if a check is, else met; it is void whenever the generator was impaired or rows are missing.
+The success ratio is held against each kind of attempt (connects, exchanges, sessions held, closing handshakes, checks),
+and the worst decides. Sessions' attempts are all kinds but `probe`; `aborted` attempts (the run ended first) are left
+out everywhere, but for sessions that were still open: they were held as long as could be asked; a refusal that the auth
+probe asked for counts as ok; a check that failed by a mistake of its own is left out. Durations leave holds out: a hold
+is as long as it was planned. The whole is breached if a check is, else void if a check is, else met; it is void if ever
+the generator was impaired or rows are missing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from analysis.reduction.overview import Overview
 from analysis.stats.rates import Rate, clustered_rate, worst_design_effect
 from analysis.verdict.slo_check import CONFIDENCE, SloCheck, SloState, nothing_to_judge
 from analysis.verdict.stability import stability_latency, worst_stability
+from attempts.p1_checks import TEST_MISTAKE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +77,8 @@ def judge(overview: Overview, levels: Levels, *, void_because: Sequence[str] = (
     sessions = judged_attempts(overview)
     checks = (
         *_success_ratios(sessions, levels.success_ratio),
-        _max_duration(sessions[sessions["kind"] != "hold"], levels.max_duration_s),
-        _timeouts(sessions, levels.timeouts),
+        max_duration(sessions[sessions["kind"] != "hold"], levels.max_duration_s),
+        timeouts(sessions, levels.timeouts),
         worst_stability(sessions, overview, levels.worsening_ratio),
         stability_latency(overview, levels.slowdown_ratio),
     )
@@ -98,7 +100,8 @@ def judged_attempts(overview: Overview) -> pd.DataFrame:
     timeline = overview.timeline
     is_held = (timeline["kind"] == "hold") & (timeline["outcome"] == "aborted")
     kept = timeline.assign(outcome=timeline["outcome"].mask(is_held, "ok"))
-    return kept[(kept["kind"] != "probe") & (kept["outcome"] != "aborted")]
+    is_levels = (kept["kind"] != "probe") & (kept["cause"] != TEST_MISTAKE)
+    return kept[is_levels & (kept["outcome"] != "aborted")]
 
 
 def fewest_attempts(success_ratio: float) -> int:
@@ -116,11 +119,11 @@ def _success_ratios(sessions: pd.DataFrame, limit: float) -> tuple[SloCheck, ...
     Pings outnumber connects a hundred to one, and would outvote them. A kind with too few attempts to tell counts
     with all the others only, unless it is surely beyond the limit.
     """
-    pooled = _success_ratio(sessions, limit, "success_ratio", "attempts")
+    pooled = success_ratio(sessions, limit, "success_ratio", "attempts")
     needed = fewest_attempts(limit)
     found = []
     for kind, words in KINDS.items():
-        check = _success_ratio(sessions[sessions["kind"] == kind], limit, f"success_ratio_{kind}", words)
+        check = success_ratio(sessions[sessions["kind"] == kind], limit, f"success_ratio_{kind}", words)
         if check.n >= needed or check.state == "breached":
             found.append(check)
     worst = min((pooled, *found), key=_badness)
@@ -132,7 +135,8 @@ def _badness(check: SloCheck) -> tuple[int, float]:
     return ("breached", "void", "met").index(check.state), 1.0 if check.value is None else check.value
 
 
-def _success_ratio(sessions: pd.DataFrame, limit: float, name: str, words: str) -> SloCheck:
+def success_ratio(sessions: pd.DataFrame, limit: float, name: str, words: str) -> SloCheck:
+    """The share of attempts that succeeded; `words`: what many of them are called."""
     n = int(sessions["n"].sum())
     if n == 0:
         return nothing_to_judge(name, limit)
@@ -156,7 +160,8 @@ def _success_ratio(sessions: pd.DataFrame, limit: float, name: str, words: str) 
     return SloCheck(name=name, value=value, low=low, high=high, limit=limit, state=state, n=n, why=why)
 
 
-def _max_duration(waits: pd.DataFrame, limit_s: float) -> SloCheck:
+def max_duration(waits: pd.DataFrame, limit_s: float) -> SloCheck:
+    """The longest attempt."""
     n = int(waits["n"].sum())
     if n == 0:
         return nothing_to_judge("max_duration_s", limit_s)
@@ -178,7 +183,8 @@ def _max_duration(waits: pd.DataFrame, limit_s: float) -> SloCheck:
     )
 
 
-def _timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
+def timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
+    """How many attempts timed out."""
     n = int(sessions["n"].sum())
     if n == 0:
         return nothing_to_judge("timeouts", float(limit))

@@ -58,10 +58,10 @@ def _stability(sessions: pd.DataFrame, overview: Overview, limit: float, words: 
 
 
 def stability_latency(overview: Overview, limit: float) -> SloCheck:
-    """Whether the typical duration of exchanges (of connects, where there are none) rose over the run."""
+    """Whether the typical duration of exchanges rose over the run; where there are none, of connects or checks."""
     name = "stability_latency"
     durations = overview.durations
-    kind = "exchange" if (durations["kind"] == "exchange").any() else "connect"
+    kind = next((kind for kind in ("exchange", "connect", "check") if (durations["kind"] == kind).any()), "exchange")
     rows = durations[(durations["kind"] == kind) & durations["outcome"].isin(["ok", "timeout"])]
     n = int(rows["n"].sum())
     if n == 0:

@@ -183,6 +183,7 @@ class PartFolder:
             if not may:
                 temporary.unlink()
                 del self._digests[temporary.name.removesuffix(_TEMPORARY)]
+                write_list(self.folder, self._digests)
                 return False
             self._publish(temporary)
             for part in group:

@@ -11,6 +11,7 @@ from pathlib import Path
 import gevent.subprocess as subprocess
 import orjson
 
+from scenarios.checks.suites import SUITES
 from scenarios.child_environment import child_environment
 from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.clients.tls import PASSPHRASE_VARIABLE, tls_context
@@ -111,6 +112,7 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
             f"--scenario mute needs a request that the server cannot route, {UNROUTED}, and "
             f"--protocol {settings.protocol} names none in its operations."
         )
+    check_suites(settings)
     check_operations(settings.operations, protocol)
     if settings.use_proxy and settings.needs_relay:
         raise ConfigError("--use-proxy and --delay-ms do not go together: the relay connects to the target itself.")
@@ -124,6 +126,29 @@ def check_plan(settings: Settings, *, users: int, workers: int, is_standin: bool
     credentials = credentials_for(settings, key_file)
     check_way_in(settings, protocol, credentials.headers)
     check_seats(credentials.pool.subjects, settings.connections_per_subject, users=users, workers=workers)
+
+
+def check_suites(settings: Settings) -> None:
+    """Refuse a suite of checks that is not this target's, or that lacks what its checks ask for.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    for suite in SUITES:
+        if suite not in settings.scenario:
+            continue
+        if settings.protocol != "staging":
+            raise ConfigError(
+                f"--scenario {suite} checks what the staging server promises, and --protocol is {settings.protocol!r}: "
+                "leave out the one or the other."
+            )
+        if settings.token_source == NONE:
+            raise ConfigError(
+                f"--scenario {suite} connects with a token and without one, and --token-source none has none: leave "
+                "out the one or the other."
+            )
+        if not settings.health_path:
+            raise ConfigError(f"--scenario {suite} asks for the health page, and --health-path is off: name its path.")
 
 
 def check_messages(settings: Settings) -> None:

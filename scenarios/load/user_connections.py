@@ -14,6 +14,10 @@ from typing import Final
 import gevent
 import gevent.event
 
+from attempts.p1_checks import NAIVE_SCENARIO
+from scenarios.checks.player import CLIENT, run_check
+from scenarios.checks.steps import Check
+from scenarios.checks.suites import SUITES
 from scenarios.clients import CLIENTS, Services, distinct, run_connection
 from scenarios.clock import Clock
 from scenarios.credentials.cache import TokenNotNow
@@ -129,6 +133,9 @@ class UserConnections:
         short_sessions = 0
         try:
             while not self._services.stop:
+                if scenario in SUITES:
+                    self._run_suite(user, scenario)
+                    continue
                 scheduled = self.open_starts.take() if self.open_starts is not None else time.perf_counter()
                 short_sessions = self._connect_with_retries(user, scenario, scheduled, short_sessions)
                 if scenario == CHURN_SCENARIO and self.open_starts is None:
@@ -137,6 +144,56 @@ class UserConnections:
                     self._pause(scheduled + gap_s - time.perf_counter())
         finally:
             self.living -= 1
+
+    def _run_suite(self, user: int, scenario: str) -> None:
+        """All checks of a suite, one after the other, at the pace at least."""
+        for check in SUITES[scenario]:
+            began = time.perf_counter()
+            self._check_with_token(user, scenario, check, began)
+            self._pause(began + self._settings.pace_s - time.perf_counter())
+            if self._services.stop:
+                return
+
+    def _check_with_token(self, user: int, scenario: str, check: Check, scheduled: float) -> None:
+        """One check, as soon as there is a subject and a token for it."""
+        while True:
+            subject = self._lease(scheduled)
+            if subject is None:
+                return
+            try:
+                self._check(user, scenario, check, subject)
+            except TokenNotNow as reason:
+                if not self._waited_for_token(reason, scheduled):
+                    return
+                continue
+            except HarnessError as error:
+                self._services.tally.skip()
+                self._problem(str(error))
+                self._pause(RECONNECT_PAUSE_S)
+            finally:
+                self._credentials.pool.release(subject)
+            return
+
+    def _check(self, user: int, scenario: str, check: Check, subject: str) -> None:
+        settings = self._settings
+        token = self._credentials.token_for(subject)
+        plan = ConnectionPlan(
+            user=user,
+            connection=self._number_connection(),
+            scenario=scenario,
+            scheduled_at=self._clock.micros(time.perf_counter()),
+            subject=subject,
+            seed=self._rng.getrandbits(48),
+            client=CLIENT,
+            event_loop=self._event_loop,
+            token=token,
+            headers=self._credentials.headers,
+            token_transport=settings.token_transport,
+            budgets=self._budgets,
+        )
+        # A check that takes longer than the level allows has failed; the seed's harness was more patient.
+        budget_s = settings.harness_timeout_s if scenario == NAIVE_SCENARIO else settings.slo_max_duration_s
+        run_check(check, plan, self._target, self._services, health_path=settings.health_path, budget_s=budget_s)
 
     def probe_plan(self) -> ProbePlan:
         """What the control probes come as: a user of their own, with numbers of connections beside the others'."""

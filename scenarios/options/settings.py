@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from scenarios.checks.suites import SUITES
 from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError
 from scenarios.options import parsers, secret_values
@@ -56,8 +57,8 @@ class Settings:
         "steady=6,churn=2,idle=1,agent=1",
         "What users do, with weights (the default's agent is left out where the protocol has none)",
         USERS,
-        parsers.weights_of(tuple(SCENARIOS)),
-        choices=tuple(SCENARIOS),
+        parsers.weights_of((*SCENARIOS, *SUITES)),
+        choices=(*SCENARIOS, *SUITES),
     )
     operations: Mapping[str, float] = parsed(
         "ping=3,chat=1",
@@ -120,6 +121,9 @@ class Settings:
 
     connect_budget_s: float = number(10.0, "Longest wait from the first socket call to the welcome", BUDGETS, above=0)
     exchange_budget_s: float = number(5.0, "Longest wait for a reply", BUDGETS, above=0)
+    harness_timeout_s: float = number(
+        120.0, "After so long --scenario p1_naive gives up a check, as the seed's test harness did", BUDGETS, above=0
+    )
     close_budget_s: float = number(2.0, "Longest wait for the closing handshake", BUDGETS, above=0)
     peer_check_s: float = number(
         2.0, "After a silent timeout: how long the pong of a ping is waited for (0 = none is sent)", BUDGETS, low=0

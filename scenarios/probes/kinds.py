@@ -22,13 +22,14 @@ from attempts.spool.spool import SpoolError
 from scenarios.authority import authority_of
 from scenarios.clients import Services, dial
 from scenarios.clients.intake import Intake
+from scenarios.clients.on_gevent.line import LineFailed
 from scenarios.clients.on_gevent.stream import READ_BYTES, EndOfStream
 from scenarios.clients.on_gevent.websockets import WebsocketsWire
 from scenarios.clients.wire import BROKEN, TOO_BIG, close_code, too_big, upgrade_end
 from scenarios.errors import HarnessError
 from scenarios.experiment.arrivals import Pacing
 from scenarios.plan import ConnectionPlan, Target, Token
-from scenarios.probes.probe import Probe, ProbeFailed, ProbePlan
+from scenarios.probes.probe import Probe, ProbePlan
 from scenarios.protocols.load import load_protocol
 from scenarios.redact import Secret
 from scenarios.rfc6455 import BINARY, CLOSE, PING, PONG, TEXT
@@ -46,7 +47,7 @@ class TcpProbe(Probe):
         """Connect and close."""
         self.new_connection()
         try:
-            self.connect(attempt)
+            self.connect()
         finally:
             self.stream.close()
 
@@ -60,7 +61,7 @@ class HealthProbe(Probe):
         """Connect, ask, read the status, close."""
         self.new_connection()
         try:
-            self.dial(attempt)
+            self.dial()
             attempt.rtt_s = self.handshake_s
             authority = authority_of(self.target.host, self.target.port)
             further = "".join(f"{header.name}: {header.value}\r\n" for header in self.plan.headers)
@@ -71,7 +72,7 @@ class HealthProbe(Probe):
             self.stream.close()
         status = dial.status_number(head)
         if status != dial.OK:
-            raise ProbeFailed(End("http_status", http_status=status or None, closed_by="server"))
+            raise LineFailed(End("http_status", http_status=status or None, closed_by="server"))
 
 
 class IdleProbe(Probe):
@@ -110,7 +111,7 @@ class IdleProbe(Probe):
         try:
             while perf_counter() < moment:
                 self._receive(moment)
-        except ProbeFailed as failure:
+        except LineFailed as failure:
             self._lost = failure.end
         except EndOfStream:
             self._lost = dial.LOST
@@ -125,7 +126,7 @@ class IdleProbe(Probe):
             lost, self._lost = self._lost, None
             self.phase = "hold"
             self._drop()
-            raise ProbeFailed(lost)
+            raise LineFailed(lost)
         try:
             if self._wire is None:
                 self._open(attempt)
@@ -135,7 +136,7 @@ class IdleProbe(Probe):
             self._ping()
         except EndOfStream:
             self._drop()
-            raise ProbeFailed(dial.LOST) from None
+            raise LineFailed(dial.LOST) from None
         except BaseException:
             # A pong that comes late would answer the wrong ping's row: a new socket is cleaner.
             self._drop()
@@ -143,7 +144,7 @@ class IdleProbe(Probe):
 
     def _open(self, attempt: Attempt) -> None:
         number = self.new_connection()
-        self.dial(attempt)
+        self.dial()
         self.phase = "upgrade"
         started = perf_counter()
         self._token = self.plan.token()
@@ -165,7 +166,7 @@ class IdleProbe(Probe):
         head, rest = self.ask(wire.request(), phase="upgrade")
         end = upgrade_end(wire, head, request, self._protocol)
         if end is not None:
-            raise ProbeFailed(end)
+            raise LineFailed(end)
         self._wire = wire
         self._rtt_s = self.handshake_s
         attempt.upgrade_s = perf_counter() - started
@@ -228,7 +229,7 @@ class IdleProbe(Probe):
             if end is None:  # else the peer has gone behind its own close
                 raise
         if end is not None:
-            raise ProbeFailed(end)
+            raise LineFailed(end)
 
     def _say(self, messages: list[tuple[int, bytes]]) -> None:
         """Send what the server expects of every client: many end a session that does not introduce itself."""

@@ -1,4 +1,4 @@
-"""The base of every control probe: one row a turn, and a socket with a deadline."""
+"""The base of every control probe: one row a turn, on a line of its own."""
 
 from __future__ import annotations
 
@@ -8,33 +8,14 @@ from time import perf_counter
 from typing import ClassVar
 
 import gevent
-import msgspec
 
 from attempts.schema import Attempt, ConnectionFacts
 from scenarios.addresses import Turns
 from scenarios.clients import Services, dial
-from scenarios.clients.dialler import Answered, Dialler
-from scenarios.clients.on_gevent.dial import Mover
-from scenarios.clients.on_gevent.stream import Stream
-from scenarios.clients.on_gevent.waiter import Patience
-from scenarios.clients.own_end import OwnEnd
+from scenarios.clients.on_gevent.line import Line, LineFailed, OutOfTime
 from scenarios.evidence.endpoint import Seen
 from scenarios.plan import Header, Target, Token
 from scenarios.session.ledger import NOTHING, End, Wait
-
-
-class ProbeFailed(Exception):
-    """The probe failed, for the reason in `end`."""
-
-    def __init__(self, end: End) -> None:
-        self.end = end
-
-
-class OutOfTime(Exception):
-    """The budget ran out; `is_answered`: what was waited for is there, only late."""
-
-    def __init__(self, *, is_answered: bool) -> None:
-        self.is_answered = is_answered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,38 +47,19 @@ class ProbePlan:
     token_transport: str = "protocol"
 
 
-class Probe:
-    """One kind of probe: its rows, and its socket with a deadline. Made in the greenlet that runs it.
+class Probe(Line):
+    """One kind of probe: its rows, on a line of its own. Made in the greenlet that runs it.
 
-    It is the `Phases` of its own dialling. It never goes through the relay, and its turns at the target's addresses are
-    its own: those of the sessions stay even.
-
-    Attributes:
-        phase: Where the turn is: where its row will say that it ended.
-        deadline: When the turn's budget runs out, in monotonic seconds.
-        end: This machine's end of its connection.
-        handshake_s: The round trip of its TCP handshake; None = there was none in this turn.
+    Its turns at the target's addresses are its own: those of the sessions stay even.
     """
 
     operation: ClassVar[str]
 
     def __init__(self, target: Target, services: Services, plan: ProbePlan) -> None:
-        self.target = target
-        self.services = services
+        super().__init__(target, services, Turns())
         self.plan = plan
-        self.phase = "tcp"
-        self.deadline = 0.0
-        self._patience = Patience()
-        self.stream = Stream(self._patience)
         self.ledger = services.ledger(services.probe_tally, token_issued_at=None)
-        self.end = OwnEnd(is_direct=True)
-        self.handshake_s: float | None = None
-        self._turns = Turns()
-        self._mover: Mover | None = None
-        self._attempt: Attempt | None = None
-        self._phase_at = 0.0
         self._facts = -1
-        self._number = 0
 
     def wait_until(self, moment: float) -> None:
         """Until the next turn."""
@@ -112,6 +74,7 @@ class Probe:
         """One turn, one row."""
         now = perf_counter()
         self.phase = "tcp"
+        self.took.clear()
         self.deadline = now + self.plan.budget_s
         self.ledger.endpoint = self.end
         wait = self.ledger.start(
@@ -121,8 +84,9 @@ class Probe:
             self.turn(wait.attempt)
         except OutOfTime as late:
             now = perf_counter()
+            self.ledger.endpoint = Seen(late.seen)  # the socket is closed before the row is written
             self._finish(wait, "timeout", wait.blame(now, answered=late.is_answered))
-        except ProbeFailed as failure:
+        except LineFailed as failure:
             self._finish(wait, "failed", failure.end)
         except OSError as error:
             self._finish(wait, "failed", dial.end_of_os_error(error))
@@ -139,14 +103,9 @@ class Probe:
         """What is probed; sets `phase` on the way."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Free the socket."""
-        self.stream.close()
-        self._patience.close()
-
     def new_connection(self) -> int:
         """Rows from now on are of another connection."""
-        number = self._number = self.plan.next_connection()
+        number = self.number = self.plan.next_connection()
         self._facts = self.services.recorder.connection(
             ConnectionFacts(
                 user=self.plan.user,
@@ -159,82 +118,13 @@ class Probe:
         )
         return number
 
-    def connect(self, attempt: Attempt) -> None:
-        """TCP to the target, by the proxy that the sessions go by, if any."""
-        direct = msgspec.structs.replace(self.target, relay=None)
-        book = self.services.addresses
-        dialler = Dialler(direct, self, book, self._turns, seed=self._number)
-        self._mover = Mover(dialler, direct, book, self.stream, self._patience, self.end)
-        self._attempt = attempt
-        self.phase = "dns"
-        self._phase_at = perf_counter()
-        dialler.begin(self._phase_at)
-        self._mover.connect()
-
-    def dial(self, attempt: Attempt) -> None:
-        """TCP, and TLS where the target has it."""
-        self.connect(attempt)
-        if self.target.scheme == "wss":
-            assert self._mover is not None
-            self.phase = "tls"
-            self._mover.secure()
-
-    def ask(self, request: bytes, *, phase: str) -> tuple[bytes, bytes]:
-        """An HTTP request on a connection that was dialled: the answer's head, and what came behind it."""
-        assert self._mover is not None
-        self.phase = phase
-        asked_at = perf_counter()
-        answer = self._mover.ask(request, is_upgrade=phase == "upgrade")
-        assert isinstance(answer, Answered)
-        self.services.heard(answer.head, asked_at, perf_counter())
-        return answer.head, answer.rest
-
-    def check_time(self) -> None:
-        """Nothing came: has the budget run out? A loop may wake a reader for nothing (libuv on Windows does)."""
-        now = perf_counter()
-        if now >= self.deadline:
-            self.tick(now, answered=self.stream.has_answer() and not self.end.is_flooded)
-
-    # -- what the dialler reports (`Phases`); an end is raised through it --------------------------------------
-
-    @property
-    def over(self) -> bool:
-        """Never: an end is raised."""
-        return False
-
-    def resolved(self, now: float, *, measured: bool) -> None:
-        """See `Phases.resolved`."""
-        self._phase_done("dns_s" if measured else None, now)
-        self.phase = "tcp"
-
-    def connected(self, now: float, *, tls: bool, handshake_s: float | None, tcp_s: float | None) -> None:
-        """See `Phases.connected`."""
-        self.handshake_s = now - self._phase_at if handshake_s is None else handshake_s
-        self._phase_done("tcp_s", now)
-
-    def secured(self, now: float) -> None:
-        """See `Phases.secured`."""
-        self._phase_done("tls_s", now)
-
-    def failed(self, end: End, now: float) -> None:
-        """See `Phases.failed`."""
-        raise ProbeFailed(end) from None
-
-    def tick(self, now: float, *, answered: bool) -> None:
-        """See `Phases.tick`."""
-        self.ledger.endpoint = Seen(self.end.snapshot())  # the socket is closed before the row is written
-        raise OutOfTime(is_answered=answered)
-
-    def _phase_done(self, column: str | None, now: float) -> None:
-        if column is not None:
-            setattr(self._attempt, column, now - self._phase_at)
-        self._phase_at = now
-
     def _finish(self, wait: Wait, outcome: str, end: End) -> None:
         if self._facts < 0:
             self.new_connection()
         attempt = wait.attempt
         attempt.phase = self.phase
+        for column, seconds in self.took.items():
+            setattr(attempt, column, seconds)
         self.ledger.finish(wait, perf_counter(), outcome, end)
         for row in self.ledger.finished:
             row.facts = self._facts

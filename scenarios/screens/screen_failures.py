@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from attempts.schema import Attempt
 
-# Locust's request type by kind: the convention of its WebSocket users, and X for a measured exchange.
-SHOWN: Final = {"connect": "WS", "exchange": "WSX"}
+# Locust's request type by kind: the convention of its WebSocket users, X for a measured exchange, and checks.
+SHOWN: Final = {"connect": "WS", "exchange": "WSX", "check": "CHECK"}
 
 
 class SoakFailure(Exception):

@@ -257,4 +257,4 @@ class Ledger:
             if wait.mark.is_own:
                 return before
             return before._replace(received_bytes=wait.taken_bytes, early_segments=None)
-        return _FRESH if wait.attempt.kind in ("connect", "probe") else NOT_ASKED
+        return _FRESH if wait.attempt.kind in ("connect", "probe", "check") else NOT_ASKED

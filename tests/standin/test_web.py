@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from collections.abc import Callable
 
@@ -71,3 +72,18 @@ def test_health_says_503_while_start_up_goes_on(start: Callable[..., Standin]) -
         code, body = server.get(path)
         assert code == 503 and json.loads(body)["status"] == "unhealthy"
     assert server.get("/health/live")[0] == 200
+
+
+def test_the_agents_stream_is_a_page_by_get_and_ends_by_itself_by_post(healthy: Standin) -> None:
+    code, body = healthy.get("/api/agents/stream")
+    assert code == 200 and json.loads(body)["status"] == "available"
+    began = time.monotonic()
+    with urllib.request.urlopen(healthy.http_url + "/api/agents/stream", data=b"{}", timeout=PATIENCE_S) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        lines = response.read().splitlines()
+    assert [json.loads(line[6:])["type"] for line in lines if line] == [
+        "stream_start",
+        "stream_chunk",
+        "stream_complete",
+    ]
+    assert time.monotonic() - began < PATIENCE_S / 2

@@ -11,6 +11,7 @@ from windows.check import UNIT_TESTS_DEADLINE_S, soak_both_platforms
 from windows.evidence import connects_by_cell, imbalance, read_rows
 from windows.fleet import FleetRun
 from windows.places import Places
+from windows.run import start
 from windows.unit_tests import run_unit_tests
 
 pytestmark = [
@@ -24,6 +25,17 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def both(windows_python: Places, tmp_path_factory: pytest.TempPathFactory) -> FleetRun:
     return soak_both_platforms(windows_python, tmp_path_factory.mktemp("reports"))
+
+
+def test_a_stack_in_the_completion_port_is_what_a_waiting_loop_shows_and_a_blocked_one_does_not(
+    windows_python: Places,
+) -> None:
+    process = start(windows_python, ["docs/waiting_loop.py", "2"])
+    output = process.communicate(timeout=UNIT_TESTS_DEADLINE_S)[0].decode()
+    waiting, blocked = (line for line in output.splitlines() if line.startswith(("waiting:", "blocked:")))
+    assert "windows_events.py: status = _overlapped.GetQueuedCompletionStatus(self._iocp, ms)" in waiting, output
+    assert "waiting: 0 events" not in waiting
+    assert "blocked: 0 events" in blocked and "waiting_loop.py: time.sleep(for_s)" in blocked, output
 
 
 def test_the_unit_tests_of_what_a_worker_runs_pass_on_windows(windows_python: Places) -> None:

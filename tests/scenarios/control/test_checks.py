@@ -115,6 +115,20 @@ def test_a_session_can_be_made_mute_only_by_a_request_that_the_protocol_has() ->
 
 
 @pytest.mark.usefixtures("with_a_secret")
+@pytest.mark.parametrize("suite", ["p1", "p1_naive"])
+def test_the_seed_s_suite_is_for_its_own_target_with_a_token_and_a_health_page(suite: str) -> None:
+    checked(scenario=suite)
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"protocol": "echo"}, f"--scenario {suite} checks what the staging server promises, and --protocol is 'echo'"),
+        ({"token_source": "none"}, f"--scenario {suite} connects with a token and without one"),
+        ({"health_path": "off"}, f"--scenario {suite} asks for the health page"),
+    ]
+    for options, sentence in refused:
+        with pytest.raises(ConfigError, match=sentence):
+            checked(scenario=suite, **options)
+
+
+@pytest.mark.usefixtures("with_a_secret")
 def test_a_protocol_that_names_no_requests_takes_any_word() -> None:
     checked(operations="whatever", protocol="echo", scenario="steady")
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from attempts.p1_checks import DESCRIBED, name_of
+from scenarios.checks.steps import Check
 from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.credentials.cache import TokenNotNow, TokenUnavailable
@@ -279,3 +281,53 @@ def test_users_that_live_at_once_have_the_mix_and_who_goes_is_replaced(monkeypat
     for _ in range(5):
         connections.live()
     assert len(set(seen)) == 1  # each was alone
+
+
+class Checks:
+    """Keeps what checks were asked for, in place of running them; the run stops with the last of so many."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, users: Users, until: int) -> None:
+        self.run: list[tuple[str, ConnectionPlan, float]] = []
+
+        def run_check(check: Check, plan: ConnectionPlan, *_: Any, budget_s: float, **__: Any) -> None:
+            self.run.append((check.name, plan, budget_s))
+            if len(self.run) == until:
+                users.connections.stop()
+                users.services.stop.give()
+
+        monkeypatch.setattr(user_connections, "run_check", run_check)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _, _ in self.run]
+
+
+@pytest.mark.parametrize(("suite", "budget_s"), [("p1", 20.0), ("p1_naive", 90.0)])
+def test_a_user_of_a_suite_runs_its_checks_in_their_order_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, suite: str, budget_s: float
+) -> None:
+    pool = Pool(*"abcdefghijkl")
+    users = Users(monkeypatch, pool, [], pace_s=0.0, slo_max_duration_s=20.0, harness_timeout_s=90.0)
+    checks = Checks(monkeypatch, users, 10)
+    users.connections.run_user(5, suite)
+    once = [name_of(number) for number in DESCRIBED]
+    assert checks.names == [*once, *once[:2]]
+    assert {budget for _, _, budget in checks.run} == {budget_s}
+    plans = [plan for _, plan, _ in checks.run]
+    assert {(plan.user, plan.scenario, plan.delay_s, plan.mitigation) for plan in plans} == {(5, suite, 0.0, "none")}
+    assert [plan.connection for plan in plans] == list(range(10))
+    assert pool.released == list("abcdefghij")
+    assert users.plans == [] and users.connections.living == 0
+
+
+def test_a_check_waits_for_its_token_and_a_token_that_cannot_be_had_is_no_failure_of_the_target(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failures = [TokenNotNow("Not now.", wait_s=0.0), HarnessError("No key.")]
+    users = Users(monkeypatch, Pool(*"abcd"), [], failures, pace_s=0.0)
+    checks = Checks(monkeypatch, users, 1)
+    monkeypatch.setattr(user_connections, "RECONNECT_PAUSE_S", 0.0)
+    users.connections.run_user(0, "p1")
+    assert checks.names == ["p1_02"]  # the first waited, and then was left out
+    assert users.problems == ["No key."]
+    assert (users.connections.token_waits, users.services.tally.skipped) == (1, 1)

@@ -1,0 +1,1 @@
+"""The checks of a suite: bounded attempts over HTTP and WebSocket, one row a check."""
