@@ -8,7 +8,6 @@ from __future__ import annotations
 from locust import __version__, runners
 from locust.exception import RPCError
 from locust.rpc import Message
-from locust.rpc.zmqrpc import Client
 
 import contextlib
 import math
@@ -22,6 +21,7 @@ from gevent.event import Event
 
 from attempts.spool.shipping import Sender, read_segment_file, remove_segment_file, sealed_segments
 from scenarios.clock import asleep_s
+from scenarios.control.fleet_wire import GuardedClient
 from scenarios.control.limits import Limits
 from scenarios.control.load_seen import UserSeconds
 from scenarios.control.outbox import fill_of, why_full
@@ -169,7 +169,9 @@ class Courier:
         """
         old = self._runner.client
         with contextlib.suppress(RPCError):
-            self._runner.client = Client(self._runner.master_host, self._runner.master_port, self._runner.client_id)
+            self._runner.client = GuardedClient(
+                self._runner.master_host, self._runner.master_port, self._runner.client_id
+            )
             # What the old one has not sent must not come later, in the name of this worker.
             old.close(linger=0)
 

@@ -44,6 +44,7 @@ _NOT_OURS: Final = (msgspec.MsgspecError, ArithmeticError, AttributeError, Looku
 def install(key: FleetKey | None) -> None:
     """Make Locust's runners use these sockets from now on."""
     GuardedServer.key = GuardedClient.key = key
+    GuardedClient.handshakes = Handshakes()
     _RPC.Server, _RPC.Client = GuardedServer, GuardedClient
 
 
@@ -108,13 +109,17 @@ class GuardedServer(zmqrpc.Server):
 
 
 class GuardedClient(zmqrpc.Client):
-    """A worker's socket."""
+    """A worker's socket.
+
+    Attributes:
+        handshakes: Of all that this process makes, one after the other: one who was let in once stays.
+    """
 
     key: ClassVar[FleetKey | None] = None
+    handshakes: ClassVar[Handshakes] = Handshakes()
 
     def __init__(self, host: str, port: int, identity: str) -> None:
         _BARE.__init__(self, zmq.DEALER, self.ipv4_only(host, port))
-        self._handshakes = Handshakes()
         self.socket.setsockopt(zmq.IDENTITY, identity.encode())
         if self.key is not None:
             public, secret = zmq.curve_keypair()  # of this connection alone: what is proved is the master's
@@ -147,8 +152,8 @@ class GuardedClient(zmqrpc.Client):
 
     def _on_handshake(self, event: int) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._handshakes.succeeded()
-        elif self._handshakes.failed(is_final=event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
+            self.handshakes.succeeded()
+        elif self.handshakes.failed(is_final=event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
             has = "its key is another" if self.key is not None else "this worker has none"
             sentence = f"The master at {self._master} asks for {VARIABLE}, and {has}: give both the same secret."
             if self.key is not None and event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:

@@ -274,3 +274,8 @@ assert {case.split('"')[0] for case in known} == set(_FITS), known
 def test_locust_is_still_what_the_guard_knows_of_it() -> None:
     ran = subprocess.run([sys.executable, "-c", CANARY], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_no_other_module_makes_a_socket_of_locusts_own() -> None:
+    users = [path for path in (ROOT / "scenarios").rglob("*.py") if "zmqrpc" in path.read_text(encoding="utf-8")]
+    assert users == [ROOT / "scenarios" / "control" / "fleet_wire.py"]
