@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dis
 import linecache
 import socket
 import sys
@@ -16,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 EVENT_GAP_S = 0.2
@@ -29,7 +31,7 @@ class Seen(NamedTuple):
     Attributes:
         events: That the program read.
         late_s: The longest delay of its event loop.
-        lines: Where the stacks ended (file: line of code), how often.
+        lines: Where the stacks ended (`innermost`), how often.
     """
 
     events: int
@@ -47,13 +49,21 @@ def send_events(listener: socket.socket) -> None:
                 time.sleep(EVENT_GAP_S)
 
 
+def innermost(frame: FrameType) -> str:
+    """Where a stack ends: file, function and line of code, or the line's names where there is no source."""
+    code = frame.f_code
+    line = linecache.getline(code.co_filename, frame.f_lineno).strip()
+    if not line:
+        here = [one for one in dis.get_instructions(code) if one.positions and one.positions.lineno == frame.f_lineno]
+        line = ".".join(str(one.argval) for one in here if one.opname in ("LOAD_GLOBAL", "LOAD_METHOD", "LOAD_ATTR"))
+    return f"{Path(code.co_filename).name}, in {code.co_name}: {line}"
+
+
 def take_stacks(of_thread: int, for_s: float, lines: Counter[str]) -> None:
     """Take the innermost line of a thread's stack now and then, as a harness does at its timeout."""
     for _ in range(SAMPLES):
         time.sleep(for_s / (SAMPLES + 1))
-        frame = sys._current_frames()[of_thread]
-        path = frame.f_code.co_filename
-        lines[f"{Path(path).name}: {linecache.getline(path, frame.f_lineno).strip()}"] += 1
+        lines[innermost(sys._current_frames()[of_thread])] += 1
 
 
 async def measure_lateness(late_s: list[float]) -> None:

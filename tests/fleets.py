@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +86,7 @@ class Fleet:
 
     def wait_for_end(self, folder: Path) -> dict[str, Any]:
         """What a run says of itself when it has ended."""
-        wait_for(lambda: json_of(folder / "run.json")["ended"] != "running", "the run's end")
+        wait_for(lambda: json_of(folder / "run.json")["accounting"]["balanced"] is not None, "the run's end")
         return json_of(folder / "run.json")
 
     def soak(self, run_time: str, *options: str, workers: int | None = None) -> subprocess.Popen[str]:
@@ -106,6 +108,17 @@ class Fleet:
         words = ("--worker", "--master-host", self.master_host.address, "--reports-dir", str(self.outbox(number)))
         self.workers.append(self.start(self.worker_hosts[number], *locust_command(*words, *options)))
         return self.workers[-1]
+
+    def join_just_before_the_end(self, number: int, *, seconds: float) -> subprocess.Popen[str]:
+        """Start a worker now, which has nothing left to do but connect so many seconds before the planned end."""
+        late = self.join(number)
+        assert late.stdout is not None
+        assert "Starting Locust" in late.stdout.readline()
+        late.send_signal(signal.SIGSTOP)
+        end = datetime.fromisoformat(self.run_json()["planned_end_at"])
+        wait_for(lambda: datetime.now(UTC) >= end - timedelta(seconds=seconds), "the end")
+        late.send_signal(signal.SIGCONT)
+        return late
 
     def outbox(self, number: int) -> Path:
         """The reports folder of a worker."""

@@ -51,6 +51,10 @@ RUN_BY = {
     "python -m attempts.collect": ("tests/fleets.py", "attempts.collect"),
     "python -m scenarios.protocols": ("tests/scenarios/first_look/test_cli.py", '"scenarios.protocols"'),
     "python -m scenarios.options": ("tests/scenarios/options/test_main.py", '"scenarios.options"'),
+    "locust --headless --users 4 --run-time 1m --scenario p1": ("tests/system/test_p1.py", '"p1"'),
+    "locust --headless --users 4 --run-time 270s --scenario p1_naive": ("tests/system/test_p1.py", '"p1_naive"'),
+    "python docs/waiting_loop.py": ("tests/test_waiting_loop.py", "waiting_loop.py"),
+    "python -m windows.run docs/waiting_loop.py": ("tests/windows/test_on_windows.py", "docs/waiting_loop.py"),
     "python -m standin": ("tests/standin/test_main.py", "standin"),
 }
 # A command (by its beginning) and why CI does not run it.

@@ -51,8 +51,10 @@ def with_log(decision: Decision, found: Account, settings: Criteria) -> Decision
         claims["server"] = _beside(claims["server"], f"By its log, of {n:,} failed waits: {'; '.join(of_server)}.")
         claims["server"] = _stated(claims["server"], found, settings)
     hypothesis = decision.hypothesis
-    if claims.get("server") is not None and claims["server"].state == "confirmed" and hypothesis.state == "undecided":
-        hypothesis = Hypothesis(state="ruled_out", because=("server is confirmed",))
+    before = decision.claims.get("server")
+    if before is not None and before.state != "confirmed" and claims["server"].state == "confirmed":
+        reasons = hypothesis.because if hypothesis.state == "ruled_out" else ()
+        hypothesis = Hypothesis(state="ruled_out", because=(*reasons, "server is confirmed"))
     return replace(decision, claims=claims, hypothesis=hypothesis)
 
 

@@ -15,7 +15,6 @@ import msgspec
 from scenarios.checks.p1 import AT_ONCE, EVENT_GAP_S, EVENTS_PATH, health_10, health_30
 from scenarios.checks.parts import page, refused_after
 from scenarios.checks.steps import (
-    Check,
     Context,
     Get,
     Hear,
@@ -23,6 +22,7 @@ from scenarios.checks.steps import (
     Say,
     Script,
     StepFailed,
+    SuiteCheck,
     Together,
     Upgrade,
     mistaken,
@@ -128,12 +128,12 @@ def _type_of(message: bytes) -> str:
 
 
 NAIVE: Final = (
-    Check(1, connects),
-    Check(2, messages),
-    Check(3, sends),
-    Check(4, connects_five),
-    Check(11, health_10),
-    Check(18, health_30),
-    Check(23, streams),
-    Check(25, streams),
+    SuiteCheck(1, connects),
+    SuiteCheck(2, messages),
+    SuiteCheck(3, sends),
+    SuiteCheck(4, connects_five),
+    SuiteCheck(11, health_10),
+    SuiteCheck(18, health_30),
+    SuiteCheck(23, streams),
+    SuiteCheck(25, streams),
 )

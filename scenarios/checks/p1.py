@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from scenarios.checks.parts import answered, left, page, pages, pinged, ready, refused
-from scenarios.checks.steps import Check, Context, Script, Together
+from scenarios.checks.steps import Context, Script, SuiteCheck, Together
 
 EVENTS_PATH: Final = "/api/events/stream"
 AGENTS_PATH: Final = "/api/agents/stream"
@@ -88,12 +88,12 @@ def _refused(c: Context) -> Script:
 
 
 P1: Final = (
-    Check(1, connects),
-    Check(2, messages),
-    Check(3, acknowledges),
-    Check(4, refuses_five),
-    Check(11, health_10),
-    Check(18, health_30),
-    Check(23, streams),
-    Check(25, events),
+    SuiteCheck(1, connects),
+    SuiteCheck(2, messages),
+    SuiteCheck(3, acknowledges),
+    SuiteCheck(4, refuses_five),
+    SuiteCheck(11, health_10),
+    SuiteCheck(18, health_30),
+    SuiteCheck(23, streams),
+    SuiteCheck(25, events),
 )

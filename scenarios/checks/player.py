@@ -13,7 +13,6 @@ from attempts.p1_checks import TEST_MISTAKE
 from scenarios.authority import authority_of
 from scenarios.checks.event_stream import Events
 from scenarios.checks.steps import (
-    Check,
     Close,
     Context,
     Get,
@@ -24,6 +23,7 @@ from scenarios.checks.steps import (
     Script,
     Step,
     StepFailed,
+    SuiteCheck,
     Together,
     Told,
     Upgrade,
@@ -47,7 +47,7 @@ KIND: Final = "check"
 
 
 def run_check(
-    check: Check, plan: ConnectionPlan, target: Target, services: Services, *, health_path: str, budget_s: float
+    check: SuiteCheck, plan: ConnectionPlan, target: Target, services: Services, *, health_path: str, budget_s: float
 ) -> None:
     """Run one check and write its row; it is aborted when the run stops. Never raises for what the target does.
 
@@ -81,7 +81,7 @@ class _Player:
 
     def __init__(
         self,
-        check: Check,
+        check: SuiteCheck,
         plan: ConnectionPlan,
         target: Target,
         services: Services,

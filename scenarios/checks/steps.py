@@ -144,7 +144,7 @@ class Context(NamedTuple):
     protocol: TargetProtocol
 
 
-class Check(msgspec.Struct, frozen=True):
+class SuiteCheck(msgspec.Struct, frozen=True):
     """One check of a suite; `play` begins it."""
 
     number: int

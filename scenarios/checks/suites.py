@@ -8,6 +8,6 @@ from typing import Final
 from attempts.p1_checks import NAIVE_SCENARIO, SCENARIO
 from scenarios.checks.naive import NAIVE
 from scenarios.checks.p1 import P1
-from scenarios.checks.steps import Check
+from scenarios.checks.steps import SuiteCheck
 
-SUITES: Final[Mapping[str, tuple[Check, ...]]] = {SCENARIO: P1, NAIVE_SCENARIO: NAIVE}
+SUITES: Final[Mapping[str, tuple[SuiteCheck, ...]]] = {SCENARIO: P1, NAIVE_SCENARIO: NAIVE}

@@ -35,7 +35,7 @@ from scenarios.screens.voice import say
 
 SHIP_EVERY_S: Final = 0.5
 TELL_LOAD_EVERY_S: Final = 3.0
-LOOK_EVERY_S: Final = 0.5
+LOOK_EVERY_S: Final = 0.1
 LOOK_AT_DISK_EVERY_S: Final = 1.0
 # So long a message to a master that is heard may take.
 LAST_WORD_S: Final = 2.0
@@ -137,7 +137,7 @@ class Courier:
     # -- while there is load, and the master perhaps not heard ----------------------------------
 
     def _look(self) -> None:
-        """Every half second; nothing here waits for a disk or a line."""
+        """Ten times a second, for users come and go; nothing here waits for a disk or a line."""
         while True:
             gevent.sleep(LOOK_EVERY_S)
             now = seconds_with_sleep()

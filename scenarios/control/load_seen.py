@@ -5,7 +5,9 @@ seconds and of its own, every few seconds. What lies between two tellings is spr
 So a cut of the line leaves no gap once it has healed: the next telling covers it. Of a worker that froze, the next
 telling says how little ran meanwhile; of one that died there is none, and none of its users ran from its last one on.
 
-A second counts when the ramp to the number of users that is asked for is over: ramps are planned. Nothing here knows a
+A second counts when the ramp to the number of users that is asked for is over: ramps are planned. It counts as the mean
+of the seconds around it that count: where users move from one worker to another, both tell of it within their next few
+seconds only, one too early and one too late. Nothing here knows a
 clock: times are seconds of one that goes on while a machine sleeps.
 """
 
@@ -23,6 +25,8 @@ TOLERANCE: Final = 0.05
 SETTLE_S: Final = 5.0
 # Of the seconds that count, for a run that is not analysed; `analysis.verdict.load` judges the others.
 LEAST_SHARE: Final = 0.95
+# On each side of a second: workers tell every three.
+AROUND_S: Final = 2
 # The seconds before the end are not counted: there the last look at the users is older than their end.
 LAST_WORDS_S: Final = 1.0
 # The longest time between two looks that a live process has; what is beyond it, it was frozen or asleep.
@@ -107,16 +111,24 @@ class LoadSeen:
         for second, planned in enumerate(self._planned):
             if math.isnan(planned):
                 continue
-            ran = self._ran[second] if second < len(self._ran) else 0.0
             judged += 1
             planned_s += planned
-            ran_s += ran
-            within += abs(ran - planned) <= TOLERANCE * planned + 1e-6
+            ran_s += self._ran_in(second)
+            around = [near for near in self._around(second) if not math.isnan(self._planned[near])]
+            asked = sum(self._planned[near] for near in around)
+            ran = sum(self._ran_in(near) for near in around)
+            within += abs(ran - asked) <= TOLERANCE * asked + 1e-6
         if not judged:
             return None
         return LoadEntry(
             judged_s=judged, within_s=within, planned_user_s=round(planned_s, 3), ran_user_s=round(ran_s, 3)
         )
+
+    def _ran_in(self, second: int) -> float:
+        return self._ran[second] if second < len(self._ran) else 0.0
+
+    def _around(self, second: int) -> range:
+        return range(max(0, second - AROUND_S), min(len(self._planned), second + AROUND_S + 1))
 
     def _add(self, begin: float, end: float, users: float) -> None:
         begin = max(begin, 0.0)

@@ -16,7 +16,7 @@ import gevent.event
 
 from attempts.p1_checks import NAIVE_SCENARIO
 from scenarios.checks.player import CLIENT, run_check
-from scenarios.checks.steps import Check
+from scenarios.checks.steps import SuiteCheck
 from scenarios.checks.suites import SUITES
 from scenarios.clients import CLIENTS, Services, distinct, run_connection
 from scenarios.clock import Clock
@@ -154,7 +154,7 @@ class UserConnections:
             if self._services.stop:
                 return
 
-    def _check_with_token(self, user: int, scenario: str, check: Check, scheduled: float) -> None:
+    def _check_with_token(self, user: int, scenario: str, check: SuiteCheck, scheduled: float) -> None:
         """One check, as soon as there is a subject and a token for it."""
         while True:
             subject = self._lease(scheduled)
@@ -174,7 +174,7 @@ class UserConnections:
                 self._credentials.pool.release(subject)
             return
 
-    def _check(self, user: int, scenario: str, check: Check, subject: str) -> None:
+    def _check(self, user: int, scenario: str, check: SuiteCheck, subject: str) -> None:
         settings = self._settings
         token = self._credentials.token_for(subject)
         plan = ConnectionPlan(

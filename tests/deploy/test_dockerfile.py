@@ -125,3 +125,29 @@ def test_a_tree_without_the_record_does_not_import_so_that_the_rule_can_fail(tmp
         [sys.executable, "-c", "import locustfile"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert "No module named 'attempts'" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_worker_needs_no_library_but_those_of_its_own_stage(tmp_path: Path) -> None:
+    """The stages' own commands, in a folder instead of an image."""
+    build_tree("worker", tmp_path)
+    venv = tmp_path / "venv"
+    make, install = [rest for word, rest in DOCKERFILE["worker-libraries"].instructions if word == "RUN"]
+    base = sys._base_executable  # type: ignore[attr-defined]
+    made = [base if word == "python" else word.replace("/opt/venv", str(venv)) for word in make.split()]
+    subprocess.run(made, check=True, capture_output=True)
+    wanted = str(ROOT / "requirements-worker.txt")
+    pip = [
+        word.replace("/opt/venv", str(venv)).replace("/tmp/requirements-worker.txt", wanted) for word in install.split()
+    ]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    if "No matching distribution" in done.stderr or "ConnectionError" in done.stderr:
+        pytest.skip("no package index can be reached from here")
+    assert done.returncode == 0, done.stderr
+    python = str(venv / "bin" / "python")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    check = f"{words_of(str(DOCKERFILE['worker'].last('RUN')))[2]}, importlib.util\n"
+    check += "print([name for name in ('numpy', 'pandas', 'pyarrow', 'starlette') if importlib.util.find_spec(name)])"
+    ran = subprocess.run([python, "-c", check], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.strip()) == (0, "[]"), ran.stderr

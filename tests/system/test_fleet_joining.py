@@ -42,9 +42,9 @@ def test_a_worker_that_joins_a_running_run_takes_its_part(tmp_path: Path) -> Non
 
 def test_a_worker_that_joins_just_before_the_end_ends_with_the_run(tmp_path: Path) -> None:
     with fleet(2, tmp_path) as running:
-        master = running.soak("12s", *LEFT_ALONE, workers=1)
+        master = running.soak("30s", *LEFT_ALONE, workers=1)
         wait_for(lambda: len(running.workers_stored()) == 1, "rows of the first worker")
-        late = running.join(1)
+        late = running.join_just_before_the_end(1, seconds=2.0)
         output, _ = master.communicate(timeout=PATIENCE_S)
         words, _ = late.communicate(timeout=PATIENCE_S)
         assert late.returncode == 0, words

@@ -172,6 +172,29 @@ def test_users_of_a_worker_that_stays_away_are_dealt_to_no_other(tmp_path: Path)
         assert frame[(frame["worker"] == stayed["worker"]) & (frame["user"] >= 0)]["user"].nunique() <= 8
 
 
+def test_a_worker_that_is_heard_again_later_comes_with_its_users_and_its_rows(tmp_path: Path) -> None:
+    with interrupted(2, tmp_path) as (running, _):
+        master = running.begin("50s")
+        running.worker_hosts[0].plug(connected=False)
+        master.kill()
+        again = running.master("--resume", "r1", run_time="50s")
+        wait_for(lambda: running.run_json()["resumed"] and running.run_json()["resumed"][0]["stayed_away"], "patience")
+        wait_for(
+            lambda: sum(w["users"] or 0 for w in running.run_json()["workers"]) == USERS, "users, half of them held"
+        )
+        running.worker_hosts[0].plug(connected=True)
+        output, _ = again.communicate(timeout=2 * PATIENCE_S)
+        run = running.run_json()
+        assert (run["ended"], run["problems"]) == ("run_time", []), output
+        assert run["accounting"]["balanced"] is True
+        assert not any(worker["lost"] for worker in run["workers"])
+        assert_every_flushed_row_is_stored(running, run)
+        assert users_at_once(running.folder) <= USERS
+        assert again.returncode in (0, 1), (
+            output
+        )  # its users ran all the time; what the cut did to them is in the levels
+
+
 def test_a_frozen_master_finds_on_waking_that_another_one_leads_and_writes_nothing(tmp_path: Path) -> None:
     with interrupted(2, tmp_path, spare=1) as (running, (other,)):
         frozen = running.begin("40s")

@@ -9,7 +9,7 @@ import pytest
 from scenarios.experiment.arms import MAX_IMBALANCE
 from windows.check import UNIT_TESTS_DEADLINE_S, soak_both_platforms
 from windows.evidence import connects_by_cell, imbalance, read_rows
-from windows.fleet import FleetRun
+from windows.fleet import FleetRun, run_fleet
 from windows.places import Places
 from windows.run import start
 from windows.unit_tests import run_unit_tests
@@ -33,9 +33,9 @@ def test_a_stack_in_the_completion_port_is_what_a_waiting_loop_shows_and_a_block
     process = start(windows_python, ["docs/waiting_loop.py", "2"])
     output = process.communicate(timeout=UNIT_TESTS_DEADLINE_S)[0].decode()
     waiting, blocked = (line for line in output.splitlines() if line.startswith(("waiting:", "blocked:")))
-    assert "windows_events.py: status = _overlapped.GetQueuedCompletionStatus(self._iocp, ms)" in waiting, output
+    assert "windows_events.py, in _poll: " in waiting and "GetQueuedCompletionStatus" in waiting, output
     assert "waiting: 0 events" not in waiting
-    assert "blocked: 0 events" in blocked and "waiting_loop.py: time.sleep(for_s)" in blocked, output
+    assert "blocked: 0 events" in blocked and "waiting_loop.py, in read_to_its_end: time.sleep" in blocked, output
 
 
 def test_the_unit_tests_of_what_a_worker_runs_pass_on_windows(windows_python: Places) -> None:
@@ -43,6 +43,28 @@ def test_the_unit_tests_of_what_a_worker_runs_pass_on_windows(windows_python: Pl
     result = run_unit_tests(windows_python, deadline_s=UNIT_TESTS_DEADLINE_S, chosen=("-m", "not slow"))
     assert not result.failed and result.ended, result.output[-20_000:]
     assert result.passed > 100
+
+
+def test_the_seed_s_suite_ends_alike_on_both_platforms_hang_included(
+    windows_python: Places, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    options = ("--scenario=p1=1,p1_naive=1", "--harness-timeout-s=12")
+    run = run_fleet(
+        windows_python, reports=tmp_path_factory.mktemp("p1"), run_time_s=60, users=4, options=options, run_id="p1"
+    )
+    rows = read_rows(run.folder, "kind", "platform", "scenario", "operation", "outcome", "cause")
+    ended = [row for row in rows if row["kind"] == "check" and row["outcome"] != "aborted"]
+    found = {
+        platform: {
+            (row["scenario"], row["operation"], row["outcome"], row["cause"])
+            for row in ended
+            if row["platform"] == platform
+        }
+        for platform in ("Linux", "Windows")
+    }
+    assert found["Windows"] == found["Linux"]
+    assert ("p1_naive", "p1_23", "timeout", "test_mistake") in found["Windows"]
+    assert {outcome for scenario, _, outcome, _ in found["Windows"] if scenario == "p1"} == {"ok"}
 
 
 def test_every_process_of_a_mixed_fleet_ends_by_itself(both: FleetRun) -> None:

@@ -25,9 +25,14 @@ def says(said: Said, n: int, *, lost_at: str | None = None, rate: Rate | None = 
     return replace(accounted([], []), attempts=1000, told=told, stated={said: rate} if rate else {})
 
 
-def test_a_quota_that_the_log_states_confirms_the_server_and_refutes_the_hypothesis() -> None:
+@pytest.mark.parametrize("before", ["undecided", "ruled_out"])
+@pytest.mark.parametrize("hypothesis", ["undecided", "confirmed"])
+def test_a_quota_that_the_log_states_confirms_the_server_and_refutes_the_hypothesis(
+    before: State, hypothesis: State
+) -> None:
     stated = Rate(events=100, n=1000, design_effect=1.5)
-    found = with_log(decision(), says("quota", 100, rate=stated), CRITERIA)
+    given = replace(decision(before), hypothesis=Hypothesis(state=hypothesis))
+    found = with_log(given, says("quota", 100, rate=stated), CRITERIA)
     server = found.claims["server"]
     assert (server.state, server.needs) == ("confirmed", "")
     assert server.evidence.startswith("The server's log states it of 10.00 % (")
@@ -71,3 +76,9 @@ def test_what_is_confirmed_already_keeps_its_own_words() -> None:
 
 def test_a_log_that_says_nothing_changes_nothing() -> None:
     assert with_log(decision(), says("unclear", 0), CRITERIA) == decision()
+
+
+def test_what_refutes_the_hypothesis_already_stays_a_reason() -> None:
+    given = replace(decision(), hypothesis=Hypothesis(state="ruled_out", because=("auth is confirmed",)))
+    found = with_log(given, says("quota", 100, rate=Rate(events=100, n=1000, design_effect=1.5)), CRITERIA)
+    assert found.hypothesis.because == ("auth is confirmed", "server is confirmed")

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.model import Criteria
 from analysis.pipeline import Analysis, analyse
+from analysis.report.html import report_html
 from analysis.report.junit import junit_xml
 from analysis.report.summary import summary_md
 from analysis.report.wording import headline, sentences
@@ -159,3 +160,13 @@ def test_the_summary_has_the_checks_and_the_seed_s_criteria(both: Analysis) -> N
     page = summary_md(both.verdict, both.slo, both.suites)
     assert "| No timeout failures in staging tests | 20 |" in page
     assert "| p1_23: streaming endpoints, then a session | test mistake | 120.00 s |" in page
+
+
+@pytest.mark.slow
+def test_the_report_has_a_table_of_the_criteria_and_one_of_the_checks_for_each_suite(both: Analysis) -> None:
+    page = report_html(both)
+    assert page.count('<h2 id="p1">The seed\'s checks: p1</h2>') == 1
+    assert page.count("The seed&#39;s checks: p1_naive") + page.count("The seed's checks: p1_naive") == 1
+    assert page.count("No timeout failures in staging tests") == 2
+    assert page.count("<td>not described</td>") == 34
+    assert "<td>test mistake</td>" in page

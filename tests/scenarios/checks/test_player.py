@@ -12,7 +12,7 @@ import pytest
 
 from attempts.schema import Attempt
 from scenarios.checks.player import run_check
-from scenarios.checks.steps import Check, Context, Hear, Script, Upgrade
+from scenarios.checks.steps import Context, Hear, Script, SuiteCheck, Upgrade
 from scenarios.checks.suites import SUITES
 from scenarios.plan import Budgets, ConnectionPlan, Header, Target, Token
 from tests.scenarios.clients.rows import Rows
@@ -32,12 +32,12 @@ def port() -> Iterator[int]:
         yield int(ready["http_url"].rpartition(":")[2])
 
 
-def the(number: int, suite: str = "p1") -> Check:
+def the(number: int, suite: str = "p1") -> SuiteCheck:
     return next(check for check in SUITES[suite] if check.number == number)
 
 
 def run(
-    check: Check,
+    check: SuiteCheck,
     port: int,
     *,
     token: Token | None = None,
@@ -236,7 +236,7 @@ def test_a_bug_of_ours_is_raised_and_its_row_says_harness(port: int) -> None:
 
     rows: list[Attempt] = []
     with pytest.raises(RuntimeError, match="a bug"):
-        rows.append(run(Check(3, broken), port))
+        rows.append(run(SuiteCheck(3, broken), port))
 
 
 def test_no_wait_outlasts_the_check(port: int) -> None:
@@ -245,5 +245,5 @@ def test_no_wait_outlasts_the_check(port: int) -> None:
         while True:
             told = yield Hear(0, told.now + 3600.0)
 
-    row = run(Check(3, endless), port, budget_s=1.0)
+    row = run(SuiteCheck(3, endless), port, budget_s=1.0)
     assert (row.outcome, row.budget_s) == ("timeout", 1.0)

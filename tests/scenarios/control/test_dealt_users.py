@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 BEGIN = """
 import json
@@ -77,6 +79,7 @@ said.append(deal(made, 12))
     assert with_it == {"a": {"Churn": 0, "Steady": 6}, "b": {"Churn": 6, "Steady": 0}}
 
 
+@pytest.mark.slow
 def test_where_nobody_runs_anything_it_deals_as_locust_does() -> None:
     ours, locusts, joined = answers(
         """

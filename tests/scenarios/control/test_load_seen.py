@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.control.load_seen import LAST_WORDS_S, LONGEST_LOOK_S, SETTLE_S, LoadSeen, Told, UserSeconds
+from scenarios.control.load_seen import AROUND_S, LAST_WORDS_S, LONGEST_LOOK_S, SETTLE_S, LoadSeen, Told, UserSeconds
 from tests.typed import known
 
 RAMP_S = 2.0 + SETTLE_S  # of 12 users at 6 a second
@@ -34,7 +34,10 @@ def test_a_worker_that_is_heard_no_more_ran_nobody_since_its_last_word() -> None
     planned(seen, until=100)
     seen.tell("a", 100.0, Told(100.0, 600.0))
     seen.tell("b", 40.0, Told(40.0, 240.0))
-    assert share(seen) == pytest.approx((40 - RAMP_S) / (100 - LAST_WORDS_S - RAMP_S))
+    judged_s = 100 - LAST_WORDS_S - RAMP_S
+    assert known(seen.entry()).judged_s == judged_s
+    # The two seconds before are near enough to it.
+    assert share(seen) == pytest.approx((40 - AROUND_S - RAMP_S) / judged_s)
 
 
 def test_a_cut_that_has_healed_leaves_no_gap() -> None:
@@ -70,6 +73,17 @@ def test_words_that_come_late_count_for_the_time_of_which_they_speak() -> None:
         seen.tell("a", float(second), told)
         late.tell("a", float(second) + (20.0 if 10 < second < 40 else 0.0), told)
     assert late.entry() == seen.entry()
+
+
+def test_users_that_move_to_another_worker_are_not_too_many_first_and_too_few_then() -> None:
+    seen = LoadSeen(0.0)
+    planned(seen, until=60)
+    seen.tell("a", 30.0, Told(30.0, 12 * 30 + 2.0))  # it has not looked since some had gone
+    seen.tell("a", 33.0, Told(33.0, 12 * 30 + 2.0 + 7 * 3))
+    seen.tell("a", 60.0, Told(60.0, 12 * 30 + 2.0 + 8 * 30 - 3))
+    seen.tell("b", 33.0, Told(3.0, 4 * 3 + 1.0))
+    seen.tell("b", 60.0, Told(30.0, 4 * 30 + 1.0))
+    assert share(seen) == 1.0
 
 
 def test_more_or_fewer_users_are_a_new_ramp_and_then_a_new_plan() -> None:

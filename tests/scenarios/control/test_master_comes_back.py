@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 BEGIN = """
 import json
@@ -98,6 +100,7 @@ said += [answer("r1", True, True), answer("another", False, False), answer("r1",
     assert heard == [[], [], ["soak_hello", "client_ready"]]
 
 
+@pytest.mark.slow
 def test_a_worker_says_with_its_hello_which_users_it_runs() -> None:
     ((_, hello),) = answers(
         WORKER
@@ -169,6 +172,7 @@ said.append(ship("r1", 2))
     assert (of_another, of_this, replaced) == ([0, 0], [1, 1], [0, 1])
 
 
+@pytest.mark.slow
 def test_a_master_that_was_replaced_says_nothing_more_to_its_workers(tmp_path: Path) -> None:
     (heard,) = answers(
         """

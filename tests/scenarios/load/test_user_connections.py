@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from attempts.p1_checks import DESCRIBED, name_of
-from scenarios.checks.steps import Check
+from scenarios.checks.steps import SuiteCheck
 from scenarios.clients import Services
 from scenarios.clock import Clock
 from scenarios.credentials.cache import TokenNotNow, TokenUnavailable
@@ -289,7 +289,7 @@ class Checks:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, users: Users, until: int) -> None:
         self.run: list[tuple[str, ConnectionPlan, float]] = []
 
-        def run_check(check: Check, plan: ConnectionPlan, *_: Any, budget_s: float, **__: Any) -> None:
+        def run_check(check: SuiteCheck, plan: ConnectionPlan, *_: Any, budget_s: float, **__: Any) -> None:
             self.run.append((check.name, plan, budget_s))
             if len(self.run) == until:
                 users.connections.stop()
