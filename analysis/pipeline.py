@@ -147,6 +147,7 @@ def _analysed(
         failed_probes=int(of_probes.loc[of_probes["outcome"].isin(["timeout", "failed"]), "n"].sum()),
         failures=said,
         lost_at=lost.counts(overview.lost),
+        accepted_ends=[end for run in dataset.runs if isinstance(end := (run.manifest or {}).get("accepted_end"), str)],
         hosts={str(k): int(v) for k, v in workers.groupby("platform", observed=True)["host"].nunique().items()},
         settings=settings,
         generator=generator,

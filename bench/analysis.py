@@ -4,7 +4,7 @@ Each size is written by the simulator into a temporary folder and reduced by a f
 runs from its first import to the small tables, and whose memory is its highest resident set. Beside it
 pandas does the smallest part of the same (the cells of G1) on the whole table, as anyone would first write
 it, where the table fits into this machine's free memory. `--verdict` runs `python -m analysis` instead, to
-the report.
+the report. What the checksums of the files cost is a line of its own, and a share of the reduction.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ OURS = """
 from analysis.reduction.reduce import reduce
 from analysis.runs.engine import open_attempts
 result = len(reduce(open_attempts(files)).cells)
+"""
+CHECKSUMS = """
+from pathlib import Path
+from attempts.checksums import check
+checked = check(Path(files[0]).parent, [Path(file) for file in files])
+assert checked.is_listed and not checked.changed
+result = 0
 """
 THEIRS = """
 import pandas as pd
@@ -109,7 +116,11 @@ def main() -> None:
 def compare(run: Path, *, verdict: bool) -> None:
     files = sorted((run / "attempts").glob("*.parquet"))
     rows = sum(parquet.read_metadata(file).num_rows for file in files)
-    print(line("reduce", rows, measured(OURS, files)), flush=True)
+    checked, reduced = measured(CHECKSUMS, files), measured(OURS, files)
+    print(line("SHA-256", rows, checked), flush=True)
+    print(line("reduce", rows, reduced), flush=True)
+    share = checked["cpu_s"] / reduced["cpu_s"]
+    print(f"{rows / MILLION:7.1f}  checksums take {share:.1%} of the reduction's CPU time", flush=True)
     if rows * PANDAS_BYTES_PER_ROW < psutil.virtual_memory().available:
         print(line("pandas", rows, measured(THEIRS, files)), flush=True)
     else:

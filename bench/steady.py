@@ -37,7 +37,7 @@ def main() -> None:
         parser.error(f"--minutes is {options.minutes:g}, but the first {WARM_UP_S} s do not count: use 3 or more.")
     with tempfile.TemporaryDirectory() as reports:
         folder = soak(Path(reports), users=options.users, minutes=options.minutes)
-        health = pd.read_parquet(folder / "health").sort_values("at")
+        health = pd.concat(pd.read_parquet(f) for f in (folder / "health").glob("*.parquet")).sort_values("at")
         rows = sum(len(pd.read_parquet(f, columns=["seq"])) for f in (folder / "attempts").glob("*.parquet"))
     seconds = (health["at"] - health["at"].min()).dt.total_seconds()
     steady = health[seconds >= WARM_UP_S]

@@ -96,7 +96,9 @@ def read(verdict: dict[str, Any], screen: str, leaks: tuple[str, ...] = ()) -> S
 def lost_by_client(run: Path) -> dict[str, Counter[str]]:
     """For each client and loop how many of its sessions' waits ran out, by where they were lost."""
     lost: dict[str, Counter[str]] = {}
-    rows = pq.read_table(run / "attempts", columns=["client", "event_loop", "kind", "outcome", "lost_at"])
+    rows = pq.read_table(
+        sorted(run.glob("attempts/*.parquet")), columns=["client", "event_loop", "kind", "outcome", "lost_at"]
+    )
     for row in rows.to_pylist():
         if row["kind"] == "probe":
             continue

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from scenarios.machine.fingerprint import Fingerprint
+from scenarios.version import VERSION
 
-VERSION: Final = "0.1.0"
 FILE_NAME: Final = "run.json"
 
 
@@ -199,6 +199,8 @@ class RunFile(msgspec.Struct, kw_only=True):
         updated_at: When the process that leads the run wrote this; it does so every few seconds.
         users: How many there are to be.
         problems: Sentences; any entry makes the run void.
+        notes: Sentences that a reader should know, and that leave it valid.
+        accepted_end: That it ended before its planned end, which was allowed; null = it did not, or was not allowed to.
         problem_kinds: Of these, what each is.
         resumed: Each time that another master led the run on.
         settled: Its last count after the end; null = the sums are those of the end.
@@ -220,6 +222,8 @@ class RunFile(msgspec.Struct, kw_only=True):
     versions: dict[str, str] = {}
     settings: dict[str, Any] = {}
     problems: list[str] = []
+    notes: list[str] = []
+    accepted_end: str | None = None
     problem_kinds: list[ProblemEntry] = []
     updated_at: str | None = None
     users: int | None = None

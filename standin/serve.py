@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import uvicorn
 
 from standin.app import application
 from standin.clock import Clock
-from standin.evidence.jsonlines import JsonLines
+from standin.evidence.jsonlines import JsonLines, WriteError
 from standin.evidence.log import Log
 from standin.evidence.truth import Truth
 from standin.faults import canonical
@@ -97,7 +98,12 @@ def serve(options: Options, keys: Mapping[str, Any], *, on_ready: Callable[[Serv
 
         loop_factory = uvicorn.Config("", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(run())
+            try:
+                runner.run(run())
+            except WriteError:
+                # What is open is cut off now, and uvicorn would print a traceback for each.
+                logging.getLogger("uvicorn.error").disabled = True
+                raise
 
 
 def _uvicorn_config(world: World, tls: Certificate | None) -> uvicorn.Config:

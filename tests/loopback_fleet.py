@@ -97,7 +97,8 @@ class LoopbackFleet:
         return json_of(self.folder / "run.json")
 
     def rows(self, table: str = "attempts") -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = ds.dataset(self.folder / table, format="parquet").to_table().to_pylist()
+        files = list((self.folder / table).glob("*.parquet"))
+        rows: list[dict[str, Any]] = ds.dataset(files).to_table().to_pylist()
         return rows
 
     def end(self) -> None:

@@ -28,7 +28,7 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.settings": "analysis.model analysis.runs.manifest analysis.verdict.service_levels",
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.server_log analysis.verdict",
     "analysis.model": "analysis.stats",
-    "analysis.runs": "attempts.locks attempts.schema",
+    "analysis.runs": "attempts.checksums attempts.locks attempts.schema",
     "analysis.reduction": "analysis.runs.parquet_files attempts.p1_checks attempts.schema",
     "analysis.stats": "",
     "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
@@ -46,7 +46,8 @@ ROOMS: Final[dict[str, str]] = {
         "analysis.reduction.explain analysis.stats"
     ),
     "analysis.simulation": (
-        "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.schema"
+        "analysis.claims.registry analysis.model analysis.reduction analysis.runs.manifest attempts.checksums "
+        "attempts.schema"
     ),
     "analysis.calibration": (
         "analysis.claims analysis.model analysis.reduction analysis.runs analysis.simulation analysis.stats "
@@ -57,6 +58,7 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "attempts": "attempts",
     "attempts.checker": "",
+    "attempts.checksums": "",
     "attempts.intervals": "",
     "attempts.exit_codes": "",
     "attempts.locks": "",
@@ -67,8 +69,8 @@ ROOMS: Final[dict[str, str]] = {
     "attempts.settling": "attempts.accounting",
     "attempts.spool": "attempts.intervals attempts.locks attempts.schema",
     "attempts.store": (
-        "attempts.accounting attempts.exit_codes attempts.intervals attempts.locks attempts.manifest attempts.schema "
-        "attempts.settling attempts.spool"
+        "attempts.accounting attempts.checksums attempts.exit_codes attempts.intervals attempts.locks "
+        "attempts.manifest attempts.schema attempts.settling attempts.spool"
     ),
     "attempts.collect": "attempts.exit_codes attempts.locks attempts.manifest attempts.spool",
     "scenarios": "scenarios attempts.p1_checks attempts.schema",
@@ -79,6 +81,9 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.os_errors": "",
     "scenarios.addresses": "",
     "scenarios.authority": "",
+    "scenarios.child_environment": "",
+    "scenarios.printable": "",
+    "scenarios.version": "",
     "scenarios.exit_codes": "",
     "scenarios.exit_words": "",
     "scenarios.http_fields": "",
@@ -89,7 +94,7 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.authority scenarios.checks.suites scenarios.clients scenarios.errors scenarios.exit_codes "
         "scenarios.http_fields scenarios.protocols.transport scenarios.session.scripts"
     ),
-    "scenarios.run_file": "scenarios.machine",
+    "scenarios.run_file": "scenarios.machine scenarios.version",
     "scenarios.run_order": "scenarios.clock scenarios.plan scenarios.run_file",
     "scenarios.protocol": "scenarios.protocols",
     "scenarios.protocols": "scenarios.errors scenarios.http_fields scenarios.plan",
@@ -108,7 +113,7 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.credentials": "scenarios.errors scenarios.options scenarios.plan scenarios.redact",
     # Asked from within all event loops, so it knows none of them.
     "scenarios.evidence": "",
-    "scenarios.machine": "scenarios.errors attempts.schema",
+    "scenarios.machine": "scenarios.errors scenarios.version attempts.schema",
     "scenarios.relay": (
         "scenarios.addresses scenarios.authority scenarios.errors scenarios.evidence scenarios.exit_codes "
         "scenarios.http_head scenarios.machine scenarios.os_errors"
@@ -123,15 +128,14 @@ ROOMS: Final[dict[str, str]] = {
         "scenarios.session"
     ),
     "scenarios.clients.on_asyncio": (
-        "scenarios.addresses scenarios.clients scenarios.clock scenarios.errors scenarios.evidence "
-        "scenarios.exit_words scenarios.http_head scenarios.machine scenarios.plan scenarios.protocols "
-        "scenarios.relay scenarios.rfc6455 "
-        "scenarios.session attempts.schema"
+        "scenarios.addresses scenarios.child_environment scenarios.clients scenarios.clock scenarios.errors "
+        "scenarios.evidence scenarios.exit_words scenarios.http_head scenarios.machine scenarios.plan "
+        "scenarios.protocols scenarios.relay scenarios.rfc6455 scenarios.session attempts.schema"
     ),
     "scenarios.probes": (
         "scenarios.addresses scenarios.authority scenarios.clients scenarios.errors scenarios.evidence "
         "scenarios.experiment scenarios.plan scenarios.protocols scenarios.redact scenarios.rfc6455 scenarios.session "
-        "attempts.schema"
+        "attempts.schema attempts.spool"
     ),
     "scenarios.checks": (
         "scenarios.authority scenarios.clients scenarios.evidence scenarios.plan scenarios.protocols scenarios.redact "
@@ -140,8 +144,8 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.load": (
         "scenarios.checks scenarios.clients scenarios.clock scenarios.credentials scenarios.errors "
         "scenarios.experiment scenarios.machine scenarios.options scenarios.plan scenarios.probes scenarios.protocols "
-        "scenarios.redact scenarios.run_file scenarios.run_order scenarios.session attempts.p1_checks "
-        "attempts.schema attempts.spool"
+        "scenarios.redact scenarios.run_file scenarios.run_order scenarios.screens.voice scenarios.session "
+        "attempts.p1_checks attempts.schema attempts.spool"
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
     "scenarios.control": (
@@ -205,7 +209,7 @@ LIBRARIES: Final = (
         frozenset({"numpy", "pandas", "pyarrow", "scipy"}),
         not_in=(
             *("scenarios", "standin", "locustfile", "attempts.spool", "attempts.accounting", "attempts.checker"),
-            *("attempts.collect", "attempts.intervals", "attempts.locks", "attempts.schema"),
+            *("attempts.checksums", "attempts.collect", "attempts.intervals", "attempts.locks", "attempts.schema"),
         ),
     ),
     Library(

@@ -115,7 +115,7 @@ def headline(verdict: Mapping[str, Any], slo: Slo) -> str:
         beyond = [check for check in slo.checks if check.is_beyond]
         if beyond:
             levels = f"Service levels met: {counts}; {lower_first(' '.join(check.why for check in beyond))}"
-    return " ".join(sentence for sentence in (opening(verdict), levels) if sentence)
+    return " ".join(sentence for sentence in (opening(verdict), levels, *verdict["accepted_ends"]) if sentence)
 
 
 def checked(verdict: Mapping[str, Any]) -> str:

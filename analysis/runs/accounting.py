@@ -63,6 +63,7 @@ def audit_run(run: Run) -> Audit:
         notes.append(f"{name}: the run has not ended; this is what its rows say so far.")
     elif ended in ("stopped", "signal"):
         notes.append(f"{name}: the run was ended early ({ended}).")
+    notes += [f"{name}: {sentence}" for sentence in _texts(manifest.get("notes"))]
     notes += [f"{name}: {sentence}" for sentence in clock_notes(_records(manifest.get("workers")))]
     notes += [
         f"{name}: the run was led on by another master at {absence.get('at')}{_gap_words(absence)}."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.runs.file_checksums import check_files
 from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from analysis.runs.manifest import ManifestError, read_manifest
 from attempts.locks import Reading, is_held, store_lock
@@ -90,7 +91,7 @@ class Dataset:
 
 
 def open_runs(folders: Sequence[Path]) -> Dataset:
-    """Open run folders; only footers and `run.json` are read.
+    """Open run folders: footers and `run.json` are read, and each file is held against its checksum.
 
     Raises:
         DatasetError: A folder is no run, is named twice, or its rows have a newer schema.
@@ -126,8 +127,17 @@ def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
     files: list[Path] = []
     columns: list[frozenset[str]] = []
     rows = 0
-    for path in sorted(attempts_folder.glob("*.parquet")):
-        opened = open_attempts_file(path, name, problems, notes)
+    # A run that was killed says for ever that it is going on.
+    is_live = manifest is not None and manifest.get("ended") == "running" and is_held(store_lock(folder))
+    found = sorted(attempts_folder.glob("*.parquet"))
+    changed = check_files(attempts_folder, found, f"{name}/attempts", problems, notes, is_live=is_live)
+    for path in found:
+        try:
+            opened = open_attempts_file(path, name, problems, notes)
+        except DatasetError:
+            if path.name not in changed:
+                raise
+            continue  # what it says of its schema is not what was written
         if opened is not None:
             files.append(path)
             columns.append(opened[0])
@@ -136,9 +146,9 @@ def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
         problems.append(f"{name}: no attempts were stored (attempts/ holds no readable Parquet file).")
     elif rows == 0:
         problems.append(f"{name}: the attempts table has no rows.")
-    # A run that was killed says for ever that it is going on.
-    is_live = manifest is not None and manifest.get("ended") == "running" and is_held(store_lock(folder))
     _check_spool(folder, name, problems, notes, is_live=is_live)
+    vitals = sorted((folder / "health").glob("*.parquet"))
+    check_files(folder / "health", vitals, f"{name}/health", problems, notes, is_live=is_live)
     health = health_files(folder / "health", name, notes)
     if not health:
         notes.append(f"{name}: no health/ rows: the load generators' vitals are known only from the attempts.")

@@ -32,6 +32,7 @@ from analysis.simulation.row_facts import Counters
 from analysis.simulation.rows import probes_of, table_of
 from analysis.simulation.world import World
 from analysis.simulation.worlds import WORLDS, world
+from attempts.checksums import list_files
 from attempts.schema import SCHEMA_VERSION, Health
 
 # A million rows take 1.3 GB while they are drawn, whatever the length of the run, and a file of 60 MB.
@@ -117,6 +118,8 @@ def write_run(where: World, design: Design, folder: Path, *, command: Sequence[s
         outcomes.update(_counts(table["outcome"]))
         workers.update(_counts(table["worker"]))
     _write_health(design, sorted(workers), folder / "health")
+    for kind in ("attempts", "health"):
+        list_files(folder / kind)
     manifest = _manifest(where, design, folder.name, command=command, outcomes=outcomes, workers=workers)
     (folder / RUN_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
     return folder

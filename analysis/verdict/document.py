@@ -44,6 +44,7 @@ def compose(
     lost_at: Mapping[str, int] | None = None,
     load: Load | None = None,
     server_log: Mapping[str, Any] | None = None,
+    accepted_ends: Sequence[str] = (),
     suites: Sequence[Suite] = (),
 ) -> dict[str, Any]:
     """The verdict as JSON-ready values.
@@ -64,6 +65,7 @@ def compose(
         lost_at: How many waits were lost at each rung; empty: nobody could be asked.
         load: Whether as many users ran as were planned; None: nobody counted.
         server_log: What the server's log says; None: none was given, and the verdict has no such key.
+        accepted_ends: Of runs that ended before their planned end and are judged all the same, in sentences.
         suites: Of checks, where some were run.
     """
     return {
@@ -96,6 +98,7 @@ def compose(
         ],
         "leads": list(decision.leads),
         "probes": {"n": probes, "failed": failed_probes},
+        "accepted_ends": list(accepted_ends),
         "p1": [_suite(suite) for suite in suites],
         **({} if server_log is None else {"server_log": dict(server_log)}),
     }

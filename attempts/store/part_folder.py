@@ -11,6 +11,10 @@ are the same. Files are written under a temporary name, synced, read back and co
 A part of which a joined file holds all is a leftover of a crash, and is removed when the folder is
 opened. While a joined file takes its parts' place (milliseconds) a reader that has not said that it reads
 (`attempts.locks.Reading`) may see rows twice; (worker, seq) tells.
+
+The SHA-256 of each file is in `SHA256SUMS` before the file is there, so no file is ever without one; a line whose file
+never came is a leftover, too. What a part holds is joined only while it is what was written: else a flipped bit would
+get a checksum of its own.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from attempts.checksums import digest_of, read_list, write_list
 from attempts.intervals import Intervals
 from attempts.spool.spool import SegmentName, sync_folder
 from attempts.store.tables import METADATA, joined
@@ -118,11 +123,13 @@ class PartFolder:
 
     Attributes:
         ledger: What all of them hold.
+        changed: The files that are not what was written; known once they were joined.
     """
 
     def __init__(self, folder: Path, *, schema: pa.Schema, by: tuple[str, ...]) -> None:
         self.folder = folder
         self.ledger = StoredSegments()
+        self.changed: list[Path] = []
         self._schema = schema
         self._by = by
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,6 +144,7 @@ class PartFolder:
                 part.unlink()
             else:
                 self.ledger.add(ledger)
+        self._digests = self._known_digests()
 
     def add(self, tables: Iterable[pa.Table], ledger: StoredSegments) -> int:
         """Store tables as one part; returns its rows. Their segments are held when this returns."""
@@ -148,7 +156,8 @@ class PartFolder:
 
     def join(self) -> None:
         """Join small parts to few files of a size that analysis likes."""
-        for group in _grouped(self.parts):
+        self.changed = self.files_changed(self.files)
+        for group in _grouped([part for part in self.parts if part not in self.changed]):
             self.join_parts(group)
         sync_folder(self.folder)
 
@@ -162,6 +171,8 @@ class PartFolder:
             replacing: Says whether the parts may be replaced as long as its block lasts; asked when the new file is
                 ready, so that the block is short.
         """
+        if self.files_changed(group):
+            return False
         ledger = StoredSegments()
         for part in group:
             ledger.add(read_ledger(part))
@@ -171,11 +182,19 @@ class PartFolder:
         with replacing() as may:
             if not may:
                 temporary.unlink()
+                del self._digests[temporary.name.removesuffix(_TEMPORARY)]
+                write_list(self.folder, self._digests)
                 return False
             self._publish(temporary)
             for part in group:
                 part.unlink()
+                del self._digests[part.name]
+            write_list(self.folder, self._digests)
         return True
+
+    def files_changed(self, files: Iterable[Path]) -> list[Path]:
+        """Those of them that are not what was written."""
+        return [path for path in files if digest_of(path) != self._digests.get(path.name)]
 
     @property
     def parts(self) -> list[Path]:
@@ -200,12 +219,27 @@ class PartFolder:
         metadata = {**METADATA, _LEDGER_KEY: ledger.encoded()}
         try:
             write_parquet(temporary, table, metadata)
+            digest = digest_of(temporary)
             _verify(temporary, table)
+            self._digests[path.name] = digest
+            write_list(self.folder, self._digests)
         except (OSError, pa.ArrowException) as problem:
+            self._digests.pop(path.name, None)
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise StoreError(f"cannot write {path}: {_first_line(problem)}") from problem
         return temporary
+
+    def _known_digests(self) -> dict[str, str]:
+        """The list as it is, without files that are not there; for a folder of before there were lists, a new one."""
+        listed, files = read_list(self.folder), self.files
+        if listed is None:
+            digests = {path.name: digest_of(path) for path in files}
+        else:
+            digests = {path.name: listed[path.name] for path in files if path.name in listed}
+        if digests != (listed or {}):
+            write_list(self.folder, digests)
+        return digests
 
     def _publish(self, temporary: Path) -> None:
         os.replace(temporary, temporary.with_name(temporary.name.removesuffix(_TEMPORARY)))

@@ -71,13 +71,14 @@ class Store:
         self._attempts.join()
         self._health.join()
         truth_rows, notes = self._store_truth()
-        stored = audit.count_rows(self._attempts.files)
-        last_at = audit.last_start(self._attempts.files)
+        changed = [*self._attempts.changed, *self._health.changed]
+        stored = audit.count_rows([path for path in self._attempts.files if path not in changed])
+        last_at = audit.last_start([path for path in self._attempts.files if path not in changed])
         workers = audit.worker_rows(stored, self._rows_written())
         gaps = [(rows.worker, gap) for rows in workers for gap in rows.missing]
         return {
             "rows_stored": stored.rows,
-            "health_rows": sum(pq.read_metadata(path).num_rows for path in self._health.files),
+            "health_rows": sum(pq.read_metadata(path).num_rows for path in self._health.files if path not in changed),
             "dropped_bytes": self._attempts.ledger.dropped_bytes,
             "missing_rows": sum(len(gap) for _, gap in gaps),
             "gaps": [{"worker": w, "first": g.first, "last": g.last} for w, g in islice(gaps, _SHOWN_GAPS)],
@@ -97,6 +98,11 @@ class Store:
             "problems": [
                 *self._attempts.ledger.problems,
                 *self.problems.values(),
+                *(
+                    f"{path.parent.name}/{path.name} is not what was written (its SHA-256 is another than in "
+                    "SHA256SUMS): its rows do not count."
+                    for path in changed
+                ),
                 *(sentence for rows in workers for sentence in rows.problems),
             ],
         }

@@ -98,6 +98,7 @@ class Services:
         children: Child processes by event loop; `websockets_asyncio.close_children` ends them.
         addresses: Of the names that were looked up.
         turns: Which of a target's addresses a session tries first.
+        secret_variables: Of the environment: what they hold is told to no child.
         target_clock: How far the run's clock is from the target's.
         share: How much of the loop goes into connections whose peers send more than can be taken in.
     """
@@ -118,6 +119,7 @@ class Services:
     children: dict[str, Any] = field(default_factory=dict)
     addresses: AddressBook = field(default_factory=AddressBook)
     turns: Turns = field(default_factory=Turns)
+    secret_variables: frozenset[str] = frozenset()
     target_clock: TargetClock = field(default_factory=TargetClock)
     share: LoopShare = field(default_factory=LoopShare)
 

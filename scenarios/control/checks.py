@@ -12,6 +12,7 @@ import gevent.subprocess as subprocess
 import orjson
 
 from scenarios.checks.suites import SUITES
+from scenarios.child_environment import child_environment
 from scenarios.clients import CLIENTS, why_unavailable
 from scenarios.clients.tls import PASSPHRASE_VARIABLE, tls_context
 from scenarios.control.child_process import module_command
@@ -59,7 +60,10 @@ def check_faults(settings: Settings) -> None:
     if not (settings.fault or settings.standin_quirks or settings.standin_instances != DEFAULTS["standin_instances"]):
         return  # nothing to judge, and the judge takes a second to come
     result = subprocess.run(
-        module_command("standin", "--check", *standin_arguments(settings)), capture_output=True, text=True
+        module_command("standin", "--check", *standin_arguments(settings)),
+        capture_output=True,
+        text=True,
+        env=child_environment(os.environ, named=settings.secret_variables),
     )
     if result.returncode != 0:
         lines = (result.stderr.strip() or result.stdout.strip() or "the stand-in refused its faults").splitlines()

@@ -7,6 +7,7 @@ closes, which works on every platform and also when we are killed.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -15,8 +16,10 @@ import gevent
 import gevent.subprocess as subprocess
 import msgspec
 
+from scenarios.child_environment import child_environment
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_words import how_ended
+from scenarios.screens.voice import say
 
 # A cold start of the slowest child (the stand-in, importing its web framework on a busy 2-core machine)
 # takes 2 to 4 s; a machine ten times slower still starts.
@@ -100,6 +103,12 @@ def start_child(
 ) -> Child:
     """Start a child and wait for its ready line (one JSON object on standard output).
 
+    Args:
+        name: What it is called in sentences.
+        command: Its command line.
+        environment: Its environment; None = this process's without any secret.
+        wait_ready: Whether it says that it is ready.
+
     Raises:
         ConfigError: If it refused its arguments (exit status 2); the sentence is the child's own.
         HarnessError: If it ended otherwise, or did not get ready in time.
@@ -109,7 +118,7 @@ def start_child(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if wait_ready else None,
-        env=None if environment is None else dict(environment),
+        env=child_environment(os.environ) if environment is None else dict(environment),
         text=True,
         # Ctrl-C in a terminal goes to the whole group; children end when we say so, in our order.
         **_OWN_GROUP,
@@ -149,5 +158,5 @@ def _pass_on(stream: Any, last_lines: list[str]) -> None:
     for line in stream:
         last_lines.append(line)
         del last_lines[:-5]
-        sys.stderr.write(line)
+        say(line, end="")
     stream.close()

@@ -8,11 +8,9 @@ from __future__ import annotations
 from locust import __version__, runners
 from locust.exception import RPCError
 from locust.rpc import Message
-from locust.rpc.zmqrpc import Client
 
 import contextlib
 import math
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -20,18 +18,20 @@ from typing import Any, Final
 import gevent
 import msgspec
 from gevent.event import Event
-from gevent.threadpool import ThreadPool
 
 from attempts.spool.shipping import Sender, read_segment_file, remove_segment_file, sealed_segments
 from scenarios.clock import asleep_s
+from scenarios.control.fleet_wire import GuardedClient
 from scenarios.control.limits import Limits
 from scenarios.control.load_seen import UserSeconds
 from scenarios.control.outbox import fill_of, why_full
 from scenarios.control.time_keeper import TimeKeeper
 from scenarios.control.without_master import PlannedEnd, Silence, is_patience_over
 from scenarios.exit_codes import EXIT_VOID
+from scenarios.load.disk import Disk
 from scenarios.load.generator import LoadGenerator
 from scenarios.run_order import GeneratorReport
+from scenarios.screens.voice import say
 
 SHIP_EVERY_S: Final = 0.5
 TELL_LOAD_EVERY_S: Final = 3.0
@@ -82,7 +82,7 @@ class Courier:
     def __init__(self, runner: runners.WorkerRunner, limits: Limits) -> None:
         self._runner = runner
         self._limits = limits
-        self._disk = ThreadPool(1)
+        self._disk = Disk()
         self.time_keeper = TimeKeeper(runner)
         self._silence = Silence(seconds_with_sleep(), silent_s=limits.silent_s)
         self._errand: _Errand | None = None  # the run whose load goes on
@@ -169,7 +169,9 @@ class Courier:
         """
         old = self._runner.client
         with contextlib.suppress(RPCError):
-            self._runner.client = Client(self._runner.master_host, self._runner.master_port, self._runner.client_id)
+            self._runner.client = GuardedClient(
+                self._runner.master_host, self._runner.master_port, self._runner.client_id
+            )
             # What the old one has not sent must not come later, in the name of this worker.
             old.close(linger=0)
 
@@ -361,4 +363,4 @@ class Courier:
             self._end_load(errand, f"The master has ended run {errand.run_id}.")
 
     def _say(self, sentence: str) -> None:
-        print(f"wsoak: {sentence}", file=sys.stderr, flush=True)
+        say(f"wsoak: {sentence}")

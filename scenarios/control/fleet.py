@@ -26,26 +26,27 @@ from __future__ import annotations
 
 from locust import runners
 
-import sys
 import time
 from typing import Any, Final
 
 import gevent
 import msgspec
 import zmq
-from gevent.threadpool import ThreadPool
 
 from attempts.settling import NOT_KEPT
 from attempts.spool.shipping import Arrived, Receiver, keep_segment_file
 from scenarios.clock import Clock
 from scenarios.control.dealt_users import DealtUsers
+from scenarios.control.fleet_versions import versions_apart
 from scenarios.control.limits import Limits
 from scenarios.control.live_run import LiveRun
 from scenarios.control.load_seen import LoadSeen, Told
 from scenarios.control.locust_messages import SideLane, watch_spawns
 from scenarios.control.roster import Roster, lost
+from scenarios.load.disk import Disk
 from scenarios.run_file import WorkerEntry
 from scenarios.run_order import GeneratorReport
+from scenarios.screens.voice import say
 
 # A drain that got lost is sent again so often.
 DRAIN_AGAIN_S: Final = 2.0
@@ -57,7 +58,7 @@ class Fleet:
     def __init__(self, runner: runners.MasterRunner, limits: Limits) -> None:
         self._runner = runner
         self._limits = limits
-        self._disk = ThreadPool(1)
+        self._disk = Disk()
         self._receiver = Receiver()
         self._run: LiveRun | None = None
         self._clock: Clock | None = None
@@ -67,6 +68,7 @@ class Fleet:
         self._is_draining = False
         self._is_closed = True
         self.is_broken = False
+        self._is_disk_closed = False
         self.users = DealtUsers()
         self._absent: dict[str, WorkerEntry] = {}  # of a run that this master leads on: those not heard of, by worker
         self._has_left = False
@@ -100,7 +102,7 @@ class Fleet:
         self._receiver = Receiver()
         self._roster = Roster(self._roster)
         self._is_draining = self._is_closed = False
-        self.is_broken = False
+        self.is_broken = self._is_disk_closed = False
         self._absent = {}
         self.users.forget()
         self._mind_server()
@@ -186,7 +188,7 @@ class Fleet:
             now = time.perf_counter()
             waited = now - started
             is_heard = any(self._roster.silence_s(client, now) < self._limits.silent_s for client in missing)
-            if waited >= (self._limits.drain_s if is_heard else self._limits.missing_s):
+            if waited >= (self._limits.drain_s if is_heard and not self._is_disk_closed else self._limits.missing_s):
                 break
             if now >= drain_at:
                 drain_at = now + DRAIN_AGAIN_S
@@ -231,6 +233,8 @@ class Fleet:
             return
         entry = msgspec.convert(msg.data["entry"], WorkerEntry)
         self._roster.hello(msg.node_id, entry)
+        if self._run is not None and (sentence := versions_apart(entry.versions, self._run.file.versions)):
+            self._run.remark(sentence)
         if self._absent.pop(entry.worker, None) is not None:
             self._hold_back()
             self.users.told(msg.node_id, msg.data.get("user_classes"))
@@ -273,8 +277,10 @@ class Fleet:
                     self._disk.apply(keep_segment_file, (run.folder / "spool", step.name, step.data))
                 except OSError as error:
                     self._receiver.failed(step)
+                    self.is_broken = self._is_disk_closed = True
                     run.problem(
-                        f"Rows of worker {step.name.worker} cannot be kept: {error}.",
+                        f"Rows of worker {step.name.worker} cannot be kept in {run.folder} ({error.strerror}), so the "
+                        "run ends; what is not there yet is on its disk: python -m attempts.collect brings it.",
                         kind=NOT_KEPT,
                         worker=step.name.worker,
                     )
@@ -300,4 +306,4 @@ class Fleet:
 
 
 def _say(sentence: str) -> None:
-    print(f"wsoak: {sentence}", file=sys.stderr, flush=True)
+    say(f"wsoak: {sentence}")

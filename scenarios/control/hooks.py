@@ -9,6 +9,8 @@ from __future__ import annotations
 from locust import events, runners
 from locust.env import Environment
 
+import os
+import socket
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +19,8 @@ from typing import Any, Final
 
 import gevent
 
+from scenarios.control import fleet_wire
+from scenarios.control.fleet_key import fleet_key
 from scenarios.control.interrupts import Interrupts, interrupt_locust
 from scenarios.control.locust_messages import Gate
 from scenarios.control.soak import Soak
@@ -24,7 +28,11 @@ from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
 from scenarios.options import OPTIONS, Option
 from scenarios.options.help import COMMAND, with_pointer
+from scenarios.screens.keyboard import endure_closed_terminals
+from scenarios.screens.voice import say, settle
 from scenarios.screens.web import add_to_ui
+from scenarios.screens.web_access import names_of
+from scenarios.screens.web_start import Phase
 
 # Heartbeats that may be missed before Locust calls a worker lost (its default, 3, ends a day's soak for
 # a pause of 4 s, and calls that success).
@@ -53,8 +61,20 @@ def add_arguments(parser: Any, options: Sequence[Option] = OPTIONS) -> None:
     parser.error = error
 
 
+def say_last(words: str) -> None:
+    """The verdict; then nothing is left that the interpreter's end could fail to bring out."""
+    say(words, sys.stdout, end="")
+    settle()
+
+
 def install() -> None:
-    """Listen to Locust's events. Called once, by the locustfile."""
+    """Listen to Locust's events, and guard its sockets. Called once, by the locustfile."""
+    endure_closed_terminals()
+    try:
+        fleet_wire.install(fleet_key(os.environ))
+    except ConfigError as refusal:
+        say(f"wsoak: {refusal}")
+        raise SystemExit(EXIT_USAGE) from None
     soaks: dict[int, Soak] = {}
     gate = Gate()
     gate.install()
@@ -70,34 +90,53 @@ def install() -> None:
         soak = soaks[id(environment)] = Soak(environment)
         try:
             soak.prepare()
-            Interrupts(interrupt_locust, is_ending=soak.is_ending, folder=soak.folder).install()
+            Interrupts(lambda: end_of(environment, soak), is_ending=soak.is_ending, folder=soak.folder).install()
         except (ConfigError, HarnessError) as refusal:
-            print(f"wsoak: {with_pointer(str(refusal))}", file=sys.stderr, flush=True)
+            say(f"wsoak: {with_pointer(str(refusal))}")
             raise SystemExit(EXIT_USAGE) from None
         except KeyboardInterrupt:
-            print("wsoak: interrupted before a run began.", file=sys.stderr, flush=True)
+            say("wsoak: interrupted before a run began.")
             raise SystemExit(EXIT_VOID) from None
         except Exception:
             # Locust's own exit status for this, 1, means "breached": a fault of wsoak must not pass for a finding.
             traceback.print_exc()
             raise SystemExit(EXIT_VOID) from None
         if web_ui is not None:
-            reports = Path(soak.settings().reports_dir)
-            add_to_ui(web_ui.app, reports=reports, check=soak.check_form, status=soak.status)
+            settings, own = soak.settings(), environment.parsed_options
+            names = names_of(socket.gethostname(), own.web_host, own.web_host_display_name or "")
+            add_to_ui(web_ui.app, reports=Path(settings.reports_dir), soak=soak, hosts=(*names, *settings.ui_hosts))
             web_ui.template_args["extended_csv_files"] = [{"href": "wsoak/", "title": "wsoak: runs, verdicts, reports"}]
         if isinstance(environment.runner, runners.WorkerRunner):
             gate.open(environment.runner, takes=soak.takes)
         # Locust arms its --run-time timer next, on a loop whose clock has not moved during the checks.
         gevent.get_hub().loop.update_now()
 
+    def end_of(environment: Environment, soak: Soak) -> None:
+        """What ends a run in order; a master that still waits for its workers has none, and Locust no way out of it."""
+        if soak.leader is None or soak.folder() is not None or not environment.parsed_options.headless:
+            interrupt_locust()
+            return
+        say("wsoak: interrupted before a run began.")
+
+        def leave() -> None:
+            environment.runner.quit()  # which lets the workers go that are there
+            fleet_wire.leave(EXIT_VOID)
+
+        gevent.get_hub().loop.run_callback_threadsafe(gevent.spawn, leave)
+
     def on_test_start(environment: Environment, **_: Any) -> None:
         soak = soak_of(environment)
+        if soak.phase() is Phase.ENDING:
+            # Locust would start users beside those that stop, and stop neither; it takes this end of its greenlet.
+            say("wsoak: no run is started, as the last one is still being stopped, stored and analysed.")
+            raise gevent.GreenletExit
         try:
-            soak.start()
+            with soak.starting():
+                soak.start()
         except Exception as problem:
             # Whatever it was, no user may connect now, and the exit status must say so.
             kind = EXIT_USAGE if isinstance(problem, ConfigError) else EXIT_VOID
-            print(f"wsoak: {with_pointer(str(problem))}", file=sys.stderr, flush=True)
+            say(f"wsoak: {with_pointer(str(problem))}")
             if not isinstance(problem, ConfigError | HarnessError):
                 traceback.print_exc()
             soak.refuse(str(problem), kind)
@@ -114,5 +153,5 @@ def install() -> None:
     events.test_stop.add_listener(lambda environment, **_: soak_of(environment).stop())
     events.quitting.add_listener(lambda environment, **_: soak_of(environment).quitting())
     # The very last event: the verdict is what is left on the screen below Locust's tables.
-    events.quit.add_listener(lambda **_: print("".join(s.last_words() for s in soaks.values()), end="", flush=True))
+    events.quit.add_listener(lambda **_: say_last("".join(s.last_words() for s in soaks.values())))
     events.user_error.add_listener(on_user_error)

@@ -1,4 +1,4 @@
-"""What Ctrl-C does: the first ends the run in order, the next says what is going on, another one leaves it there.
+"""What Ctrl-C, SIGTERM and a closed terminal do: the first ends the run in order, one more Ctrl-C leaves it as it is.
 
 Rows that are not stored yet are on the disk by then, so whoever leaves loses none of them.
 """
@@ -10,66 +10,92 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Final
 
 import gevent
 
 from scenarios.exit_codes import EXIT_VOID
+from scenarios.screens.terminal import restore_terminal, terminal_mode
+from scenarios.screens.voice import is_gone, say, settle, silence
+
+# Windows has none: a console that is closed there ends its processes.
+_HANGUP: Final = getattr(signal, "SIGHUP", None)
 
 
 class Interrupts:
-    """This process's handler of SIGINT, from its first run on.
+    """This process's handlers of signals, from its first run on.
 
     Args:
         end_run: Ends the run in order.
         is_ending: Whether the run is being ended already.
         folder: The run's folder; None = there is none, or other processes end it.
+        leave: Ends the process with this exit status at once: an exception would have to get past all who wait.
     """
 
     def __init__(
-        self, end_run: Callable[[], object], *, is_ending: Callable[[], bool], folder: Callable[[], Path | None]
+        self,
+        end_run: Callable[[], object],
+        *,
+        is_ending: Callable[[], bool],
+        folder: Callable[[], Path | None],
+        leave: Callable[[int], object] = os._exit,
     ) -> None:
         self._end_run = end_run
         self._is_ending = is_ending
         self._folder = folder
-        self._has_ended = False
-        self._further = 0
+        self._leave = leave
+        self._interrupts = 0
+        self._terminal: Any = None
+        self._is_hung_up = False
 
     def install(self) -> None:
-        """From now on; in the main thread."""
+        """From now on; in the main thread.
+
+        Locust puts a handler of SIGTERM in the place of this one, but where a shape makes the load only when that is
+        over: until then a SIGTERM would end the process and leave no verdict.
+        """
+        self._terminal = terminal_mode()
         signal.signal(signal.SIGINT, self.interrupted)
+        signal.signal(signal.SIGTERM, self.terminated)
+        if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:  # which nohup(1) sets
+            signal.signal(_HANGUP, self.hung_up)
 
     def interrupted(self, *_: object) -> None:
-        """Ctrl-C, or what a program does that ends its children.
-
-        Raises:
-            SystemExit: The third time.
-        """
-        if not self._has_ended and not self._is_ending():
-            self._has_ended = True
-            self._end_run()
-            return
-        self._has_ended = True
-        self._further += 1
-        if self._further == 1:
-            self._say("the run is being stored and analysed; Ctrl-C once more leaves it as it is.")
-            return
+        """Ctrl-C, or what a program does that ends its children."""
+        self._interrupts += 1
         folder = self._folder()
+        if self._interrupts == 1:
+            is_ending = self._is_ending()
+            if not is_ending:
+                self._end_run()
+            if is_ending or folder is not None:
+                say("wsoak: the run is being ended, stored and analysed; Ctrl-C once more leaves it as it is.")
+            return
         if folder is not None:
-            self._say(
-                f"VOID: left before its end. No row is lost: python -m attempts.store {folder} stores what is not "
-                f"stored yet, python -m analysis {folder} looks at it."
+            say(
+                f"wsoak: VOID: left before its end. No row is lost: python -m attempts.store {folder} stores what is "
+                f"not stored yet, python -m analysis {folder} looks at it."
             )
-        self._leave()
+        settle()
+        restore_terminal(self._terminal)
+        self._leave(EXIT_VOID)
 
-    def _leave(self) -> NoReturn:
-        if self._further > 2:  # somebody holds the process that was told to leave
-            sys.stdout.flush()
-            os._exit(EXIT_VOID)
-        raise SystemExit(EXIT_VOID)
+    def terminated(self, *_: object) -> None:
+        """SIGTERM: the run ends in order."""
+        if not self._is_ending():
+            self._end_run()
 
-    def _say(self, sentence: str) -> None:
-        print(f"wsoak: {sentence}", file=sys.stderr, flush=True)
+    def hung_up(self, *_: object) -> None:
+        """The terminal was closed: whatever is said from now on leads nowhere, and the run ends as by SIGTERM.
+
+        The kernel says so, and the shell may say it again.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            if is_gone(stream):
+                silence(stream)
+        if not self._is_hung_up:
+            self._is_hung_up = True
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def interrupt_locust() -> None:

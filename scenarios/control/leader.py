@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import gevent
@@ -44,6 +44,7 @@ from scenarios.run_file import TargetFacts, WorkerEntry
 from scenarios.run_order import GeneratorReport, RunOrder
 from scenarios.screens.progress import EVERY_S, progress_line
 from scenarios.screens.stats_trim import trim
+from scenarios.screens.voice import say
 
 
 class Leader:
@@ -176,11 +177,7 @@ class Leader:
         run.note(self._fleet.entries(), now=utc_now())
         for worker in self._fleet.absent:
             said = f"its {worker.users} users are dealt to no other, since it may still run them"
-            print(
-                f"wsoak: worker {worker.worker} ({worker.platform}, host {worker.host}) has not come back; {said}.",
-                file=sys.stderr,
-                flush=True,
-            )
+            say(f"wsoak: worker {worker.worker} ({worker.platform}, host {worker.host}) has not come back; {said}.")
         left_s = run.left_s(utc_now())
         is_over = left_s is not None and left_s <= 1.0
         if is_over or not self._fleet.present:
@@ -214,7 +211,7 @@ class Leader:
 
         Headless this returns when it is done; in the UI at once, as the stop button's answer must not wait.
         """
-        if self.run is None:
+        if self.run is None or self._finishing is not None:
             return
         if self._watcher is not None:
             self._watcher.kill()
@@ -323,7 +320,7 @@ class Leader:
             tally=generator.services.tally,
             lag_s=lag_s,
         )
-        print(line, file=sys.stderr, flush=True)
+        say(line)
 
     def _finish(self, run: LiveRun, reports: list[GeneratorReport], *, is_quitting: bool) -> None:
         self.status = f"Run {run.run_id} is being stored and analysed."
@@ -363,7 +360,7 @@ class Leader:
         # A problem makes the run void, and need not have ended it; this is what did.
         if self._is_broken_off or run.has_crashed:
             return "crash"
-        if run.planned_end is not None and self._now() >= run.planned_end - timedelta(seconds=1):
+        if run.has_had_its_time:
             return "run_time"
         # A master's users have stopped before it says that it is quitting; nothing else ends it headless.
         return "signal" if is_quitting or self._is_headless else "stopped"

@@ -7,7 +7,8 @@ analysis reads it. Whatever fails on the way becomes a sentence in `problems`, a
 
 from __future__ import annotations
 
-import sys
+import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,17 +16,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from gevent.threadpool import ThreadPool
 
 from attempts import accounting, settling
 from attempts.schema import OUTCOMES
+from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.control.leadership import Leadership
 from scenarios.control.load_seen import is_kept
+from scenarios.control.planned_end import PlannedEnd
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.exit_words import how_ended
+from scenarios.load.disk import Disk
 from scenarios.options import Settings
+from scenarios.printable import one_line
 from scenarios.run_file import AccountingEntry, ProblemEntry, RunFile, WorkerEntry, iso, replace_run_file
+from scenarios.screens.voice import say
 
 # Storing a day's last segments and analysing some 10^8 rows take minutes on two cores; past this
 # something hangs, and a hanging CI job tells less than a void run.
@@ -58,12 +63,36 @@ class LiveRun:
     lead: Leadership | None = None
     has_crashed: bool = False
     _said: set[str] = field(default_factory=set)
-    _disk: ThreadPool = field(default_factory=lambda: ThreadPool(1))
+    _disk: Disk = field(default_factory=Disk)
+    _plan: PlannedEnd | None = field(init=False, default=None)
+    _stopped_at: float | None = None
+
+    def __post_init__(self) -> None:
+        """Put the planned end on the monotonic clock, as it is from here."""
+        if self.planned_end is not None:
+            now, began = utc_now(), datetime.fromisoformat(self.file.started_at)
+            self._plan = PlannedEnd(
+                of_s=(self.planned_end - began).total_seconds(),
+                at=time.monotonic() + (self.planned_end - now).total_seconds(),
+            )
 
     @property
     def run_id(self) -> str:
         """Name of the folder."""
         return self.file.run_id
+
+    @property
+    def has_had_its_time(self) -> bool:
+        """Whether all of its --run-time has passed; a run without one has never had it."""
+        return self._plan is not None and self._plan.is_over(self._end)
+
+    @property
+    def _end(self) -> float:
+        return time.monotonic() if self._stopped_at is None else self._stopped_at
+
+    def stopping(self) -> None:
+        """Its users are told to stop, now: what comes after is no more of the load."""
+        self._stopped_at = self._end
 
     @property
     def is_mine(self) -> bool:
@@ -74,19 +103,32 @@ class LiveRun:
         """How much of the run is left, 0 after its planned end; None = until somebody ends it."""
         return None if self.planned_end is None else max(0.0, (self.planned_end - now).total_seconds())
 
-    def problem(self, sentence: str, *, kind: str = settling.OTHER, worker: str | None = None) -> None:
+    def problem(
+        self, sentence: str, *, kind: str = settling.OTHER, worker: str | None = None, is_first: bool = False
+    ) -> None:
         """Remember what makes the run void; the first time also on the screen.
 
         Args:
             sentence: For people, and for the verdict.
             kind: What it would take to disprove it (`attempts.settling`).
             worker: Of whom it is said.
+            is_first: It comes before the others: the verdict says the first one.
         """
+        sentence = one_line(sentence)
         if sentence not in self._said:
             self._said.add(sentence)
-            self.file.problems.append(sentence)
-            self.file.problem_kinds.append(ProblemEntry(kind=kind, worker=worker, sentence=sentence))
-            print(f"wsoak: VOID: {sentence}", file=sys.stderr, flush=True)
+            at = 0 if is_first else len(self.file.problems)
+            self.file.problems.insert(at, sentence)
+            self.file.problem_kinds.insert(at, ProblemEntry(kind=kind, worker=worker, sentence=sentence))
+            say(f"wsoak: VOID: {sentence}")
+
+    def remark(self, sentence: str) -> None:
+        """Remember what a reader should know, and what leaves the run valid; the first time also on the screen."""
+        sentence = one_line(sentence)
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self.file.notes.append(sentence)
+            say(f"wsoak: {sentence}")
 
     def write(self) -> None:
         """Write `run.json` as it is known now, after whatever is being written; nothing if another leads the run.
@@ -108,7 +150,10 @@ class LiveRun:
     def start_store(self) -> None:
         """Start the process that turns spool segments into Parquet while the run goes on."""
         self.store = start_child(
-            "store", module_command("attempts.store", str(self.folder), "--follow"), wait_ready=False
+            "store",
+            module_command("attempts.store", str(self.folder), "--follow"),
+            environment=child_environment(os.environ, named=self.settings.secret_variables),
+            wait_ready=False,
         )
 
     def watch(self) -> bool:
@@ -132,6 +177,7 @@ class LiveRun:
             now: When the users had stopped.
         """
         self.watch()
+        self._say_if_early()
         self.file.ended, self.file.ended_at = ended, iso(now)
         self.file.workers = list(workers)
         if self.standin is not None:
@@ -153,10 +199,21 @@ class LiveRun:
             self.lead.end()
         return self.exit_status
 
+    def _say_if_early(self) -> None:
+        """An end before the planned one makes the run void, whoever asked for it, unless that was allowed."""
+        early = None if self._plan is None else self._plan.early(self._end)
+        if early is None:
+            return
+        if self.settings.accept_early:
+            self.file.accepted_end = f"{early}, which --accept-early allows."
+            self.remark(self.file.accepted_end)
+        else:
+            self.problem(f"{early}: it is less than what was asked for (--accept-early judges it).", is_first=True)
+
     def _is_sound(self) -> bool:
         """Whether a run that nobody analyses has all its rows, and had its load."""
         if not is_kept(self.file.load) and not self.settings.allow_less_load:
-            print("wsoak: VOID: the load was not the planned one (load in run.json).", file=sys.stderr, flush=True)
+            say("wsoak: VOID: the load was not the planned one (load in run.json).")
             return False
         return not self.file.problems
 
@@ -174,7 +231,7 @@ class LiveRun:
         for found in settled.problems:
             self.problem(found.sentence, kind=found.kind, worker=found.worker)
         for sentence in settled.taken_back:
-            print(f"wsoak: taken back, since every row of it is stored: {sentence}", file=sys.stderr, flush=True)
+            say(f"wsoak: taken back, since every row of it is stored: {sentence}")
         self.file.problems = [problem.sentence for problem in settled.problems]
         self.file.problem_kinds = [ProblemEntry(**problem._asdict()) for problem in settled.problems]
         self.file.accounting = _as_entry(settled.accounting)
@@ -223,6 +280,7 @@ class LiveRun:
                 *(["--rehearsal"] if self.settings.platform_label else []),
                 *server_log_arguments(self.settings),
             ),
+            environment=child_environment(os.environ, named=self.settings.secret_variables),
             wait_ready=False,
         )
         status, self.last_words = analysis.finish(ANALYSIS_TIMEOUT_S)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final, NamedTuple
 
 import msgspec
 
 from scenarios.authority import authority_of
+from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.errors import HarnessError
 from scenarios.exit_codes import EXIT_BROKEN_PROMISE
@@ -37,7 +39,11 @@ def start_relay(settings: Settings, target: Target) -> Child:
     Raises:
         HarnessError: If it does not start.
     """
-    child = start_child("relay", module_command("scenarios.relay", *relay_arguments(settings, target)))
+    child = start_child(
+        "relay",
+        module_command("scenarios.relay", *relay_arguments(settings, target)),
+        environment=child_environment(os.environ, named=settings.secret_variables),
+    )
     if "port" not in child.ready:
         child.stop()
         raise HarnessError("The relay's ready line names no port.")

@@ -19,7 +19,9 @@ import math
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +42,8 @@ from scenarios.control.child_process import Child
 from scenarios.control.courier import Courier
 from scenarios.control.dealt_users import knowing
 from scenarios.control.fleet import Fleet
+from scenarios.control.fleet_key import open_door
+from scenarios.control.fleet_wire import GuardedServer, tolerate
 from scenarios.control.leader import Leader
 from scenarios.control.limits import Limits, limits_from
 from scenarios.control.live_run import utc_now
@@ -65,9 +69,12 @@ from scenarios.redact import plain_urls, redacted
 from scenarios.run_file import RunFile
 from scenarios.run_order import RunOrder, order_from_text
 from scenarios.screens.locust_stats import Screen
+from scenarios.screens.voice import say
+from scenarios.screens.web_start import Phase, Users
 
 # Under this name the controller's words travel among the options that Locust forwards to workers.
 ORDER_OPTION: Final = "soak_order"
+_GOING_ON: Final = (runners.STATE_SPAWNING, runners.STATE_RUNNING)
 _ENDED: Final = (runners.STATE_INIT, runners.STATE_STOPPING, runners.STATE_STOPPED, runners.STATE_CLEANUP)
 
 
@@ -85,6 +92,7 @@ class Soak:
         self.generator: LoadGenerator | None = None
         self._standin_url: str | None = None
         self._is_quitting = False
+        self._is_starting = False
         self._courier: Courier | None = None
         self._relay: Child | None = None
         self._relay_watch: gevent.Greenlet[..., None] | None = None
@@ -110,6 +118,8 @@ class Soak:
             ConfigError: For a wrong option or a target that is not allowed.
         """
         runner = self.environment.runner
+        if isinstance(runner, runners.DistributedRunner):
+            tolerate(runner)
         if isinstance(runner, runners.WorkerRunner):
             own = vars(self.environment.parsed_options)
             self._own = {name: own[name] for name in OF_THE_MACHINE}
@@ -129,7 +139,11 @@ class Soak:
         if settings.shape == "ramp-soak-storm":
             self.environment.shape_class = RampSoakStorm()
             self.environment.shape_class.runner = runner
-        fleet = Fleet(runner, limits) if isinstance(runner, runners.MasterRunner) else None
+        fleet: Fleet | None = None
+        if isinstance(runner, runners.MasterRunner):
+            fleet = Fleet(runner, limits)
+            if GuardedServer.key is None and (warning := open_door(self.environment.parsed_options.master_bind_host)):
+                say(f"wsoak: {warning}")
         self.leader = Leader(self.environment, fleet, limits=limits, end_early=self._end_early)
         if fleet is not None:
             self.environment.dispatcher_class = knowing(self.environment.dispatcher_class, fleet.users)
@@ -177,7 +191,7 @@ class Soak:
             run.start_store()
             self.leader.finish(None, is_quitting=True)
             self.environment.runner.quit()
-            print(self.leader.last_words, end="", flush=True)
+            say(self.leader.last_words, sys.stdout, end="")
             raise SystemExit(self.environment.process_exit_code)
         # Those that run users are not "ready" to Locust, and it would wait for them for ever.
         options["expect_workers"] = 0
@@ -213,8 +227,6 @@ class Soak:
         Raises:
             ConfigError: In one sentence.
         """
-        if self.leader is not None and self.leader.is_finishing:
-            raise ConfigError("The last run is still being stored and analysed: start again in a moment.")
         if isinstance(self.environment.runner, runners.MasterRunner) and not self.environment.runner.worker_count:
             raise ConfigError("No worker is connected: start some with locust --worker first.")
         values = {k: v for k, v in form.items() if k in DEFAULTS}
@@ -222,6 +234,41 @@ class Soak:
         self.check(
             self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
         )
+
+    def phase(self) -> Phase:
+        """What the process is doing; on a worker that is its master's to know."""
+        if self._is_starting:
+            return Phase.STARTING
+        if self.leader is None or self.leader.run is None:
+            return Phase.IDLE
+        return Phase.RUNNING if self.environment.runner.state in _GOING_ON else Phase.ENDING
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """A run is being started here, which takes seconds.
+
+        Locust calls that stopped until the first user is there, its UI believes it, and a stop would do nothing.
+        """
+        self._is_starting = True
+        if self.leader is not None:
+            self.environment.runner.update_state(runners.STATE_SPAWNING)
+        try:
+            yield
+        finally:
+            self._is_starting = False
+
+    def options_now(self) -> Mapping[str, Any]:
+        """Locust's options and wsoak's, as they are."""
+        return {**vars(self.environment.parsed_options), "host": self.environment.host}
+
+    def change_users(self, users: Users) -> None:
+        """Let the run go on with another number of users.
+
+        Raises:
+            ConfigError: There cannot be so many.
+        """
+        self.check(self.settings(), self.environment.host, users.number)
+        gevent.spawn(self.environment.runner.start, users.number, users.spawn_rate)
 
     def _workers(self) -> int:
         """How many processes will share the load."""
@@ -344,6 +391,8 @@ class Soak:
     def stopping(self) -> None:
         """Locust's test_stopping: sessions end themselves, so that Locust has nobody to kill."""
         if self.leader is not None:
+            if self.leader.run is not None:
+                self.leader.run.stopping()
             self.leader.stopping()
         if self.generator is not None:
             self.generator.stop()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.credentials.jwt import load_key
 from scenarios.errors import HarnessError
@@ -38,7 +39,10 @@ def start_standin(settings: Settings, *, port: int, folder: Path, secret: str, r
     child = start_child(
         "stand-in",
         module_command("standin", *arguments),
-        environment={**os.environ, "STANDIN_JWT_SECRET": secret},
+        environment={
+            **child_environment(os.environ, named=settings.secret_variables),
+            "STANDIN_JWT_SECRET": secret,
+        },
     )
     if "url" not in child.ready:
         child.stop()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from locust import runners
 
-import sys
 import time
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from scenarios.load.clock_offset import ClockOffset
 from scenarios.load.generator import LoadGenerator
 from scenarios.run_file import ClockEntry
 from scenarios.run_order import RunOrder
+from scenarios.screens.voice import say
 
 ASK_EVERY_S: Final = 3.0
 # At first the answers come as quickly as the network brings them; a master that is not ready yet says nothing.
@@ -59,13 +59,13 @@ class TimeKeeper:
         now = time.perf_counter()
         if best is None:
             sentence = "The master has not said yet what time it is: until it does this worker goes by its own clock."
-            print(f"wsoak: {sentence}", file=sys.stderr, flush=True)
+            say(f"wsoak: {sentence}")
             return Clock.now(), ClockEntry()
         clock = Clock(order.clock.wall_us, order.clock.monotonic_s + best.value / 1e6)
         offset_s = (wall_us() - clock.micros(now)) / 1e6
         entry = ClockEntry(offset_s=offset_s, uncertainty_s=best.uncertainty / 1e6)
         if abs(offset_s) >= SAID_FROM_S:
-            print(f"wsoak: {offset_words(offset_s)}", file=sys.stderr, flush=True)
+            say(f"wsoak: {offset_words(offset_s)}")
         return clock, entry
 
     def _ask(self) -> None:

@@ -7,6 +7,7 @@ for its screens.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -18,9 +19,8 @@ from typing import Final
 
 import gevent
 import msgspec
-from gevent.threadpool import ThreadPool
 
-from attempts.schema import Attempt, WorkerFacts
+from attempts.schema import Attempt, Health, WorkerFacts
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import FLUSH_S, Spool, SpoolError
 from scenarios.clients import Services, distinct, prepare
@@ -28,6 +28,7 @@ from scenarios.clients.on_asyncio.parent import close_children
 from scenarios.clock import STEP_LEAST_S, Clock, StepWatch, asleep_s, wall_us
 from scenarios.errors import HarnessError
 from scenarios.load.clock_offset import Drift
+from scenarios.load.disk import Disk
 from scenarios.load.user_connections import UserConnections
 from scenarios.machine.fingerprint import fingerprint, library_versions, worker_facts
 from scenarios.machine.vitals import GeventWatch, Vitals
@@ -38,6 +39,7 @@ from scenarios.probes.kinds import Prober
 from scenarios.redact import redacted
 from scenarios.run_file import ClockEntry, ClockStep, RelayEntry, WorkerEntry, iso
 from scenarios.run_order import GeneratorReport, RunOrder
+from scenarios.screens.voice import say
 from scenarios.session.scripts import LONGER_FACTOR
 
 # A closing handshake's row comes when its session has ended; so much later than its budget at the most.
@@ -96,13 +98,14 @@ class LoadGenerator:
         self._spool = _spool_in(spool_folder)
         self._recorders: list[Recorder] = []
         self._recorder = self._new_recorder(self.facts)
-        self._disk = ThreadPool(1)
+        self._disk = Disk()
         self._vitals = Vitals(
             unix_us=self._clock.micros,
             open_connections=lambda: self.services.open.count,
             greenlets=lambda: self.users.living,
         )
         self.services = Services(
+            secret_variables=settings.secret_variables,
             recorder=self._recorder,
             clock=self._clock,
             lag=self._vitals.lag,
@@ -126,7 +129,7 @@ class LoadGenerator:
             prepare(name, self.services)
         self.users.start()
         self._prober = self._probing(target) if settings.probes else None
-        self._watch = GeventWatch(self._vitals, self._recorder.health, failed=self._vitals_failed)
+        self._watch = GeventWatch(self._vitals, self._keep_health, failed=self._vitals_failed)
         self._greenlets = [gevent.spawn(self._keep_flushing), gevent.spawn(self._watch_clock)]
         if order.storm_at is not None:
             wait_s = max(0.0, self._clock.monotonic(order.storm_at) - time.perf_counter())
@@ -262,6 +265,10 @@ class LoadGenerator:
                 self.stop()
                 return
 
+    def _keep_health(self, health: Health) -> None:
+        with contextlib.suppress(SpoolError):  # whoever flushes the rows says so, and ends the run
+            self._recorder.health(health)
+
     def _seen(self, plan: ConnectionPlan, attempt: Attempt) -> None:
         self._refused_tokens += attempt.cause == "auth_rejected" and not plan.expect_refusal
         self._show(attempt)
@@ -307,7 +314,7 @@ class LoadGenerator:
                 self._say(step_words(step_s))
 
     def _say(self, sentence: str) -> None:
-        print(f"wsoak: {sentence}", file=sys.stderr, flush=True)
+        say(f"wsoak: {sentence}")
 
     def _vitals_failed(self, error: BaseException) -> None:
         self.problem(f"This worker's vitals failed ({error}): nothing can be said of its own part in any timeout.")

@@ -22,6 +22,7 @@ import msgspec
 from attempts.schema import WorkerFacts
 from scenarios.errors import unknown_name
 from scenarios.machine.tcp_settings import TcpSettings, registry_value, tcp_settings
+from scenarios.version import VERSION
 
 PLATFORMS: Final = ("Windows", "Linux", "macOS")
 
@@ -175,8 +176,8 @@ def asyncio_loop_name(loop: object) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that a row's timing can depend on; those not installed are left out."""
-    found = {"python": platform.python_version()}
+    """Versions of wsoak and of what a row's timing can depend on; libraries that are not installed are left out."""
+    found = {"wsoak": VERSION, "python": platform.python_version()}
     for name in _LIBRARIES:
         try:
             found[name] = version(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from scenarios.authority import ascii_path
+from scenarios.authority import ascii_host, ascii_path
 from scenarios.errors import ConfigError, unknown_name
 from scenarios.options.field_kinds import Bounds, read_number, refused
 from scenarios.protocols.transport import read_transport
@@ -125,6 +125,21 @@ def field_name(flag: str, value: str) -> str:
     if not value:
         raise refused(flag, value, "the name of a field, such as type")
     return value
+
+
+def host_names(flag: str, value: str) -> tuple[str, ...]:
+    """`ui.example.com,.example.org` -> both, in small letters.
+
+    Raises:
+        ConfigError: One of them is no name.
+    """
+    names = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    for name in names:
+        try:
+            ascii_host(name.removeprefix(".") if name != "*" else "any")
+        except ValueError:
+            raise refused(flag, value, "names such as ui.example.com, .example.com with all below it, or *") from None
+    return names
 
 
 def run_id(flag: str, value: str) -> str:

@@ -32,6 +32,11 @@ class Named(NamedTuple):
         """Whether the value is in the environment or in a file: it is a secret then."""
         return self.written.startswith((ENVIRONMENT, FILE))
 
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds the value; "" = none does."""
+        return self.written.removeprefix(ENVIRONMENT) if self.written.startswith(ENVIRONMENT) else ""
+
 
 _CREDENTIALS: Final = re.compile(r"(?i)\s*(?:bearer|basic|digest|token)\s+\S|\s*eyJ[\w-]{8,}\.")
 

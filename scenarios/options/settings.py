@@ -290,6 +290,9 @@ class Settings:
         VERDICT,
     )
     no_analysis: bool = flag(False, "Store the rows and stop there", VERDICT)
+    accept_early: bool = flag(
+        False, "Judge a run that ends before its --run-time is over (otherwise it is void), and say so", VERDICT
+    )
     server_log: tuple[str, ...] = several(
         "A log of the server's, to be read at the end (docs/server-log.md); may be given several times",
         VERDICT,
@@ -304,6 +307,14 @@ class Settings:
     reports_dir: str = parsed("reports", "Where run folders go", RUN, parsers.reports_dir, ui=False, whose=Whose.WORKER)
     run_id: str = parsed(
         "", "Name of the run folder (empty = the time and a random part)", RUN, parsers.run_id, ui=False
+    )
+    ui_hosts: tuple[str, ...] = parsed(
+        "",
+        "Names under which the web UI may be asked, beside this machine's own and its addresses: ui.example.com, "
+        ".example.com with all below it, * = any (separated by commas)",
+        RUN,
+        parsers.host_names,
+        ui=False,
     )
     resume: str = parsed(
         "",
@@ -383,6 +394,12 @@ class Settings:
             "client certificate": bool(self.client_cert),
         }
         return tuple(kind for kind, is_there in kinds.items() if is_there)
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The environment variables that options name as the places of secret values."""
+        named = (*self.header, *self.token_form)
+        return frozenset(variable for one in named if (variable := one.variable))
 
     def for_run_file(self) -> dict[str, Any]:
         """The settings that `run.json` has for the analysis: service levels, the line's quality, error rates, and of

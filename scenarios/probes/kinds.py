@@ -18,6 +18,7 @@ from time import perf_counter
 import gevent
 
 from attempts.schema import Attempt
+from attempts.spool.spool import SpoolError
 from scenarios.authority import authority_of
 from scenarios.clients import Services, dial
 from scenarios.clients.intake import Intake
@@ -299,5 +300,7 @@ class Prober:
         except HarnessError as error:
             # It says what it takes, as for a session that has no token: no bug of the probe's.
             self._services.problem(str(error))
+        except SpoolError as error:
+            self._services.problem(f"Rows can no longer be kept: {error}.")
         finally:
             probe.close()

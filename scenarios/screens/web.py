@@ -6,18 +6,21 @@ site's scripts (its CORS setting reflects every origin). So a start is refused h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, Protocol
 
-from flask import Flask, abort, jsonify, render_template_string, request, send_from_directory
+from flask import Flask, Response, abort, jsonify, render_template_string, request, send_from_directory
 
 from scenarios.errors import ConfigError
 from scenarios.options import OPTIONS, Option
 from scenarios.options.help import with_pointer
+from scenarios.screens.web_access import refuse_foreign_host, refuse_foreign_origin, refuse_foreign_page
+from scenarios.screens.web_start import Phase, Users, refuse_change, refuse_now, users_of
 
 _SERVED_FILES: Final = frozenset({"report.html", "verdict.json", "summary.md", "junit.xml", "run.json"})
+
+_NO_CLASSES: Final = "User classes cannot change while a run goes on: stop the run first."
 
 _PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>wsoak runs</title>
@@ -37,16 +40,6 @@ _PAGE: Final = """<!doctype html>
 {% endfor %}</tbody></table></html>"""
 
 
-def refuse_foreign_origin(origin: str | None, host: str) -> str | None:
-    """Why a POST is refused: its `Origin` header is another site's; None if it may pass.
-
-    A request without an `Origin` is no page's script (RFC 6454 section 7.3), such as curl.
-    """
-    if origin is None or urlsplit(origin).netloc == host:
-        return None
-    return f"The request comes from {origin!r}, not from this page: open the UI itself."
-
-
 def refuse_locked_option(form: Mapping[str, str], options: Sequence[Option] = OPTIONS) -> str | None:
     """Why a start form is refused: it sets an option that only the command line may set."""
     for option in options:
@@ -55,35 +48,57 @@ def refuse_locked_option(form: Mapping[str, str], options: Sequence[Option] = OP
     return None
 
 
-def add_to_ui(
-    app: Flask, *, reports: Path, check: Callable[[Mapping[str, str]], None], status: Callable[[], str]
-) -> None:
+class Soaking(Protocol):
+    """What the pages ask of the run that this process leads."""
+
+    def check_form(self, form: Mapping[str, str]) -> None:
+        """Raises ConfigError when the posted start form cannot be run."""
+
+    def status(self) -> str:
+        """One sentence on what is going on now."""
+
+    def phase(self) -> Phase:
+        """What it is doing."""
+
+    def options_now(self) -> Mapping[str, Any]:
+        """Locust's options and wsoak's, as they are."""
+
+    def change_users(self, users: Users) -> None:
+        """Let the run go on with so many users; raises ConfigError when it cannot."""
+
+
+def add_to_ui(app: Flask, *, reports: Path, soak: Soaking, hosts: Collection[str]) -> None:
     """Add the guard and the page of runs to Locust's Flask application.
 
     Args:
         app: `environment.web_ui.app`.
         reports: The folder of run folders.
-        check: Raises ConfigError when the posted start form cannot be run.
-        status: One sentence on what is going on now.
+        soak: What this process does.
+        hosts: The names under which the UI may be asked, beside addresses and localhost.
     """
 
     @app.before_request
     def guard() -> Any:
-        if request.method != "POST":
-            return None
-        sentence = refuse_foreign_origin(request.headers.get("Origin"), request.host)
-        if sentence is None and request.path.endswith("/swarm"):
-            sentence = refuse_locked_option(request.form)
-            if sentence is None:
-                try:
-                    check(request.form)
-                except ConfigError as error:
-                    sentence = str(error)
-        return None if sentence is None else jsonify({"success": False, "message": with_pointer(sentence)})
+        sentence = (
+            refuse_foreign_host(request.host, hosts)
+            or refuse_foreign_origin(request.headers.get("Origin"), request.host)
+            or refuse_foreign_page(dict(request.headers))
+        )
+        if sentence is not None:
+            return _refusal(sentence), 403
+        if request.method == "POST" and request.path.endswith(("/swarm", "/user")):
+            try:
+                return _posted(soak, is_form=request.path.endswith("/swarm"))
+            except ConfigError as error:
+                return _refusal(str(error))
+        return None
+
+    # Flask goes through these from the last to the first: what Locust's CORS setting adds is taken away again.
+    app.after_request_funcs.setdefault(None, []).insert(0, _without_cors)
 
     @app.route("/wsoak/")
     def runs() -> str:
-        folders = sorted((f for f in reports.glob("*") if (f / "run.json").is_file()), reverse=True)[:100]
+        folders = sorted(run_folders(reports).values(), reverse=True)[:100]
         listed = [
             {
                 "name": folder.name,
@@ -92,10 +107,52 @@ def add_to_ui(
             }
             for folder in folders
         ]
-        return render_template_string(_PAGE, runs=listed, status=status())
+        return render_template_string(_PAGE, runs=listed, status=soak.status())
 
     @app.route("/wsoak/<run>/<name>")
     def run_file(run: str, name: str) -> Any:
-        if name not in _SERVED_FILES:
+        folder = run_folders(reports).get(run)
+        if folder is None or name not in _SERVED_FILES:
             abort(404)
-        return send_from_directory((reports / run).resolve(), name)
+        return send_from_directory(folder.resolve(), name)
+
+
+def run_folders(reports: Path) -> dict[str, Path]:
+    """The run folders by name. Whatever else a URL names, such as `..`, is none of them."""
+    return {folder.name: folder for folder in reports.glob("*") if (folder / "run.json").is_file()}
+
+
+def _posted(soak: Soaking, *, is_form: bool) -> Any:
+    """The answer to a posted start form, or a change of a user class; None = Locust's own.
+
+    Raises:
+        ConfigError: It is refused.
+    """
+    phase = soak.phase()
+    if phase is Phase.IDLE and not is_form:
+        return None
+    sentence = refuse_now(phase) or (refuse_locked_option(request.form) if is_form else None)
+    if sentence is None and phase is Phase.RUNNING:
+        sentence = refuse_change(request.form, soak.options_now()) if is_form else _NO_CLASSES
+    if sentence is not None:
+        raise ConfigError(sentence)
+    if phase is Phase.IDLE:
+        soak.check_form(request.form)
+        return None
+    users = users_of(request.form)
+    if users is None:
+        raise ConfigError("The number of users and the spawn rate must be numbers above 0.")
+    # Not by Locust's own route: it would take away the timer of the run's end.
+    soak.change_users(users)
+    return jsonify({"success": True, "message": "Swarming started", "host": soak.options_now()["host"]})
+
+
+def _refusal(sentence: str) -> Any:
+    return jsonify({"success": False, "message": with_pointer(sentence)})
+
+
+def _without_cors(response: Response) -> Response:
+    """No page of another site reads an answer: the UI's own needs no permission."""
+    for name in [name for name, _ in response.headers if name.lower().startswith("access-control-")]:
+        del response.headers[name]
+    return response

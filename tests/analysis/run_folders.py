@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attempts.checksums import list_files
 from attempts.locks import only_process, store_lock
 from attempts.schema import COLUMNS
 
@@ -172,6 +173,7 @@ def write_attempts(path: Path, rows: pd.DataFrame, *, version: int | None = 1) -
         table = table.append_column(name, pa.array(rows[name]))
     metadata = {} if version is None else {b"schema_version": str(version).encode()}
     pq.write_table(table.replace_schema_metadata(metadata), path)
+    list_files(path.parent)
 
 
 @contextmanager
@@ -183,10 +185,11 @@ def written_now(folder: Path) -> Iterator[None]:
 
 
 def corrupt(path: Path) -> None:
-    """Spoil a Parquet file's pages, and not its footer."""
+    """Spoil a Parquet file's pages, and not its footer; it was written so, as its checksum says."""
     content = path.read_bytes()
     footer = 8 + int.from_bytes(content[-8:-4], "little")
     path.write_bytes(content[:100] + b"U" * (len(content) - footer - 100) + content[-footer:])
+    list_files(path.parent)
 
 
 def write_run(
@@ -204,4 +207,5 @@ def write_run(
     if vitals is not None:
         (folder / "health").mkdir()
         vitals.to_parquet(folder / "health" / "part-0.parquet")
+        list_files(folder / "health")
     return folder

@@ -76,6 +76,7 @@ def verdict(slo: Slo, **changes: Any) -> dict[str, Any]:
         "slo": slo,
         "decision": decision(),
         "data_quality": [],
+        "accepted_ends": [],
         "failures": FAILURES,
         "lost_at": {"unacknowledged": 3, "silent_application": 40, "not_asked": 1},
     }

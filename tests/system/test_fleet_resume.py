@@ -82,7 +82,7 @@ def free_port() -> int:
 
 
 def rows_of(folder: Path) -> dict[str, list[int]]:
-    table = ds.dataset(folder / "attempts", format="parquet").to_table(["worker", "seq"])
+    table = ds.dataset(list((folder / "attempts").glob("*.parquet"))).to_table(["worker", "seq"])
     rows: dict[str, list[int]] = {}
     for worker, seq in zip(table["worker"].to_pylist(), table["seq"].to_pylist(), strict=True):
         rows.setdefault(worker, []).append(seq)
@@ -99,7 +99,7 @@ def assert_every_flushed_row_is_stored(running: Fleet, run: dict[str, Any]) -> N
 def users_at_once(folder: Path) -> int:
     """The most users that had a session at one time: each user has at most one hold that covers a moment."""
     columns = ["kind", "worker", "user", "started_at", "duration_s"]
-    frame = ds.dataset(folder / "attempts", format="parquet").to_table(columns).to_pandas()
+    frame = ds.dataset(list((folder / "attempts").glob("*.parquet"))).to_table(columns).to_pandas()
     holds = frame[frame["kind"] == "hold"]
     starts = holds["started_at"].astype("int64") / 1e6
     moments = sorted([*((at, 1) for at in starts), *((at, -1) for at in starts + holds["duration_s"])])
@@ -166,7 +166,9 @@ def test_users_of_a_worker_that_stays_away_are_dealt_to_no_other(tmp_path: Path)
         assert users_at_once(running.folder) <= USERS
         # The other one ran its own six all the time, and no more.
         stayed = next(worker for worker in run["workers"] if not worker["lost"])
-        frame = ds.dataset(running.folder / "attempts", format="parquet").to_table(["worker", "user"]).to_pandas()
+        frame = (
+            ds.dataset(list((running.folder / "attempts").glob("*.parquet"))).to_table(["worker", "user"]).to_pandas()
+        )
         assert frame[(frame["worker"] == stayed["worker"]) & (frame["user"] >= 0)]["user"].nunique() <= 8
 
 

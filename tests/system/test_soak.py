@@ -18,8 +18,12 @@ from tests.conftest import ROOT, Soak, crashing_protocol, wait_for
 HEADLESS = ("--headless", "--users", "12", "--spawn-rate", "12", "--pace-s", "0.2")
 
 
+def attempts_of(folder: Path) -> ds.Dataset:
+    return ds.dataset(sorted((folder / "attempts").glob("*.parquet")))
+
+
 def rows_stored(folder: Path) -> int:
-    return int(ds.dataset(folder / "attempts", format="parquet").count_rows())
+    return int(attempts_of(folder).count_rows())
 
 
 def assert_balanced(soak: Soak) -> None:
@@ -70,12 +74,13 @@ def test_each_process_is_named_with_its_platform_its_libraries_and_its_relays_re
 def test_a_signal_ends_the_soak_with_every_row_stored_and_analysed(
     start_soak: Callable[..., Soak], number: signal.Signals
 ) -> None:
-    soak = start_soak(*HEADLESS, "--run-time", "10m")
+    soak = start_soak(*HEADLESS, "--run-time", "10m", "--accept-early")
     wait_for(lambda: list((soak.folder / "attempts").glob("*.parquet")), "stored rows")
     soak.process.send_signal(number)
     status, output = soak.end()
     assert_balanced(soak)
     assert soak.run_json()["ended"] == "signal", output
+    assert "s of 600 s, which --accept-early allows." in output
     assert status == {"met": 0, "breached": 1, "void": 3}[soak.verdict()["slo"]["state"]]
 
 
@@ -87,7 +92,7 @@ def test_kill_9_leaves_everything_up_to_the_last_flush(start_soak: Callable[...,
     soak.process.wait()
     # Its store may still be at work: it ends by itself when it hears no more.
     wait_for(lambda: run_module("attempts.store", soak.folder) == 3, "the end of its own store, and one of ours")
-    stored = ds.dataset(soak.folder / "attempts", format="parquet").to_table(["worker", "seq"]).to_pydict()
+    stored = attempts_of(soak.folder).to_table(["worker", "seq"]).to_pydict()
     assert sorted(stored["seq"]) == list(range(len(stored["seq"])))
     assert len(stored["seq"]) > 0
 
@@ -183,7 +188,7 @@ def test_the_shape_ramps_storms_and_ends(start_soak: Callable[..., Soak]) -> Non
     soak = start_soak(*HEADLESS, "--run-time", "10s", "--shape", "ramp-soak-storm", "--scenario", "storm")
     soak.end()
     assert_balanced(soak)
-    table = ds.dataset(soak.folder / "attempts", format="parquet").to_table(["kind", "user"]).to_pandas()
+    table = attempts_of(soak.folder).to_table(["kind", "user"]).to_pandas()
     assert (table[table["kind"] == "connect"].groupby("user").size() >= 2).all()  # everybody reconnected
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import signal
 import socket
+import threading
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.browser import browser_page
-from tests.conftest import Soak, wait_for
+from tests.conftest import PATIENCE_S, Soak, json_of, wait_for
 
 
 def free_port() -> int:
@@ -54,3 +59,86 @@ def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]
     assert soak.run_json()["ended"] == "stopped", output
     assert soak.run_json()["accounting"]["balanced"] is True
     assert status == {"met": 0, "breached": 1, "void": 3}[soak.verdict()["slo"]["state"]], output
+
+
+class Ui:
+    """A real `locust` with its web UI, asked over HTTP."""
+
+    def __init__(self, start_soak: Callable[..., Soak], *options: str) -> None:
+        self.port = free_port()
+        self.soak = start_soak("--web-port", str(self.port), *options)
+        wait_for(lambda: answers(f"http://127.0.0.1:{self.port}/"), "the web UI")
+
+    def ask(self, path: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, str]:
+        """Status and text of an answer; a form makes it a POST."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        body = None if form is None else urllib.parse.urlencode(form)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if form is not None:
+            named["Content-Type"] = "application/x-www-form-urlencoded"
+        connection.request("GET" if form is None else "POST", path, body, named)
+        response = connection.getresponse()
+        text = f"{response.headers}\n{response.read().decode()}"
+        connection.close()
+        return response.status, text
+
+    def start(self, **more: str) -> str:
+        return self.ask("/swarm", {"user_count": "4", "spawn_rate": "4", **more})[1]
+
+    def state(self) -> str:
+        return str(json.loads(self.ask("/stats/requests")[1].partition("\n\n")[2])["state"])
+
+    def runs(self) -> list[Path]:
+        return [file.parent for file in self.soak.reports.glob("*/run.json")]
+
+
+def test_a_start_while_the_last_run_is_still_stopping_is_refused_and_that_run_ends(
+    start_soak: Callable[..., Soak],
+) -> None:
+    ui = Ui(start_soak, "--no-analysis")
+    assert "Swarming started" in ui.start()
+    wait_for(lambda: ui.state() == "running", "users")
+    stopping = threading.Thread(target=ui.ask, args=("/stop", {}))
+    stopping.start()
+    (first,) = ui.runs()
+    said = []
+    while json_of(first / "run.json")["ended"] == "running":
+        said.append("still being stopped, stored and analysed" in ui.start())
+    stopping.join()
+    assert True in said
+    assert all(said[said.index(True) : -1]), "the last one may have come when it was over"
+    assert json_of(first / "run.json")["ended"] == "stopped"
+    assert json_of(first / "run.json")["accounting"]["balanced"] is True
+
+
+def test_a_run_is_called_running_from_its_start_and_its_options_do_not_change(start_soak: Callable[..., Soak]) -> None:
+    ui = Ui(start_soak, "--no-analysis")
+    for number in (1, 2):  # the second one begins where the first one has stopped
+        assert "Swarming started" in ui.start(run_time="10m")
+        assert ui.state() != "stopped"  # its page would believe that
+        wait_for(lambda: ui.state() == "running", "users")
+        assert "--seed cannot change while a run goes on" in ui.start(seed="7")
+        assert "cannot change while a run goes on" in ui.ask("/user", {})[1]
+        assert "Swarming started" in ui.start(user_count="2", run_time="600")
+        ui.ask("/stop", {})
+        wait_for(lambda: "ended with exit status" in ui.ask("/wsoak/")[1], "the end of the run")
+        assert len(ui.runs()) == number
+    last = json_of(max(ui.runs(), key=lambda folder: folder.stat().st_ctime) / "run.json")
+    assert "s of 600 s" in last["problems"][0]  # the stop button ends a run with a planned end early, too
+
+
+def test_no_other_site_is_answered_under_any_name_and_no_other_file_is_served(
+    start_soak: Callable[..., Soak],
+) -> None:
+    ui = Ui(start_soak, "--ui-hosts", "soak.example.com")
+    for path in ("/", "/stats/requests", "/logs", "/wsoak/", "/tasks", "/exceptions"):
+        assert ui.ask(path, Origin="https://evil.example")[0] == 403
+        assert ui.ask(path, Host="rebound.example")[0] == 403
+        assert ui.ask(path, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")[0] == 403
+        status, text = ui.ask(path, Host="soak.example.com", Origin="http://soak.example.com")
+        assert status == 200
+        assert "Access-Control" not in text
+    ui.soak.reports.mkdir(exist_ok=True)
+    (ui.soak.reports.parent / "run.json").write_text("{}")
+    for path in ("/wsoak/%2e%2e/run.json", "/wsoak/../run.json", "/wsoak/..%2frun.json", "/wsoak/./run.json"):
+        assert ui.ask(path)[0] == 404

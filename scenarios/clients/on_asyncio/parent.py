@@ -8,6 +8,7 @@ arrive in batches and are written by this process; what was in flight in a child
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -19,10 +20,13 @@ import gevent.queue
 import gevent.subprocess as subprocess
 
 from attempts.schema import Attempt, Health
+from scenarios.child_environment import child_environment
 from scenarios.clients import Services
 from scenarios.clients.on_asyncio.messages import Batch, Cancel, Command, Inbox, StartMessage, Stop, Storm, encoded
+from scenarios.clients.tls import PASSPHRASE_VARIABLE
 from scenarios.errors import HarnessError
 from scenarios.exit_words import how_ended
+from scenarios.machine.fingerprint import SALT_VARIABLE
 from scenarios.plan import SHOWN, ConnectionPlan, ConnectionResult, RowSink, Target
 from scenarios.session.ledger import End
 
@@ -94,6 +98,12 @@ class ChildProcess:
                     *services.clock.as_words(),
                 ],
                 cwd=_ROOT,
+                env=child_environment(
+                    os.environ,
+                    keep=(PASSPHRASE_VARIABLE, SALT_VARIABLE),
+                    named=services.secret_variables,
+                    has_foreign=True,
+                ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,

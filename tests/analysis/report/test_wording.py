@@ -33,6 +33,11 @@ def test_headline_says_what_was_breached_and_how_much_was_seen() -> None:
     assert headline(verdict(GOOD), GOOD).startswith("Service levels met: 1,000 attempts, 27 timeouts")
 
 
+def test_headline_says_that_a_run_is_judged_though_it_ended_early() -> None:
+    early = {**verdict(GOOD), "accepted_ends": ["The run ended after 18 s of 600 s, which --accept-early allows."]}
+    assert headline(early, GOOD).endswith("The run ended after 18 s of 600 s, which --accept-early allows.")
+
+
 def test_void_headline_concludes_nothing() -> None:
     slo = Slo(state="void", checks=(), why="3 rows are missing.")
     assert headline(verdict(slo), slo).startswith("Void, nothing may be concluded: 3 rows are missing (")

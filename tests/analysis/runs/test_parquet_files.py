@@ -7,6 +7,7 @@ import pytest
 
 from analysis.runs.dataset import attempts_table, open_runs
 from analysis.runs.parquet_files import DatasetError
+from attempts.checksums import list_files
 from tests.analysis.run_folders import attempts, health, manifest, write_attempts, write_run
 
 
@@ -14,6 +15,7 @@ def test_truncated_file_is_a_problem_that_names_it(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", attempts(50))
     whole = (folder / "attempts" / "part-0.parquet").read_bytes()
     (folder / "attempts" / "part-1.parquet").write_bytes(whole[: len(whole) // 2])
+    list_files(folder / "attempts")
     dataset = open_runs([folder])
     assert dataset.rows == 50
     assert len(dataset.problems) == 1
@@ -23,6 +25,7 @@ def test_truncated_file_is_a_problem_that_names_it(tmp_path: Path) -> None:
 def test_foreign_parquet_is_a_problem_and_left_out(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", attempts(50))
     pd.DataFrame({"x": [1]}).to_parquet(folder / "attempts" / "other.parquet")
+    list_files(folder / "attempts")
     dataset = open_runs([folder])
     assert dataset.rows == 50
     assert "other.parquet is no attempts table (no column run_id" in dataset.problems[0]
@@ -69,6 +72,7 @@ def test_unreadable_health_is_a_note_only(tmp_path: Path) -> None:
     rows = attempts(5)
     folder = write_run(tmp_path / "run", rows, run_json=manifest(rows), vitals=health(5))
     (folder / "health" / "part-1.parquet").write_bytes(b"PAR1 no")
+    list_files(folder / "health")
     dataset = open_runs([folder])
     assert not dataset.problems
     assert any("health/part-1.parquet" in note for note in dataset.notes)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attempts.checksums import FILE_NAME, check, read_list, write_list
 from attempts.intervals import Intervals
 from attempts.spool.spool import SegmentName
 from attempts.store.part_folder import PartFolder, StoredSegments, StoreError, read_ledger
@@ -125,10 +126,58 @@ def test_parts_are_left_where_they_may_not_be_replaced(tmp_path: Path) -> None:
         parts.add([table((n, "x"))], of(SegmentName("w0", n)))
     before = parts.files
     assert not parts.join_parts(before, replacing=lambda: contextlib.nullcontext(False))
-    assert sorted(tmp_path.iterdir()) == before
+    assert sorted(tmp_path.glob("*.parquet")) == before
+    assert whole(tmp_path)
 
 
 def test_parquet_of_somebody_else_is_refused(tmp_path: Path) -> None:
     pq.write_table(table((1, "a")), tmp_path / "part-00000.parquet")
     with pytest.raises(StoreError, match="not the store's: move it away"):
         read_ledger(tmp_path / "part-00000.parquet")
+
+
+def flip(path: Path, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+def whole(path: Path) -> bool:
+    found = check(path, path.glob("*.parquet"))
+    return found.is_listed and not any(found[1:])
+
+
+def test_each_file_has_its_checksum_before_and_after_it_is_joined(tmp_path: Path) -> None:
+    parts = folder(tmp_path)
+    for number in range(3):
+        parts.add([table((number, "a"))], of(SegmentName("w0", number)))
+        assert whole(tmp_path)
+    parts.join()
+    assert whole(tmp_path)
+    assert len(parts.files) == 1
+
+
+def test_what_a_part_holds_is_not_joined_once_a_bit_of_it_has_flipped(tmp_path: Path) -> None:
+    parts = folder(tmp_path)
+    for number in range(3):
+        parts.add([table((number, "a"))], of(SegmentName("w0", number)))
+    changed = tmp_path / "part-00001.parquet"
+    flip(changed, 8 * 6)
+    parts.join()
+    assert parts.changed == [changed]
+    assert check(tmp_path, parts.files).changed == {changed.name}
+    assert sum(pq.read_metadata(path).num_rows for path in parts.files if path != changed) == 2
+
+
+def test_a_line_whose_file_never_came_is_forgotten_when_the_folder_is_opened(tmp_path: Path) -> None:
+    folder(tmp_path).add([table((1, "a"))], of(SegmentName("w0", 0)))
+    write_list(tmp_path, {**(read_list(tmp_path) or {}), "part-00001.parquet": "0" * 64})
+    folder(tmp_path)
+    assert whole(tmp_path)
+
+
+def test_the_files_of_an_older_wsoak_get_checksums(tmp_path: Path) -> None:
+    folder(tmp_path).add([table((1, "a"))], of(SegmentName("w0", 0)))
+    (tmp_path / FILE_NAME).unlink()
+    folder(tmp_path)
+    assert whole(tmp_path)

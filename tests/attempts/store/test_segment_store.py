@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from attempts.checksums import FILE_NAME, check
 from attempts.schema import COLUMNS, Attempt, ConnectionFacts, Health, WorkerFacts
 from attempts.spool.recorder import Recorder
 from attempts.spool.spool import Spool
@@ -40,9 +41,13 @@ def store_all(run: Path) -> dict[str, Any]:
     return store.finish()
 
 
+def parts_of(run: Path, table: str = "attempts") -> list[Path]:
+    return sorted((run / table).glob("*.parquet"))
+
+
 def rows_of(run: Path, table: str = "attempts") -> list[dict[str, Any]]:
     """All rows, with times as whole microseconds: Python's dates end in the year 9999."""
-    found = pq.read_table(run / table)
+    found = pq.read_table(parts_of(run, table))
     for name in ("scheduled_at", "started_at", "at"):
         if name in found.column_names:
             at = found.schema.get_field_index(name)
@@ -109,7 +114,7 @@ def test_file_has_the_columns_types_order_and_version_of_the_contract(tmp_path: 
         recorder.write(exchange(facts, EPOCH_US + offset))
     spool.close()
     store_all(tmp_path)
-    (file,) = (tmp_path / "attempts").iterdir()
+    (file,) = parts_of(tmp_path)
     schema = pq.read_schema(file)
     assert schema.names == [c.name for c in COLUMNS]
     assert [str(t) for t in schema.types] == [TYPES[c.type] for c in COLUMNS]
@@ -163,9 +168,9 @@ def test_small_parts_are_joined_in_order_of_time(tmp_path: Path) -> None:
     for n in range(3):
         record(tmp_path / "spool", 4, worker=f"w{n}", start_us=EPOCH_US + 2 * n)
         store.store_segments(final=False)
-    assert len(list((tmp_path / "attempts").iterdir())) == 3
+    assert len(parts_of(tmp_path)) == 3
     summary = store.finish()
-    (joined,) = (tmp_path / "attempts").iterdir()
+    (joined,) = parts_of(tmp_path)
     assert joined.name == "rows-00000.parquet"
     times = [row["started_at"] for row in rows_of(tmp_path)]
     assert times == sorted(times)
@@ -182,7 +187,7 @@ def test_large_parts_stay_as_they_are(tmp_path: Path, monkeypatch: pytest.Monkey
         record(tmp_path / "spool", rows, worker=f"w{n}")
         store.store_segments(final=False)
     assert store.finish()["rows_stored"] == 31
-    assert sorted(path.name for path in (tmp_path / "attempts").iterdir()) == [
+    assert [path.name for path in parts_of(tmp_path)] == [
         "part-00001.parquet",
         "part-00003.parquet",
         "rows-00000.parquet",
@@ -195,7 +200,7 @@ def test_joined_files_and_batches_have_a_limit(tmp_path: Path, monkeypatch: pyte
     for n in range(6):
         record(tmp_path / "spool", 4, worker=f"w{n}")
     assert store_all(tmp_path)["rows_stored"] == 24
-    assert [pq.read_metadata(path).num_rows for path in sorted((tmp_path / "attempts").iterdir())] == [8, 8, 8]
+    assert [pq.read_metadata(path).num_rows for path in parts_of(tmp_path)] == [8, 8, 8]
 
 
 def test_rows_of_a_lost_segment_are_named_as_missing(tmp_path: Path) -> None:
@@ -427,7 +432,10 @@ def test_store_that_is_killed_before_any_of_its_steps_stores_every_row_once(
         ], killed_at
         assert len(rows_of(run, "health")) == 2, killed_at
         assert summary["problems"] == [], killed_at
-        assert [path.name for path in run.rglob("*") if path.is_file() and path.suffix != ".parquet"] == []
+        left = [path for path in run.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+        assert sorted(left) == [run / "attempts" / FILE_NAME, run / "health" / FILE_NAME], killed_at
+        for table in ("attempts", "health"):
+            assert not any(check(run / table, parts_of(run, table))[1:]), killed_at
         if not steps.was_killed:
             break
         killed_at += 1

@@ -31,7 +31,7 @@ runner = SimpleNamespace(
     server=server,
 )
 fleet = Fleet(runner, Limits())
-run = SimpleNamespace(run_id="this-run", is_mine=True)
+run = SimpleNamespace(run_id="this-run", is_mine=True, file=SimpleNamespace(versions={}))
 fleet.begin(run, Clock.now(), run_time_s=60.0, load=LoadSeen(0.0))
 here = fingerprint()
 told = WorkerEntry(

@@ -1,7 +1,9 @@
-"""What each Ctrl-C does, one after the other."""
+"""What each Ctrl-C, SIGTERM and SIGHUP does, one after the other."""
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,17 +11,18 @@ import pytest
 from scenarios.control.interrupts import Interrupts
 
 
-def test_the_first_ends_the_run_the_second_is_told_and_the_third_leaves(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_ends_the_run_and_says_what_the_second_does(capsys: pytest.CaptureFixture[str]) -> None:
     ended: list[str] = []
-    interrupts = Interrupts(lambda: ended.append("run"), is_ending=lambda: False, folder=lambda: Path("reports/a"))
+    left: list[int] = []
+    interrupts = Interrupts(
+        lambda: ended.append("run"), is_ending=lambda: False, folder=lambda: Path("reports/a"), leave=left.append
+    )
     interrupts.interrupted()
     assert ended == ["run"]
-    assert capsys.readouterr().err == ""
-    interrupts.interrupted()
     assert "Ctrl-C once more leaves it as it is" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as end:
-        interrupts.interrupted()
-    assert end.value.code == 3
+    assert not left
+    interrupts.interrupted()
+    assert left == [3]
     assert ended == ["run"], "once"
     assert f"python -m analysis {Path('reports/a')}" in capsys.readouterr().err
 
@@ -28,13 +31,31 @@ def test_one_during_the_analysis_of_a_run_that_ended_by_itself_is_told_first(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Interrupts(pytest.fail, is_ending=lambda: True, folder=lambda: None).interrupted()
-    assert "is being stored and analysed" in capsys.readouterr().err
+    assert "stored and analysed" in capsys.readouterr().err
 
 
 def test_a_process_that_leads_no_run_names_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    interrupts = Interrupts(pytest.fail, is_ending=lambda: True, folder=lambda: None)
+    left: list[int] = []
+    interrupts = Interrupts(pytest.fail, is_ending=lambda: True, folder=lambda: None, leave=left.append)
     interrupts.interrupted()
     capsys.readouterr()
-    with pytest.raises(SystemExit):
-        interrupts.interrupted()
+    interrupts.interrupted()
+    assert left == [3]
     assert capsys.readouterr().err == ""
+
+
+def test_a_sigterm_ends_the_run_in_order_and_a_run_that_is_ending_goes_on_doing_so() -> None:
+    ended: list[str] = []
+    Interrupts(lambda: ended.append("run"), is_ending=lambda: False, folder=lambda: None).terminated()
+    Interrupts(pytest.fail, is_ending=lambda: True, folder=lambda: None).terminated()
+    assert ended == ["run"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_closed_terminal_ends_the_run_as_sigterm_does_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    interrupts = Interrupts(pytest.fail, is_ending=lambda: False, folder=lambda: None)
+    interrupts.hung_up()
+    interrupts.hung_up()  # the shell says it, too
+    assert sent == [(os.getpid(), signal.SIGTERM)]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from scenarios.screens.web_start import Phase, Users, refuse_change, refuse_now, users_of
+
+OPTIONS = {"seed": 1, "probes": True, "header": ["a", "b"], "run_time": None, "host": "ws://x/ws", "num_users": 5}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"user_count": "9", "spawn_rate": "3"},
+        {"user_count": "9", "seed": "1", "probes": "true", "header": "a,b", "run_time": "", "host": "ws://x/ws"},
+        {"user_count": "9", "no_such_option": "3"},
+    ],
+)
+def test_a_form_that_changes_the_users_alone_passes(form: dict[str, str]) -> None:
+    assert refuse_change(form, OPTIONS) is None
+
+
+@pytest.mark.parametrize(
+    ("form", "option"),
+    [
+        ({"seed": "2"}, "--seed"),
+        ({"probes": "false"}, "--probes"),
+        ({"host": "ws://y/ws"}, "--host"),
+        ({"run_time": "10m"}, "--run-time"),
+    ],
+)
+def test_a_form_that_changes_an_option_is_refused_by_its_name(form: dict[str, str], option: str) -> None:
+    assert (refuse_change(form, OPTIONS) or "").startswith(f"{option} cannot change while a run goes on")
+
+
+def test_only_while_it_starts_or_ends_nothing_can_be_done() -> None:
+    assert [phase for phase in Phase if refuse_now(phase) is None] == [Phase.IDLE, Phase.RUNNING]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"user_count": "5"},
+        {"user_count": "0", "spawn_rate": "1"},
+        {"user_count": "x", "spawn_rate": "1"},
+        {"user_count": "1", "spawn_rate": "inf"},
+    ],
+)
+def test_what_is_no_number_of_users_is_none(form: dict[str, str]) -> None:
+    assert users_of(form) is None
+
+
+def test_users_are_read_as_locust_does() -> None:
+    assert users_of({"user_count": "12", "spawn_rate": "0.5"}) == Users(12, 0.5)
