@@ -178,12 +178,13 @@ class LiveRun:
         """
         self.watch()
         self._say_if_early()
-        self.file.ended, self.file.ended_at = ended, iso(now)
         self.file.workers = list(workers)
         if self.standin is not None:
             self._stop(self.standin)
         self.write()  # the store learns from it how many rows there are to be
         stored = self._finish_store()
+        # Not before: whoever reads that a run has ended reads its sums as well.
+        self.file.ended, self.file.ended_at = ended, iso(now)
         if not self.is_mine:
             self.last_words = f"wsoak: VOID: run {self.run_id} is led by another process now.\n"
             return EXIT_VOID

@@ -103,6 +103,21 @@ def test_run_json_says_while_the_run_goes_on_all_that_is_known(run: LiveRun) -> 
     assert [(entry.kind, entry.worker) for entry in file.problem_kinds] == [(WORKER_LOST, "w")]
 
 
+def test_a_run_has_ended_when_its_sums_are_known_and_not_before(run: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def finish(store: ScriptedStore, timeout_s: float) -> tuple[int, str]:
+        file = read_run_file(run.folder)
+        seen.append((file.ended, [entry.rows_written for entry in file.workers]))
+        return 0, json.dumps(counted(10))
+
+    monkeypatch.setattr(ScriptedStore, "finish", finish)
+    assert ended(run, None, worker(10), tallies=(TALLY,)) == 0
+    assert seen == [("running", [10])]  # the store knows already how many rows there are to be
+    file = read_run_file(run.folder)
+    assert (file.ended, file.accounting.balanced) == ("run_time", True)
+
+
 def test_a_worker_whose_every_row_is_stored_was_not_lost(run: LiveRun, capsys: pytest.CaptureFixture[str]) -> None:
     run.problem("Worker w was lost.", kind=WORKER_LOST, worker="w")
     assert ended(run, counted(10), worker(None, lost=True)) == 0
