@@ -247,3 +247,25 @@ def test_no_wait_outlasts_the_check(port: int) -> None:
 
     row = run(SuiteCheck(3, endless), port, budget_s=1.0)
     assert (row.outcome, row.budget_s) == ("timeout", 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "number", "found"),
+    [
+        ("slow_welcome:share=1,delay=60", 3, ("timeout", "welcome", "silent_peer")),
+        ("drop_type:types=chat_message", 3, ("timeout", "exchange", "silent_peer")),
+        ("refuse_503:share=1", 4, ("failed", "upgrade", "http_status")),
+        ("cold_start:for=600", 11, ("failed", "exchange", "http_status")),
+    ],
+)
+def test_a_fault_of_the_stand_in_fails_the_check_that_meets_it_and_is_no_mistake_of_the_test(
+    fault: str, number: int, found: tuple[str, str, str]
+) -> None:
+    waits = Budgets(connect_s=3.0, exchange_s=3.0, close_s=3.0)
+    with standin("--fault", fault) as ready:
+        port = int(ready["http_url"].rpartition(":")[2])
+        row = run(the(number), port, budgets=waits)
+        naive = run(the(number, "p1_naive"), port, budgets=waits)
+    assert (row.outcome, row.phase, row.cause) == found
+    assert naive.cause != "test_mistake"
