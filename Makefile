@@ -36,11 +36,12 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durat
 test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of real time and no Wine (five minutes)
 	$(PYTEST) -n 5 -m "not slow and not long" --cpu-limit-s 6 $(TESTS)
 
-test-all: test ## all tests: those, then the others, and the properties again with more examples
-	$(PYTEST) -n 3 -m "(slow or hypothesis) and not long" --hypothesis-profile thorough $(TESTS)
+# Most of these wait for whole processes: with four at a time the two cores are busy.
+test-all: test ## all tests: those, then the others (twenty minutes more)
+	$(PYTEST) -n 4 -m "slow and not long" $(TESTS)
 
-test-all-long: $(BIN)/.dev ## what lasts minutes, in true size: a fleet's limits without a factor
-	$(PYTEST) -n 1 -m long --timeout 1800 $(TESTS)
+test-all-long: $(BIN)/.dev ## before a release: a fleet's limits in true size, and the properties again with many examples
+	$(PYTEST) -n 2 -m "long or hypothesis" --hypothesis-profile thorough --timeout 1800 $(TESTS)
 
 coverage: $(BIN)/.dev ## the branch coverage of each module of the core by its own test file
 	$(BIN)/python -m tests.own_coverage $(ROOMS)

@@ -97,7 +97,7 @@ class WorkerEntry(msgspec.Struct, kw_only=True):
             session within a second; null = unknown, or a child process, whose users are its worker's.
         token_waits: How often a user of it waited for a token; null alike.
         clock: What its clock was worth.
-        clock_offset_s: The same as `clock.offset_s`.
+        clock_offset_s: As `clock` has it.
         users: How many users it ran when the controller last heard of them; null = it never told.
     """
 

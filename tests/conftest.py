@@ -24,7 +24,7 @@ PATIENCE_S = 90.0
 # Properties are tried with few examples before each commit, and with many where there is time (`make test-all`).
 # No deadline: what an example takes is the busy machine's.
 settings.register_profile("fast", max_examples=25, deadline=None)
-settings.register_profile("thorough", max_examples=60, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("fast")
 
 

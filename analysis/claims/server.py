@@ -52,7 +52,7 @@ def server(view: View, found: Synchrony | None, silent: frozenset[str]) -> Findi
 
     Args:
         view: The prepared tables.
-        found: Synchrony of all failures that are the target's (`moments.together`).
+        found: Synchrony of all failures that are the target's (`server_moments.together`).
         silent: Operations that are never answered: the format's, not an instance's.
     """
     ways = [explicit(view), fresh_refusals(view), *limits(view)]

@@ -29,7 +29,7 @@ _MOST_SERVER_EVENTS: Final = 10_000
 
 
 @dataclass(slots=True)
-class Session:
+class LoggedSession:
     """What the log says of one connection that it names; times by the server's clock, None = not said.
 
     Attributes:
@@ -88,7 +88,7 @@ class Gathered:
         aged_errors: Errors of sockets that had lived for longer than any set-up takes.
     """
 
-    sessions: dict[str, Session] = field(default_factory=dict)
+    sessions: dict[str, LoggedSession] = field(default_factory=dict)
     by_port: dict[int, list[Event]] = field(default_factory=lambda: defaultdict(list))
     by_trace: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     by_subject: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
@@ -172,7 +172,7 @@ class _Keeper:
         if session is None:
             if connection not in self._ids and not self._may_be_unnamed(event, connection):
                 return
-            session = self.found.sessions[connection] = Session(accepted_s=accepted_s)
+            session = self.found.sessions[connection] = LoggedSession(accepted_s=accepted_s)
         session.take(event)
 
     def _may_be_unnamed(self, event: Event, connection: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 
 from analysis.server_log.clocks import Bound, Clocks, agreeing
 from analysis.server_log.event import Event
-from analysis.server_log.gathered import LINGER_S, Gathered, Session
+from analysis.server_log.gathered import LINGER_S, Gathered, LoggedSession
 from analysis.server_log.markers import accepted_second
 from analysis.server_log.waits import Connect
 
@@ -212,18 +212,18 @@ class _Joining:
             if event.stage == stage
         ]
 
-    def _fitting(self, places: Iterable[int], of: Event | Session, low_s: float, high_s: float) -> list[int]:
+    def _fitting(self, places: Iterable[int], of: Event | LoggedSession, low_s: float, high_s: float) -> list[int]:
         """The connects that it may be of: those that were surely accepted, else those that may have been."""
         fitting = [place for place in places if self._fits(place, of, low_s, high_s)]
         sure = [place for place in fitting if self._connects[place].answered_s is not None]
         return sure if sure and _is_accept(of) else fitting
 
-    def _fits(self, place: int, of: Event | Session, low_s: float, high_s: float) -> bool:
+    def _fits(self, place: int, of: Event | LoggedSession, low_s: float, high_s: float) -> bool:
         """Whether what the server did between two moments of its clock may have been for this connect."""
         connect = self._connects[place]
         offset_s, error_s = self._clocks.between(connect.worker, of.instance, connect.from_s)
         seen = self.seen.get(place)
-        if seen is not None and seen.accepted_s is not None and isinstance(of, Session):
+        if seen is not None and seen.accepted_s is not None and isinstance(of, LoggedSession):
             # The log itself says when it was taken.
             return low_s <= seen.accepted_s <= high_s
         until_s = connect.until_s + LINGER_S
@@ -271,11 +271,11 @@ class _Joining:
         self.ambiguous.discard(place)
 
 
-def _is_accept(of: Event | Session) -> bool:
-    return isinstance(of, Session) or of.stage == "accepted"
+def _is_accept(of: Event | LoggedSession) -> bool:
+    return isinstance(of, LoggedSession) or of.stage == "accepted"
 
 
-def _accept_between(name: str, session: Session) -> tuple[float, float]:
+def _accept_between(name: str, session: LoggedSession) -> tuple[float, float]:
     """When a session must have been accepted, by the server's clock."""
     assert session.first_s is not None
     second = accepted_second(name)

@@ -24,20 +24,20 @@ EVERY_S: Final = 3600.0
 FULL_ROWS: Final = 250_000  # of one file: 400 MB of memory for two seconds, beside users who are measured
 
 
-class Part(NamedTuple):
+class PartFile(NamedTuple):
     """A part, and its rows."""
 
     path: Path
     rows: int
 
 
-def due(parts: Sequence[Part], *, hour_is_over: bool) -> list[Part]:
+def due(parts: Sequence[PartFile], *, hour_is_over: bool) -> list[PartFile]:
     """The parts that shall become one file now; none if it is too early.
 
     The oldest that fit in a file, as soon as the next one does not; when the hour is over, also those that leave room.
     A part that fills more than half a file is as good as joined.
     """
-    group: list[Part] = []
+    group: list[PartFile] = []
     rows = 0
     for part in parts:
         if part.rows > FULL_ROWS // 2:
@@ -93,10 +93,10 @@ class Compaction:
             self._not_before = now + EVERY_S
         self._rows = {}  # the names of parts that are gone are given again
 
-    def _parts(self) -> Iterator[Part]:
+    def _parts(self) -> Iterator[PartFile]:
         """All of them in order; a footer is read once."""
         known, self._rows = self._rows, {}
         for path in self._folder.parts:
             with contextlib.suppress(OSError, pa.ArrowException):
                 self._rows[path] = known[path] if path in known else int(pq.read_metadata(path).num_rows)
-                yield Part(path, self._rows[path])
+                yield PartFile(path, self._rows[path])

@@ -16,14 +16,14 @@ from attempts.intervals import Intervals
 from attempts.locks import Reading
 from attempts.spool.spool import SegmentName
 from attempts.store import compaction
-from attempts.store.compaction import EVERY_S, FULL_ROWS, Compaction, Part, due
+from attempts.store.compaction import EVERY_S, FULL_ROWS, Compaction, PartFile, due
 from attempts.store.part_folder import PartFolder, StoredSegments, StoreError
 
 SCHEMA = pa.schema([pa.field("seq", pa.int64())])
 
 
-def parts_of(*rows: int) -> list[Part]:
-    return [Part(Path(f"part-{n:05d}.parquet"), rows_of_it) for n, rows_of_it in enumerate(rows)]
+def parts_of(*rows: int) -> list[PartFile]:
+    return [PartFile(Path(f"part-{n:05d}.parquet"), rows_of_it) for n, rows_of_it in enumerate(rows)]
 
 
 @pytest.mark.parametrize(
