@@ -7,6 +7,7 @@ import json
 import pytest
 
 from scenarios.experiment.arms import MAX_IMBALANCE
+from tests.conftest import ROOT
 from windows.check import UNIT_TESTS_DEADLINE_S, soak_both_platforms
 from windows.evidence import connects_by_cell, imbalance, read_rows
 from windows.fleet import FleetRun, run_fleet
@@ -20,6 +21,15 @@ pytestmark = [
     # The first test of all pays for the build, and the first of the soak's for the soak.
     pytest.mark.timeout(UNIT_TESTS_DEADLINE_S + 300),
 ]
+
+
+# What decides without a socket, a clock or a file is the same on any platform; and of what clients do with a target that
+# does wrong, the conformance table has a row of each kind. `python -m windows.check` runs these, too.
+ELSEWHERE = (
+    *(f"tests/scenarios/{room}" for room in ("checks", "experiment", "first_look", "options", "protocols", "screens")),
+    "tests/scenarios/session",
+    *(f"tests/scenarios/clients/test_{name}.py" for name in ("faults", "floods", "peer_checks", "silences")),
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +49,9 @@ def test_a_stack_in_the_completion_port_is_what_a_waiting_loop_shows_and_a_block
 
 
 def test_the_unit_tests_of_what_a_worker_runs_pass_on_windows(windows_python: Places) -> None:
-    # Those of `make test`; `python -m windows.check` runs all of them.
-    result = run_unit_tests(windows_python, deadline_s=UNIT_TESTS_DEADLINE_S, chosen=("-m", "not slow"))
+    assert all((ROOT / place).exists() for place in ELSEWHERE)
+    chosen = ("-m", "not slow and not long", *(f"--ignore={place}" for place in ELSEWHERE))
+    result = run_unit_tests(windows_python, deadline_s=UNIT_TESTS_DEADLINE_S, chosen=chosen)
     assert not result.failed and result.ended, result.output[-20_000:]
     assert result.passed > 100
 
