@@ -23,8 +23,8 @@ pytestmark = [
 ]
 
 
-# What decides without a socket, a clock or a file is the same on any platform; and of what clients do with a target that
-# does wrong, the conformance table has a row of each kind. `python -m windows.check` runs these, too.
+# What decides without a socket, a clock or a file is the same on any platform; and of what clients do with a target
+# that does wrong, the conformance table has a row of each kind. `python -m windows.check` runs these, too.
 ELSEWHERE = (
     *(f"tests/scenarios/{room}" for room in ("checks", "experiment", "first_look", "options", "protocols", "screens")),
     "tests/scenarios/session",
