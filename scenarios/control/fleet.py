@@ -254,7 +254,9 @@ class Fleet:
         if not self._is_of_run(msg):
             return
         now = time.perf_counter()
-        if self._load is not None:
+        # Words to a master that is gone come late to the next one, as if users had run later than they did: only a
+        # worker that has said hello to this one speaks to it.
+        if self._load is not None and self._roster.knows(msg.node_id):
             self._load.tell(msg.node_id, now, Told(*msg.data["load"]))
         answer = {
             "run_id": msg.data["run_id"],

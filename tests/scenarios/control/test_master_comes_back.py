@@ -124,7 +124,7 @@ said.append(answer("r1", False, False))
 
 
 def test_a_master_that_leads_on_knows_who_is_away_and_holds_their_users_back(tmp_path: Path) -> None:
-    before, after, lost = answers(
+    before, after, heard, lost = answers(
         """
 import sys
 away = msgspec.structs.replace(entry, worker="away", users=5)
@@ -138,6 +138,12 @@ said.append([[worker.worker for worker in fleet.absent], fleet.users.held, runne
 words = {"run_id": "r1", "entry": msgspec.to_builtins(entry), "user_classes": {"SoakUser": 6}}
 runner.hear("soak_hello", words)
 said.append([[worker.worker for worker in fleet.absent], fleet.users.held, fleet.users.take("client-w")])
+heard = []
+fleet._load = SimpleNamespace(tell=lambda who, now, told: heard.append([who, told.lived_s]))
+for client in ("client-w", "client-away"):  # that one's word was meant for the last master
+    runner.hear("soak_load", {"run_id": "r1", "sent_s": 0.0, "load": [9.0, 54.0]}, client)
+said.append(heard)
+fleet._load = None
 fleet.collect()
 said.append([[problem, kind["worker"]] for problem, kind in run.problems])
 """,
@@ -145,6 +151,7 @@ said.append([[problem, kind["worker"]] for problem, kind in run.problems])
     )
     assert before == [["w", "away"], 11, 4]
     assert after == [["away"], 5, {"SoakUser": 6}]
+    assert heard == [["client-w", 9.0]]
     assert [worker for sentence, worker in lost if sentence.endswith("was lost.")] == ["w", "away"]
 
 
