@@ -90,7 +90,9 @@ def test_rows_of_a_worker_that_was_cut_off_over_the_end_take_its_loss_back(tmp_p
         assert run["accounting"]["balanced"] is True
         assert_every_flushed_row_is_stored(running, run)
         assert run["settled"]["taken_back"] == before
-        assert status in (0, 1), said
+        # How much load it made nobody has heard: that is for a person to say.
+        assert status == 3 and "the load was not the planned one" in said
+        assert run_module("analysis", running.folder, "--allow-less-load")[0] in (0, 1)
 
 
 def test_a_worker_that_was_killed_stays_lost_since_nobody_knows_how_many_rows_it_wrote(tmp_path: Path) -> None:
