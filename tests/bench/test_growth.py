@@ -80,6 +80,7 @@ def test_too_short_a_soak_is_refused_before_it_starts(capsys: pytest.CaptureFixt
     assert "--minutes is 1" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_small_fleet_is_measured_part_by_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

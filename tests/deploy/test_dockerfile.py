@@ -127,6 +127,7 @@ def test_a_tree_without_the_record_does_not_import_so_that_the_rule_can_fail(tmp
     assert "No module named 'attempts'" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_worker_needs_no_library_but_those_of_its_own_stage(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def test_a_run_that_was_ended_early_is_void_and_says_how_much_of_it_there_was(
     assert_no_traceback(output)
 
 
+@pytest.mark.long
 @posix
 def test_a_shape_that_makes_the_load_is_ended_in_order_too(start_soak: Callable[..., Soak]) -> None:
     soak = start_soak(*USERS, "--run-time", "10m", "--shape", "ramp-soak-storm", "--no-analysis", "--only-summary")
@@ -60,6 +61,7 @@ def test_a_shape_that_makes_the_load_is_ended_in_order_too(start_soak: Callable[
     assert_no_traceback(output)
 
 
+@pytest.mark.long
 def test_a_run_without_a_planned_end_cannot_end_early(start_soak: Callable[..., Soak]) -> None:
     soak = start_soak(*USERS, "--no-analysis", "--only-summary")
     wait_for(lambda: stored(soak.folder), "stored rows")

@@ -113,6 +113,7 @@ def test_a_run_whose_own_clock_is_ahead_of_the_targets_says_so_and_concludes_not
     assert low <= 60.5 and high >= 59.5 and high - low < 3.0
 
 
+@pytest.mark.long
 def test_a_run_whose_own_clock_is_behind_the_targets_says_so_and_goes_on(fleet: LoopbackFleet) -> None:
     output, _ = fleet.soak_alone(-60.0, "8s").communicate(timeout=PATIENCE_S)
     assert "s behind the target's (its Date header)" in output
@@ -120,6 +121,7 @@ def test_a_run_whose_own_clock_is_behind_the_targets_says_so_and_goes_on(fleet: 
     assert {row["cause"] for row in fleet.rows()} == {None}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step_s", [70.0, -70.0])
 def test_a_run_in_one_process_whose_clock_is_set_keeps_its_time_line_and_its_end(
     fleet: LoopbackFleet, step_s: float

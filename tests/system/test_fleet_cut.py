@@ -57,6 +57,7 @@ def test_a_cut_in_the_middle_costs_no_row_and_no_load(tmp_path: Path) -> None:
         assert master.returncode == 0, output
 
 
+@pytest.mark.long
 def test_a_cut_of_all_workers_in_the_middle_does_not_end_the_run(tmp_path: Path) -> None:
     with fleet(1, tmp_path) as running:
         master = running.soak("40s", *LEFT_ALONE)
@@ -129,6 +130,7 @@ def test_a_freeze_costs_no_row_and_a_long_one_is_less_load(tmp_path: Path, secon
             assert "the load was not the planned one" in output
 
 
+@pytest.mark.long
 def test_a_master_that_froze_for_a_while_loses_no_row_and_no_load(tmp_path: Path) -> None:
     with fleet(2, tmp_path) as running:
         master = running.soak("40s", *LEFT_ALONE)

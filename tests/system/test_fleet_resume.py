@@ -136,6 +136,7 @@ def test_a_master_that_was_killed_is_followed_by_one_that_ends_the_run_as_it_was
         assert any("led on by another master" in note for note in verdict["data_quality"])
 
 
+@pytest.mark.long
 def test_a_master_that_comes_back_after_the_planned_end_brings_the_rows_home_and_judges_them(tmp_path: Path) -> None:
     with interrupted(2, tmp_path) as (running, _):
         running.begin("12s").kill()
@@ -172,6 +173,7 @@ def test_users_of_a_worker_that_stays_away_are_dealt_to_no_other(tmp_path: Path)
         assert frame[(frame["worker"] == stayed["worker"]) & (frame["user"] >= 0)]["user"].nunique() <= 8
 
 
+@pytest.mark.long
 def test_a_worker_that_is_heard_again_later_comes_with_its_users_and_its_rows(tmp_path: Path) -> None:
     with interrupted(2, tmp_path) as (running, _):
         master = running.begin("50s")
@@ -218,6 +220,7 @@ def test_a_frozen_master_finds_on_waking_that_another_one_leads_and_writes_nothi
         assert_every_flushed_row_is_stored(running, run)
 
 
+@pytest.mark.long
 def test_the_embedded_stand_in_is_started_again_where_its_workers_knock(tmp_path: Path) -> None:
     reports, started = tmp_path / "reports", []
     environment = {**os.environ, VARIABLE: "0.1", "SOAK_JWT_SECRET": SECRET}

@@ -110,6 +110,7 @@ def test_a_worker_that_was_killed_stays_lost_since_nobody_knows_how_many_rows_it
             assert sorted(rows) == list(range(len(rows)))  # all that was flushed
 
 
+@pytest.mark.long
 def test_a_store_that_was_killed_is_run_again_and_nothing_of_its_death_is_left(tmp_path: Path) -> None:
     with interrupted(1, tmp_path) as (running, _):
         master = running.begin("5m", workers=1)

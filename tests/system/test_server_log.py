@@ -160,6 +160,7 @@ def _moved(name: str) -> str:
     return f"{user}_{int(second) + int(AHEAD_S)}_{tail}"
 
 
+@pytest.mark.long
 def test_behind_the_relay_users_and_times_tell_whose_line_it_is(start_soak: Callable[..., Soak]) -> None:
     fault = "slow_welcome:share=0.2,delay=4"
     options = ("--fault", fault, "--no-analysis", "--subjects", "200", "--delay-ms", "0,80")
