@@ -15,7 +15,7 @@ from typing import Final
 
 from analysis.exit_codes import MET, USAGE
 from analysis.server_log.lines import LogError
-from analysis.server_log.read import Counts, open_logs
+from analysis.server_log.read import EMPTY, UNKNOWN, Counts, open_logs
 
 # So many events of a file are looked at: its beginning.
 EVENTS: Final = 1000
@@ -44,7 +44,12 @@ def _of(path: Path, forms: Sequence[str]) -> str:
     stages = Counter(event.stage for event in islice(open_logs([path], forms).events(counts), EVENTS))
     said = ", ".join(f"{n:,} {stage}" for stage, n in stages.items()) or "nothing of any connection"
     form = counts.formats[path.name]
-    return f"{path}: {form}; of the first {counts.lines:,} lines {counts.unreadable:,} cannot be read; {said}."
+    if form == EMPTY:
+        return f"{path}: it is empty."
+    if form == UNKNOWN:
+        form += " fits (--format takes one of your own: docs/server-log.md)"
+    text = f"{path}: {form}; of the first {counts.lines:,} lines {counts.unreadable:,} cannot be read; {said}."
+    return " ".join((text, *counts.cut))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
 import zlib
@@ -15,7 +16,12 @@ _GZIP: Final = b"\x1f\x8b"
 _BZIP2: Final = b"BZh"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _XZ: Final = b"\xfd7zXZ\x00"
+_ZIP: Final = b"PK\x03\x04"
+# What the output of PowerShell and the editors of Windows begin with.
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CHUNK_BYTES: Final = 1 << 20
+# Arrow gives nothing of a piece in which a file is cut off: a small one costs little.
+_ARROWS_BYTES: Final = 1 << 12
 # No line of a log that anybody can join is longer; of one that is, the beginning is kept.
 MOST_LINE_BYTES: Final = 1 << 18
 Advance = Callable[[int], None]
@@ -30,24 +36,17 @@ class FormatError(LogError):
 
 
 def chunks(path: Path, advance: Advance | None = None) -> Iterator[bytes]:
-    """The file's content, decompressed, a piece at a time.
+    """The file's content, decompressed and in UTF-8, a piece of any length at a time.
 
     Args:
-        path: The file; gzip, bzip2, xz and zstd are told by their first bytes.
+        path: The file; gzip, bzip2, xz, zstd and UTF-16 are told by their first bytes.
         advance: Told the number of bytes of the file, as it lies on the disk, that were read since.
 
     Raises:
-        LogError: It cannot be opened, or not be read or decompressed to its end.
+        LogError: It cannot be opened, or not be read or decompressed to its end; what comes before has been given.
     """
     try:
-        with path.open("rb") as raw, _opened(path, raw) as file:
-            done = 0
-            while chunk := file.read(CHUNK_BYTES):
-                if advance is not None:
-                    at = _position(raw, file)
-                    advance(at - done)
-                    done = at
-                yield chunk
+        yield from _in_utf8(_unpacked(path, advance))
     except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         said = f"{path} cannot be read ({reason.rstrip('.')}): name files of log lines that are whole."
@@ -73,9 +72,23 @@ def lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield rest[:MOST_LINE_BYTES]
 
 
+def _unpacked(path: Path, advance: Advance | None) -> Iterator[bytes]:
+    with path.open("rb") as raw, _opened(path, raw) as file:
+        done = 0
+        # One read of what lies below at a time: an error in the next one then costs nothing of this one.
+        while chunk := file.read1(_ARROWS_BYTES if _is_arrows(file) else CHUNK_BYTES):  # type: ignore[attr-defined]
+            if advance is not None:
+                at = _position(raw, file)
+                advance(at - done)
+                done = at
+            yield chunk
+
+
 def _opened(path: Path, raw: BinaryIO) -> BinaryIO:
     head = raw.read(8)
     raw.seek(0)
+    if head.startswith(_ZIP):
+        raise ValueError("it is a zip archive, which is not unpacked")
     if head.startswith(_GZIP):
         return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
     if head.startswith(_BZIP2):
@@ -89,6 +102,28 @@ def _opened(path: Path, raw: BinaryIO) -> BinaryIO:
         file: BinaryIO = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
         return file
     return raw
+
+
+def _is_arrows(file: BinaryIO) -> bool:
+    return type(file).__module__.startswith("pyarrow")
+
+
+def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same text in UTF-8, without a byte order mark; only a mark tells UTF-16."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= len(codecs.BOM_UTF8):
+            break
+    if not head.startswith(_UTF_16):
+        if head:
+            yield head.removeprefix(codecs.BOM_UTF8)
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+    yield decoder.decode(head).encode()
+    for piece in pieces:
+        yield decoder.decode(piece).encode()
 
 
 def _position(raw: BinaryIO, file: BinaryIO) -> int:

@@ -71,7 +71,7 @@ def read_format(path: Path) -> Format:
         FormatError: The file cannot be read, or breaks a rule.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise FormatError(f"The log format {path} cannot be read ({error.strerror}): name a TOML file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

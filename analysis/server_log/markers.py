@@ -27,9 +27,9 @@ class _Phrase(NamedTuple):
 _PHRASES: Final = tuple(
     _Phrase(literal, re.compile(pattern), cast("Stage", stage))
     for literal, pattern, stage in (
-        ('- "WebSocket ', r':(?P<port>\d{1,5}) - "WebSocket [^"]{1,200}" \[accepted\]', "accepted"),
-        ('- "WebSocket ', r':(?P<port>\d{1,5}) - "WebSocket [^"]{1,200}" connection closed', "closed"),
-        ('- "WebSocket ', r':(?P<port>\d{1,5}) - "WebSocket [^"]{1,200}" (?P<status>[1-5]\d\d)\b', "refused"),
+        ('- "WebSocket ', r':(?P<port>\d{1,5}) - "WebSocket [^"]{1,4096}" \[accepted\]', "accepted"),
+        ('- "WebSocket ', r':(?P<port>\d{1,5}) - "WebSocket [^"]{1,4096}" connection closed', "closed"),
+        ('- "WebSocket ', r':(?P<port>\d{1,5}) - "WebSocket [^"]{1,4096}" (?P<status>[1-5]\d\d)\b', "refused"),
         ("(client_id: ", rf" for user {_SHORT} \(client_id: {_ID}\)", "authenticated"),
         ("SSOT AUTHENTICATION SUCCESS", rf"user={_SHORT}, client_id={_ID}", "authenticated"),
         ("(isolation_key: ", rf"\(isolation_key: {_USER}:{_ID},", "authenticated"),

@@ -12,7 +12,8 @@ _LONG_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 # Before 1990 and after 2100 it is no time of a log of ours: a number that was taken for one.
 _FIRST_S: Final = 631_152_000.0
 _LAST_S: Final = 4_102_444_800.0
-_MILLISECONDS_FROM: Final = 1e11
+# From here on a number counts thousandths, millionths (journald), billionths of a second.
+_FINER_FROM: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 _FORMS: Final = (
     "%d/%b/%Y:%H:%M:%S %z",  # nginx's and Apache's $time_local
     "%d/%b/%Y:%H:%M:%S.%f",  # haproxy's
@@ -48,7 +49,8 @@ def _seconds(at: datetime) -> float:
 def _from_number(value: float) -> float | None:
     if not math.isfinite(value):
         return None
-    return _in_range(value / 1000.0 if value >= _MILLISECONDS_FROM else value)
+    unit = next((unit for least, unit in _FINER_FROM if value >= least), 1.0)
+    return _in_range(value / unit)
 
 
 def _in_range(at_s: float) -> float | None:

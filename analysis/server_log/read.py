@@ -10,23 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from analysis.server_log import markers, records
 from analysis.server_log.event import Event
 from analysis.server_log.json_array import elements
-from analysis.server_log.lines import Advance, FormatError, LogError, chunks, lines
+from analysis.server_log.lines import CHUNK_BYTES, Advance, FormatError, LogError, chunks, lines
 from analysis.server_log.mapping import Format, read_format, shipped
 from analysis.server_log.moments import epoch_s
 
 BUILT_IN: Final = ("gcp", "json", "text")
-# So many lines tell a format.
+# So many lines tell a format; where none of them does, all that lie within so many bytes.
 SAMPLE: Final = 200
-# A plain line's time is at its beginning, in brackets or not, behind a level or not.
+SAMPLE_BYTES: Final = 2 * CHUNK_BYTES
+# What is said of a file that no format fits, and of one without a line.
+UNKNOWN: Final = "no known format"
+EMPTY: Final = "empty"
+# A plain line's time is at its beginning, in brackets or not, behind a container's name and a level or not.
 _TIME: Final = re.compile(
-    r"^[\[<]?(?P<at>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?|\d{10}(?:\.\d+)?)"
+    r"^(?:[\w.-]{1,64} *\| +)?(?:\[?[A-Z]{3,8}\]?:? +)?[\[<]?"
+    r"(?P<at>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?|\d{10}(?:\.\d+)?)"
 )
 # What a line's events are: None is "it cannot be read".
 Reader = Callable[[bytes], "Iterable[Event] | None"]
@@ -62,14 +66,26 @@ class LogFiles:
     files: tuple[tuple[Path, str, Reader], ...]
 
     @property
+    def names(self) -> list[str]:
+        """What each is called in a report: its name, behind so many of its folders that no other is called so."""
+        parts = [path.parts for path, _, _ in self.files]
+        found = []
+        for mine in parts:
+            n = 1
+            while n < len(mine) and sum(other[-n:] == mine[-n:] for other in parts) > 1:
+                n += 1
+            found.append(str(Path(*mine[-n:])))
+        return found
+
+    @property
     def bytes(self) -> int:
         """Their size on the disk."""
         return sum(path.stat().st_size for path, _, _ in self.files)
 
     def events(self, counts: Counts, advance: Advance | None = None) -> Iterator[Event]:
         """All events in the order of files and lines; `counts` is filled on the way."""
-        for path, form, read in self.files:
-            counts.formats[path.name] = form
+        for name, (path, form, read) in zip(self.names, self.files, strict=True):
+            counts.formats[name] = form
             pieces = _to_the_end(path, counts, advance)
             for line in elements(pieces) if form == "gcp" else lines(pieces):
                 if not line or line.isspace():
@@ -95,7 +111,7 @@ def open_logs(paths: Sequence[Path], forms: Sequence[str] = ()) -> LogFiles:
     """Find each file's format by its first lines.
 
     Args:
-        paths: The files.
+        paths: The files; one that is named twice is read once.
         forms: Names of formats, or TOML files; each log is read by the one that fits it best. None given: all known.
 
     Raises:
@@ -114,30 +130,58 @@ def open_logs(paths: Sequence[Path], forms: Sequence[str] = ()) -> LogFiles:
             names = ", ".join((*BUILT_IN, *known))
             raise FormatError(f"The log format {name!r} is not known: use one of {names}, or a TOML file.")
     every = chosen or [*BUILT_IN, *known.values()]
-    return LogFiles(tuple((path, *_fitting(path, every)) for path in paths))
+    once = {path.resolve(): path for path in reversed(paths)}
+    return LogFiles(tuple((path, *_fitting(path, every)) for path in reversed(once.values())))
 
 
 def _fitting(path: Path, forms: Sequence[str | Format]) -> tuple[str, Reader]:
     """The format that says most of the file's first lines, and its reader."""
     if path.is_dir():
         raise LogError(f"{path} is a folder: name the log files in it.")
-    sample = list(islice(lines(islice(chunks(path), 2)), SAMPLE))
-    is_array = next((line.lstrip()[:1] == b"[" and _opens_array(sample) for line in sample if line.strip()), False)
-    if is_array and "gcp" in forms:
+    if path.exists() and not path.is_file():
+        raise LogError(f"{path} is no file: a log is read more than once; write it to a file, and name that.")
+    beginning = [line for line in lines(_beginning(path)) if line and not line.isspace()]
+    sample = beginning[:SAMPLE]
+    if sample and "gcp" in forms and sample[0].lstrip()[:1] == b"[" and _opens_array(sample):
         return "gcp", of_record
-    best: tuple[int, str, Reader] | None = None
-    for form in forms:
-        if form == "gcp":
-            continue
-        name, read = (form.name, _of_format(form)) if isinstance(form, Format) else (form, _BUILT_IN[form])
-        read_so = [read(line) for line in sample if line and not line.isspace()]
-        # An event counts for more than a line that can only be read.
-        fit = sum(0 if events is None else 1 + 100 * bool(list(events)) for events in read_so)
-        if best is None or fit > best[0]:
-            best = (fit, name, read)
-    if best is None:
+    readers = [
+        (form.name, _of_format(form)) if isinstance(form, Format) else (form, _BUILT_IN[form])
+        for form in forms
+        if form != "gcp"
+    ]
+    if not readers:
         return "gcp", of_record
-    return best[1], best[2]
+    fits = [_fit(read, sample) for _, read in readers]
+    if not any(fits):
+        fits = [_fit(read, beginning[SAMPLE:]) for _, read in readers]
+    name, read = readers[fits.index(max(fits))]
+    if len(readers) > 1 and not any(fits):
+        name = UNKNOWN if beginning else EMPTY
+    return name, read
+
+
+def _fit(read: Reader, sample: Iterable[bytes]) -> int:
+    """How much a reader finds in lines: an event counts for more than a line that can only be read."""
+    read_so = (read(line) for line in sample)
+    return sum(0 if events is None else 1 + 100 * bool(list(events)) for events in read_so)
+
+
+def _beginning(path: Path) -> Iterator[bytes]:
+    """What a file begins with, whole or cut off.
+
+    Raises:
+        LogError: Nothing of it can be read.
+    """
+    n = 0
+    try:
+        for piece in chunks(path):
+            yield piece
+            n += len(piece)
+            if n >= SAMPLE_BYTES:
+                return
+    except LogError:
+        if not n:
+            raise
 
 
 def _opens_array(sample: Sequence[bytes]) -> bool:

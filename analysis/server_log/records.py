@@ -11,9 +11,10 @@ from analysis.server_log import markers
 from analysis.server_log.event import Event
 from analysis.server_log.moments import epoch_s
 
-# Where records keep what we need, first hit wins: Google Cloud Logging, then what structured loggers write by default.
-_TIMES: Final = ("timestamp", "@timestamp", "time", "ts", "asctime", "receiveTimestamp")
-_TEXTS: Final = ("message", "msg", "textPayload", "event")
+# Where records keep what we need, first hit wins: Google Cloud Logging, then what structured loggers write by
+# default, then what Docker's files and journald's export have around a line.
+_TIMES: Final = ("timestamp", "@timestamp", "time", "ts", "asctime", "receiveTimestamp", "__REALTIME_TIMESTAMP")
+_TEXTS: Final = ("message", "msg", "textPayload", "event", "log", "MESSAGE")
 _TRACES: Final = ("trace", "logging.googleapis.com/trace", "trace_id", "traceId")
 _INSTANCES: Final = ("instance", "instance_id", "instanceId", "hostname", "pod_name")
 SWITCHING: Final = 101

@@ -21,6 +21,8 @@ AT_S = 1_795_999_678.182790
         ("2026/11/30 00:47:58", AT_S - 0.18279),
         ("1795999678.182790", AT_S),
         (1795999678182.79, AT_S),
+        ("1795999678182790", AT_S),
+        (1795999678182790000, AT_S),
     ],
 )
 def test_times_of_every_log_are_epoch_seconds(text: str | float, at_s: float) -> None:

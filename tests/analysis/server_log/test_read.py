@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.analysis.server_log.test_mapping import COMBINED, HAPROXY, NGINX, OWN
 
 LIFE = life(name(), "soak-user-0001", 0.0)
 TEXT = [f"{json.loads(line)['timestamp']} INFO {json.loads(line)['message']}".encode() for line in LIFE]
+
+WITH_TOKEN = f'2026-11-30 00:47:58 INFO: 127.0.0.1:50514 - "WebSocket /ws?token={"x" * 1_500}" [accepted]'
 
 
 def read(tmp_path: Path, content: bytes, *forms: str, suffix: str = "log") -> tuple[list[Event], Counts]:
@@ -35,6 +38,18 @@ def read(tmp_path: Path, content: bytes, *forms: str, suffix: str = "log") -> tu
         (COMBINED.encode(), "nginx", 2),
         (HAPROXY.encode(), "haproxy", 2),
         (UVICORN.encode(), "text", 1),
+        (b"\n".join(b"INFO:     " + line for line in TEXT), "text", 6),
+        (b"\n".join(b"[DEBUG] [" + line.replace(b" ", b"] ", 1) for line in TEXT), "text", 6),
+        (b"\n".join(b"web-1  | " + line for line in TEXT), "text", 6),
+        (("\n".join(line.decode() for line in TEXT)).encode("utf-16"), "text", 6),
+        (b"no time\n" * 300 + b"\n".join(TEXT), "text", 6),
+        (b"PNG \x00\xff\n" * 300, "no known format", 0),
+        (f"{WITH_TOKEN}\n".encode(), "text", 1),
+        (
+            json.dumps({"log": WITH_TOKEN, "stream": "stdout", "time": "2026-11-30T00:47:58.37456789Z"}).encode(),
+            "json",
+            1,
+        ),
     ],
 )
 def test_a_files_format_is_told_by_its_lines(tmp_path: Path, content: bytes, form: str, events: int) -> None:
@@ -94,7 +109,28 @@ def test_a_file_that_is_cut_off_tells_what_it_has(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
-    assert read(tmp_path, b"") == ([], Counts(formats={"server.log": "json"}))
+    assert read(tmp_path, b"") == ([], Counts(formats={"server.log": "empty"}))
+
+
+def test_a_small_file_that_is_cut_off_tells_what_it_has(tmp_path: Path) -> None:
+    found, counts = read(tmp_path, gzip.compress(b"\n".join(LIFE))[:-8], suffix="log.gz")
+    assert (len(found), len(counts.cut)) == (6, 1)
+
+
+def test_files_of_one_name_are_told_apart_and_one_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "server.log" for folder in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(b"\n".join(LIFE))
+    counts = Counts()
+    found = list(open_logs([*paths, tmp_path / "b" / ".." / "a" / "server.log"]).events(counts))
+    assert (len(found), counts.formats) == (12, {"a/server.log": "json", "b/server.log": "json"})
+
+
+def test_a_pipe_is_refused_since_a_log_is_read_more_than_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(LogError, match="pipe is no file: a log is read more than once; write it to a file"):
+        open_logs([tmp_path / "pipe"])
 
 
 def test_what_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ REPLY = "Message routing successful for user u-1"
         {"@timestamp": "2026-09-21T14:14:00+00:00", "msg": REPLY},
         {"ts": START_S, "event": REPLY},
         {"time": START_S * 1000, "message": REPLY},
+        {"time": "2026-09-21T14:14:00.000000001Z", "log": f"{REPLY}\n", "stream": "stdout"},
+        {"__REALTIME_TIMESTAMP": str(int(START_S * 1e6)), "MESSAGE": REPLY},
     ],
 )
 def test_a_record_is_read_whoever_wrote_it(entry: dict[str, object]) -> None:
