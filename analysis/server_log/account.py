@@ -10,13 +10,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from analysis.server_log.clocks import Clocks
 from analysis.server_log.event import Event
 from analysis.server_log.gathered import SLOT_S, Gathered
-from analysis.server_log.join import Joined
+from analysis.server_log.join import Joined, Seen
 from analysis.server_log.ladder import RUNGS, STATED, WORDS, Said, Told, of_connect, of_wait
 from analysis.server_log.messages import Asked, Message
 from analysis.server_log.read import Counts
-from analysis.server_log.waits import Connect, Wait, Waits, Who
+from analysis.server_log.waits import LATE_S, Connect, Wait, Waits, Who
 from analysis.stats.rates import Rate, clopper_pearson, clustered_rate
 
 # A log with fewer of the lines that must be there says nothing by what is not there.
@@ -374,5 +375,17 @@ def asked_of(waits: Sequence[Wait], joined: Joined, places: Mapping[tuple[str, i
         place = places.get((wait.worker, wait.connection), -1)
         seen = joined.seen.get(place)
         offset = joined.clocks.between(wait.worker, seen.instance if seen else None, wait.from_s)
-        found.append(Asked(wait, joined.sessions.get(place), offset))
+        over_s = [
+            _over_s(until_s, worker, joined.seen.get(places.get((worker, connection), -1)), joined.clocks)
+            for worker, connection, until_s in wait.left
+        ]
+        found.append(Asked(wait, joined.sessions.get(place), offset, max(over_s, default=None)))
     return found
+
+
+def _over_s(until_s: float, worker: str, seen: Seen | None, clocks: Clocks) -> float:
+    """When a connection whose wait ran out was surely over at the server, by the client's clock."""
+    if seen is None or seen.closed_s is None:
+        return until_s + LATE_S
+    offset_s, error_s = clocks.between(worker, seen.instance, until_s)
+    return seen.closed_s - offset_s + error_s

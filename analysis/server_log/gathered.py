@@ -46,6 +46,7 @@ class LoggedSession:
     prepared_s: float | None = None
     authenticated_s: float | None = None
     established_s: float | None = None
+    closed_s: float | None = None
     has_error: bool = False
 
     def take(self, event: Event) -> None:
@@ -65,6 +66,8 @@ class LoggedSession:
             self.prepared_s = at_s if self.prepared_s is None else max(self.prepared_s, at_s)
         elif event.stage == "established":
             self.established_s = at_s if self.established_s is None else min(self.established_s, at_s)
+        elif event.stage == "closed":
+            self.closed_s = at_s if self.closed_s is None else max(self.closed_s, at_s)
 
 
 @dataclass

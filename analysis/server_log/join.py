@@ -36,6 +36,7 @@ class Seen:
     accepted_s: float | None = None
     authenticated_s: float | None = None
     established_s: float | None = None
+    closed_s: float | None = None
     refused_s: float | None = None
     status: int | None = None
     quota: bool = False
@@ -251,6 +252,7 @@ class _Joining:
             seen.accepted_s = _earliest(seen.accepted_s, session.first_s)
         seen.authenticated_s = session.authenticated_s
         seen.established_s = session.established_s
+        seen.closed_s = session.closed_s
         seen.left_early = session.has_error
         self.ambiguous.discard(place)
 

@@ -13,10 +13,8 @@ from typing import Final, NamedTuple
 
 from analysis.server_log.clocks import Offset
 from analysis.server_log.event import OF_MESSAGES, Event
-from analysis.server_log.waits import Wait
+from analysis.server_log.waits import LATE_S, Wait
 
-# A request that comes up this long after its wait ended is not looked for any more.
-LATE_S: Final = 30.0
 MOST_EVENTS: Final = 500
 
 
@@ -27,11 +25,14 @@ class Asked(NamedTuple):
         wait: It.
         session: The server's id of its connection; None: not known.
         offset: Of the clocks.
+        left_until_s: By then, by the client's clock, the user's connections on which a wait had failed were over at the
+            server; None: there were none.
     """
 
     wait: Wait
     session: str | None
     offset: Offset
+    left_until_s: float | None = None
 
 
 class Message(NamedTuple):
@@ -91,7 +92,14 @@ def message(asked: Asked, events: Sequence[Event]) -> Message:
     low_s, high_s = stretch(asked)
     if high_s - low_s <= 2 * error_s or not (wait.is_alone or asked.session is not None):
         return UNCLEAR
-    ordered = sorted((event for event in events if low_s <= event.at_s <= high_s), key=lambda event: event.at_s)
+    ordered = sorted(
+        (event for event in events if low_s <= event.at_s <= high_s and _may_be_of(event, asked.session)),
+        key=lambda event: event.at_s,
+    )
+    # A connection that the client has left goes on at the server: what its user is told of may be of that one.
+    is_left = asked.left_until_s is not None and wait.from_s <= asked.left_until_s + error_s
+    if (is_left or not wait.is_alone) and any(event.connection is None for event in ordered):
+        return UNCLEAR
     requests = [at for at, event in enumerate(ordered) if event.stage == "request" and _is_of(event, wait)]
     if not requests:
         return Message(is_clear=True)
@@ -162,6 +170,11 @@ def near(events: Iterable[Event], asked: Sequence[Asked]) -> list[list[Event]]:
             if event.at_s <= mine[at][1] and len(kept[mine[at][2]]) < MOST_EVENTS:
                 kept[mine[at][2]].append(event)
     return kept
+
+
+def _may_be_of(event: Event, session: str | None) -> bool:
+    """Whether an event names the wait's connection, or none."""
+    return event.connection is None or session is None or event.connection == session
 
 
 def _is_of(event: Event, wait: Wait) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analysis.reduction.explain import contract_columns
+from analysis.server_log.clocks import UNKNOWN_ERROR_S
 
 if TYPE_CHECKING:
     import ibis
@@ -14,6 +16,10 @@ BETWEEN_PHASES_S: Final = 0.1
 # Failed waits that are looked up one by one, and good sessions that tell how much of the log is there.
 MOST_WAITS: Final = 200_000
 GOOD_SAMPLE: Final = 2_000
+# A request that comes up this long after its wait ended is not looked for any more.
+LATE_S: Final = 30.0
+# The longest that it may lie before another wait, by clocks of which nothing is known.
+WHILE_S: Final = LATE_S + 2 * UNKNOWN_ERROR_S
 # Starts and ends are rounded to microseconds: what overlaps by less does not.
 ROUNDING_US: Final = 1_000
 FAILED: Final = ("timeout", "failed")
@@ -75,6 +81,8 @@ class Wait(NamedTuple):
         before_s: When the same user's exchange before had ended; None: there was none.
         before_failed: That one got no answer: its request may come up late.
         after_s: When the same user's next one began; None: there was none.
+        left: The same user's connections on which an exchange had failed a while before, and when: what was asked there
+            may come up still.
         is_alone: No other exchange of the user overlaps it.
         n: Of how many exchanges it is.
     """
@@ -96,6 +104,7 @@ class Wait(NamedTuple):
     rtt_s: float
     who: Who
     n: int = 1
+    left: tuple[tuple[str, int, float], ...] = ()
 
 
 class Waits(NamedTuple):
@@ -154,11 +163,25 @@ def _on_sessions(rows: ibis.Table) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:
         before_failed=exchanges.is_bad.lag().over(order),
         after_us=exchanges.started_us.lead().over(order),
     )
-    bad = tuple(_wait(row) for row in _records(near.filter(near.is_bad).limit(MOST_WAITS + 1)))
+    bad = with_left([_wait(row) for row in _records(near.filter(near.is_bad).limit(MOST_WAITS + 1))])
     holds = rows.filter(rows.kind == "hold", rows.outcome.isin(FAILED)).limit(MOST_WAITS)
     nothing = ibis.null("int64")
     holds = holds.mutate(before_us=nothing, before_failed=ibis.null("boolean"), after_us=nothing)
     return (*bad, *(_wait(row) for row in _records(holds))), _good_sessions(exchanges)
+
+
+def with_left(failed: Sequence[Wait]) -> tuple[Wait, ...]:
+    """Failed exchanges, each with its user's other connections on which one had failed a while before."""
+    found = []
+    user, left = "", dict[tuple[str, int], float]()
+    for wait in sorted(failed, key=lambda wait: (wait.subject, wait.from_s)):
+        if wait.subject != user:
+            user, left = wait.subject, {}
+        left = {one: until_s for one, until_s in left.items() if wait.from_s - until_s <= WHILE_S}
+        mine = wait.worker, wait.connection
+        found.append(wait._replace(left=tuple((*one, until_s) for one, until_s in left.items() if one != mine)))
+        left[mine] = wait.until_s
+    return tuple(found)
 
 
 def _good_sessions(exchanges: ibis.Table) -> tuple[Wait, ...]:

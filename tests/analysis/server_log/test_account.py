@@ -2,15 +2,15 @@ from typing import Any
 
 import pytest
 
-from analysis.server_log.account import Account, Known, Restarts, account, as_json, shares
-from analysis.server_log.clocks import Clocks
+from analysis.server_log.account import Account, Known, Restarts, account, as_json, asked_of, shares
+from analysis.server_log.clocks import UNKNOWN_ERROR_S, Clocks
 from analysis.server_log.event import Event
 from analysis.server_log.gathered import Gathered, gathered
-from analysis.server_log.join import joined
+from analysis.server_log.join import Joined, Seen, joined
 from analysis.server_log.ladder import Told
 from analysis.server_log.read import Counts, of_record
 from analysis.server_log.waits import Connect, Waits, Who
-from tests.analysis.server_log.log_lines import START_S, WHO, connect, event, life, name, record
+from tests.analysis.server_log.log_lines import START_S, WHO, connect, event, life, name, record, wait
 from tests.typed import known
 
 
@@ -146,3 +146,15 @@ def test_an_empty_log_is_an_account_too() -> None:
     assert found.says == {"unclear": 2}
     assert as_json(found)["clock"] is None
     assert Clocks().connections == Gathered().lifetimes == 0
+
+
+def test_a_connection_that_was_left_is_over_when_the_server_says_so_else_a_while_later() -> None:
+    left = wait(6.0, connection=2, left=(("w0", 1, START_S + 5.0),))
+
+    def until_s(closed_s: float | None = None) -> float:
+        found = Joined({0: Seen(closed_s=closed_s)}, {}, frozenset(), frozenset(), Clocks())
+        return known(asked_of([left], found, {("w0", 1): 0})[0].left_until_s) - START_S
+
+    assert until_s() == 35.0
+    assert until_s(closed_s=START_S + 5.5) == 5.5 + UNKNOWN_ERROR_S
+    assert asked_of([wait(6.0)], Joined({}, {}, frozenset(), frozenset(), Clocks()), {})[0].left_until_s is None

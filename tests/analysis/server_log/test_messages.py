@@ -58,7 +58,19 @@ def test_the_next_exchanges_lines_are_its_own() -> None:
 
 def test_two_exchanges_of_a_user_at_once_are_not_told_apart() -> None:
     assert not message(asked(wait(1.0, is_alone=False)), [request(1.005)]).is_clear
-    assert message(asked(wait(1.0, is_alone=False), "c1"), [request(1.005)]).is_clear
+    assert not message(asked(wait(1.0, is_alone=False), "c1"), [request(1.005)]).is_clear
+    mine, other = request(1.005)._replace(connection="c1"), reply(1.2)._replace(connection="c2")
+    assert rounded(message(asked(wait(1.0, is_alone=False), "c1"), [mine, other])) == (1.005, None, None)
+
+
+def test_a_connection_that_was_left_goes_on_at_the_server_under_its_users_name() -> None:
+    """Its reply, late, is not the one that is waited for on the next connection."""
+    lines = [request(5.005), reply(5.3)]
+    assert rounded(message(asked(wait(5.0)), lines)) == (5.005, 5.3, None)
+    assert not message(asked(wait(5.0))._replace(left_until_s=START_S + 5.3), lines).is_clear
+    assert message(asked(wait(5.0))._replace(left_until_s=START_S + 4.9), lines).is_clear
+    named = [line._replace(connection="c2") for line in lines]
+    assert message(asked(wait(5.0), "c2")._replace(left_until_s=START_S + 5.3), named).is_clear
 
 
 def test_a_request_so_near_the_one_before_may_be_that_one() -> None:

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from analysis.runs.dataset import attempts_table, open_runs
-from analysis.server_log.waits import Waits, waits_of
+from analysis.server_log.waits import Waits, waits_of, with_left
 from tests.analysis.run_folders import START_S, attempts, put, write_run
+from tests.analysis.server_log.log_lines import wait
 
 
 def waits(tmp_path: Path, rows: pd.DataFrame) -> Waits:
@@ -40,20 +41,29 @@ def test_a_wait_knows_its_users_exchanges_before_and_after_it(tmp_path: Path) ->
     put(rows, 1, outcome="timeout", cause="silent_peer", duration_s=3.0)
     put(rows, 3, kind="connect")
     found = waits(tmp_path, rows)
-    (wait,) = found.failed
-    assert (wait.operation, wait.connection, wait.is_alone, wait.before_failed) == ("ping", 7, True, False)
-    assert wait.before_s == pytest.approx(START_S + 1.0)
-    assert wait.after_s == pytest.approx(START_S + 6.0)
+    (failed,) = found.failed
+    assert (failed.operation, failed.connection, failed.is_alone, failed.before_failed) == ("ping", 7, True, False)
+    assert failed.before_s == pytest.approx(START_S + 1.0)
+    assert failed.after_s == pytest.approx(START_S + 6.0)
     assert found.operations == {"ping"}
     assert found.good == ()
+
+
+def test_a_wait_knows_its_users_other_connections_on_which_one_had_failed() -> None:
+    first, second = wait(0.0, connection=1), wait(3.0, connection=1)
+    third, other = wait(6.0, connection=2), wait(7.0, connection=3, subject="other")
+    much_later = wait(1_000.0, connection=4)
+    found = with_left([much_later, third, other, second, first])
+    assert [one.left for one in found if one.connection in (1, 3, 4)] == [()] * 4
+    assert [one.left for one in found if one.connection == 2] == [(("w0", 1, second.until_s),)]
 
 
 def test_exchanges_of_one_user_that_overlap_are_not_alone(tmp_path: Path) -> None:
     rows = attempts(2)
     at(rows, 0, 0.0, kind="exchange", outcome="ok", duration_s=2.5, connection=1)
     at(rows, 1, 2.0, kind="exchange", outcome="timeout", cause="silent_peer", duration_s=3.0, connection=2)
-    (wait,) = waits(tmp_path, rows).failed
-    assert not wait.is_alone
+    (failed,) = waits(tmp_path, rows).failed
+    assert not failed.is_alone
 
 
 def test_the_exchanges_of_a_good_session_are_one(tmp_path: Path) -> None:
