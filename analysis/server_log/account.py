@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -162,6 +162,7 @@ def account(
     connects, seen = waits.connects, joined.seen
     places = {(one.worker, one.connection): place for place, one in enumerate(connects)}
     ready = _known_connects(connects, joined, log)
+    ported = _known_ports(connects, joined, log)
     ok_joined = [s for place, s in seen.items() if connects[place].outcome == "ok"]
     tells_ready = Known(sum(s.established_s is not None for s in ok_joined), len(ok_joined)).is_complete
     clear = [(wait.n, *counts_of) for wait, counts_of in zip(waits.good, of_good, strict=False) if counts_of]
@@ -179,8 +180,8 @@ def account(
             connect.worker in joined.ports_of
             and connect.port is not None
             and place not in joined.ambiguous
-            and ready.is_complete
-            and _covers(log, connect.from_s + offset.offset_s)
+            and ported.is_complete
+            and _covers(log.port_slots, connect.from_s + offset.offset_s)
             and not (log.at_end and log.last_s < connect.until_s + offset.offset_s + OPEN_S)
         )
         in_restart = connect.cause in CAUSES_OF_A_RESTART and restarts.covers(
@@ -192,7 +193,8 @@ def account(
     for wait, message in zip(waits.failed, of_failed, strict=True):
         offset = joined.clocks.between(wait.worker, None, wait.from_s)
         mine = seen.get(places.get((wait.worker, wait.connection), -1))
-        would_show = requests.is_complete and mine is not None and _covers(log, wait.from_s + offset.offset_s)
+        is_covered = _covers(log.request_slots, wait.from_s + offset.offset_s)
+        would_show = requests.is_complete and mine is not None and is_covered
         in_restart = wait.cause in CAUSES_OF_A_RESTART and restarts.covers(
             wait.until_s + offset.offset_s, offset.error_s
         )
@@ -216,7 +218,7 @@ def account(
         error_s=overall.error_s,
         clocks_by=joined.clocks.connections,
         told=tuple(told),
-        shares=tuple(shares(told, minutes, missing=missing(ready, requests, replies))),
+        shares=tuple(shares(told, minutes, missing=missing(ported, requests, replies, ready=ready))),
         stated=_stated(told, minutes, waits.attempts),
         artefacts=_artefacts(log, joined, connects),
         left_out=waits.left_out,
@@ -243,9 +245,9 @@ class Restarts:
         return any(low_s - error_s <= at_s <= high_s + error_s for low_s, high_s in self._spans[max(0, at - 2) : at])
 
 
-def missing(ready: Known, requests: Known, replies: Known) -> Mapping[str, float]:
+def missing(ported: Known, requests: Known, replies: Known, *, ready: Known) -> Mapping[str, float]:
     """How much of what rests on an absent line may be a line that is missing."""
-    absent = max((known.missing for known in (ready, requests) if known.n), default=1.0)
+    absent = max((known.missing for known in (ported, requests) if known.n), default=1.0)
     return {"never_got_it": absent, "not_taken_up": absent, "was_slow": replies.missing if replies.n else ready.missing}
 
 
@@ -323,9 +325,9 @@ def _who(who: Who, instance: str | None) -> Who:
     return who if who.instance or not instance else who._replace(instance=instance)
 
 
-def _covers(log: Gathered, at_s: float) -> bool:
-    """Whether the log has lines of that minute, or of one within a few seconds."""
-    return any(int((at_s + near_s) // SLOT_S) in log.slots for near_s in (-NEAR_S, NEAR_S))
+def _covers(slots: Collection[int], at_s: float) -> bool:
+    """Whether there are lines of that minute, or of one within a few seconds."""
+    return any(int((at_s + near_s) // SLOT_S) in slots for near_s in (-NEAR_S, NEAR_S))
 
 
 def _known_connects(connects: Sequence[Connect], joined: Joined, log: Gathered) -> Known:
@@ -335,9 +337,23 @@ def _known_connects(connects: Sequence[Connect], joined: Joined, log: Gathered) 
         if connect.outcome != "ok":
             continue
         offset_s = joined.clocks.between(connect.worker, None, connect.from_s).offset_s
-        if place in joined.seen or _covers(log, connect.from_s + offset_s):
+        if place in joined.seen or _covers(log.slots, connect.from_s + offset_s):
             n += 1
             found += place in joined.seen
+    return Known(found, n)
+
+
+def _known_ports(connects: Sequence[Connect], joined: Joined, log: Gathered) -> Known:
+    """Of these, by their ports alone while there are lines with any: nothing else tells of one that failed."""
+    n = found = 0
+    for place, connect in enumerate(connects):
+        if connect.outcome != "ok" or connect.port is None or connect.worker not in joined.ports_of:
+            continue
+        is_found = place in joined.seen and "port" in joined.seen[place].by
+        offset_s = joined.clocks.between(connect.worker, None, connect.from_s).offset_s
+        if is_found or _covers(log.port_slots, connect.from_s + offset_s):
+            n += 1
+            found += is_found
     return Known(found, n)
 
 

@@ -40,6 +40,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     "started",
     "stopping",
 )
+OF_THE_BEGINNING: Final = frozenset({"accepted", "refused"})
 OF_MESSAGES: Final = frozenset({"request", "reply", "request_failed"})
 OF_THE_SERVER: Final = frozenset({"started", "stopping"})
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from analysis.server_log.event import OF_MESSAGES, OF_THE_SERVER, Event
+from analysis.server_log.event import OF_MESSAGES, OF_THE_BEGINNING, OF_THE_SERVER, Event
+from analysis.server_log.mapping import LEFT
 from analysis.server_log.markers import accepted_second
 from analysis.server_log.waits import Connect
 
@@ -83,8 +84,10 @@ class Gathered:
         server: Starts and stops of the server's process.
         fractions: Any time has a fraction of a second; else each is known to within one.
         at_end: Lines are written when a connection has ended: of one that is still open there is none.
-        last_s: The latest time.
+        last_s: The latest time of a line with a port.
         slots: The minutes of which there is a line.
+        port_slots: Of which there is one of a connection's beginning, with its port.
+        request_slots: Of which there is one of a message that was taken up.
         stages: How many events of each stage were read.
         lifetimes: Lines that give the length of a session, and the longest of these.
         doubled: Access lines that were there twice.
@@ -98,6 +101,8 @@ class Gathered:
     quotas: list[Event] = field(default_factory=list)
     server: list[Event] = field(default_factory=list)
     slots: set[int] = field(default_factory=set)
+    port_slots: set[int] = field(default_factory=set)
+    request_slots: set[int] = field(default_factory=set)
     stages: Counter[str] = field(default_factory=Counter)
     names_connections: bool = False
     lifetimes: int = 0
@@ -143,13 +148,20 @@ class _Keeper:
     def take(self, event: Event) -> None:
         found, stage = self.found, event.stage
         found.stages[stage] += 1
-        found.slots.add(int(event.at_s // SLOT_S))
-        found.last_s = max(found.last_s, event.at_s)
+        slot = int(event.at_s // SLOT_S)
+        found.slots.add(slot)
+        if event.port is not None:
+            found.last_s = max(found.last_s, event.at_s)
+            if stage in OF_THE_BEGINNING:
+                found.port_slots.add(slot)
+        if stage == "request":
+            found.request_slots.add(slot)
         found.fractions = found.fractions or not event.at_s.is_integer()
         if event.lasted_s is not None:
-            found.lifetimes += 1
             found.at_end = found.at_end or event.port is not None
-            found.longest_s = max(found.longest_s, event.lasted_s)
+            if stage == "closed" and event.status not in LEFT:
+                found.lifetimes += 1
+                found.longest_s = max(found.longest_s, event.lasted_s)
         if event.connection is not None:
             found.names_connections = True
         if stage in OF_MESSAGES:
@@ -198,7 +210,7 @@ class _Keeper:
         return known
 
     def _of_port(self, event: Event, port: int) -> None:
-        if event.stage not in ("accepted", "refused"):
+        if event.stage not in OF_THE_BEGINNING:
             return
         if event.stage == "accepted":
             before_s = self._last.pop(port, None)

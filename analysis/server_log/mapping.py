@@ -25,6 +25,8 @@ GROUPS: Final = (
 ACCESS: Final = "access"
 MOST_MATCHED: Final = 4096
 SWITCHING: Final = 101
+# From here on a status says no; what is between was no WebSocket.
+REFUSED_FROM: Final = 400
 # nginx's 499 and haproxy's -1 and 0: the client left before there was an answer.
 LEFT: Final = frozenset({-1, 0, 499})
 
@@ -131,6 +133,8 @@ def _events(rule: Rule, found: Mapping[str, str | None]) -> list[Event] | None:
     from_s = at_s - (lasted_s or 0.0) if rule.time_is == "end" else at_s
     to_s = at_s if rule.time_is == "end" else at_s + (lasted_s or 0.0)
     is_open = status is None or status == SWITCHING or status in LEFT
+    if not is_open and (status or 0) < REFUSED_FROM:
+        return []
     last: Stage = "closed" if is_open else "refused"
     return [event._replace(at_s=from_s), event._replace(at_s=to_s, stage=last, lasted_s=lasted_s)]
 

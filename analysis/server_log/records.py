@@ -9,6 +9,7 @@ import orjson
 
 from analysis.server_log import markers
 from analysis.server_log.event import Event
+from analysis.server_log.mapping import REFUSED_FROM, SWITCHING
 from analysis.server_log.moments import epoch_s
 
 # Where records keep what we need, first hit wins: Google Cloud Logging, then what structured loggers write by
@@ -17,7 +18,6 @@ _TIMES: Final = ("timestamp", "@timestamp", "time", "ts", "asctime", "receiveTim
 _TEXTS: Final = ("message", "msg", "textPayload", "event", "log", "MESSAGE")
 _TRACES: Final = ("trace", "logging.googleapis.com/trace", "trace_id", "traceId")
 _INSTANCES: Final = ("instance", "instance_id", "instanceId", "hostname", "pod_name")
-SWITCHING: Final = 101
 # Names of instances come into the report, and a log may say anything.
 MOST_INSTANCE: Final = 64
 
@@ -90,7 +90,7 @@ def _instance(record: Mapping[str, Any]) -> str | None:
 def _of_request(record: Mapping[str, Any], request: Mapping[str, Any], at_s: float) -> Event | None:
     """A platform's request log: `latency` of a WebSocket is how long it lived, and the time is that of its end."""
     status = request.get("status")
-    if not isinstance(status, int) or status < SWITCHING:
+    if not isinstance(status, int) or (status != SWITCHING and status < REFUSED_FROM):
         return None
     lasted_s = _seconds(request.get("latency"))
     return Event(

@@ -8,6 +8,7 @@ from analysis.server_log.event import Event
 from analysis.server_log.gathered import Gathered, gathered
 from analysis.server_log.join import Joined, Seen, joined
 from analysis.server_log.ladder import Told
+from analysis.server_log.messages import Message
 from analysis.server_log.read import Counts, of_record
 from analysis.server_log.waits import Connect, Waits, Who
 from tests.analysis.server_log.log_lines import START_S, WHO, connect, event, life, name, record, wait
@@ -158,3 +159,45 @@ def test_a_connection_that_was_left_is_over_when_the_server_says_so_else_a_while
     assert until_s() == 35.0
     assert until_s(closed_s=START_S + 5.5) == 5.5 + UNKNOWN_ERROR_S
     assert asked_of([wait(6.0)], Joined({}, {}, frozenset(), frozenset(), Clocks()), {})[0].left_until_s is None
+
+
+def test_a_failed_connect_is_missed_by_its_port_only_where_ports_are_complete() -> None:
+    """Those that became ready are found by their ids, of which one that failed has none."""
+    connects, lines = ready()
+    without = [line for at, line in enumerate(lines) if at % 12 or b"[accepted]" not in line]
+    found = accounted([*connects, *lost(5)], without)
+    assert found.ready == Known(40, 40)
+    assert found.says == {"unclear": 5}
+    assert accounted([*connects, *lost(5)], lines).says == {"never_got_it": 5}
+
+
+def test_a_minute_whose_lines_have_no_ports_is_none_in_which_a_failed_connect_would_show() -> None:
+    connects, lines = ready()
+    later = [one._replace(from_s=one.from_s + 600, until_s=one.until_s + 600) for one in lost(5)]
+    other = record(f"Registered connection with isolated manager: {name(600)}", 602.0)
+    assert accounted([*connects, *later], [*lines, other]).says == {"unclear": 5}
+    taken = record('127.0.0.1:1 - "WebSocket /ws" [accepted]', 602.0)
+    assert accounted([*connects, *later], [*lines, taken]).says == {"never_got_it": 5}
+
+
+def test_a_minute_without_lines_of_messages_is_none_in_which_a_request_would_show() -> None:
+    connects, lines = ready()
+    log = gathered((one for line in lines for one in of_record(line) or ()), connects)
+    good = [wait(float(at), 1.0, kind="exchanges", n=2, outcome="ok") for at in range(20)]
+    waits = Waits(tuple(connects), (wait(3.0),), tuple(good), frozenset({"ping"}), 1000, 0)
+
+    def says() -> dict[str, int]:
+        whose = joined(log, connects)
+        return account(log, whose, waits, Counts(), of_failed=[Message(is_clear=True)], of_good=[(2, 2)] * 20).says
+
+    assert says() == {"unclear": 1}
+    log.request_slots.add(int(START_S // 60))
+    assert says() == {"never_got_it": 1}
+
+
+def test_only_how_long_a_websocket_lived_is_a_lifetime() -> None:
+    log = gathered(
+        [event(0.0, "closed", lasted_s=9.0, status=499), event(0.0, "refused", lasted_s=9.0, status=502)], []
+    )
+    assert (log.lifetimes, log.longest_s) == (0, 0.0)
+    assert gathered([event(0.0, "closed", lasted_s=9.0, status=101)], []).lifetimes == 1

@@ -41,6 +41,12 @@ def test_a_status_tells_a_refusal_from_a_client_that_left(status: str, last: str
     assert (accepted.stage, ended.stage) == ("accepted", last)
 
 
+@pytest.mark.parametrize("status", ["200", "204", "304"])
+def test_a_request_that_was_no_websocket_says_nothing_of_one(status: str) -> None:
+    assert known(FORMATS["nginx"].events_of(NGINX.replace(" 101 ", f" {status} "))) == []
+    assert known(FORMATS["haproxy"].events_of(HAPROXY.replace(" 101 ", f" {status} "))) == []
+
+
 def test_haproxy_tells_when_it_accepted_and_how_long_it_lasted() -> None:
     accepted, closed = known(FORMATS["haproxy"].events_of(HAPROXY))
     assert (accepted.at_s, accepted.port, accepted.instance) == (1795999678.432, 50514, "back/s1")
@@ -56,6 +62,10 @@ def test_uvicorns_lines_are_read_where_they_have_a_time() -> None:
     assert (accepted.stage, accepted.at_s, accepted.port) == ("accepted", 1795999678.0, 50514)
     (refused,) = known(FORMATS["uvicorn"].events_of(UVICORN.replace("[accepted]", "403")))
     assert (refused.stage, refused.status) == ("refused", 403)
+    (timed,) = known(
+        FORMATS["uvicorn"].events_of('INFO:     2026-11-30 00:47:58,5 127.0.0.1:5 - "WebSocket /" [accepted]')
+    )
+    assert (timed.port, timed.at_s) == (5, 1795999678.5)
     assert FORMATS["uvicorn"].events_of('INFO:     127.0.0.1:50514 - "WebSocket /ws" [accepted]') is None
 
 

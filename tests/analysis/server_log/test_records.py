@@ -48,6 +48,8 @@ def test_the_latency_of_a_request_log_is_a_lifetime() -> None:
     assert (event.stage, event.lasted_s, event.status) == ("closed", 179.063, 101)
     refusal = json.dumps({"timestamp": "2026-09-21T14:14:00Z", "httpRequest": {**request, "status": 503}}).encode()
     assert known(event_of(refusal))[1:2] == ("refused",)
+    page = json.dumps({"timestamp": "2026-09-21T14:14:00Z", "httpRequest": {**request, "status": 200}}).encode()
+    assert event_of(page) is None
 
 
 @pytest.mark.parametrize(
