@@ -97,7 +97,7 @@ def _nothing(view: View) -> Decision:
     """The verdict on attempts that the run's end cut off: refusals were complete when they came, nothing else was."""
     tables = view.tables
     dropped = int(tables.totals["dropped_tail"].sum()) if len(tables.totals) else 0
-    evidence, needs = "There are no attempts.", "A run with attempts."
+    evidence, needs = "There are no connects or exchanges.", "A run with connects or exchanges."
     if dropped:
         evidence = f"All {dropped} attempts began so near the run's end that a slow one would have been cut off."
         needs = "A run that is longer than its longest budget, better by 10 minutes."
