@@ -28,6 +28,7 @@ Said = Literal[
     "was_slow",
     "reply_lost",
     "refused",
+    "credentials",
     "quota",
     "not_served",
     "restart",
@@ -38,7 +39,8 @@ Said = Literal[
 `never_got_it`: what was asked is not in the log. `not_taken_up`: nor is it, and yet the server's machine, or a proxy in
 front of it, had acknowledged it. `got_it_late`: it came when the client had given up. `was_slow`: the
 server had it in time and did not answer in time. `reply_lost`: by the log the answer was sent in time, and it never
-arrived. `refused`, `quota`, `not_served`, `restart`: the log says so in as many words. `unclear`: none of these."""
+arrived. `refused`, `quota`, `not_served`, `restart`: the log says so in as many words. `credentials`: it refused them,
+and whether they were good is not in it. `unclear`: none of these."""
 WORDS: Final[Mapping[Said, str]] = {
     "never_got_it": "the server never got it",
     "not_taken_up": "it was acknowledged, and the server never took it up",
@@ -46,6 +48,7 @@ WORDS: Final[Mapping[Said, str]] = {
     "was_slow": "the server had it and was slow",
     "reply_lost": "the answer was sent and never arrived",
     "refused": "the server refused it",
+    "credentials": "the server refused its credentials",
     "quota": "a limit of the server's refused it",
     "not_served": "the server could not serve it",
     "restart": "the server was restarted",
@@ -54,6 +57,8 @@ WORDS: Final[Mapping[Said, str]] = {
 STATED: Final[frozenset[Said]] = frozenset({"refused", "quota", "restart"})
 # Rungs of the client's that say that something came back.
 ANSWERED_RUNGS: Final = frozenset({"late", "partial", "unmatched", "unread"})
+# Statuses that speak of credentials and of nothing else (docs/method.md, "Who said no").
+OF_CREDENTIALS: Final = frozenset({401, 407})
 # Lines are written a moment before or after what they say.
 MARGIN_S: Final = 0.1
 
@@ -94,7 +99,10 @@ def of_connect(
     if seen.refused_s is not None:
         # A gateway that gave up waiting for its server when the client had left refused nobody.
         is_late = is_timeout and seen.refused_s - offset.offset_s + offset.error_s + MARGIN_S > connect.until_s
-        return Told(rung, "was_slow" if is_late else "refused")
+        if is_late:
+            return Told(rung, "was_slow")
+        is_of_token = connect.cause == "auth_rejected" or seen.status in OF_CREDENTIALS
+        return Told(rung, "credentials" if is_of_token else "refused")
     if not is_timeout:
         return Told(rung, "restart" if in_restart else "unclear")
     said = _in_time(seen.accepted_s, seen.established_s, connect.until_s, connect.rtt_s, offset)

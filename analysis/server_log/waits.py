@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from analysis.reduction.explain import contract_columns
+from analysis.reduction.explain import AUTH_PROBE_SCENARIO, contract_columns
 from analysis.server_log.clocks import UNKNOWN_ERROR_S
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ WHILE_S: Final = LATE_S + 2 * UNKNOWN_ERROR_S
 # Starts and ends are rounded to microseconds: what overlaps by less does not.
 ROUNDING_US: Final = 1_000
 FAILED: Final = ("timeout", "failed")
+# A connect that came with a token that had to be refused, and was: no failure.
+ASKED: Final = "asked"
 SESSION_KINDS: Final = ("connect", "exchange", "hold")
 # Until these are over, nothing was asked of a server's application.
 BEFORE_UPGRADE: Final = ("dns", "tcp", "tls")
@@ -236,12 +238,16 @@ def _connect(row: dict[str, Any]) -> Connect:
         asked_s=asked_s if row["phase"] not in BEFORE_UPGRADE else None,
         answered_s=_answered_s(row, asked_s),
         until_s=from_s + row["duration_s"],
-        outcome=row["outcome"] or "",
+        outcome=ASKED if _asked_for_refusal(row) else row["outcome"] or "",
         cause=row["cause"],
         lost_at=row["lost_at"],
         rtt_s=row["rtt_s"] or 0.0,
         who=_who(row),
     )
+
+
+def _asked_for_refusal(row: dict[str, Any]) -> bool:
+    return row["scenario"] == AUTH_PROBE_SCENARIO and row["cause"] == "auth_rejected"
 
 
 def _answered_s(row: dict[str, Any], asked_s: float) -> float | None:

@@ -2,7 +2,7 @@ import pytest
 
 from analysis.server_log.clocks import Offset
 from analysis.server_log.join import Seen
-from analysis.server_log.ladder import Told, of_connect, of_wait
+from analysis.server_log.ladder import STATED, Told, of_connect, of_wait
 from analysis.server_log.messages import UNCLEAR, Message
 from tests.analysis.server_log.log_lines import START_S, connect, wait
 
@@ -112,3 +112,17 @@ def test_a_session_that_a_restart_ended_was_ended_by_it() -> None:
     held = wait(0.0, kind="hold", outcome="failed", cause="server_closed")
     assert of_wait(held, seen(accepted=-9.0), UNCLEAR, AT, would_show=True, in_restart=True).said == "restart"
     assert of_wait(held, seen(accepted=-9.0), UNCLEAR, AT, would_show=True, in_restart=False).said == "unclear"
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "expected"),
+    [(401, "auth_rejected", "credentials"), (407, "http_status", "credentials"), (None, "auth_rejected", "credentials"),
+     (403, "http_status", "refused"), (502, "http_status", "refused")],
+)  # fmt: skip
+def test_a_refusal_of_credentials_is_not_yet_the_servers(status: int | None, cause: str, expected: str) -> None:
+    mine = seen(accepted=0.02)
+    mine.refused_s, mine.status = START_S + 30.0 + 0.5, status
+    failed = LOST._replace(outcome="failed", cause=cause)
+    said = of_connect(failed, mine, AT, would_show=True, tells_ready=True, in_restart=False).said
+    assert said == expected
+    assert ("credentials" in STATED, "refused" in STATED) == (False, True)

@@ -95,3 +95,11 @@ def test_a_trace_id_of_another_makers_record_is_read(tmp_path: Path) -> None:
     put(rows, slice(None), kind="connect")
     rows["trace_id"] = [f"trace-{seq}" for seq in range(5)]
     assert {connect.trace for connect in waits(tmp_path, rows).connects} == {f"trace-{seq}" for seq in range(5)}
+
+
+def test_a_refusal_that_was_asked_for_is_no_failure(tmp_path: Path) -> None:
+    rows = attempts(2)
+    put(rows, slice(None), kind="connect", outcome="failed", cause="auth_rejected")
+    put(rows, 0, scenario="auth_probe")
+    put(rows, 1, scenario="steady")
+    assert sorted(connect.has_failed for connect in waits(tmp_path, rows).connects) == [False, True]
