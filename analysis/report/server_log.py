@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from analysis.server_log.account import Account, Known
+from analysis.server_log.gathered import MOST_APART_S
 from analysis.server_log.ladder import WORDS
 
 _RUNG_WORDS: Final[Mapping[str, str]] = {
@@ -64,7 +65,16 @@ def _read(found: Account) -> str:
     text = f"{counts.lines:,} lines were read of {files}, {counts.events:,} events are known{unreadable}."
     if counts.first_s is None or counts.last_s is None:
         return text + " Nothing in it can be told of any connection: docs/server-log.md says what is looked for."
-    return f"{text} They reach from {_moment(counts.first_s)} to {_moment(counts.last_s)} (UTC)."
+    text += f" They reach from {_moment(counts.first_s)} to {_moment(counts.last_s)} (UTC)."
+    if found.runs_s is None or found.joined_by:
+        return text
+    from_s, to_s = found.runs_s
+    if from_s - MOST_APART_S <= counts.last_s and counts.first_s <= to_s + MOST_APART_S:
+        return text
+    return (
+        f"{text} The runs reach from {_moment(from_s)} to {_moment(to_s)}: the log is of another time, or its times "
+        "have a zone that they do not name (without one they are taken for UTC)."
+    )
 
 
 def _joined(found: Account) -> str:

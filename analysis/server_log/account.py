@@ -104,6 +104,7 @@ class Account:
         stated: Waits that the log decides in as many words, as a rate of all attempts, clustered by minute.
         artefacts: What looks like a fault and is none, by name.
         left_out: Failed waits beyond the most that are looked up.
+        runs_s: From the first connect to the last, by the clients' clocks; None without any.
     """
 
     counts: Counts
@@ -122,6 +123,7 @@ class Account:
     stated: Mapping[str, Rate]
     artefacts: Mapping[str, int]
     left_out: int
+    runs_s: tuple[float, float] | None = None
 
     @property
     def rungs(self) -> dict[str, int]:
@@ -222,6 +224,7 @@ def account(
         stated=_stated(told, minutes, waits.attempts),
         artefacts=_artefacts(log, joined, connects),
         left_out=waits.left_out,
+        runs_s=(min(one.from_s for one in connects), max(one.until_s for one in connects)) if connects else None,
     )
 
 

@@ -76,7 +76,10 @@ def joined(log: Gathered, connects: Sequence[Connect]) -> Joined:
 
 
 def clocks_of(log: Gathered, connects: Sequence[Connect], named: Mapping[int, str]) -> Clocks:
-    """The clocks' offsets, by welcomes where both sides name connections, else by ports that occur once on both."""
+    """The clocks' offsets, by welcomes where both sides name connections, else by ports that occur once on both.
+
+    A worker of whose ports the log has too few has met some by chance: they tell no time.
+    """
     bounds = []
     for place, name in named.items():
         connect, session = connects[place], log.sessions[name]
@@ -87,13 +90,18 @@ def clocks_of(log: Gathered, connects: Sequence[Connect], named: Mapping[int, st
     if bounds:
         return Clocks(bounds)
     users: Counter[int | None] = Counter(connect.port for connect in connects)
+    wanted: Counter[str] = Counter()
     for connect in connects:
-        events = log.by_port.get(connect.port or 0, ())
-        if users[connect.port] == 1 and len(events) == 1 and connect.answered_s is not None:
+        if connect.port is None or users[connect.port] > 1 or connect.answered_s is None:
+            continue
+        wanted[connect.worker] += 1
+        events = log.by_port.get(connect.port, ())
+        if len(events) == 1:
             at_s = events[0].at_s
             low_s, high_s = at_s - connect.answered_s, at_s + log.resolution_s - connect.from_s
             bounds.append(Bound(connect.worker, events[0].instance, connect.from_s, low_s, high_s))
-    return Clocks(agreeing(bounds))
+    met = Counter(bound.worker for bound in bounds)
+    return Clocks(agreeing([one for one in bounds if met[one.worker] >= TRUSTED * wanted[one.worker]]))
 
 
 class _Joining:

@@ -43,3 +43,18 @@ def test_artefacts_and_files_that_are_cut_off_are_named() -> None:
     text = " ".join(found.sentences)
     assert "is none, and is in no share: 3 access lines were written twice." in text
     assert "What is behind it is not known: x.gz" in text
+
+
+def test_a_log_of_another_time_or_of_an_unnamed_zone_is_named_as_one() -> None:
+    connects, _ = ready()
+    said = (
+        "The runs reach from 2026-09-21 14:14:00 to 2026-09-21 14:14:39: the log is of another time, or its times"
+    )
+    found = accounted([*connects, *lost(2)], [])
+    for ahead_s, is_other in ((3600.0, True), (-3600.0, True), (60.0, False)):
+        first_s = START_S + ahead_s
+        counts = replace(COUNTS, first_s=first_s, last_s=first_s + 30.0)
+        assert (said in section(replace(found, counts=counts)).sentences[0]) == is_other
+    later = replace(COUNTS, first_s=START_S + 9e5, last_s=START_S + 9e5)
+    joined = replace(found, joined_by={"connection": 1}, counts=later)
+    assert "The runs reach" not in section(joined).sentences[0]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.server_log.clocks import UNKNOWN
 from analysis.server_log.gathered import Gathered, gathered
 from analysis.server_log.join import Joined, joined
 from analysis.server_log.read import of_record
@@ -206,3 +207,13 @@ def test_a_log_of_whole_seconds_is_known_to_within_one() -> None:
     found = join(mine, [record(f'10.0.0.1:{40_000 + n} - "WebSocket /ws" [accepted]', 2.0 * n) for n in range(20)])
     assert len(found.seen) == 20
     assert 0.4 < found.clocks.overall.error_s < 0.6
+
+
+def test_ports_that_only_chance_has_in_both_tell_no_clock() -> None:
+    """Those of the run before, of the same machine, in the order in which it gives them out."""
+    connects = [connect(200.0 + at, port=40_000 + at, connection=at) for at in range(40)]
+    before = [event(float(at), "accepted", port=40_000 + at) for at in range(6)]
+    found = joined(gathered(before, connects), connects)
+    assert (found.clocks.connections, found.clocks.overall, found.seen) == (0, UNKNOWN, {})
+    half = [event(200.0 + at, "accepted", port=40_000 + at) for at in range(20)]
+    assert joined(gathered(half, connects), connects).clocks.connections == 20
