@@ -47,9 +47,7 @@ def test_artefacts_and_files_that_are_cut_off_are_named() -> None:
 
 def test_a_log_of_another_time_or_of_an_unnamed_zone_is_named_as_one() -> None:
     connects, _ = ready()
-    said = (
-        "The runs reach from 2026-09-21 14:14:00 to 2026-09-21 14:14:39: the log is of another time, or its times"
-    )
+    said = "The runs reach from 2026-09-21 14:14:00 to 2026-09-21 14:14:39: the log is of another time, or its times"
     found = accounted([*connects, *lost(2)], [])
     for ahead_s, is_other in ((3600.0, True), (-3600.0, True), (60.0, False)):
         first_s = START_S + ahead_s
