@@ -9,7 +9,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 # What a compressed file begins with: names lie, and rotation renames.
 _GZIP: Final = b"\x1f\x8b"
@@ -73,39 +73,42 @@ def lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _unpacked(path: Path, advance: Advance | None) -> Iterator[bytes]:
-    with path.open("rb") as raw, _opened(path, raw) as file:
-        done = 0
-        # One read of what lies below at a time: an error in the next one then costs nothing of this one.
-        while chunk := file.read1(_ARROWS_BYTES if _is_arrows(file) else CHUNK_BYTES):  # type: ignore[attr-defined]
-            if advance is not None:
-                at = _position(raw, file)
-                advance(at - done)
-                done = at
-            yield chunk
+    with path.open("rb") as raw:
+        head = raw.read(8)
+        raw.seek(0)
+        file, position, size = _opened(path, raw, head)
+        with file:
+            done = 0
+            # One read of what lies below at a time: an error in the next one then costs nothing of this one.
+            while chunk := file.read1(size):  # type: ignore[attr-defined]
+                if advance is not None:
+                    at = position()
+                    advance(at - done)
+                    done = at
+                yield chunk
 
 
-def _opened(path: Path, raw: BinaryIO) -> BinaryIO:
-    head = raw.read(8)
-    raw.seek(0)
+def _opened(path: Path, raw: BinaryIO, head: bytes) -> tuple[BinaryIO, Callable[[], int], int]:
+    """The file unpacked; how far it was read on the disk; and how much of it to read at a time."""
     if head.startswith(_ZIP):
         raise ValueError("it is a zip archive, which is not unpacked")
-    if head.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
-    if head.startswith(_BZIP2):
-        return bz2.BZ2File(raw)  # type: ignore[return-value]
-    if head.startswith(_XZ):
-        return lzma.LZMAFile(raw)  # type: ignore[return-value]
     if head.startswith(_ZSTD):
         import pyarrow as pa
 
         # By its path: Arrow and a file object of Python's do not end well together.
-        file: BinaryIO = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
-        return file
+        packed = pa.OSFile(str(path))
+        return pa.CompressedInputStream(packed, "zstd"), packed.tell, _ARROWS_BYTES
+    return _decoding(raw, head), raw.tell, CHUNK_BYTES
+
+
+def _decoding(raw: BinaryIO, head: bytes) -> BinaryIO:
+    if head.startswith(_GZIP):
+        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+    if head.startswith(_BZIP2):
+        return cast("BinaryIO", bz2.BZ2File(raw))
+    if head.startswith(_XZ):
+        return cast("BinaryIO", lzma.LZMAFile(raw))
     return raw
-
-
-def _is_arrows(file: BinaryIO) -> bool:
-    return type(file).__module__.startswith("pyarrow")
 
 
 def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -124,8 +127,3 @@ def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield decoder.decode(head).encode()
     for piece in pieces:
         yield decoder.decode(piece).encode()
-
-
-def _position(raw: BinaryIO, file: BinaryIO) -> int:
-    """How far the file on the disk was read; what Arrow reads by itself is told by its content."""
-    return raw.tell() or file.tell()

@@ -124,7 +124,7 @@ def open_logs(paths: Sequence[Path], forms: Sequence[str] = ()) -> LogFiles:
             chosen.append(name)
         elif name in known:
             chosen.append(known[name])
-        elif name.endswith(".toml"):
+        elif name.lower().endswith(".toml"):
             chosen.append(read_format(Path(name)))
         else:
             names = ", ".join((*BUILT_IN, *known))

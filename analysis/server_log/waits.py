@@ -247,7 +247,7 @@ def _connect(row: dict[str, Any]) -> Connect:
 
 
 def _asked_for_refusal(row: dict[str, Any]) -> bool:
-    return row["scenario"] == AUTH_PROBE_SCENARIO and row["cause"] == "auth_rejected"
+    return bool(row["scenario"] == AUTH_PROBE_SCENARIO and row["cause"] == "auth_rejected")
 
 
 def _answered_s(row: dict[str, Any], asked_s: float) -> float | None:
