@@ -18,7 +18,15 @@ from analysis.server_log.ladder import WORDS, Said
 from analysis.stats.rates import Rate
 
 PART: Final = "its log"
-_OF_SERVER: Final[tuple[Said, ...]] = ("was_slow", "not_taken_up", "not_served", "refused", "quota", "restart")
+_OF_SERVER: Final[tuple[Said, ...]] = (
+    "was_slow",
+    "not_taken_up",
+    "not_sent",
+    "not_served",
+    "refused",
+    "quota",
+    "restart",
+)
 
 
 def with_log(decision: Decision, found: Account, settings: Criteria) -> Decision:

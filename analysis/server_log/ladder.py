@@ -27,6 +27,7 @@ Said = Literal[
     "got_it_late",
     "was_slow",
     "reply_lost",
+    "not_sent",
     "refused",
     "credentials",
     "quota",
@@ -39,14 +40,16 @@ Said = Literal[
 `never_got_it`: what was asked is not in the log. `not_taken_up`: nor is it, and yet the server's machine, or a proxy in
 front of it, had acknowledged it. `got_it_late`: it came when the client had given up. `was_slow`: the
 server had it in time and did not answer in time. `reply_lost`: by the log the answer was sent in time, and it never
-arrived. `refused`, `quota`, `not_served`, `restart`: the log says so in as many words. `credentials`: it refused them,
-and whether they were good is not in it. `unclear`: none of these."""
+arrived. `not_sent`: nor did it, and a ping after it was answered on the same connection: what is sent first arrives
+first, so that it was not sent. `refused`, `quota`, `not_served`, `restart`: the log says so in as many words.
+`credentials`: it refused them, and whether they were good is not in it. `unclear`: none of these."""
 WORDS: Final[Mapping[Said, str]] = {
     "never_got_it": "the server never got it",
     "not_taken_up": "it was acknowledged, and the server never took it up",
     "got_it_late": "the server got it when the wait was over",
     "was_slow": "the server had it and was slow",
     "reply_lost": "the answer was sent and never arrived",
+    "not_sent": "it was served by the log, and no answer was sent: a later ping was answered",
     "refused": "the server refused it",
     "credentials": "the server refused its credentials",
     "quota": "a limit of the server's refused it",
@@ -57,6 +60,8 @@ WORDS: Final[Mapping[Said, str]] = {
 STATED: Final[frozenset[Said]] = frozenset({"refused", "quota", "restart"})
 # Rungs of the client's that say that something came back.
 ANSWERED_RUNGS: Final = frozenset({"late", "partial", "unmatched", "unread"})
+# The peer answered a ping when the wait was over.
+ANSWERED_PING: Final = "silent_application"
 # Statuses that speak of credentials and of nothing else (docs/method.md, "Who said no").
 OF_CREDENTIALS: Final = frozenset({401, 407})
 # Lines are written a moment before or after what they say.
@@ -105,7 +110,7 @@ def of_connect(
         return Told(rung, "credentials" if is_of_token else "refused")
     if not is_timeout:
         return Told(rung, "restart" if in_restart else "unclear")
-    said = _in_time(seen.accepted_s, seen.established_s, connect.until_s, connect.rtt_s, offset)
+    said = _sent(_in_time(seen.accepted_s, seen.established_s, connect.until_s, connect.rtt_s, offset), connect.lost_at)
     # Without a line for a session that is ready, only a status tells that there was no answer.
     return Told(rung, said if said != "was_slow" or tells_ready or seen.status in LEFT else "unclear")
 
@@ -137,7 +142,8 @@ def of_wait(
         return Told(rung, "not_served")
     if not said.reply_is_clear:
         return Told(rung, "unclear")
-    return Told(rung, _in_time(said.request_s, said.reply_s, wait.until_s, wait.rtt_s, Offset(0.0, offset.error_s)))
+    by_times = _in_time(said.request_s, said.reply_s, wait.until_s, wait.rtt_s, Offset(0.0, offset.error_s))
+    return Told(rung, _sent(by_times, wait.lost_at))
 
 
 def _unseen(lost_at: str | None) -> Said:
@@ -146,6 +152,11 @@ def _unseen(lost_at: str | None) -> Said:
         return "not_taken_up"
     # Something came of it: the log lacks what happened.
     return "unclear" if lost_at in ANSWERED_RUNGS else "never_got_it"
+
+
+def _sent(said: Said, lost_at: str | None) -> Said:
+    """What two moments say, by whether anything came of what the server sent later on the same connection."""
+    return "not_sent" if said == "reply_lost" and lost_at == ANSWERED_PING else said
 
 
 def _in_time(asked_s: float, answered_s: float | None, until_s: float, rtt_s: float, offset: Offset) -> Said:

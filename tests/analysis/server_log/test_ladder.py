@@ -126,3 +126,18 @@ def test_a_refusal_of_credentials_is_not_yet_the_servers(status: int | None, cau
     said = of_connect(failed, mine, AT, would_show=True, tells_ready=True, in_restart=False).said
     assert said == expected
     assert ("credentials" in STATED, "refused" in STATED) == (False, True)
+
+
+def test_an_answer_that_a_later_ping_overtook_was_not_sent() -> None:
+    """A server that says that it served what it drops: TCP brings what was sent first before what is behind it."""
+    served = message(request=0.1, reply=0.2)
+    for lost_at, expected in (
+        ("silent_application", "not_sent"),
+        ("silent_process", "reply_lost"),
+        (None, "reply_lost"),
+    ):
+        mine = wait(0.0, lost_at=lost_at)
+        assert of_wait(mine, seen(accepted=0.0), served, AT, would_show=True, in_restart=False).said == expected
+        lost = LOST._replace(lost_at=lost_at)
+        ready = seen(accepted=0.02, authenticated=0.1, established=0.2)
+        assert of_connect(lost, ready, AT, would_show=True, tells_ready=True, in_restart=False).said == expected
