@@ -24,10 +24,10 @@ import msgspec
 import zmq.green as zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from attempts.printable import is_name, one_line, printable_throughout
 from scenarios.control.fleet_key import VARIABLE, FleetKey, Handshakes
 from scenarios.control.greeting import mechanism_of, refusal
 from scenarios.exit_codes import EXIT_USAGE
-from scenarios.printable import is_name, one_line, printable_throughout
 from scenarios.screens.voice import say
 
 _logger: Final = logging.getLogger(__name__)
