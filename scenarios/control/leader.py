@@ -133,7 +133,7 @@ class Leader:
             raise
         clock = self._clock = Clock.now() if resumed is None else _clock_of(resumed)
         if resumed is None:
-            self._load = LoadSeen(time.perf_counter())
+            self._load = LoadSeen(time.perf_counter(), lasts_s=run_time_s)
         storm_s = settings.storm_at_s
         if not storm_s and settings.shape == "ramp-soak-storm":
             storm_s = storm_at_s(run_time_s or DEFAULT_RUN_TIME_S)
@@ -169,7 +169,7 @@ class Leader:
         self._environment.process_exit_code = EXIT_VOID
         clock = self._clock = _clock_of(run)
         # Its workers tell what they ran since the run began, also while nobody led it.
-        self._load = LoadSeen(clock.monotonic_s)
+        self._load = LoadSeen(clock.monotonic_s, lasts_s=planned_s(run.file))
         self._load.plan(clock.monotonic_s, users=run.file.users or 0, spawn_rate=self._first_spawn_rate(run))
         self._fleet.resume(run, clock, run_time_s=run.left_s(utc_now()), load=self._load)
         deadline = time.perf_counter() + limits.back_s

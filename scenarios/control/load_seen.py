@@ -75,10 +75,13 @@ class LoadSeen:
 
     Args:
         now: When the run began.
+        lasts_s: How long it is planned to last; None = until somebody ends it. What a controller that was frozen over
+            the planned end sees afterwards is no part of the plan.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, lasts_s: float | None = None) -> None:
         self._began = now
+        self._lasts_s = math.inf if lasts_s is None else lasts_s
         self._planned = array("d")  # NaN in a ramp
         self._ran = array("d")
         self._target = 0
@@ -92,7 +95,8 @@ class LoadSeen:
             ramp_s = abs(users - self._target) / spawn_rate if spawn_rate > 0 else 0.0
             self._ramp_until = max(self._ramp_until, now + ramp_s + SETTLE_S)
             self._target = users
-        while (second := len(self._planned)) < math.floor(now - self._began - LAST_WORDS_S):
+        lived_s = min(now - self._began, self._lasts_s)
+        while (second := len(self._planned)) < math.floor(lived_s - LAST_WORDS_S):
             is_ramp = self._began + second < self._ramp_until
             self._planned.append(math.nan if is_ramp else float(users))
 

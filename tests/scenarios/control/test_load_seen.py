@@ -38,6 +38,16 @@ def test_a_run_whose_users_all_ran_kept_its_load_and_its_ramp_is_not_counted() -
     assert entry.planned_user_s == entry.ran_user_s == 12 * entry.judged_s
 
 
+def test_a_controller_that_was_frozen_over_the_planned_end_asks_for_no_users_after_it() -> None:
+    seen = LoadSeen(0.0, lasts_s=60.0)
+    planned(seen, until=55)
+    seen.tell("a", 55.0, Told(55.0, 12 * 55.0))
+    seen.tell("a", 75.0, Told(61.0, 12 * 61.0))  # its users stopped a moment after the planned end
+    seen.plan(75.0, users=12, spawn_rate=6.0)
+    entry = known(seen.entry())
+    assert entry.judged_s == entry.within_s == 60 - LAST_WORDS_S - RAMP_S
+
+
 def test_a_worker_that_is_heard_no_more_ran_nobody_since_its_last_word() -> None:
     seen = LoadSeen(0.0)
     planned(seen, until=100)
