@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from analysis.exit_codes import USAGE, VOID
 from analysis.runs.manifest import FILE_NAME as RUN_FILE
+from attempts.printable import one_line, printable
 
 if TYPE_CHECKING:
     from analysis.runs.dataset import Dataset
@@ -53,10 +54,10 @@ def main(arguments: Sequence[str]) -> int:
             return _subcommand(_SUBCOMMANDS[arguments[0]], arguments[1:])
         return _analyse(parser().parse_args(arguments))
     except UsageError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return USAGE
     except OutputError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return VOID
     except KeyboardInterrupt:
         print("Interrupted: what was not written yet is not concluded.", file=sys.stderr)
@@ -147,7 +148,7 @@ def _runs_among(paths: Sequence[Path]) -> Sequence[Path]:
     runs = [path for path in paths if not path.is_file() and not _is_result(path)]
     for path in paths if runs else ():
         if path not in runs:
-            print(f"{path} is no run: left out.", file=sys.stderr)
+            print(f"{one_line(str(path))} is no run: left out.", file=sys.stderr)
     return runs or paths
 
 
@@ -192,7 +193,7 @@ def _progress(log: LogFiles | None) -> Callable[[int], None] | None:
 
 def _say(text: str) -> None:
     try:
-        print(text, flush=True)
+        print(printable(text), flush=True)
     except BrokenPipeError:
         # The reader went away (`| head`): the verdict is written, and its exit status is still owed. Python
         # would flush once more at its end, and fail.

@@ -9,14 +9,19 @@ from typing import Any
 
 import msgspec
 
+from attempts.printable import printable_throughout
+
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """What `run.json` says; empty, for unknown, if it is not there, cannot be read or is no JSON object."""
+    """What `run.json` says; empty, for unknown, if it is not there, cannot be read or is no JSON object.
+
+    Its texts are printable: a folder may come from elsewhere, and what it says is shown on terminals.
+    """
     try:
         manifest = msgspec.json.decode((run / "run.json").read_bytes())
     except (OSError, msgspec.DecodeError):
         return {}
-    return manifest if isinstance(manifest, dict) else {}
+    return printable_throughout(manifest) if isinstance(manifest, dict) else {}
 
 
 def write_manifest(run: Path, manifest: Mapping[str, Any]) -> None:

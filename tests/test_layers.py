@@ -23,12 +23,12 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.exit_codes": "",
     "analysis.cli": (
         "analysis.exit_codes analysis.pipeline analysis.report analysis.runs analysis.server_log analysis.settings "
-        "analysis.verdict"
+        "analysis.verdict attempts.printable"
     ),
     "analysis.settings": "analysis.model analysis.runs.manifest analysis.verdict.service_levels",
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.server_log analysis.verdict",
     "analysis.model": "analysis.stats",
-    "analysis.runs": "attempts.checksums attempts.locks attempts.schema",
+    "analysis.runs": "attempts.checksums attempts.locks attempts.printable attempts.schema",
     "analysis.reduction": "analysis.runs.parquet_files attempts.p1_checks attempts.schema",
     "analysis.stats": "",
     "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
@@ -62,8 +62,9 @@ ROOMS: Final[dict[str, str]] = {
     "attempts.intervals": "",
     "attempts.exit_codes": "",
     "attempts.locks": "",
-    "attempts.manifest": "",
+    "attempts.manifest": "attempts.printable",
     "attempts.p1_checks": "",
+    "attempts.printable": "",
     "attempts.schema": "attempts.checker",
     "attempts.accounting": "attempts.intervals",
     "attempts.settling": "attempts.accounting",
@@ -82,7 +83,6 @@ ROOMS: Final[dict[str, str]] = {
     "scenarios.addresses": "",
     "scenarios.authority": "",
     "scenarios.child_environment": "",
-    "scenarios.printable": "",
     "scenarios.version": "",
     "scenarios.exit_codes": "",
     "scenarios.exit_words": "",
@@ -149,7 +149,8 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "scenarios.screens": "scenarios.errors scenarios.options scenarios.plan attempts.schema",
     "scenarios.control": (
-        "scenarios attempts.accounting attempts.locks attempts.schema attempts.settling attempts.spool"
+        "scenarios attempts.accounting attempts.locks attempts.printable attempts.schema attempts.settling "
+        "attempts.spool"
     ),
     "standin": "standin",
     "standin.clock": "",

@@ -190,7 +190,9 @@ def _cohorts(
 
 
 def are_spared(n: Floats, x: Floats) -> Bools:
-    """(cohorts,) which of them surely met it less than half as often as another."""
+    """(cohorts,) which of them surely met it less than half as often as another; where nobody is known, none."""
+    if not len(n):
+        return np.zeros(0, dtype=np.bool_)
     low, high = np.array([clopper_pearson(float(met), float(tried)) for met, tried in zip(x, n, strict=True)]).T
     result: Bools = high < MET_LEAST * low.max()
     return result

@@ -43,7 +43,7 @@ def junit_xml(verdict: Mapping[str, Any], slo: Slo) -> str:
         cases += _checks(suite)
     counts = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
     totals = {
-        "name": "wsoak " + ", ".join(verdict["runs"]),
+        "name": _printable("wsoak " + ", ".join(verdict["runs"])),
         "tests": str(len(cases)),
         "failures": str(counts["failure"]),
         "errors": str(counts["error"]),
@@ -88,7 +88,7 @@ def _checks(suite: Mapping[str, Any]) -> list[ElementTree.Element]:
 
 
 def _case(group: str, name: str) -> ElementTree.Element:
-    return ElementTree.Element("testcase", {"classname": f"wsoak.{group.replace(' ', '_')}", "name": name})
+    return ElementTree.Element("testcase", {"classname": f"wsoak.{group.replace(' ', '_')}", "name": _printable(name)})
 
 
 def _child(case: ElementTree.Element, tag: str, message: str = "", *, text: str = "", **attributes: str) -> None:

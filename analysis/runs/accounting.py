@@ -61,8 +61,10 @@ def audit_run(run: Run) -> Audit:
         )
     elif ended == "running":
         notes.append(f"{name}: the run has not ended; this is what its rows say so far.")
-    elif ended in ("stopped", "signal"):
+    elif ended in ("stopped", "signal") and manifest.get("planned_end_at"):
         notes.append(f"{name}: the run was ended early ({ended}).")
+    elif ended in ("stopped", "signal"):
+        notes.append(f"{name}: the run had no planned end, and was ended by hand ({ended}).")
     notes += [f"{name}: {sentence}" for sentence in _texts(manifest.get("notes"))]
     notes += [f"{name}: {sentence}" for sentence in clock_notes(_records(manifest.get("workers")))]
     notes += [

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attempts.checksums import FILE_NAME, check
+from attempts.printable import one_line
 
 
 def check_files(
@@ -28,21 +29,23 @@ def check_files(
     if not files:
         return frozenset()
     found = check(folder, files)
+    label = one_line(label)
     if not found.is_listed:
         notes.append(f"{label} has no {FILE_NAME} (an older wsoak's): whether a bit of its files flipped is unknown.")
         return frozenset()
     problems += [
-        f"{label}/{name} is not what was written: its SHA-256 is not the one in {FILE_NAME}, so a disk or a copy has "
-        "changed it. Bring back a copy that is whole."
+        f"{label}/{one_line(name)} is not what was written: its SHA-256 is not the one in {FILE_NAME}, so a disk or a "
+        "copy has changed it. Bring back a copy that is whole."
         for name in sorted(found.changed)
     ]
     if is_live:
         return found.changed
     problems += [
-        f"{label}/{name} is in {FILE_NAME} and not there: its rows are missing." for name in sorted(found.missing)
+        f"{label}/{one_line(name)} is in {FILE_NAME} and not there: its rows are missing."
+        for name in sorted(found.missing)
     ]
     problems += [
-        f"{label}/{name} is not in {FILE_NAME}: nobody knows whether it is what was written."
+        f"{label}/{one_line(name)} is not in {FILE_NAME}: nobody knows whether it is what was written."
         for name in sorted(found.unlisted)
     ]
     if found.is_damaged:

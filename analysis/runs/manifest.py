@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import orjson
 
+from attempts.printable import printable_throughout
+
 FILE_NAME: Final = "run.json"
 
 
@@ -15,7 +17,7 @@ class ManifestError(Exception):
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What a run folder's `run.json` says; None = there is none.
+    """What a run folder's `run.json` says, its texts printable: it may come from elsewhere. None = there is none.
 
     Raises:
         ManifestError: It cannot be read, or is no JSON object.
@@ -28,4 +30,5 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise ManifestError(f"cannot be read ({error})") from None
     if not isinstance(manifest, dict):
         raise ManifestError("is no JSON object")
-    return manifest
+    said: dict[str, Any] = printable_throughout(manifest)
+    return said

@@ -67,9 +67,10 @@ def open_door(bind_host: str) -> str | None:
 
 
 class Handshakes:
-    """What the handshakes of one worker's connection say: is it refused for its key?
+    """What the handshakes of one worker's connection say: may it be refused for its key?
 
-    A connection may break in the middle of a handshake for other reasons, so one such end says nothing.
+    A connection may break in the middle of a handshake for other reasons, so one such end says nothing, and after some
+    of them the other side is asked (`greeting`).
     """
 
     ENOUGH: Final = 3
@@ -77,16 +78,23 @@ class Handshakes:
     def __init__(self) -> None:
         self.has_succeeded = False
         self._failed = 0
+        self._met_nobody = False
 
     def succeeded(self) -> None:
         """The two know each other."""
         self.has_succeeded = True
 
     def failed(self, *, is_final: bool) -> bool:
-        """A handshake failed; true = it is refused, and always will be.
+        """A handshake failed; true = it is time to ask why.
 
         Args:
             is_final: The other side asks for a key where this one has none, or has none where this one asks for it.
         """
         self._failed += 1
         return not self.has_succeeded and (is_final or self._failed >= self.ENOUGH)
+
+    def met_nobody(self) -> bool:
+        """What was asked speaks no ZeroMQ, and may be a master's in a minute; true = for the first time."""
+        self._failed = 0
+        is_first, self._met_nobody = not self._met_nobody, True
+        return is_first

@@ -24,9 +24,10 @@ import msgspec
 import zmq.green as zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from attempts.printable import is_name, one_line, printable_throughout
 from scenarios.control.fleet_key import VARIABLE, FleetKey, Handshakes
+from scenarios.control.greeting import mechanism_of, refusal
 from scenarios.exit_codes import EXIT_USAGE
-from scenarios.printable import is_name, one_line, printable_throughout
 from scenarios.screens.voice import say
 
 _logger: Final = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class GuardedClient(zmqrpc.Client):
             self.socket.setsockopt(zmq.CURVE_SERVERKEY, self.key.public)
             self.socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
             self.socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
-        self._master = f"{host}:{port}"
+        self._host, self._port = host, port
         self._watching = _watch(self.socket, self._on_handshake)
         self.socket.connect(f"tcp://{host}:{port}")
 
@@ -153,12 +154,16 @@ class GuardedClient(zmqrpc.Client):
     def _on_handshake(self, event: int) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.handshakes.succeeded()
-        elif self.handshakes.failed(is_final=event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
-            has = "its key is another" if self.key is not None else "this worker has none"
-            sentence = f"The master at {self._master} asks for {VARIABLE}, and {has}: give both the same secret."
-            if self.key is not None and event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                sentence = f"This worker has {VARIABLE}, and the master at {self._master} has none: give it the same."
-            say(f"wsoak: {one_line(sentence)}")
+            return
+        if not self.handshakes.failed(is_final=event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
+            return
+        master = one_line(f"{self._host}:{self._port}")
+        mechanism = mechanism_of(self._host, self._port)
+        if mechanism is None:
+            if self.handshakes.met_nobody():
+                say(f"wsoak: what answers at {master} is no master, or none yet: this worker goes on knocking.")
+        elif sentence := refusal(master, mechanism, has_key=self.key is not None):
+            say(f"wsoak: {sentence}")
             leave(EXIT_USAGE)
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import gevent
 import msgspec
@@ -45,6 +46,9 @@ from scenarios.run_order import GeneratorReport, RunOrder
 from scenarios.screens.progress import EVERY_S, progress_line
 from scenarios.screens.stats_trim import trim
 from scenarios.screens.voice import say
+
+# Of a run's time, after which its load is added up anew: to do that takes longer, the longer the run.
+_ADD_UP_AFTER: Final = 0.02
 
 
 class Leader:
@@ -129,7 +133,7 @@ class Leader:
             raise
         clock = self._clock = Clock.now() if resumed is None else _clock_of(resumed)
         if resumed is None:
-            self._load = LoadSeen(time.perf_counter())
+            self._load = LoadSeen(time.perf_counter(), lasts_s=run_time_s)
         storm_s = settings.storm_at_s
         if not storm_s and settings.shape == "ramp-soak-storm":
             storm_s = storm_at_s(run_time_s or DEFAULT_RUN_TIME_S)
@@ -165,7 +169,7 @@ class Leader:
         self._environment.process_exit_code = EXIT_VOID
         clock = self._clock = _clock_of(run)
         # Its workers tell what they ran since the run began, also while nobody led it.
-        self._load = LoadSeen(clock.monotonic_s)
+        self._load = LoadSeen(clock.monotonic_s, lasts_s=planned_s(run.file))
         self._load.plan(clock.monotonic_s, users=run.file.users or 0, spawn_rate=self._first_spawn_rate(run))
         self._fleet.resume(run, clock, run_time_s=run.left_s(utc_now()), load=self._load)
         deadline = time.perf_counter() + limits.back_s
@@ -234,7 +238,7 @@ class Leader:
         A run that can no longer be recorded ends at once. A lost worker or asyncio child does not end it: what is
         left goes on, and a worker's rows may still be brought from its disk; but the run is void until then.
         """
-        started = said = noted = time.perf_counter()
+        started = said = noted = added_up = time.perf_counter()
         is_alive = True
         while is_alive:
             gevent.sleep(1.0)
@@ -249,6 +253,9 @@ class Leader:
             generator = find_generator()
             if time.perf_counter() - noted >= self._limits.note_s:
                 noted = time.perf_counter()
+                if noted - added_up >= _ADD_UP_AFTER * (noted - started):
+                    added_up = noted
+                    run.file.load = self._load.entry(now=noted)
                 run.note(self._known(generator), now=utc_now())
             if generator is None:
                 continue

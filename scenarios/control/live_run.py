@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from attempts import accounting, settling
+from attempts.printable import one_line
 from attempts.schema import OUTCOMES
 from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
@@ -28,7 +29,6 @@ from scenarios.exit_codes import EXIT_MET, EXIT_VOID
 from scenarios.exit_words import how_ended
 from scenarios.load.disk import Disk
 from scenarios.options import Settings
-from scenarios.printable import one_line
 from scenarios.run_file import AccountingEntry, ProblemEntry, RunFile, WorkerEntry, iso, replace_run_file
 from scenarios.screens.voice import say
 

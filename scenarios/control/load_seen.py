@@ -29,6 +29,8 @@ LEAST_SHARE: Final = 0.95
 AROUND_S: Final = 2
 # The seconds before the end are not counted: there the last look at the users is older than their end.
 LAST_WORDS_S: Final = 1.0
+# While a run goes on, what is older is known: workers tell every three seconds, and a busy line loses one of two.
+KNOWN_AFTER_S: Final = 10.0
 # The longest time between two looks that a live process has; what is beyond it, it was frozen or asleep.
 LONGEST_LOOK_S: Final = 2.0
 
@@ -73,10 +75,13 @@ class LoadSeen:
 
     Args:
         now: When the run began.
+        lasts_s: How long it is planned to last; None = until somebody ends it. What a controller that was frozen over
+            the planned end sees afterwards is no part of the plan.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, lasts_s: float | None = None) -> None:
         self._began = now
+        self._lasts_s = math.inf if lasts_s is None else lasts_s
         self._planned = array("d")  # NaN in a ramp
         self._ran = array("d")
         self._target = 0
@@ -90,7 +95,8 @@ class LoadSeen:
             ramp_s = abs(users - self._target) / spawn_rate if spawn_rate > 0 else 0.0
             self._ramp_until = max(self._ramp_until, now + ramp_s + SETTLE_S)
             self._target = users
-        while (second := len(self._planned)) < math.floor(now - self._began - LAST_WORDS_S):
+        lived_s = min(now - self._began, self._lasts_s)
+        while (second := len(self._planned)) < math.floor(lived_s - LAST_WORDS_S):
             is_ramp = self._began + second < self._ramp_until
             self._planned.append(math.nan if is_ramp else float(users))
 
@@ -105,11 +111,16 @@ class LoadSeen:
         self._before[who] = told
         self._add(began + before.lived_s - self._began, began + told.lived_s - self._began, max(users, 0.0))
 
-    def entry(self) -> LoadEntry | None:
-        """The sums for `run.json`; None before the first second that counts."""
+    def entry(self, *, now: float | None = None) -> LoadEntry | None:
+        """The sums for `run.json`; None before the first second that counts.
+
+        Args:
+            now: While the run goes on: its last seconds, of which not everybody has told, are left out.
+        """
+        until_s = math.inf if now is None else now - self._began - KNOWN_AFTER_S
         judged = within = planned_s = ran_s = 0.0
         for second, planned in enumerate(self._planned):
-            if math.isnan(planned):
+            if math.isnan(planned) or second >= until_s:
                 continue
             judged += 1
             planned_s += planned

@@ -79,7 +79,8 @@ class PlannedEnd:
             is_heard = away_s < self._limits.silent_s
             if now < self._at + (self._limits.overtime_s if is_heard else 0.0):
                 return ""
-            return f"The planned end of the run has come, and the master has not been heard for {away_s:.0f} s."
+            says = "has not ended it" if is_heard else f"has not been heard for {away_s:.0f} s"
+            return f"The planned end of the run has come, and the master {says}."
         if away_s < self._limits.alone_s:
             return ""
         return f"The master has not been heard for {away_s:.0f} s, and the run has no planned end."

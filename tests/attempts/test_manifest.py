@@ -26,3 +26,12 @@ def test_what_is_written_is_read_again_and_nothing_else_is_left(tmp_path: Path) 
         write_manifest(tmp_path, {"run_id": run_id})
         assert read_manifest(tmp_path) == {"run_id": run_id}
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_manifest_from_elsewhere_brings_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(
+        '{"problems": ["a \\u001b[31mlost worker"], "workers": [{"worker": "w\\u0007"}]}'
+    )
+    said = str(read_manifest(tmp_path))
+    assert "lost worker" in said
+    assert said.isprintable()

@@ -63,6 +63,19 @@ def test_ends_that_a_platform_met_less_than_half_as_often_or_never_spared_it(die
     assert spared_of_ends(ended(died)) == words
 
 
+def test_ends_in_a_run_whose_network_nobody_named_spared_no_site() -> None:
+    tables = with_sessions(sketched(5, base_risk=0.0, minutes=60), died={"Windows": 200, "Linux": 200})
+    unnamed = replace(
+        tables,
+        cells=tables.cells.assign(site=None),
+        sessions=tables.sessions.assign(site=None, explicit=tables.sessions["failed"]),
+    )
+    view = view_of(unnamed, Criteria())
+    assert view.sites == ()
+    assert spared_of_ends(view) == ""
+    assert are_spared(np.zeros(0), np.zeros(0)).tolist() == []
+
+
 def test_a_cohort_is_surely_spared_only_with_sessions_enough_to_tell() -> None:
     met = np.array([50.0, 0.0, 0.0])
     assert are_spared(np.array([100.0, 100.0, 2.0]), met).tolist() == [False, True, False]

@@ -52,3 +52,9 @@ def test_control_characters_do_not_break_the_document() -> None:
     slo = Slo(state="breached", checks=(replace(BREACHED, why="bad \x00\x1b[31m <name>"),), why="bad")
     failure = cases(slo)["timeouts"].find("failure")
     assert failure is not None and failure.get("message") == "bad [31m <name>"
+
+
+def test_a_run_whose_name_no_xml_can_hold_still_leaves_a_file_that_can_be_read() -> None:
+    named = {**verdict(SLO), "runs": ["r\x1b[2J"]}
+    root = ElementTree.fromstring(junit_xml(named, SLO).partition("\n")[2])
+    assert root.get("name") == "wsoak r[2J"

@@ -66,12 +66,21 @@ def test_crash_and_lost_worker_are_problems(tmp_path: Path) -> None:
     assert any("1 workers were lost (w0)" in problem for problem in found)
 
 
-def test_early_end_is_a_note(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("planned", "words"),
+    [
+        ("2026-11-28T12:00:00Z", "was ended early (signal)"),
+        (None, "had no planned end, and was ended by hand (signal)"),
+    ],
+)
+def test_an_end_by_hand_is_a_note_and_early_only_where_another_was_planned(
+    tmp_path: Path, planned: str | None, words: str
+) -> None:
     rows = attempts(20)
-    run = open_runs([write_run(tmp_path / "run", rows, run_json=manifest(rows, ended="signal"))]).runs[0]
-    audit = audit_run(run)
+    said = manifest(rows, ended="signal") | {"planned_end_at": planned}
+    audit = audit_run(open_runs([write_run(tmp_path / "run", rows, run_json=said)]).runs[0])
     assert audit.problems == ()
-    assert any("ended early" in note for note in audit.notes)
+    assert any(words in note for note in audit.notes)
 
 
 def test_running_run_need_not_balance_yet(tmp_path: Path) -> None:

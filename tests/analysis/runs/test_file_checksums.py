@@ -76,3 +76,15 @@ def test_while_a_run_goes_on_files_may_come_and_go_but_not_change(tmp_path: Path
         content[50] ^= 1
         part.write_bytes(content)
         assert any("part-0.parquet is not what was written" in sentence for sentence in open_runs([run]).problems)
+
+
+def test_the_name_of_a_file_brings_nothing_that_a_terminal_would_obey(run: Path) -> None:
+    forged = run / "attempts" / FILE_NAME
+    content = forged.read_bytes()
+    forged.write_bytes(content + b"0" * 64 + b"  \x1b[31mred.parquet\n")
+    try:
+        problems = open_runs([run]).problems
+    finally:
+        forged.write_bytes(content)
+    assert any("[31mred.parquet is in SHA256SUMS and not there" in sentence for sentence in problems)
+    assert all(sentence.isprintable() for sentence in problems)

@@ -29,3 +29,10 @@ def test_one_that_cannot_be_opened_is_told_from_none(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).mkdir()
     with pytest.raises(ManifestError, match="cannot be read"):
         read_manifest(tmp_path)
+
+
+def test_one_from_elsewhere_brings_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text('{"problems": ["a \\u001b[31mlost worker"]}')
+    said = str(read_manifest(tmp_path))
+    assert "lost worker" in said
+    assert said.isprintable()

@@ -40,12 +40,12 @@ def test_a_master_that_others_reach_without_a_key_is_said_to_be_open(host: str) 
     assert "whoever reaches this master's port can join the run" in (open_door(host) or "")
 
 
-def test_a_connection_that_broke_in_the_middle_of_a_handshake_is_not_refused_at_once() -> None:
+def test_a_connection_that_broke_in_the_middle_of_a_handshake_is_not_asked_about_at_once() -> None:
     handshakes = Handshakes()
     assert [handshakes.failed(is_final=False) for _ in range(3)] == [False, False, True]
 
 
-def test_a_master_without_a_key_refuses_at_once() -> None:
+def test_a_master_that_has_a_key_where_the_worker_has_none_is_asked_at_once() -> None:
     assert Handshakes().failed(is_final=True)
 
 
@@ -53,3 +53,9 @@ def test_a_worker_that_was_let_in_once_is_never_sent_away() -> None:
     handshakes = Handshakes()
     handshakes.succeeded()
     assert not any(handshakes.failed(is_final=True) for _ in range(9))
+
+
+def test_what_speaks_no_zeromq_is_told_once_and_asked_again_after_some_more_ends() -> None:
+    handshakes = Handshakes()
+    assert [handshakes.met_nobody() for _ in range(3)] == [True, False, False]
+    assert [handshakes.failed(is_final=False) for _ in range(3)] == [False, False, True]

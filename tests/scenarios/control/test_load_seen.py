@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.control.load_seen import AROUND_S, LAST_WORDS_S, LONGEST_LOOK_S, SETTLE_S, LoadSeen, Told, UserSeconds
+from scenarios.control.load_seen import (
+    AROUND_S,
+    KNOWN_AFTER_S,
+    LAST_WORDS_S,
+    LONGEST_LOOK_S,
+    SETTLE_S,
+    LoadSeen,
+    Told,
+    UserSeconds,
+)
 from tests.typed import known
 
 RAMP_S = 2.0 + SETTLE_S  # of 12 users at 6 a second
@@ -27,6 +36,16 @@ def test_a_run_whose_users_all_ran_kept_its_load_and_its_ramp_is_not_counted() -
     assert entry.judged_s == 100 - LAST_WORDS_S - RAMP_S
     assert entry.within_s == entry.judged_s
     assert entry.planned_user_s == entry.ran_user_s == 12 * entry.judged_s
+
+
+def test_a_controller_that_was_frozen_over_the_planned_end_asks_for_no_users_after_it() -> None:
+    seen = LoadSeen(0.0, lasts_s=60.0)
+    planned(seen, until=55)
+    seen.tell("a", 55.0, Told(55.0, 12 * 55.0))
+    seen.tell("a", 75.0, Told(61.0, 12 * 61.0))  # its users stopped a moment after the planned end
+    seen.plan(75.0, users=12, spawn_rate=6.0)
+    entry = known(seen.entry())
+    assert entry.judged_s == entry.within_s == 60 - LAST_WORDS_S - RAMP_S
 
 
 def test_a_worker_that_is_heard_no_more_ran_nobody_since_its_last_word() -> None:
@@ -125,3 +144,21 @@ def test_what_is_told_again_or_out_of_order_counts_once() -> None:
     for lived in (30.0, 30.0, 15.0, 60.0):
         seen.tell("a", lived, Told(lived, 12 * lived))
     assert known(seen.entry()).ran_user_s == known(seen.entry()).planned_user_s
+
+
+def test_while_a_run_goes_on_its_last_seconds_are_left_out_since_not_everybody_has_told_of_them() -> None:
+    seen = LoadSeen(0.0)
+    planned(seen, until=100)
+    seen.tell("a", 97.0, Told(97.0, 12 * 97.0))
+    assert share(seen) < 1.0
+    entry = known(seen.entry(now=100.0))
+    assert entry.within_s == entry.judged_s == 100 - KNOWN_AFTER_S - RAMP_S
+    assert seen.entry(now=RAMP_S + KNOWN_AFTER_S) is None
+
+
+def test_while_a_run_goes_on_a_worker_that_fell_silent_runs_nobody() -> None:
+    seen = LoadSeen(0.0)
+    planned(seen, until=100)
+    seen.tell("a", 40.0, Told(40.0, 12 * 40.0))
+    entry = known(seen.entry(now=100.0))
+    assert entry.within_s == 40 - AROUND_S - RAMP_S

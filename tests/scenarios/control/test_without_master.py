@@ -31,7 +31,8 @@ def test_a_master_that_is_heard_may_end_the_run_itself_for_a_moment() -> None:
     planned, silence = end(1000.0), Silence(0.0, silent_s=LIMITS.silent_s)
     silence.heard(1000.0)
     assert planned.why_stop(1000.0 + LIMITS.overtime_s - HALF, silence) == ""
-    assert planned.why_stop(1000.0 + LIMITS.overtime_s, silence)
+    said = planned.why_stop(1000.0 + LIMITS.overtime_s, silence)
+    assert said == "The planned end of the run has come, and the master has not ended it."
 
 
 def test_what_the_master_says_is_left_outranks_the_own_count_of_a_worker_that_joined_late() -> None:

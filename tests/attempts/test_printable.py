@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.printable import is_name, one_line, printable, printable_throughout
+from attempts.printable import is_name, one_line, printable, printable_throughout
 
 
 @pytest.mark.parametrize(
