@@ -67,7 +67,7 @@ def test_a_worker_that_is_told_to_leave_is_not_lost_and_others_take_its_users(tm
 
 def test_the_last_worker_that_leaves_ends_the_run_with_all_its_rows(tmp_path: Path) -> None:
     with fleet(1, tmp_path) as running:
-        master = running.soak("5m", *LEFT_ALONE)
+        master = running.soak("5m", *LEFT_ALONE, "--accept-early")
         wait_for(lambda: len(running.workers_stored()) == 1, "rows of the worker")
         running.workers[0].send_signal(signal.SIGTERM)
         words, _ = running.workers[0].communicate(timeout=PATIENCE_S)
