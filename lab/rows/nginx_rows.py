@@ -59,6 +59,15 @@ ROWS: tuple[Row, ...] = (
         "nginx",
     ),
     Row(
+        "nginx-504-fifth",
+        "nginx",
+        "the server never answers one in five upgrades, proxy_read_timeout 1s",
+        Setup("silent_upgrade_fifth", proxy=Nginx(read_timeout_s=1)),
+        server("504"),
+        STEADY,
+        "nginx",
+    ),
+    Row(
         "nginx-limit",
         "nginx",
         "limit_conn of 6 for an address, 12 users",

@@ -16,6 +16,7 @@ from tests.fleets import Fleet, fleet
 pytestmark = pytest.mark.timeout(400)
 LEFT_ALONE = ("--no-analysis",)  # whether this machine was busy is not the question here
 TENTH = Limits().scaled(0.1)
+SIZES = (0.1, pytest.param(1.0, marks=[pytest.mark.long, pytest.mark.timeout(1500)]))
 
 
 def assert_whole(running: Fleet, output: str) -> None:
@@ -86,13 +87,16 @@ def test_in_a_cut_over_the_end_the_worker_stops_by_itself_and_ships_afterwards(t
         assert_whole(running, output)
 
 
-def test_rows_that_stay_behind_a_cut_are_named_with_the_way_to_bring_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_rows_that_stay_behind_a_cut_are_named_with_the_way_to_bring_them(tmp_path: Path, size: float) -> None:
+    limits = Limits().scaled(size)
     with fleet(2, tmp_path) as running:
+        running.environment[VARIABLE] = str(size)
         master = running.soak("15s", *LEFT_ALONE)
         wait_for(lambda: len(running.workers_stored()) == 2, "rows of both workers")
         running.worker_hosts[0].plug(connected=False)
-        output, _ = master.communicate(timeout=2 * PATIENCE_S)
-        words, _ = running.workers[0].communicate(timeout=2 * PATIENCE_S)
+        output, _ = master.communicate(timeout=limits.drain_s + 2 * PATIENCE_S)
+        words, _ = running.workers[0].communicate(timeout=limits.alone_s + 2 * PATIENCE_S)
         assert master.returncode == 3, output
         assert running.workers[0].returncode == 3, words
         assert f"python -m attempts.collect {running.segments(0)[0].parent}" in words
@@ -116,13 +120,17 @@ def test_when_the_master_was_killed_load_ends_at_the_planned_end_and_the_rows_ar
         assert sum(running.rows_stored().values()) >= sum((before + left).values())
 
 
-@pytest.mark.parametrize(("seconds", "is_kept"), [(0.4 * TENTH.silent_s, True), (3 * TENTH.silent_s, False)])
-def test_a_freeze_costs_no_row_and_a_long_one_is_less_load(tmp_path: Path, seconds: float, is_kept: bool) -> None:
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("silences", "is_kept"), [(0.4, True), (3.0, False)])
+def test_a_freeze_costs_no_row_and_a_long_one_is_less_load(
+    tmp_path: Path, silences: float, is_kept: bool, size: float
+) -> None:
     with fleet(2, tmp_path) as running:
-        master = running.soak("45s", *LEFT_ALONE)
+        running.environment[VARIABLE] = str(size)
+        master = running.soak("45s" if size < 1 else "5m", *LEFT_ALONE)
         wait_for(lambda: len(running.workers_stored()) == 2, "rows of both workers")
-        freeze(running.workers[0], seconds)
-        output, _ = master.communicate(timeout=2 * PATIENCE_S)
+        freeze(running.workers[0], silences * Limits().scaled(size).silent_s)
+        output, _ = master.communicate(timeout=300 + 2 * PATIENCE_S)
         assert_whole(running, output)
         assert (share_of_load(running) >= 0.9) is is_kept
         if not is_kept:

@@ -25,7 +25,7 @@ from tests.fleets import SECRET, Fleet
 from tests.hosts import Host, hosts
 from tests.kit.namespaces import take_address
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 USERS = 12
 
 
@@ -110,15 +110,19 @@ def users_at_once(folder: Path) -> int:
     return most
 
 
-def test_a_master_that_was_killed_is_followed_by_one_that_ends_the_run_as_it_was_planned(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "run_time"), [(0.1, "30s"), pytest.param(1.0, "3m", marks=pytest.mark.long)])
+def test_a_master_that_was_killed_is_followed_by_one_that_ends_the_run_as_it_was_planned(
+    tmp_path: Path, size: float, run_time: str
+) -> None:
     with interrupted(2, tmp_path) as (running, _):
-        first = running.begin("30s")
-        early = running.master("--resume", "r1", "--master-bind-port", "5600", run_time="30s")
+        running.environment[VARIABLE] = str(size)
+        first = running.begin(run_time)
+        early = running.master("--resume", "r1", "--master-bind-port", "5600", run_time=run_time)
         words, _ = early.communicate(timeout=PATIENCE_S)
         assert (early.returncode, "leads that run and is well" in words) == (2, True), words
         assert running.run_json()["resumed"] == []
         first.kill()
-        output, _ = (again := running.master("--resume", "r1", run_time="30s")).communicate(timeout=2 * PATIENCE_S)
+        output, _ = (again := running.master("--resume", "r1", run_time=run_time)).communicate(timeout=4 * PATIENCE_S)
         run = running.run_json()
         assert again.returncode == 0, output
         assert (run["ended"], run["problems"]) == ("run_time", []), output
