@@ -30,13 +30,14 @@ FAILURES = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PRO
 MASTER = """
 import json, sys
 from locust.env import Environment
-import gevent
+import gevent, zmq
 from scenarios.control import fleet_wire
 from scenarios.control.fleet_key import fleet_key
 fleet_wire.install(fleet_key({"SOAK_FLEET_KEY": sys.argv[1]}))
 environment = Environment()
 runner = environment.create_master_runner("127.0.0.1", 0)
 fleet_wire.tolerate(runner)
+runner.server.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # as the master's fleet does: who comes again is heard at once
 def tell(environment, msg, **_):
     print(json.dumps([msg.node_id, msg.data["n"]]), flush=True)
     runner.send_message("told", msg.data, client_id=msg.node_id)
