@@ -58,6 +58,6 @@ def read_rows(folder: Path, *columns: str) -> list[dict[str, Any]]:
     # Imported here: the Windows side imports this package, and has no pyarrow.
     import pyarrow.parquet as pq
 
-    table = pq.read_table(folder / "attempts", columns=[*columns, "started_at"])
+    table = pq.read_table(sorted((folder / "attempts").glob("*.parquet")), columns=[*columns, "started_at"])
     rows: list[dict[str, Any]] = table.sort_by("started_at").to_pylist()
     return rows

@@ -152,7 +152,8 @@ def test_server_log_is_read_into_the_report(tmp_path: Path) -> None:
     at = pd.Timestamp(START_S, unit="s", tz="UTC").isoformat()
     message = "WebSocket connection fully established for user user-001 in staging using FACTORY_PATTERN"
     log.write_text(json.dumps({"message": message, "timestamp": at}) + "\n")
-    assert cli.main([str(folder), "--server-log", str(log), str(log)]) == 0
+    rotated = shutil.copy(log, tmp_path / "server.log.1")
+    assert cli.main([str(folder), "--server-log", str(log), str(rotated), str(log)]) == 0
     assert "2 lines were read" in (folder / "report.html").read_text()
     assert verdict_in(folder)["server_log"]["lines"] == 2  # type: ignore[index]
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +184,9 @@ def recorder(port: int) -> Iterator[tuple[int, bytearray]]:
             far = socket.create_connection(("127.0.0.1", port))
 
             def back() -> None:
-                while data := received(far):
-                    near.sendall(data)
+                with suppress(OSError):  # the client has left
+                    while data := received(far):
+                        near.sendall(data)
 
             threading.Thread(target=back, daemon=True).start()
             with near, far:

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+import pytest
 
 from attempts.locks import leader_lock
 from scenarios.control import leadership
+
+held = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows lets nobody replace or remove a file that a process holds: it says so"
+)
 
 
 def test_a_run_is_led_until_its_leader_ends(tmp_path: Path) -> None:
@@ -15,6 +22,7 @@ def test_a_run_is_led_until_its_leader_ends(tmp_path: Path) -> None:
     lead.end()
 
 
+@held
 def test_whoever_takes_a_run_over_leads_it_and_the_last_one_takes_nothing_from_him(tmp_path: Path) -> None:
     first = leadership.begin(tmp_path)
     second = leadership.take_over(tmp_path)
@@ -28,6 +36,7 @@ def test_whoever_takes_a_run_over_leads_it_and_the_last_one_takes_nothing_from_h
     assert list(tmp_path.iterdir()) == []
 
 
+@held
 def test_a_folder_that_is_gone_is_led_by_nobody(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
