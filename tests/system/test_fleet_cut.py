@@ -152,6 +152,7 @@ def test_a_master_that_froze_for_a_while_loses_no_row_and_no_load(tmp_path: Path
         assert share_of_load(running) >= 0.95
 
 
+@pytest.mark.long
 def test_a_worker_that_sleeps_over_the_planned_end_stops_at_once_when_it_wakes(tmp_path: Path) -> None:
     with fleet(2, tmp_path) as running:
         master = running.soak("15s", *LEFT_ALONE)

@@ -95,6 +95,7 @@ def test_rows_of_a_worker_that_was_cut_off_over_the_end_take_its_loss_back(tmp_p
         assert run_module("analysis", running.folder, "--allow-less-load")[0] in (0, 1)
 
 
+@pytest.mark.long
 def test_a_worker_that_was_killed_stays_lost_since_nobody_knows_how_many_rows_it_wrote(tmp_path: Path) -> None:
     with interrupted(2, tmp_path) as (running, _):
         master = running.begin("12s")

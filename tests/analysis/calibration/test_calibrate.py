@@ -74,14 +74,13 @@ def test_a_small_calibration_errs_nowhere_and_sees_the_gross(
     assert all(set(row["states"]) == set(registry.names()) for row in rows)
 
 
-EXAMPLES = (
-    *("whole_run_instances", "slow_connects", "rare_type", "errors_for_one_side", "tenants", "unequal_hosts"),
-    *("address_hashing", "one_reset", "one_account", "budgets_alike", "firewalled_probes"),
-)
+# `make calibrate` runs all of them, with many seeds.
+EXAMPLES = ("whole_run_instances", "rare_type", "tenants", "unequal_hosts", "budgets_alike", "firewalled_probes")
+MORE_EXAMPLES = ("slow_connects", "errors_for_one_side", "address_hashing", "one_reset", "one_account")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", [*EXAMPLES, *(pytest.param(one, marks=pytest.mark.long) for one in MORE_EXAMPLES)])
 def test_no_claim_is_wrong_in_a_world_that_broke_the_verdict(name: str) -> None:
     (job,) = jobs([name], seeds=2, given={}, settings=Criteria(), first_seed=1)
     score = Score()
