@@ -187,3 +187,13 @@ def fleet(count: int, tmp_path: Path) -> Iterator[Fleet]:
             yield started
         finally:
             started.end()
+
+
+def assert_whole(running: Fleet, output: str) -> None:
+    """Every row that a worker has flushed is stored, once, and nothing is wrong with the run."""
+    run = running.run_json()
+    assert run["problems"] == [], output
+    assert run["accounting"]["balanced"] is True, output
+    assert running.rows_stored() == running.rows_written(), output
+    for number in range(len(running.worker_hosts)):
+        assert running.segments(number) == []

@@ -11,22 +11,12 @@ import pytest
 
 from scenarios.control.limits import VARIABLE, Limits
 from tests.conftest import PATIENCE_S, wait_for
-from tests.fleets import Fleet, fleet
+from tests.fleets import Fleet, assert_whole, fleet
 
 pytestmark = pytest.mark.timeout(400)
 LEFT_ALONE = ("--no-analysis",)  # whether this machine was busy is not the question here
 TENTH = Limits().scaled(0.1)
 SIZES = (0.1, pytest.param(1.0, marks=[pytest.mark.long, pytest.mark.timeout(1500)]))
-
-
-def assert_whole(running: Fleet, output: str) -> None:
-    """Every row that a worker has flushed is stored, once, and nothing is wrong with the run."""
-    run = running.run_json()
-    assert run["problems"] == [], output
-    assert run["accounting"]["balanced"] is True, output
-    assert running.rows_stored() == running.rows_written(), output
-    for number in range(len(running.worker_hosts)):
-        assert running.segments(number) == []
 
 
 def share_of_load(running: Fleet) -> float:

@@ -8,20 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PATIENCE_S, wait_for
-from tests.fleets import Fleet, fleet
+from tests.fleets import assert_whole, fleet
 
 pytestmark = pytest.mark.timeout(300)
 LEFT_ALONE = ("--no-analysis",)  # whether this machine was busy is not the question here
-
-
-def assert_whole(running: Fleet, output: str) -> None:
-    """Every row that a worker has flushed is stored, once, and nothing is wrong with the run."""
-    run = running.run_json()
-    assert run["problems"] == [], output
-    assert run["accounting"]["balanced"] is True, output
-    assert running.rows_stored() == running.rows_written(), output
-    for number in range(len(running.worker_hosts)):
-        assert running.segments(number) == []
 
 
 def test_a_worker_that_joins_a_running_run_takes_its_part(tmp_path: Path) -> None:
