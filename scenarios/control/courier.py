@@ -11,6 +11,7 @@ from locust.rpc import Message
 
 import contextlib
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -39,11 +40,18 @@ LOOK_EVERY_S: Final = 0.1
 LOOK_AT_DISK_EVERY_S: Final = 1.0
 # So long a message to a master that is heard may take.
 LAST_WORD_S: Final = 2.0
+# Locust loads its locustfile, then forks the workers of `--processes`.
+_LOADED_BY: Final = os.getpid()
 
 
 def seconds_with_sleep() -> float:
     """A clock that nobody sets, and that goes on while the machine sleeps."""
     return time.perf_counter() + asleep_s()
+
+
+def is_orphaned() -> bool:
+    """Whether `--processes` forked this worker, and its master is no more."""
+    return os.getpid() != _LOADED_BY and os.getppid() != _LOADED_BY
 
 
 class _Errand:
@@ -150,6 +158,7 @@ class Courier:
                     why = errand.generator.problems[-1]
                 if why:
                     self._end_load(errand, why)
+            self._leave_orphaned()
             if self._silence.is_silent:
                 self._without_master(now)
 
@@ -161,6 +170,14 @@ class Courier:
         is_idle = self._errand is None and all(carrying.ready() for carrying in self._carrying)
         if is_idle and self._silence.seconds >= self._limits.idle_s and len(self._runner.greenlet):
             self._say(f"the master has not been heard for {self._silence.seconds:.0f} s: this worker ends.")
+            self._runner.quit()
+
+    def _leave_orphaned(self) -> None:
+        """A worker of `--processes` whose master refused its own options or died before a run: nobody comes back.
+
+        Locust's master ends the workers that it forked only while it runs.
+        """
+        if self._errand is None and not self._errands and is_orphaned() and len(self._runner.greenlet):
             self._runner.quit()
 
     def _connect_anew(self) -> None:
