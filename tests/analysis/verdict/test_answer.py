@@ -105,8 +105,8 @@ ENDINGS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "early end": (
         void("run-1: it ended after 18 s of 600 s (--accept-early judges it all the same)."),
-        "Nothing may be concluded, for the run is void: run-1: it ended after 18 s of 600 s (--accept-early judges it all "
-        "the same).",
+        "Nothing may be concluded, for the run is void: run-1: it ended after 18 s of 600 s (--accept-early judges it "
+        "all the same).",
         "Not at all: what was recorded decides nothing.",
         f"Three hosts of each platform. {REPEAT}",
     ),
