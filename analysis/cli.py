@@ -22,6 +22,8 @@ from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from attempts.printable import one_line, printable
 
 if TYPE_CHECKING:
+    from analysis.pipeline import Analysis
+    from analysis.report.junit import Ran
     from analysis.runs.dataset import Dataset
     from analysis.server_log.read import LogFiles
 
@@ -136,11 +138,19 @@ def _analyse(options: argparse.Namespace) -> int:
     # The verdict first: a later failure, of a disk or of a figure, must not cost it.
     with _written(out / "verdict.json"):
         verdict_json.write(out / "verdict.json", analysis.verdict)
-    _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo))
+    _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo, _ran(analysis)))
     _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites))
     _write(out / "report.html", report_html(analysis))
     _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
     return verdict_json.exit_status(analysis.slo.state)
+
+
+def _ran(analysis: Analysis) -> Ran:
+    """When and where the runs ran."""
+    from analysis.report.junit import Ran
+
+    hosts = tuple(sorted({str(host) for host in analysis.overview.workers["host"].dropna()}))
+    return Ran(start=analysis.overview.start, end=analysis.overview.end, hosts=hosts)
 
 
 def _runs_among(paths: Sequence[Path]) -> Sequence[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.model import Criteria, Decision, Finding, Hypothesis
-from analysis.reduction import failures, lost
+from analysis.reduction import failures, lost, rates
 from analysis.reduction.overview import Overview, describe
 from analysis.runs.accounting import audit_rows, audit_run, audit_times
 from analysis.runs.dataset import Dataset, attempts_table, health_frame, open_runs, without_unreadable
@@ -17,7 +17,7 @@ from analysis.verdict.generator_health import GeneratorHealth, assess
 from analysis.verdict.load import Load, assess_load
 from analysis.verdict.load import void_because as load_voids
 from analysis.verdict.p1 import Suite, mistakes, suites
-from analysis.verdict.service_levels import Levels, Slo, judge, judged_attempts
+from analysis.verdict.service_levels import Levels, Slo, counts, judge, judged_attempts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +157,10 @@ def _analysed(
         load=load,
         server_log=None if beside is None else as_json(beside),
         suites=found_suites,
+        rates=rates.as_json(overview.rates),
+        counts=counts(overview),
+        command=_command(dataset),
+        void_because=slo.why if slo.state == "void" else "",
     )
     return Analysis(
         dataset=dataset,
@@ -173,6 +177,12 @@ def _analysed(
         verdict=verdict,
         log=beside,
     )
+
+
+def _command(dataset: Dataset) -> list[str]:
+    """The command line of the run, as it recorded it; empty where there are several runs, or it did not."""
+    found = [(run.manifest or {}).get("command") for run in dataset.runs]
+    return [str(word) for word in found[0]] if len(found) == 1 and isinstance(found[0], list) else []
 
 
 def void_reasons(problems: Sequence[str], generator: GeneratorHealth, load: Load) -> tuple[str, ...]:

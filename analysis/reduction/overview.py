@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from analysis.reduction import checks
+from analysis.reduction import checks, rates
 from analysis.reduction.log_bins import DURATION_BINS_PER_DECADE, RTT_BINS_PER_DECADE, log_bin
 from analysis.reduction.thresholds import BLOCKED_LAG_S, LAG_SPOILS, PHASES
 from attempts.schema import CAUSES, KINDS
@@ -64,6 +64,7 @@ class Overview:
         phases: (platform, client): `n` and the median and 95th percentile of each phase of good connects.
         failures: The commonest failures of sessions, and how many attempts ended (`failures.read`).
         lost: Where the waits of sessions that ran out were lost (`lost.read`).
+        rates: How many attempts failed, by cohort and kind (`rates.read`).
         slot_s: Width of a slot.
         checks: What became of the checks of a suite (`checks.read`).
         start, end: Epoch seconds of the first and the last scheduled attempt; None without rows.
@@ -80,6 +81,7 @@ class Overview:
     start: int | None
     end: int | None
     checks: pd.DataFrame = field(default_factory=checks.none)
+    rates: pd.DataFrame = field(default_factory=rates.none)
 
 
 def describe(attempts: ibis.Table) -> Overview:
@@ -102,6 +104,7 @@ def describe(attempts: ibis.Table) -> Overview:
             phases=_phases(attempts),
             failures=failures.read(attempts),
             lost=lost.read(attempts),
+            rates=rates.read(attempts),
             slot_s=slot_s,
             start=start,
             end=end,

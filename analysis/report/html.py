@@ -15,8 +15,16 @@ from analysis.report import figures, server_log
 from analysis.report.bursts import burst_slots
 from analysis.report.plotly_bundle import plotly_js
 from analysis.report.summary import check_number, interval_text
-from analysis.report.wording import check_words, detectable_text, effect_text, sentences, state_word, statements
+from analysis.report.wording import (
+    after_the_answer,
+    check_words,
+    detectable_text,
+    effect_text,
+    state_word,
+    statements,
+)
 from analysis.runs.ground_truth import faults_done
+from analysis.verdict.answer import answer_of
 from analysis.verdict.p1 import CRITERIA
 
 if TYPE_CHECKING:
@@ -66,7 +74,9 @@ def report_html(analysis: Analysis) -> str:
         criteria=CRITERIA,
         check_words=check_words,
         slo_word=_WORDS[analysis.slo.state],
-        sentences=sentences(verdict, analysis.slo),
+        lines=answer_of(verdict).lines(),
+        command=answer_of(verdict).command,
+        sentences=after_the_answer(verdict, analysis.slo),
         answer=answer,
         decision=analysis.decision,
         figures=_figures(analysis),

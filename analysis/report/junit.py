@@ -1,30 +1,51 @@
-"""`junit.xml`: one test case a service level, a claim and a check of a suite, for CI systems that show tests.
+"""`junit.xml`: a suite of the service levels, one of the claims, and one of each suite of checks, for CI systems.
 
-Breached = failure, void = error, undecided = skipped with what it needs; a claim that is confirmed or
-ruled out passes: it was decided, and its output says how. A check that failed by a mistake of its own is an error of
+Breached = failure, void = error, undecided = skipped with what it needs; a claim that is ruled out passes, and one
+that is confirmed fails: a fault was found. A check that failed by a mistake of its own is an error of
 the test, and one that nobody has described is skipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
 from xml.etree import ElementTree
 
 from analysis.reduction.failures import counted
 from analysis.report.wording import check_words, lower_first, opening
+from analysis.verdict.answer import answer_of
 from analysis.verdict.service_levels import Slo
 from attempts.p1_checks import TEST_MISTAKE
 
+# That failures come and go is what they are like, and no fault of anybody's.
+NO_FAULT: Final = ("intermittent",)
 
-def junit_xml(verdict: Mapping[str, Any], slo: Slo) -> str:
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """When and where a run ran, for the suites' attributes.
+
+    Attributes:
+        start, end: Epoch seconds of the first and the last attempt; None: there was none.
+        hosts: Names of the machines that made load.
+    """
+
+    start: int | None = None
+    end: int | None = None
+    hosts: tuple[str, ...] = ()
+
+
+def junit_xml(verdict: Mapping[str, Any], slo: Slo, ran: Ran | None = None) -> str:
     """The verdict as a JUnit document.
 
     Args:
         verdict: As `verdict_json.compose` gives it.
         slo: The service levels with their sentences.
+        ran: When and where; None: not known.
     """
-    cases: list[ElementTree.Element] = []
+    levels: list[ElementTree.Element] = []
     for check in slo.checks:
         case = _case("service level", check.name)
         if check.state == "breached":
@@ -32,30 +53,50 @@ def junit_xml(verdict: Mapping[str, Any], slo: Slo) -> str:
         elif check.state == "void":
             _child(case, "error", f"{slo.why} {check.why}" if slo.why != check.why else check.why, type="void")
         _child(case, "system-out", text=check.why)
-        cases.append(case)
+        levels.append(case)
+    claims: list[ElementTree.Element] = []
     for name, claim in verdict["claims"].items():
         case = _case("claim", name)
         if claim["state"] == "undecided":
             _child(case, "skipped", f"undecided; needs {lower_first(claim['needs'])}")
+        elif claim["state"] == "confirmed" and name not in NO_FAULT:
+            _child(case, "failure", f"confirmed: {claim['evidence']}", type="confirmed")
         _child(case, "system-out", text=f"{claim['state']}: {claim['evidence']}")
-        cases.append(case)
+        claims.append(case)
+    suites = {"service levels": levels, "claims": claims}
     for suite in verdict["p1"]:
-        cases += _checks(suite)
+        suites[f"checks of {suite['scenario']}"] = _checks(suite)
+    every = [case for cases in suites.values() for case in cases]
+    root = ElementTree.Element("testsuites", _totals("wsoak " + ", ".join(verdict["runs"]), every))
+    for name, cases in suites.items():
+        element = ElementTree.SubElement(root, "testsuite", _totals(name, cases) | _ran(ran or Ran()))
+        element.extend(cases)
+        if name == "service levels":
+            three = [f"{label} {text}" for label, text in answer_of(verdict).lines()]
+            said = [*three, opening(verdict), *(counted(one) for one in verdict["failures"])]
+            _child(element, "system-out", text="\n".join(line for line in said if line))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _ran(ran: Ran) -> dict[str, str]:
+    """Attributes of a suite, as JUnit readers know them; what is not known is left out."""
+    known = {"hostname": _printable(",".join(ran.hosts))} if ran.hosts else {}
+    if ran.start is not None and ran.end is not None:
+        known["timestamp"] = datetime.fromtimestamp(ran.start, UTC).isoformat(timespec="seconds").replace("+00:00", "")
+        known["time"] = str(ran.end - ran.start)
+    return known
+
+
+def _totals(name: str, cases: list[ElementTree.Element]) -> dict[str, str]:
     counts = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
-    totals = {
-        "name": _printable("wsoak " + ", ".join(verdict["runs"])),
+    return {
+        "name": _printable(name),
         "tests": str(len(cases)),
         "failures": str(counts["failure"]),
         "errors": str(counts["error"]),
         "skipped": str(counts["skipped"]),
     }
-    root = ElementTree.Element("testsuites", totals)
-    suite = ElementTree.SubElement(root, "testsuite", totals)
-    suite.extend(cases)
-    said = [opening(verdict), *(counted(one) for one in verdict["failures"])]
-    _child(suite, "system-out", text="\n".join(line for line in said if line))
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _checks(suite: Mapping[str, Any]) -> list[ElementTree.Element]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from analysis.comparison.words import points
-from analysis.reduction.failures import answer
+from analysis.reduction.failures import answer as answer_words
 from analysis.report.wording import (
+    after_the_answer,
     check_words,
     effect_text,
     lower_first,
@@ -17,6 +18,8 @@ from analysis.report.wording import (
     state_word,
     statements,
 )
+from analysis.verdict.answer import answer_of
+from analysis.verdict.cohort_words import cohort_table
 from analysis.verdict.p1 import CRITERIA, Suite
 from analysis.verdict.service_levels import Slo
 from analysis.verdict.slo_check import SloCheck
@@ -29,16 +32,22 @@ _MOST_FAILURES: Final = 10
 
 
 def screen(verdict: Mapping[str, Any], slo: Slo, report: Path) -> str:
-    """The sentences for a terminal, and where the report is."""
-    return "\n".join((*sentences(verdict, slo), f"Report: {report}"))
+    """The answer, its cohorts in counts, the other sentences, and where the report is: for a terminal."""
+    three, rest = sentences(verdict, slo)[:3], after_the_answer(verdict, slo)
+    return "\n".join((*three, *cohort_table(verdict["rates"]), *rest, f"Report: {report}"))
 
 
 def summary_md(verdict: Mapping[str, Any], slo: Slo, suites: Sequence[Suite] = ()) -> str:
     """The verdict as Markdown (GitHub's flavour); `suites` are those of `verdict["p1"]`."""
+    answer = answer_of(verdict)
     lines = [
         f"# {_SLO_MARKS[slo.state]}: {', '.join(verdict['runs'])}",
         "",
-        *(line for sentence in sentences(verdict, slo) for line in (_cell(sentence), "")),
+        *(line for label, text in answer.lines() for line in (f"**{label}** {_cell(text)}", "")),
+        *(["```sh", answer.command, "```", ""] if answer.command else []),
+        *(line for sentence in after_the_answer(verdict, slo) for line in (_cell(sentence), "")),
+        "<details><summary>Service levels, claims, and what they rest on</summary>",
+        "",
         "| service level | observed | 95 % interval | limit | state |",
         "|---|---|---|---|---|",
         *(_check_row(check) for check in slo.checks),
@@ -74,7 +83,7 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo, suites: Sequence[Suite] = (
         lines += ["", "**Data quality**", "", *(f"- {note}" for note in notes[:_MOST_NOTES])]
         if len(notes) > _MOST_NOTES:
             lines.append(f"- and {len(notes) - _MOST_NOTES} more, in the report.")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "</details>"]) + "\n"
 
 
 def check_number(check: SloCheck, value: float | None) -> str:
@@ -115,8 +124,9 @@ def _suite_row(check: Mapping[str, Any]) -> str:
 
 
 def _failure_row(failure: Mapping[str, Any]) -> str:
+    share = f"{100 * failure['share']:.3g} % of {failure['kind']}"
     return (
-        f"| {_cell(answer(failure))} | {failure['count']:,} | {100 * failure['share']:.3g} % of {failure['kind']} "
+        f"| {_cell(answer_words(failure))} | {failure['count']:,} | {share} "
         f"| {failure['first_at']} | {failure['last_at']} |"
     )
 

@@ -10,6 +10,7 @@ from analysis.comparison.words import interval_words, points
 from analysis.reduction import failures
 from analysis.reduction.lost import ORDER, WORDS
 from analysis.server_log.ladder import WORDS as SAID
+from analysis.verdict.answer import LABELS, answer_of
 from analysis.verdict.load import opening_words
 from analysis.verdict.service_levels import Slo
 
@@ -89,6 +90,17 @@ def check_words(check: Mapping[str, Any]) -> str:
 
 def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
     """What a reader wants to know first, in this order, without what has nothing to say."""
+    answer = answer_of(verdict)
+    said = (
+        *(f"{label} {text}" for label, text in answer.lines()[:2]),
+        f"{LABELS[2]} {answer.what_next} {answer.command}".rstrip(),
+        *after_the_answer(verdict, slo),
+    )
+    return [sentence for sentence in said if sentence]
+
+
+def after_the_answer(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
+    """The sentences below the three lines of the answer: service levels, what was said, and the claims one by one."""
     said = (
         headline(verdict, slo),
         checked(verdict),
@@ -97,6 +109,7 @@ def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
         server_log(verdict),
         found(verdict),
         undecided(verdict),
+        answer_of(verdict).counts,
     )
     return [sentence for sentence in said if sentence]
 

@@ -17,7 +17,7 @@ from analysis.stats.detectable import NO_SIZE
 from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.load import Load
 from analysis.verdict.p1 import CRITERIA, Suite
-from analysis.verdict.service_levels import Slo
+from analysis.verdict.service_levels import NO_OTHERS, Slo
 from analysis.verdict.slo_check import SloCheck
 from attempts.p1_checks import NOT_DESCRIBED, name_of
 
@@ -46,6 +46,10 @@ def compose(
     server_log: Mapping[str, Any] | None = None,
     accepted_ends: Sequence[str] = (),
     suites: Sequence[Suite] = (),
+    rates: Sequence[Mapping[str, Any]] = (),
+    counts: Mapping[str, int] | None = None,
+    command: Sequence[str] = (),
+    void_because: str = "",
 ) -> dict[str, Any]:
     """The verdict as JSON-ready values.
 
@@ -67,6 +71,10 @@ def compose(
         server_log: What the server's log says; None: none was given, and the verdict has no such key.
         accepted_ends: Of runs that ended before their planned end and are judged all the same, in sentences.
         suites: Of checks, where some were run.
+        rates: How many of the judged attempts failed, by cohort and kind (`reduction.rates`).
+        counts: How the judged attempts come out of all (`service_levels.counts`); None: only the judged ones are known.
+        command: Words of the command line of the run, where it is one and recorded them.
+        void_because: Why the run is void, in sentences; empty where it is not.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -100,6 +108,10 @@ def compose(
         "probes": {"n": probes, "failed": failed_probes},
         "accepted_ends": list(accepted_ends),
         "p1": [_suite(suite) for suite in suites],
+        "rates": [dict(rate) for rate in rates],
+        "counts": dict(counts or NO_OTHERS | {"all": attempts, "judged": attempts}),
+        "command": list(command),
+        "void_because": void_because,
         **({} if server_log is None else {"server_log": dict(server_log)}),
     }
 

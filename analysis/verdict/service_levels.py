@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,8 @@ from analysis.stats.rates import Rate, clustered_rate, worst_design_effect
 from analysis.verdict.slo_check import CONFIDENCE, SloCheck, SloState, nothing_to_judge
 from analysis.verdict.stability import stability_latency, worst_stability
 from attempts.p1_checks import TEST_MISTAKE
+
+NO_OTHERS: Final = {"probes": 0, "cut_off": 0, "test_mistakes": 0, "unreadable": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,27 @@ def judged_attempts(overview: Overview) -> pd.DataFrame:
     kept = timeline.assign(outcome=timeline["outcome"].mask(is_held, "ok"))
     is_levels = (kept["kind"] != "probe") & (kept["cause"] != TEST_MISTAKE)
     return kept[is_levels & (kept["outcome"] != "aborted")]
+
+
+def counts(overview: Overview) -> dict[str, int]:
+    """How the judged attempts come out of all: `judged` is `all` less the others.
+
+    `unreadable` are rows without an outcome, a kind or a time; data quality says so, too.
+    """
+    timeline = overview.timeline
+    is_probe = timeline["kind"] == "probe"
+    is_mistake = ~is_probe & (timeline["cause"] == TEST_MISTAKE)
+    is_cut = ~is_probe & ~is_mistake & (timeline["outcome"] == "aborted") & (timeline["kind"] != "hold")
+    n = timeline["n"]
+    rows = int(overview.workers["rows"].sum()) if len(overview.workers) else 0
+    return {
+        "all": rows,
+        "probes": int(n[is_probe].sum()),
+        "cut_off": int(n[is_cut].sum()),
+        "test_mistakes": int(n[is_mistake].sum()),
+        "unreadable": rows - int(n.sum()),
+        "judged": int(n[~is_probe & ~is_mistake & ~is_cut].sum()),
+    }
 
 
 def fewest_attempts(success_ratio: float) -> int:

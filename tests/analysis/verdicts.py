@@ -40,6 +40,17 @@ UNAVAILABLE = replace(
 FAILURES = (SILENT, UNAVAILABLE)
 
 
+RATES = [
+    {"platform": platform, "delay_s": delay_s, "client": "c/l", "kind": kind, "n": n, "failed": bad, "timeouts": bad}
+    for platform, delay_s, kind, n, bad in (
+        ("Linux", 0.0, "connect", 100, 0),
+        ("Linux", 0.3, "exchange", 400, 1),
+        ("Windows", 0.0, "connect", 100, 0),
+        ("Windows", 0.3, "exchange", 400, 26),
+    )
+]
+
+
 def decision() -> Decision:
     """The server is confirmed, authentication ruled out, the rest needs more hosts."""
     effect = Effect(name="risk difference", estimate=0.012, low=0.008, high=0.017)
@@ -78,6 +89,10 @@ def verdict(slo: Slo, **changes: Any) -> dict[str, Any]:
         "data_quality": [],
         "accepted_ends": [],
         "failures": FAILURES,
+        "rates": RATES,
+        "counts": {"all": 1060, "probes": 50, "cut_off": 10, "test_mistakes": 0, "unreadable": 0, "judged": 1000},
+        "command": ["locust", "--headless", "--users", "60", "--run-time", "5m"],
+        "void_because": slo.why if slo.state == "void" else "",
         "lost_at": {"unacknowledged": 3, "silent_application": 40, "not_asked": 1},
     }
     return verdict_json.compose(**given | changes)

@@ -24,10 +24,22 @@ pytestmark = [
 
 
 # What decides without a socket, a clock or a file is the same on any platform; and of what clients do with a target
-# that does wrong, the conformance table has a row of each kind. `python -m windows.check` runs these, too.
+# that does wrong, the conformance table has a row of each kind. What master and workers tell each other, the mixed
+# fleets below do on both platforms. `python -m windows.check` runs these, too.
+IN_A_FLEET = (
+    "checks",
+    "dealt_users",
+    "fleet",
+    "fleet_wire",
+    "locust_messages",
+    "master_comes_back",
+    "shapes",
+    "time_keeper",
+)
 ELSEWHERE = (
     *(f"tests/scenarios/{room}" for room in ("checks", "experiment", "first_look", "options", "protocols", "screens")),
     "tests/scenarios/session",
+    *(f"tests/scenarios/control/test_{name}.py" for name in IN_A_FLEET),
     *(f"tests/scenarios/clients/test_{name}.py" for name in ("faults", "floods", "peer_checks", "silences")),
 )
 
@@ -50,8 +62,9 @@ def test_a_stack_in_the_completion_port_is_what_a_waiting_loop_shows_and_a_block
 
 def test_the_unit_tests_of_what_a_worker_runs_pass_on_windows(windows_python: Places) -> None:
     assert all((ROOT / place).exists() for place in ELSEWHERE)
-    # websockets' core on gevent is on the loop of websocket-client, and its bytes are those of websockets-asyncio.
-    few = ("-k", "not websockets-gevent")
+    # websockets' core on gevent is on the loop of websocket-client, and its bytes are those of websockets-asyncio; of
+    # asyncio's loops the completion ports are what a worker has on Windows.
+    few = ("-k", "not websockets-gevent and not websockets-selector")
     chosen = ("-m", "not slow and not long", *few, *(f"--ignore={place}" for place in ELSEWHERE))
     result = run_unit_tests(windows_python, deadline_s=UNIT_TESTS_DEADLINE_S, chosen=chosen)
     assert not result.failed and result.ended, result.output[-20_000:]

@@ -2,14 +2,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.report.summary import interval_text, screen, summary_md
+from analysis.verdict.answer import LABELS
 from analysis.verdict.service_levels import Slo
 from tests.analysis.verdicts import BREACHED, MET, verdict
 
 SLO = Slo(state="breached", checks=(MET, BREACHED), why=BREACHED.why)
 
 
-def test_verdict_comes_first() -> None:
-    assert summary_md(verdict(SLO), SLO).splitlines()[0] == "# ❌ breached: run-1"
+def test_verdict_comes_first_then_the_answer_and_the_details_are_folded() -> None:
+    lines = summary_md(verdict(SLO), SLO).splitlines()
+    assert lines[0] == "# ❌ breached: run-1"
+    assert [line.split("**")[1] for line in lines[2:8:2]] == list(LABELS)
+    assert lines.index("| service level | observed | 95 % interval | limit | state |") > lines.index(
+        "<details><summary>Service levels, claims, and what they rest on</summary>"
+    )
+    assert lines[-1] == "</details>"
 
 
 def test_every_level_and_claim_has_its_row() -> None:
@@ -44,9 +51,16 @@ def test_open_bound_is_called_unbounded() -> None:
     assert interval_text(replace(MET, low=None, high=None)) == "–"
 
 
-def test_screen_is_a_sentence_a_line_and_the_report() -> None:
+def test_screen_is_the_answer_its_cohorts_a_sentence_a_line_and_the_report() -> None:
     lines = screen(verdict(SLO), SLO, Path("reports/run-1/report.html")).splitlines()
-    assert [line.split()[0] for line in lines] == ["Service", "Failures:", "Lost:", "Found:", "Undecided:", "Report:"]
+    assert [line[: len(label)] for line, label in zip(lines, LABELS, strict=False)] == list(LABELS)
+    assert lines[3:6] == [
+        "  platform  delay          attempts  failed   share",
+        "  Windows   300 ms added        400      26  6.50 %",
+        "  Linux     300 ms added        400       1  0.25 %",
+    ]
+    rest = [line.split()[0] for line in lines[8:]]
+    assert rest == ["Service", "Failures:", "Lost:", "Found:", "Undecided:", "Attempts:", "Report:"]
     assert lines[-1].endswith("report.html")
 
 

@@ -1,0 +1,129 @@
+"""The cheapest next step that may change a verdict, and the command for it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from analysis.claims import registry
+
+# The claims that decide the hypothesis, the one whose answer is missed most first.
+_ASKED: Final = ("platform_x_latency", "intermittent", "server", "network", "auth", "format", "client_loop")
+_OPTION: Final = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)(?: (above 0|[\w.,=]+))?")
+_MINUTES: Final = re.compile(r"(?:at least |of |better by |About )(\d+) minutes")
+_TIMES: Final = re.compile(r"About ([\d.]+) times as much data")
+_RUN_TIME: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+# Options of wsoak that a need may name with a value.
+_GIVEN: Final[Mapping[str, str]] = {"peer-check-s": "1", "token-source": "mint"}
+_LOCUST: Final = ("locust", "locust.exe", "__main__.py")
+LONGER_S: Final = 600
+PLAN: Final = "python -m analysis plan --effect 0.01 --platforms Windows,Linux"
+
+
+def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
+    """What to do next in a sentence, and the command to paste; the command is empty where no run would help.
+
+    Args:
+        verdict: The document of `verdict.json`.
+        subject: The confirmed claim that the answer is about; empty: none is.
+    """
+    claims = verdict["claims"]
+    if verdict["slo"]["state"] == "void":
+        needs = _first(claim["needs"] for claim in claims.values() if claim["needs"])
+        return f"{_sentence(needs or 'A run that is not void')}", repeated(verdict["command"], needs or "")
+    if verdict["attempts"] and not verdict["failures"]:
+        words = "A failure: while there is none, nothing can be learned of its cause. A longer run may have one."
+        return words, repeated(verdict["command"], "", longer=True)
+    if verdict["hypothesis"]["state"] != "undecided":
+        return "Another run that says otherwise: repeat it on other hosts or at another time.", repeated(
+            verdict["command"], ""
+        )
+    asked = [name for name in _ASKED if claims[name]["state"] == "undecided" and name != subject]
+    if not asked:
+        return "Another run that says otherwise.", repeated(verdict["command"], "")
+    name = min(asked, key=lambda one: (_cost(claims[one]["needs"]), _ASKED.index(one)))
+    needs = claims[name]["needs"]
+    words = f"For {registry.titles()[name].lower()}: {needs[:1].lower()}{needs[1:]}"
+    return _sentence(words), PLAN if _cost(needs) >= _HOSTS else repeated(verdict["command"], needs)
+
+
+_LONGER: Final = 1
+_HOSTS: Final = 2
+
+
+def _cost(needs: str) -> int:
+    """An option is cheaper than a longer run, and that than another host."""
+    if re.search(r"\bhosts?\b|\bmachines?\b|\bplatforms?\b|server's log", needs):
+        return _HOSTS
+    return _LONGER if _MINUTES.search(needs) or "attempts" in needs or "data" in needs else 0
+
+
+def repeated(command: Sequence[str], needs: str, *, longer: bool = False) -> str:
+    """The command of the run again, with the options and for the time that a need names.
+
+    Args:
+        command: Words of the command line as the run recorded it; empty: not known. What is no soak has no next one.
+        needs: A claim's need, in words.
+        longer: For longer, though nothing says for how long.
+    """
+    words = _of_locust(command)
+    if not words:
+        return ""
+    for option, value in _OPTION.findall(needs):
+        _give(words, f"--{option}", _GIVEN.get(option, "") if value in ("", "above 0") else value)
+    seconds = _run_time_s(words)
+    wanted = seconds
+    if found := _MINUTES.search(needs):
+        wanted = max(seconds or 0, 60 * int(found[1]))
+    elif (found := _TIMES.search(needs)) and seconds:
+        wanted = int(-(-seconds * float(found[1]) // 60)) * 60
+    elif longer or "attempts" in needs or "longer" in needs:
+        wanted = max(2 * (seconds or 0), LONGER_S)
+    if wanted is not None and wanted != seconds:
+        _give(words, "--run-time", f"{wanted // 60}m" if wanted % 60 == 0 else f"{wanted}s")
+    return shlex.join(words)
+
+
+def _of_locust(command: Sequence[str]) -> list[str]:
+    """The command as a user types it: `python -m locust` records where that module lies."""
+    words = list(command) or ["locust", "--headless"]
+    name = words[0].replace("\\", "/").rpartition("/")[2]
+    return ["locust", *words[1:]] if name in _LOCUST and "simulate" not in words else []
+
+
+def _give(words: list[str], option: str, value: str) -> None:
+    """Set an option in the words of a command, in whichever of both forms it stands there."""
+    for at, word in enumerate(words):
+        if word == option and value and at + 1 < len(words):
+            words[at + 1] = value
+            return
+        if word == option:
+            return
+        if word.startswith(f"{option}="):
+            words[at] = f"{option}={value}"
+            return
+    words += [option, value] if value else [option]
+
+
+def _run_time_s(words: Sequence[str]) -> int | None:
+    """How long the command runs, where it says so in a way that is known."""
+    for at, word in enumerate(words):
+        text = words[at + 1] if word in ("--run-time", "-t") and at + 1 < len(words) else ""
+        text = word.partition("=")[2] if word.startswith("--run-time=") else text
+        if text.isdigit():
+            return int(text)
+        if text and (found := _RUN_TIME.fullmatch(text)):
+            hours, minutes, seconds = (int(part or 0) for part in found.groups())
+            return 3600 * hours + 60 * minutes + seconds
+    return None
+
+
+def _first(texts: Any) -> str:
+    return next(iter(texts), "")
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."

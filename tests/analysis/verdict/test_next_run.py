@@ -1,0 +1,67 @@
+"""The next run as a command to paste."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.verdict.next_run import PLAN, next_run, repeated
+from analysis.verdict.service_levels import Slo
+from tests.analysis.verdicts import BREACHED, MET, verdict
+
+BAD = Slo(state="breached", checks=(BREACHED,), why=BREACHED.why)
+RUN = ["locust", "--headless", "--users", "60", "--run-time", "5m"]
+
+
+@pytest.mark.parametrize(
+    ("needs", "command"),
+    [
+        ("A run of at least 20 minutes.", "locust --headless --users 60 --run-time 20m"),
+        ("A run of at least 2 minutes.", "locust --headless --users 60 --run-time 5m"),
+        ("About 2.5 times as much data: beyond the margin.", "locust --headless --users 60 --run-time 13m"),
+        ("About 740 more attempts.", "locust --headless --users 60 --run-time 10m"),
+        (
+            "Delay arms (for example --delay-ms 0,80,160,320), drawn for each connection.",
+            "locust --headless --users 60 --run-time 5m --delay-ms 0,80,160,320",
+        ),
+        (
+            "A ping after each silent timeout (--peer-check-s above 0): it tells a server that keeps silent.",
+            "locust --headless --users 60 --run-time 5m --peer-check-s 1",
+        ),
+    ],
+)
+def test_a_need_changes_the_command_of_the_run(needs: str, command: str) -> None:
+    assert repeated(RUN, needs) == command
+
+
+def test_an_option_that_is_there_is_changed_in_the_form_that_it_has() -> None:
+    needs = "Delay arms (--delay-ms 0,80)."
+    assert repeated(["locust", "--delay-ms", "40", "--run-time=90s"], needs) == "locust --delay-ms 0,80 --run-time=90s"
+    assert repeated(["locust", "--delay-ms=40"], needs) == "locust --delay-ms=0,80"
+    assert repeated(["locust", "--allow-less-load"], "Or --allow-less-load") == "locust --allow-less-load"
+    assert repeated(["locust", "--run-time=90s"], "At least more: at least 3 minutes.") == "locust --run-time=3m"
+
+
+@pytest.mark.parametrize(("word", "seconds"), [("90", "180s"), ("1h30m", "180m"), ("45s", "10m")])
+def test_every_way_to_name_a_time_is_read(word: str, seconds: str) -> None:
+    expected = "10m" if word == "90" else seconds
+    assert repeated(["locust", "-t", word], "", longer=True).endswith(f"--run-time {expected}")
+
+
+def test_a_command_is_what_a_user_types_and_one_that_is_no_soak_has_no_next() -> None:
+    assert repeated(["/usr/lib/locust/__main__.py", "--headless"], "") == "locust --headless"
+    assert repeated([], "") == "locust --headless"
+    assert repeated(["python", "-m", "analysis", "simulate"], "") == ""
+    assert repeated(["locust", "--header", "a b"], "") == "locust --header 'a b'"
+
+
+def test_another_host_is_the_dearest_need_and_is_planned_first() -> None:
+    open_one = {**verdict(BAD), "hypothesis": {"state": "undecided", "because": []}}
+    words, command = next_run(open_one, subject="server")
+    assert words == "For platform x latency: three hosts of each platform."
+    assert command == PLAN
+
+
+def test_nothing_that_failed_needs_a_failure() -> None:
+    clean = verdict(Slo(state="met", checks=(MET,), why=""), failures=[])
+    words, command = next_run(clean, subject="")
+    assert words.startswith("A failure") and command.endswith("--run-time 10m")
