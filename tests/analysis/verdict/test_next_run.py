@@ -65,3 +65,9 @@ def test_nothing_that_failed_needs_a_failure() -> None:
     clean = verdict(Slo(state="met", checks=(MET,), why=""), failures=[])
     words, command = next_run(clean, subject="")
     assert words.startswith("A failure") and command.endswith("--run-time 10m")
+
+
+def test_where_the_server_is_confirmed_its_log_comes_next_and_only_once() -> None:
+    given = verdict(BAD)
+    assert next_run(given, subject="server")[1] == "python -m analysis reports/run-1 --server-log FILE"
+    assert next_run({**given, "server_log": {}}, subject="server")[1].startswith("locust ")
