@@ -56,7 +56,7 @@ def test_a_command_is_what_a_user_types_and_one_that_is_no_soak_has_no_next() ->
 
 def test_another_host_is_the_dearest_need_and_is_planned_first() -> None:
     open_one = {**verdict(BAD), "hypothesis": {"state": "undecided", "because": []}}
-    words, command = next_run(open_one, subject="server")
+    words, command = next_run(open_one, subject="")
     assert words == "For platform x latency: three hosts of each platform."
     assert command == PLAN
 
