@@ -20,7 +20,7 @@ def rows(share: float, *, stratum: str = "a", sessions: int = 400) -> pd.DataFra
             "stratum": stratum,
             "host": "h",
             "session": session,
-            "minute": session % 20,
+            "minute": session // 20,
             "n": 10,
             "timeouts": 10 * bad,
             "failures": 10 * bad,
