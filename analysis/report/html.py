@@ -13,6 +13,7 @@ from analysis.model import Effect
 from analysis.reduction.failures import answer
 from analysis.report import figures, server_log
 from analysis.report.bursts import burst_slots
+from analysis.report.plotly_bundle import plotly_js
 from analysis.report.summary import check_number, interval_text
 from analysis.report.wording import (
     after_the_answer,
@@ -61,7 +62,6 @@ class Drawn:
 def report_html(analysis: Analysis) -> str:
     """The whole page, scripts and styles included, of what `pipeline.analyse` gave; it loads nothing from anywhere."""
     import jinja2
-    from plotly.offline import get_plotlyjs
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -99,7 +99,7 @@ def report_html(analysis: Analysis) -> str:
         p_text=p_text,
         css=(_PAGE / "report.css").read_text(encoding="utf-8"),
         js=(_PAGE / "report.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
+        plotly=plotly_js(),
     )
 
 

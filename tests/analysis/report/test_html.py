@@ -50,7 +50,7 @@ def test_page_loads_nothing(page: str) -> None:
     tags = Tags()
     tags.feed(page)
     assert tags.loads == []
-    assert "plotly.js v" in page
+    assert "plotly.js (basic - minified) v" in page
 
 
 def test_every_figure_of_the_page_has_its_data(page: str) -> None:
