@@ -1,4 +1,4 @@
-"""`python -m analysis reports/<run_id>...`, and `python -m analysis simulate|calibrate|plan ...`."""
+"""`python -m analysis reports/<run_id>...`, and `python -m analysis compare|simulate|calibrate|plan ...`."""
 
 import sys
 

@@ -12,12 +12,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from analysis.exit_codes import USAGE, VOID
+from analysis.exit_codes import BREACHED, MET, USAGE, VOID
 from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from attempts.printable import one_line, printable
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Subcommands that live in modules of their own: `module.main(arguments) -> exit status`.
 _SUBCOMMANDS: Final = {
+    "compare": "analysis.releases.compare",
     "simulate": "analysis.simulation.simulate",
     "calibrate": "analysis.calibration.calibrate",
     "plan": "analysis.planning.power",
@@ -84,9 +85,9 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m analysis",
         description="Decide what the attempts of one or more runs say, and write verdict.json, report.html, "
         "summary.md and junit.xml.",
-        epilog="Subcommands: simulate (a run with known effects), calibrate (how often the verdict errs), "
-        "plan (how many hosts and hours an effect needs). Exit status: 0 the service levels are met, 1 breached, "
-        "2 wrong usage, 3 void.",
+        epilog="Subcommands: compare (a run against an earlier one), simulate (a run with known effects), "
+        "calibrate (how often the verdict errs), plan (how many hosts and hours an effect needs). "
+        "Exit status: 0 the service levels are met, 1 breached, 2 wrong usage, 3 void.",
     )
     result.add_argument("runs", nargs="+", type=Path, metavar="reports/<run_id>", help="run folders, taken together")
     result.add_argument("--margin", type=float, help="equivalence margin, an absolute risk (0.005)")
@@ -115,6 +116,9 @@ def parser() -> argparse.ArgumentParser:
         metavar=("TIME", "TEXT"),
         help="mark a moment in figures over time, kept in the run: 14:05 (UTC) or 2026-01-31T14:05:00Z (repeatable)",
     )
+    result.add_argument(
+        "--baseline", type=Path, metavar="DIR", help="an earlier run, analysed: is this one worse? (comparison.json)"
+    )
     result.add_argument("--out", type=Path, metavar="DIR", help="where to write; the run folder if one is named")
     return result
 
@@ -135,6 +139,8 @@ def _analyse(options: argparse.Namespace) -> int:
 
     log = _server_log(options.server_log, options.server_log_format)
     runs = _runs_among(options.runs)
+    if options.baseline is not None:
+        _check_baseline(options.baseline, runs)
     try:
         settings, levels = settings_for(runs, vars(options))
         analysis = analyse(
@@ -151,7 +157,33 @@ def _analyse(options: argparse.Namespace) -> int:
     _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites))
     _write(out / "report.html", report_html(analysis))
     _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
-    return verdict_json.exit_status(analysis.slo.state)
+    status = verdict_json.exit_status(analysis.slo.state)
+    if options.baseline is None:
+        return status
+    worse = _against(options.baseline, runs[0], analysis.verdict, out / "comparison.json")
+    return status or worse
+
+
+def _check_baseline(base: Path, runs: Sequence[Path]) -> None:
+    """Refuse what cannot be compared before anything is analysed."""
+    if len(runs) != 1:
+        raise UsageError(f"--baseline {base} is held against one run, and {len(runs)} are named: name one.")
+    if not (base / "verdict.json").is_file():
+        raise UsageError(f"--baseline {base} has no verdict.json: analyse it first with python -m analysis {base}.")
+
+
+def _against(base: Path, new: Path, verdict: Mapping[str, Any], path: Path) -> int:
+    """Say and write how the run compares with an earlier one; a level that is worse counts as a breach."""
+    from analysis.releases.compare import CompareError, as_json, compare
+    from analysis.releases.words import text
+
+    try:
+        found = compare(base, new, verdict=verdict)
+    except CompareError as error:
+        raise UsageError(f"--baseline: {error}") from error
+    _write(path, as_json(found))
+    _say(text(found))
+    return BREACHED if found.state == "worse" else MET
 
 
 def _ran(analysis: Analysis) -> Ran:

@@ -45,6 +45,7 @@ RUN_BY = {
     "python -m analysis runs": (".github/workflows/soak.yml", "python -m analysis runs"),
     "locust --headless --processes": ("tests/system/test_processes.py", '"--processes"'),
     "python -m windows.run": ("windows/unit_tests.py", "run"),
+    "python -m analysis compare": ("tests/analysis/releases/test_compare.py", '"compare", str(base), str(new)'),
     "python -m analysis plan": ("tests/analysis/planning/test_power.py", "plan"),
     "python -m analysis simulate": ("tests/analysis/simulation/test_simulate.py", "simulate"),
     "python -m attempts.store": ("tests/system/test_soak.py", "attempts.store"),

@@ -22,8 +22,8 @@ ROOMS: Final[dict[str, str]] = {
     "analysis": "analysis",
     "analysis.exit_codes": "",
     "analysis.cli": (
-        "analysis.exit_codes analysis.pipeline analysis.report analysis.runs analysis.server_log analysis.settings "
-        "analysis.verdict attempts.printable"
+        "analysis.exit_codes analysis.pipeline analysis.releases analysis.report analysis.runs analysis.server_log "
+        "analysis.settings analysis.verdict attempts.printable"
     ),
     "analysis.settings": "analysis.model analysis.runs.manifest analysis.verdict.service_levels",
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.server_log analysis.verdict",
@@ -40,6 +40,9 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
         "analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks"
+    ),
+    "analysis.releases": (
+        "analysis.exit_codes analysis.reduction analysis.runs analysis.settings analysis.stats attempts.printable"
     ),
     "analysis.server_log": (
         "analysis.claims.registry analysis.comparison.words analysis.exit_codes analysis.model "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,6 +15,7 @@ from analysis.exit_codes import BREACHED, MET, VOID
 from analysis.model import Criteria, Decision, Effect, Finding
 from analysis.reduction.failures import Failure, as_json
 from analysis.stats.detectable import NO_SIZE
+from analysis.verdict.answer import answer_of
 from analysis.verdict.generator_health import GeneratorHealth
 from analysis.verdict.load import Load
 from analysis.verdict.p1 import CRITERIA, Suite
@@ -71,12 +73,12 @@ def compose(
         server_log: What the server's log says; None: none was given, and the verdict has no such key.
         accepted_ends: Of runs that ended before their planned end and are judged all the same, in sentences.
         suites: Of checks, where some were run.
-        rates: How many of the judged attempts failed, by cohort and kind (`reduction.rates`).
+        rates: How many of the judged attempts failed, by cohort and kind (`rates.as_json`).
         counts: How the judged attempts come out of all (`service_levels.counts`); None: only the judged ones are known.
         command: Words of the command line of the run, where it is one and recorded them.
         void_because: Why the run is void, in sentences; empty where it is not.
     """
-    return {
+    document = {
         "schema_version": SCHEMA_VERSION,
         "runs": list(runs),
         "scope": "these runs",
@@ -112,8 +114,12 @@ def compose(
         "counts": dict(counts or NO_OTHERS | {"all": attempts, "judged": attempts}),
         "command": list(command),
         "void_because": void_because,
+        "answer": None,
         **({} if server_log is None else {"server_log": dict(server_log)}),
     }
+    # Of all the rest, and so the last of it.
+    answer = asdict(answer_of(document))
+    return document | {"answer": {name: list(it) if isinstance(it, tuple) else it for name, it in answer.items()}}
 
 
 def exit_status(state: Literal["met", "breached", "void"]) -> int:

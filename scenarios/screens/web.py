@@ -16,9 +16,8 @@ from scenarios.errors import ConfigError
 from scenarios.options import OPTIONS, Option
 from scenarios.options.help import with_pointer
 from scenarios.screens.web_access import refuse_foreign_host, refuse_foreign_origin, refuse_foreign_page
+from scenarios.screens.web_runs import FILES, row_of
 from scenarios.screens.web_start import Phase, Users, refuse_change, refuse_now, users_of
-
-_SERVED_FILES: Final = frozenset({"report.html", "verdict.json", "summary.md", "junit.xml", "run.json"})
 
 _NO_CLASSES: Final = "User classes cannot change while a run goes on: stop the run first."
 
@@ -26,17 +25,21 @@ _PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>wsoak runs</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
- :root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem;
+ :root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem;
  padding: 0 1rem } table { border-collapse: collapse; width: 100% }
- td, th { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884 } code { font-size: .9em }
+ td, th { text-align: left; vertical-align: top; overflow-wrap: anywhere;
+ padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884 } code { font-size: .9em }
 </style>
 <h1>wsoak runs</h1>
 <p>{{ status }}</p>
-<table><thead><tr><th>Run</th><th>State</th><th>Files</th></tr></thead><tbody>
+<table><thead><tr><th scope="col">Began (UTC)</th><th scope="col">Target</th><th scope="col">Users</th>
+<th scope="col">Length</th><th scope="col">Levels</th><th scope="col">Why do attempts time out?</th>
+<th scope="col">Files</th></tr></thead><tbody>
 {% for run in runs %}
-<tr><td><code>{{ run.name }}</code></td><td>{{ run.state }}</td>
+<tr><td>{{ run.date }}<br><code>{{ run.name }}</code></td><td>{{ run.target }}</td><td>{{ run.users }}</td>
+<td>{{ run.length }}</td><td>{{ run.verdict }}</td><td>{{ run.first_line }}</td>
 <td>{% for file in run.files %}<a href="{{ run.name }}/{{ file }}">{{ file }}</a> {% endfor %}</td></tr>
-{% else %}<tr><td colspan="3">No run yet: start one on the <a href="../">main page</a>.</td></tr>
+{% else %}<tr><td colspan="7">No run yet: start one on the <a href="../">main page</a>.</td></tr>
 {% endfor %}</tbody></table></html>"""
 
 
@@ -99,20 +102,13 @@ def add_to_ui(app: Flask, *, reports: Path, soak: Soaking, hosts: Collection[str
     @app.route("/wsoak/")
     def runs() -> str:
         folders = sorted(run_folders(reports).values(), reverse=True)[:100]
-        listed = [
-            {
-                "name": folder.name,
-                "state": "analysed" if (folder / "verdict.json").is_file() else "not analysed",
-                "files": sorted(name for name in _SERVED_FILES if (folder / name).is_file()),
-            }
-            for folder in folders
-        ]
+        listed = [row_of(folder) for folder in folders]
         return render_template_string(_PAGE, runs=listed, status=soak.status())
 
     @app.route("/wsoak/<run>/<name>")
     def run_file(run: str, name: str) -> Any:
         folder = run_folders(reports).get(run)
-        if folder is None or name not in _SERVED_FILES:
+        if folder is None or name not in FILES:
             abort(404)
         return send_from_directory(folder.resolve(), name)
 

@@ -154,6 +154,7 @@ def test_a_master_that_comes_back_after_the_planned_end_brings_the_rows_home_and
         assert_every_flushed_row_is_stored(running, run)
 
 
+@pytest.mark.long
 def test_users_of_a_worker_that_stays_away_are_dealt_to_no_other(tmp_path: Path) -> None:
     with interrupted(2, tmp_path) as (running, _):
         master = running.begin("25s")

@@ -36,7 +36,7 @@ def assert_quiet(output: str) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        ("--client", "websocket-client,websockets-gevent,websockets-asyncio"),
+        pytest.param(("--client", "websocket-client,websockets-gevent,websockets-asyncio"), marks=pytest.mark.long),
         ("--client", "websocket-client,websockets-asyncio", "--delay-ms", "0,40", "--relay-bandwidth-kbit", "2000"),
         ("--client", "websockets-gevent,websockets-asyncio", "--compression"),
     ],

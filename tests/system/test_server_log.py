@@ -172,7 +172,12 @@ def test_behind_the_relay_users_and_times_tell_whose_line_it_is(start_soak: Call
 
 
 @pytest.mark.parametrize(
-    ("proxy", "file"), [(Nginx(log_format=NGINX), "access.log"), (Haproxy(), "haproxy.log")], ids=["nginx", "haproxy"]
+    ("proxy", "file"),
+    [
+        (Nginx(log_format=NGINX), "access.log"),
+        pytest.param(Haproxy(), "haproxy.log", marks=pytest.mark.long),
+    ],
+    ids=["nginx", "haproxy"],
 )
 def test_a_proxys_own_log_is_joined_by_ports_and_read_at_the_end_of_the_run(
     start_soak: Callable[..., Soak], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy, file: str

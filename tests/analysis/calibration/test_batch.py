@@ -27,6 +27,7 @@ def with_what_always_fails(rows: pa.Table) -> pa.Table:
     return pa.Table.from_pandas(frame, schema=rows.schema, preserve_index=False)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_runs_reduced_together_are_the_runs_reduced_alone() -> None:
     runs = [simulate_rows(world, rows=6_000, minutes=12, seed=seed) for seed, world in enumerate(("W2", "W6", "W13"))]

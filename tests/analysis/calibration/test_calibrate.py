@@ -59,6 +59,7 @@ def test_an_unknown_world_is_wrong_usage_in_one_sentence(capsys: pytest.CaptureF
     assert len(said.strip().splitlines()) == 1
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_small_calibration_errs_nowhere_and_sees_the_gross(
     capsys: pytest.CaptureFixture[str], tmp_path: Path

@@ -40,6 +40,7 @@ for field in fields(one):
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(

@@ -22,10 +22,10 @@ UNDECIDED = "The hypothesis (the client's platform under network latency, the se
 REPEAT = "locust --headless --users 60 --run-time 5m"
 
 
-def decided(hypothesis: Hypothesis | None = None, **findings: Finding) -> Decision:
+def decided(*hypothesis: Hypothesis, **findings: Finding) -> Decision:
     """A decision with these findings, the others open."""
     claims = dict.fromkeys(registry.names(), OPEN) | findings
-    return Decision(claims=claims, hypothesis=hypothesis or Hypothesis(state="undecided"))
+    return Decision(claims=claims, hypothesis=[*hypothesis, Hypothesis(state="undecided")][0])
 
 
 def confirmed(evidence: str, effect: Effect | None = ADDED) -> Finding:
@@ -36,7 +36,7 @@ def void(why: str) -> dict[str, Any]:
     return {"slo": Slo(state="void", checks=(), why=why), "decision": decided()}
 
 
-THE_HYPOTHESIS = {
+THE_HYPOTHESIS: dict[str, Any] = {
     "slo": BAD,
     "decision": decided(
         Hypothesis(state="confirmed", because=("intermittent and platform_x_latency are confirmed",)),
@@ -45,8 +45,8 @@ THE_HYPOTHESIS = {
         **dict.fromkeys(("server", "network", "auth", "format"), CLEARED),
     ),
 }
-CLEAN = {"slo": GOOD, "failures": [], "lost_at": {}, "decision": decided()}
-EMPTY = {**void("There are no attempts."), "attempts": 0, "timeouts": 0, "failures": [], "rates": []}
+CLEAN: dict[str, Any] = {"slo": GOOD, "failures": [], "lost_at": {}, "decision": decided()}
+EMPTY: dict[str, Any] = {**void("There are no attempts."), "attempts": 0, "timeouts": 0, "failures": [], "rates": []}
 NOT_FOUND = replace(UNAVAILABLE, status=404, count=1000, share=1.0)
 ENDINGS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "confirmed": (

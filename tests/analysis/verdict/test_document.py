@@ -67,7 +67,7 @@ def test_verdict_has_exactly_the_contract_s_shape() -> None:
     assert list(verdict) == [
         "schema_version", "runs", "scope", "attempts", "timeouts", "margin", "alpha", "hosts", "generator", "load",
         "slo", "claims", "hypothesis", "causes", "data_quality", "failures", "lost_at", "credentials", "leads",
-        "probes", "accepted_ends", "p1", "rates", "counts", "command", "void_because",
+        "probes", "accepted_ends", "p1", "rates", "counts", "command", "void_because", "answer",
     ]  # fmt: skip
     assert verdict["claims"]["server"] == {
         "state": "confirmed",

@@ -57,6 +57,7 @@ def test_clients_are_watched_as_they_are_compared_at_the_end() -> None:
     assert any(name.startswith("websocket-client/gevent against") for name in found.parts)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_watched_all_the_time_it_confirms_no_effect_that_is_not_there() -> None:
     for seed in range(1, 4):

@@ -46,6 +46,7 @@ __all__ = ["client", "rows"]  # the fixtures
 DELAY_S = 0.04
 # What a machine that is busy with other tests may take.
 BUSY_S = 10.0
+TRIES = 3
 SHORT = Budgets(connect_s=20.0, exchange_s=0.4, close_s=0.4, peer_check_s=0.3)
 
 
@@ -87,9 +88,14 @@ def lost(rows: Rows) -> Attempt:
 def test_a_silence_behind_the_relay_has_its_rung(
     script: Callable[[Peer], object], budgets: Budgets, rung: str, client: str, rows: Rows, running: RunningRelay
 ) -> None:
-    with ScriptedServer(script) as server:
-        run(client, rows, running, server.port, budgets)
-    row = lost(rows)
+    for _ in range(TRIES):
+        rows.written.clear()
+        rows.facts.clear()
+        with ScriptedServer(script) as server:
+            run(client, rows, running, server.port, budgets)
+        row = lost(rows)
+        if row.lost_at != "unknown":  # a relay that is asked too late on a busy machine: said, and tried again
+            break
     assert (row.cause, row.lost_at) == ("silent_peer", rung)
     assert row.duration_s < row.budget_s + LATE_S
     # The kernel's round trip and the arm's delay, once.

@@ -1,0 +1,1 @@
+"""Two releases of a server compared by two runs: is the new one worse, by how much, and is that beyond the margin?"""
