@@ -4,16 +4,33 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 function dressed(layout) {
   const ink = colour("--ink");
-  const look = { ...layout, font: { ...layout.font, color: ink }, hoverlabel: {
+  return { ...layout, font: { ...layout.font, color: ink }, hoverlabel: {
     ...layout.hoverlabel, bgcolor: colour("--card"), bordercolor: colour("--line"),
     font: { ...(layout.hoverlabel || {}).font, color: ink } } };
-  return look;
 }
 
 function draw(target, method) {
   const figure = JSON.parse(document.getElementById(target.dataset.figure).textContent);
-  method(target, figure.data, dressed(figure.layout), { responsive: true, displaylogo: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
+  method(target, figure.data, dressed(figure.layout), { responsive: true, displayModeBar: false });
+}
+
+// On a narrow screen a row is a card: each cell then says which column it was.
+for (const table of document.querySelectorAll("table")) {
+  const heads = [...table.querySelectorAll(":scope > tbody > tr:first-child > th")];
+  if (!heads.length) continue;
+  heads[0].parentElement.classList.add("heads");
+  for (const row of table.querySelectorAll(":scope > tbody > tr:not(:first-child)")) {
+    [...row.children].forEach((cell, at) => {
+      const label = document.createElement("span");
+      label.className = "label";
+      label.textContent = heads[at] ? heads[at].textContent : "";
+      label.setAttribute("aria-hidden", "true");
+      const value = document.createElement("div");
+      value.append(...cell.childNodes);
+      cell.append(label, value);
+      cell.dataset.label = label.textContent;
+    });
+  }
 }
 
 const targets = [...document.querySelectorAll("[data-figure]")];
