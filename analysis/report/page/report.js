@@ -47,3 +47,13 @@ dark.addEventListener("change", () =>
   targets.filter((t) => t.dataset.drawn).forEach((t) => draw(t, Plotly.react)));
 window.addEventListener("beforeprint", () =>
   targets.filter((t) => !t.dataset.drawn).forEach((t) => { t.dataset.drawn = "yes"; draw(t, Plotly.newPlot); }));
+
+// What scrolls sideways can be reached with the keyboard, too.
+function reachable() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+}
+window.addEventListener("resize", reachable);
+reachable();
