@@ -2,6 +2,34 @@
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const NARROW = 700;
+
+// Plotly wraps nothing by itself: on a narrow card the words of an axis stand on several lines.
+function wrapped(text, most) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines[lines.length - 1];
+    if (line && line.length + word.length >= most) lines.push(word);
+    else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+  }
+  return lines.join("<br>");
+}
+
+function fitting(layout, width) {
+  if (width >= NARROW) return layout;
+  const most = Math.max(16, Math.floor((width - 180) / 7));
+  const look = { ...layout, margin: { ...layout.margin, l: 10, r: 24 } };
+  for (const [name, axis] of Object.entries(layout)) {
+    if (/^xaxis/.test(name) && axis.title && axis.title.text)
+      look[name] = { ...axis, automargin: true, title: { ...axis.title, text: wrapped(axis.title.text, most) } };
+    if (/^yaxis/.test(name)) look[name] = { ...axis, automargin: true };
+  }
+  // What an empty figure says stands in its middle.
+  look.annotations = (layout.annotations || []).map((note) => note.xref === "paper" && note.yref === "paper" && note.y === 0.5
+    ? { ...note, text: wrapped(note.text.replaceAll("<br>", " "), Math.floor(width / 8)) } : note);
+  return look;
+}
+
 function dressed(layout) {
   const ink = colour("--ink");
   return { ...layout, font: { ...layout.font, color: ink }, hoverlabel: {
@@ -11,7 +39,7 @@ function dressed(layout) {
 
 function draw(target, method) {
   const figure = JSON.parse(document.getElementById(target.dataset.figure).textContent);
-  method(target, figure.data, dressed(figure.layout), { responsive: true, displayModeBar: false });
+  method(target, figure.data, dressed(fitting(figure.layout, target.clientWidth)), { responsive: true, displayModeBar: false });
 }
 
 // On a narrow screen a row is a card: each cell then says which column it was.
