@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from analysis.model import Criteria, Decision, Finding, Hypothesis
 from analysis.reduction import failures, lost, rates
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from analysis.server_log.account import Account
     from analysis.server_log.lines import Advance
     from analysis.server_log.read import LogFiles
+
+# What a run that was ended before its time says of itself; its rows are all there.
+EARLY: Final = "--accept-early judges"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,13 +199,14 @@ def withhold(
 ) -> Decision:
     """Turn every claim undecided that the data cannot carry; effects and parts stay to be looked at.
 
-    Missing rows carry none: nobody knows which rows are gone. An impaired generator still shows that it
-    was impaired: `client_loop` stands where it is confirmed. Another load than the planned one shows less than was
-    asked for. A test that makes mistakes shows its mistakes.
+    Missing rows carry none: nobody knows which rows are gone. An impaired generator still shows that it was impaired:
+    `client_loop` stands where it is confirmed. An end before the planned one, and another load than the planned one,
+    show less than was asked for. A test that makes mistakes shows its mistakes.
     """
     kept: frozenset[str] = frozenset()
     if problems:
-        reason, needs = problems[0], "a run with all its rows"
+        is_early = all(EARLY in problem for problem in problems)
+        reason, needs = problems[0], "a run that goes on to its planned end" if is_early else "a run with all its rows"
     elif generator.state == "impaired":
         reason, kept = "The load generator was impaired.", frozenset({"client_loop"})
         needs = "a run whose load generator is healthy (fewer users a worker, or more workers)"

@@ -101,15 +101,19 @@ def sentences(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
 
 def after_the_answer(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
     """The sentences below the three lines of the answer: service levels, what was said, and the claims one by one."""
+    answer = answer_of(verdict)
+    # Where nearly all fail one way, the answer has said so.
+    dominant = failures.dominant(verdict["failures"])
+    said_already = f"{dominant} " if dominant and dominant in answer.why else ""
     said = (
-        headline(verdict, slo),
+        headline(verdict, slo).removeprefix(said_already),
         checked(verdict),
         failed(verdict),
         lost(verdict),
         server_log(verdict),
         found(verdict),
         undecided(verdict),
-        answer_of(verdict).counts,
+        answer.counts,
     )
     return [sentence for sentence in said if sentence]
 

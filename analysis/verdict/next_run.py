@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from analysis.claims import registry
+from analysis.reduction import failures
+from analysis.stats.needs import FAR_TOO_SMALL, OPEN_END
 
 # The claims that decide the hypothesis, the one whose answer is missed most first.
 _ASKED: Final = ("platform_x_latency", "intermittent", "server", "network", "auth", "format", "client_loop")
 _OPTION: Final = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)(?: (above 0|[\w.,=]+))?")
 _MINUTES: Final = re.compile(r"(?:at least |of |better by |About )(\d+) minutes")
-_TIMES: Final = re.compile(r"About ([\d.]+) times as much data")
+_TIMES: Final = re.compile(r"\b[Aa]bout ([\d.]+) times as (?:much data|many attempts)")
 _RUN_TIME: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 # Options of wsoak that a need may name with a value.
 _GIVEN: Final[Mapping[str, str]] = {"peer-check-s": "1", "token-source": "mint"}
+# Options that a need names and that are somebody's own choice: no value is in the need, or they turn a guard off.
+_CHOSEN: Final = ("margin", "site", "session-s", "allow-less-load")
+# Locust's short names of the options that are set here.
+_SHORT: Final[Mapping[str, str]] = {"--run-time": "-t", "--users": "-u"}
 _LOCUST: Final = ("locust", "locust.exe", "__main__.py")
 LONGER_S: Final = 600
 PLAN: Final = "python -m analysis plan --effect 0.01 --platforms Windows,Linux"
@@ -30,15 +37,23 @@ def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
         subject: The confirmed claim that the answer is about; empty: none is.
     """
     claims = verdict["claims"]
+    if not verdict["attempts"]:
+        words = "A run in which sessions start: one user for a minute shows what keeps them from it."
+        return words, repeated(verdict["command"], "", only={"--users": "1", "--run-time": "1m"})
     if verdict["slo"]["state"] == "void":
+        if "too few to tell" in verdict["void_because"]:
+            return "More attempts, by a longer run.", repeated(verdict["command"], "", longer=True)
         needs = _first(claim["needs"] for claim in claims.values() if claim["needs"])
         return f"{_sentence(needs or 'A run that is not void')}", repeated(verdict["command"], needs or "")
-    if verdict["attempts"] and not verdict["failures"]:
+    if not verdict["failures"]:
         words = "A failure: while there is none, nothing can be learned of its cause. A longer run may have one."
         return words, repeated(verdict["command"], "", longer=True)
     if subject == "server" and "server_log" not in verdict:
         words = "The server's log beside this run: which of the lost waits came there, and what became of them."
         return words, f"python -m analysis {' '.join(f'reports/{run}' for run in verdict['runs'])} --server-log FILE"
+    if not subject and failures.dominant(verdict["failures"]):
+        words = "That mended first: while they fail alike, a run says nothing else. A minute shows whether it is."
+        return words, repeated(verdict["command"], "", only={"--run-time": "1m"})
     if verdict["hypothesis"]["state"] != "undecided":
         return "Another run that says otherwise: repeat it on other hosts or at another time.", repeated(
             verdict["command"], ""
@@ -49,32 +64,49 @@ def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
     name = min(asked, key=lambda one: (_cost(claims[one]["needs"]), _ASKED.index(one)))
     needs = claims[name]["needs"]
     words = f"For {registry.titles()[name].lower()}: {needs[:1].lower()}{needs[1:]}"
-    return _sentence(words), PLAN if _cost(needs) >= _HOSTS else repeated(verdict["command"], needs)
+    cost = _cost(needs)
+    if cost == _OUT_OF_REACH:
+        return _sentence(words), ""
+    return _sentence(words), PLAN if cost == _HOSTS else repeated(verdict["command"], needs)
 
 
 _LONGER: Final = 1
 _HOSTS: Final = 2
+_OUT_OF_REACH: Final = 3
+# Compared without their first letter, which is a capital only where the need begins with it.
+_BEYOND_ANY_RUN: Final = (OPEN_END[1:-1], FAR_TOO_SMALL.partition(".")[0][1:])
 
 
 def _cost(needs: str) -> int:
-    """An option is cheaper than a longer run, and that than another host."""
+    """An option is cheaper than a longer run, that than another host; last comes what no run like this one settles."""
+    if any(words in needs for words in _BEYOND_ANY_RUN):
+        return _OUT_OF_REACH
     if re.search(r"\bhosts?\b|\bmachines?\b|\bplatforms?\b|server's log", needs):
         return _HOSTS
     return _LONGER if _MINUTES.search(needs) or "attempts" in needs or "data" in needs else 0
 
 
-def repeated(command: Sequence[str], needs: str, *, longer: bool = False) -> str:
+def repeated(
+    command: Sequence[str], needs: str, *, longer: bool = False, only: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """The command of the run again, with the options and for the time that a need names.
 
     Args:
         command: Words of the command line as the run recorded it; empty: not known. What is no soak has no next one.
         needs: A claim's need, in words.
         longer: For longer, though nothing says for how long.
+        only: Options with these values, whatever is needed.
     """
     words = _of_locust(command)
     if not words:
         return ""
+    if only:
+        for option, value in only.items():
+            _give(words, option, value)
+        return shlex.join(words)
     for option, value in _OPTION.findall(needs):
+        if option in _CHOSEN:
+            continue
         _give(words, f"--{option}", _GIVEN.get(option, "") if value in ("", "above 0") else value)
     seconds = _run_time_s(words)
     wanted = seconds
@@ -98,11 +130,12 @@ def _of_locust(command: Sequence[str]) -> list[str]:
 
 def _give(words: list[str], option: str, value: str) -> None:
     """Set an option in the words of a command, in whichever of both forms it stands there."""
+    names = (option, _SHORT.get(option, option))
     for at, word in enumerate(words):
-        if word == option and value and at + 1 < len(words):
+        if word in names and value and at + 1 < len(words):
             words[at + 1] = value
             return
-        if word == option:
+        if word in names:
             return
         if word.startswith(f"{option}="):
             words[at] = f"{option}={value}"

@@ -185,6 +185,15 @@ def test_withheld_claim_keeps_its_effect_and_says_what_it_would_have_been() -> N
     assert "without that: confirmed. Everybody failed together." in server.evidence
 
 
+def test_a_run_that_ended_early_needs_its_end_and_not_its_rows() -> None:
+    early = "The run ended after 18 s of 600 s: it is less than what was asked for (--accept-early judges it)."
+    needs = [
+        withhold(decision(), problems=problems, generator=HEALTHY, load=KEPT).claims["server"].needs
+        for problems in ([early], [early, "3 rows are missing."])
+    ]
+    assert needs == ["a run that goes on to its planned end", "a run with all its rows"]
+
+
 def test_nothing_is_withheld_from_a_sound_run() -> None:
     assert withhold(decision(), problems=[], generator=HEALTHY, load=KEPT) == decision()
 

@@ -75,7 +75,8 @@ ENDINGS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         EMPTY,
         "Nothing may be concluded, for the run is void: There are no attempts.",
         "Not at all: what was recorded decides nothing.",
-        f"Three hosts of each platform. {REPEAT}",
+        "A run in which sessions start: one user for a minute shows what keeps them from it. "
+        "locust --headless --users 1 --run-time 1m",
     ),
     "short": (
         {
@@ -100,8 +101,8 @@ ENDINGS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "All 1,000 connects failed the same way: HTTP 404 Not Found at the upgrade (usually a wrong path, or a proxy "
         "that does not pass the Upgrade headers on).",
         f"Nothing is confirmed beyond the margin of 0.50 points. {UNDECIDED}",
-        "For platform x latency: three hosts of each platform. "
-        "python -m analysis plan --effect 0.01 --platforms Windows,Linux",
+        "That mended first: while they fail alike, a run says nothing else. A minute shows whether it is. "
+        "locust --headless --users 60 --run-time 1m",
     ),
     "early end": (
         void("run-1: it ended after 18 s of 600 s (--accept-early judges it all the same)."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analysis.stats.needs import FAR_TOO_SMALL, OPEN_END
 from analysis.verdict.next_run import PLAN, next_run, repeated
 from analysis.verdict.service_levels import Slo
 from tests.analysis.verdicts import BREACHED, MET, verdict
@@ -18,6 +19,8 @@ RUN = ["locust", "--headless", "--users", "60", "--run-time", "5m"]
         ("A run of at least 20 minutes.", "locust --headless --users 60 --run-time 20m"),
         ("A run of at least 2 minutes.", "locust --headless --users 60 --run-time 5m"),
         ("About 2.5 times as much data: beyond the margin.", "locust --headless --users 60 --run-time 13m"),
+        ("About 1.5 times as many attempts: 8 minutes more.", "locust --headless --users 60 --run-time 8m"),
+        ("More users, or a wider --margin.", "locust --headless --users 60 --run-time 5m"),
         ("About 740 more attempts.", "locust --headless --users 60 --run-time 10m"),
         (
             "Delay arms (for example --delay-ms 0,80,160,320), drawn for each connection.",
@@ -44,7 +47,7 @@ def test_an_option_that_is_there_is_changed_in_the_form_that_it_has() -> None:
 @pytest.mark.parametrize(("word", "seconds"), [("90", "180s"), ("1h30m", "180m"), ("45s", "10m")])
 def test_every_way_to_name_a_time_is_read(word: str, seconds: str) -> None:
     expected = "10m" if word == "90" else seconds
-    assert repeated(["locust", "-t", word], "", longer=True).endswith(f"--run-time {expected}")
+    assert repeated(["locust", "-t", word], "", longer=True) == f"locust -t {expected}"
 
 
 def test_a_command_is_what_a_user_types_and_one_that_is_no_soak_has_no_next() -> None:
@@ -71,3 +74,22 @@ def test_where_the_server_is_confirmed_its_log_comes_next_and_only_once() -> Non
     given = verdict(BAD)
     assert next_run(given, subject="server")[1] == "python -m analysis reports/run-1 --server-log FILE"
     assert next_run({**given, "server_log": {}}, subject="server")[1].startswith("locust ")
+
+
+@pytest.mark.parametrize("need", [OPEN_END, f"In chat exchanges: {FAR_TOO_SMALL[:1].lower()}{FAR_TOO_SMALL[1:]}"])
+def test_what_no_run_like_this_one_settles_has_no_command_and_is_asked_for_last(need: str) -> None:
+    far = verdict(BAD)
+    far["hypothesis"] = {"state": "undecided", "because": []}
+    for claim in far["claims"].values():
+        claim.update(state="undecided", needs=need)
+    assert next_run(far, subject="")[1] == ""
+    far["claims"]["format"]["needs"] = "Three hosts."
+    assert next_run(far, subject="") == ("For format: three hosts.", PLAN)
+
+
+def test_too_few_attempts_for_a_level_need_a_longer_run() -> None:
+    short = Slo(state="void", checks=(), why="40 attempts are too few to tell a success ratio of 0.95.")
+    assert next_run(verdict(short), subject="") == (
+        "More attempts, by a longer run.",
+        "locust --headless --users 60 --run-time 10m",
+    )
