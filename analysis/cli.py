@@ -62,6 +62,10 @@ def main(arguments: Sequence[str]) -> int:
     except OutputError as error:
         print(printable(str(error)), file=sys.stderr)
         return VOID
+    except BrokenPipeError:
+        # Not all was read, whatever it would have said.
+        _leave_pipe()
+        return VOID
     except KeyboardInterrupt:
         print("Interrupted: what was not written yet is not concluded.", file=sys.stderr)
         return VOID
@@ -264,9 +268,13 @@ def _say(text: str) -> None:
     try:
         print(printable(text), flush=True)
     except BrokenPipeError:
-        # The reader went away (`| head`): the verdict is written, and its exit status is still owed. Python
-        # would flush once more at its end, and fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The verdict is written, and its exit status is still owed.
+        _leave_pipe()
+
+
+def _leave_pipe() -> None:
+    """The reader went away (`| head`): Python would flush once more at its end, and fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write(path: Path, text: str) -> None:

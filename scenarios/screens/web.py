@@ -25,10 +25,17 @@ _PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>wsoak runs</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
- :root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem;
- padding: 0 1rem } table { border-collapse: collapse; width: 100% }
- td, th { text-align: left; vertical-align: top; overflow-wrap: anywhere;
- padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884 } code { font-size: .9em }
+ :root { color-scheme: light dark }
+ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem }
+ table { border-collapse: collapse; width: 100% } code { font-size: .9em }
+ td, th { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884 }
+ th, td.short, td.files a { white-space: nowrap } td { overflow-wrap: break-word }
+ td.target { overflow-wrap: anywhere; min-width: 7rem }
+ td.files a { display: inline-block; margin-right: .6rem } td.why { min-width: 18rem }
+ @media (max-width: 700px) {
+  thead { display: none } tr, td { display: block } tr { border-bottom: 1px solid #8884; padding: .6rem 0 }
+  td { border: 0; padding: .1rem 0 } td[data-label]::before { content: attr(data-label) ": "; opacity: .8 }
+ }
 </style>
 <h1>wsoak runs</h1>
 <p>{{ status }}</p>
@@ -36,9 +43,11 @@ _PAGE: Final = """<!doctype html>
 <th scope="col">Length</th><th scope="col">Levels</th><th scope="col">Why do attempts time out?</th>
 <th scope="col">Files</th></tr></thead><tbody>
 {% for run in runs %}
-<tr><td>{{ run.date }}<br><code>{{ run.name }}</code></td><td>{{ run.target }}</td><td>{{ run.users }}</td>
-<td>{{ run.length }}</td><td>{{ run.verdict }}</td><td>{{ run.first_line }}</td>
-<td>{% for file in run.files %}<a href="{{ run.name }}/{{ file }}">{{ file }}</a> {% endfor %}</td></tr>
+<tr><td class="short">{{ run.date }}<br><code>{{ run.name }}</code></td>
+<td class="target" data-label="Target">{{ run.target }}</td><td class="short" data-label="Users">{{ run.users }}</td>
+<td class="short" data-label="Length">{{ run.length }}</td><td class="short" data-label="Levels">{{ run.verdict }}</td>
+<td class="why">{{ run.first_line }}</td>
+<td class="files">{% for file in run.files %}<a href="{{ run.name }}/{{ file }}">{{ file }}</a> {% endfor %}</td></tr>
 {% else %}<tr><td colspan="7">No run yet: start one on the <a href="../">main page</a>.</td></tr>
 {% endfor %}</tbody></table></html>"""
 

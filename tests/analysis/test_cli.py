@@ -277,3 +277,14 @@ def test_how_much_of_a_long_log_was_read_is_said_every_few_seconds(
         "Server log: 1 MB read; it has 2, and is read twice at most.",
         "Server log: 2 MB read; it has 2, and is read twice at most.",
     ]
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_away_is_no_fault_of_the_analysis() -> None:
+    words = [sys.executable, "-m", "analysis", "simulate", "--list"]
+    root = Path(cli.__file__).parents[1]
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "wb") as nobody:
+        done = subprocess.run(words, cwd=root, stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (3, "")
