@@ -11,7 +11,6 @@ from locust.rpc import Message
 
 import contextlib
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from gevent.event import Event
 
 from attempts.spool.shipping import Sender, read_segment_file, remove_segment_file, sealed_segments
 from scenarios.clock import asleep_s
+from scenarios.control import orphans
 from scenarios.control.fleet_wire import GuardedClient
 from scenarios.control.limits import Limits
 from scenarios.control.load_seen import UserSeconds
@@ -40,18 +40,11 @@ LOOK_EVERY_S: Final = 0.1
 LOOK_AT_DISK_EVERY_S: Final = 1.0
 # So long a message to a master that is heard may take.
 LAST_WORD_S: Final = 2.0
-# Locust loads its locustfile, then forks the workers of `--processes`.
-_LOADED_BY: Final = os.getpid()
 
 
 def seconds_with_sleep() -> float:
     """A clock that nobody sets, and that goes on while the machine sleeps."""
     return time.perf_counter() + asleep_s()
-
-
-def is_orphaned() -> bool:
-    """Whether `--processes` forked this worker, and its master is no more."""
-    return os.getpid() != _LOADED_BY and os.getppid() != _LOADED_BY
 
 
 class _Errand:
@@ -110,6 +103,7 @@ class Courier:
 
     def start(self, generator: LoadGenerator, folder: Path, *, outbox_gb: float) -> None:
         """A run begins whose segments appear in `folder`, and may become so many GB there."""
+        orphans.run_began()
         self.time_keeper.generator = generator
         errand = _Errand(generator, folder, outbox_gb=outbox_gb, limits=self._limits)
         self._errand = self._errands[errand.run_id] = errand
@@ -158,7 +152,6 @@ class Courier:
                     why = errand.generator.problems[-1]
                 if why:
                     self._end_load(errand, why)
-            self._leave_orphaned()
             if self._silence.is_silent:
                 self._without_master(now)
 
@@ -170,14 +163,6 @@ class Courier:
         is_idle = self._errand is None and all(carrying.ready() for carrying in self._carrying)
         if is_idle and self._silence.seconds >= self._limits.idle_s and len(self._runner.greenlet):
             self._say(f"the master has not been heard for {self._silence.seconds:.0f} s: this worker ends.")
-            self._runner.quit()
-
-    def _leave_orphaned(self) -> None:
-        """A worker of `--processes` whose master refused its own options or died before a run: nobody comes back.
-
-        Locust's master ends the workers that it forked only while it runs.
-        """
-        if self._errand is None and not self._errands and is_orphaned() and len(self._runner.greenlet):
             self._runner.quit()
 
     def _connect_anew(self) -> None:

@@ -23,6 +23,7 @@ from scenarios.control import fleet_wire
 from scenarios.control.fleet_key import fleet_key
 from scenarios.control.interrupts import Interrupts, interrupt_locust
 from scenarios.control.locust_messages import Gate
+from scenarios.control.orphans import watch_forks
 from scenarios.control.soak import Soak
 from scenarios.errors import ConfigError, HarnessError
 from scenarios.exit_codes import EXIT_USAGE, EXIT_VOID
@@ -75,6 +76,7 @@ def install() -> None:
     except ConfigError as refusal:
         say(f"wsoak: {refusal}")
         raise SystemExit(EXIT_USAGE) from None
+    watch_forks()
     soaks: dict[int, Soak] = {}
     gate = Gate()
     gate.install()

@@ -74,6 +74,17 @@ def lost(rows: Rows) -> Attempt:
     return next(row for row in rows.written if row.outcome == "timeout")
 
 
+def placed(rows: Rows, once: Callable[[], None]) -> Attempt:
+    """The row of a wait that was lost; on a busy machine the relay is asked too late: the row says so, and again."""
+    for _ in range(TRIES):
+        rows.written.clear()
+        rows.facts.clear()
+        once()
+        if lost(rows).lost_at != "unknown":
+            break
+    return lost(rows)
+
+
 @pytest.mark.parametrize(
     ("script", "budgets", "rung"),
     [
@@ -88,14 +99,11 @@ def lost(rows: Rows) -> Attempt:
 def test_a_silence_behind_the_relay_has_its_rung(
     script: Callable[[Peer], object], budgets: Budgets, rung: str, client: str, rows: Rows, running: RunningRelay
 ) -> None:
-    for _ in range(TRIES):
-        rows.written.clear()
-        rows.facts.clear()
+    def once() -> None:
         with ScriptedServer(script) as server:
             run(client, rows, running, server.port, budgets)
-        row = lost(rows)
-        if row.lost_at != "unknown":  # a relay that is asked too late on a busy machine: said, and tried again
-            break
+
+    row = placed(rows, once)
     assert (row.cause, row.lost_at) == ("silent_peer", rung)
     assert row.duration_s < row.budget_s + LATE_S
     # The kernel's round trip and the arm's delay, once.
@@ -127,10 +135,13 @@ def test_a_tls_handshake_that_nobody_answers_behind_the_relay_is_a_silent_proces
 
 def test_tls_behind_the_relay_hides_nothing_that_is_needed(client: str, rows: Rows, running: RunningRelay) -> None:
     secured = tls("good")
-    with ScriptedServer(no_answer, tls=secured.context) as server:
-        run(client, rows, running, server.port, BUDGETS, scheme="wss", ca_file=secured.ca_file)
-    (row,) = rows.of("exchange")
-    assert row.lost_at == "silent_application"
+
+    def once() -> None:
+        with ScriptedServer(no_answer, tls=secured.context) as server:
+            run(client, rows, running, server.port, BUDGETS, scheme="wss", ca_file=secured.ca_file)
+
+    row = placed(rows, once)
+    assert (row.kind, row.lost_at) == ("exchange", "silent_application")
 
 
 def test_the_peers_address_is_the_targets_and_not_the_relays(rows: Rows, running: RunningRelay) -> None:
