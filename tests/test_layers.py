@@ -44,6 +44,7 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.releases": (
         "analysis.exit_codes analysis.reduction analysis.runs analysis.settings analysis.stats attempts.printable"
     ),
+    "analysis.live": "",
     "analysis.server_log": (
         "analysis.claims.registry analysis.comparison.words analysis.exit_codes analysis.model "
         "analysis.reduction.explain analysis.stats"
