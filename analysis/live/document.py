@@ -130,7 +130,8 @@ class LiveDocument:
         elapsed_s, planned_s: Since the run's start, and how long it was to be; None: until somebody ends it.
         slot_s: How long each stretch of `over_time` is.
         lost_at: The timeouts by where they were lost (docs/evidence.md).
-        answer, claims: None and empty before the first look.
+        answer: None before the first look, and between the first failure and the look that knows of it.
+        claims: Empty before the first look.
         answer_as_of: When the look began that they come from.
         is_final: They are the verdict's.
         note: What is wrong with the live analysis itself, in a sentence; empty: nothing.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pandas as pd
 
+from analysis.reduction.frames import sums_by
 from analysis.reduction.lost import NOT_ASKED
 from attempts.p1_checks import TEST_MISTAKE
 
@@ -84,4 +85,4 @@ def read(attempts: ibis.Table) -> Tally:
 
 
 def _added(frame: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
-    return frame.groupby(list(keys), as_index=False, sort=True)["n"].sum()
+    return sums_by(frame, list(keys), ["n"])
