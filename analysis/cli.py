@@ -109,6 +109,14 @@ def parser() -> argparse.ArgumentParser:
         "--server-log-format", nargs="+", default=(), metavar="FORMAT", help="its format, or a TOML file (found out)"
     )
     result.add_argument(
+        "--annotate",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("TIME", "TEXT"),
+        help="mark a moment in figures over time, kept in the run: 14:05 (UTC) or 2026-01-31T14:05:00Z (repeatable)",
+    )
+    result.add_argument(
         "--baseline", type=Path, metavar="DIR", help="an earlier run, analysed: is this one worse? (comparison.json)"
     )
     result.add_argument("--out", type=Path, metavar="DIR", help="where to write; the run folder if one is named")
@@ -140,6 +148,7 @@ def _analyse(options: argparse.Namespace) -> int:
         )
     except (DatasetError, SettingsError, EngineError) as error:
         raise UsageError(str(error)) from error
+    _annotate(analysis, options.annotate)
     out = output_folder(analysis.dataset, options.out)
     # The verdict first: a later failure, of a disk or of a figure, must not cost it.
     with _written(out / "verdict.json"):
@@ -183,6 +192,24 @@ def _ran(analysis: Analysis) -> Ran:
 
     hosts = tuple(sorted({str(host) for host in analysis.overview.workers["host"].dropna()}))
     return Ran(start=analysis.overview.start, end=analysis.overview.end, hosts=hosts)
+
+
+def _annotate(analysis: Analysis, given: Sequence[Sequence[str]]) -> None:
+    """Keep the annotations in each of the runs, all or none of them."""
+    from analysis.runs.marks import FILE_NAME, AnnotationError, keep, parsed
+
+    if not given:
+        return
+    start, end = analysis.overview.start, analysis.overview.end
+    if start is None or end is None:
+        raise UsageError(f"--annotate {given[0][0]}: the run has no attempts, so no time to mark; leave it out.")
+    try:
+        marks = [parsed(when, text, start, end) for when, text in given]
+    except AnnotationError as error:
+        raise UsageError(str(error)) from error
+    for run in analysis.dataset.runs:
+        with _written(run.folder / FILE_NAME):
+            keep(run.folder, marks)
 
 
 def _runs_among(paths: Sequence[Path]) -> Sequence[Path]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.claims import registry
 from analysis.comparison.words import points
-from analysis.model import Effect
+from analysis.model import Effect, Finding
 from analysis.reduction.failures import answer
 from analysis.report import figures, server_log
 from analysis.report.bursts import burst_slots
+from analysis.report.figures.alternative import in_words, plain
+from analysis.report.figures.marks import marked
 from analysis.report.plotly_bundle import plotly_js
 from analysis.report.summary import check_number, interval_text
 from analysis.report.wording import (
@@ -24,6 +26,7 @@ from analysis.report.wording import (
     statements,
 )
 from analysis.runs.ground_truth import faults_done
+from analysis.runs.marks import Mark, marks_of
 from analysis.verdict.answer import answer_of
 from analysis.verdict.p1 import CRITERIA
 
@@ -57,6 +60,7 @@ class Drawn:
     caption: str
     json: str
     height: int
+    words: list[str]
 
 
 def report_html(analysis: Analysis) -> str:
@@ -67,6 +71,7 @@ def report_html(analysis: Analysis) -> str:
         loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     verdict, overview = analysis.verdict, analysis.overview
+    marks = marks_of(analysis.dataset.runs)
     return environment.get_template("report.html.j2").render(
         verdict=verdict,
         slo=analysis.slo,
@@ -74,12 +79,16 @@ def report_html(analysis: Analysis) -> str:
         criteria=CRITERIA,
         check_words=check_words,
         slo_word=_WORDS[analysis.slo.state],
-        lines=answer_of(verdict).lines(),
-        command=answer_of(verdict).command,
         sentences=after_the_answer(verdict, analysis.slo),
+        said=answer_of(verdict),
+        has_rows=bool(verdict["attempts"]),
+        has_vitals=not analysis.health.empty,
+        is_open=analysis.slo.state != "void" and bool(verdict["attempts"]),
+        conditions_words=conditions_words,
+        marks=marks,
         answer=answer,
         decision=analysis.decision,
-        figures=_figures(analysis),
+        figures=_figures(analysis, marks),
         hosts=", ".join(f"{count} {platform}" for platform, count in verdict["hosts"].items()) or "none",
         length=_length(overview.start, overview.end),
         target=_target(analysis.dataset.runs),
@@ -103,6 +112,22 @@ def report_html(analysis: Analysis) -> str:
     )
 
 
+def conditions_words(name: str, finding: Finding, failing: int) -> str:
+    """What the conditions of a claim are of, and what follows where some do not hold."""
+    way = "Ruling the server out" if name == "server" else "The comparison, which confirms or rules out,"
+    if not failing:
+        return f"{way} rests on these, and all hold."
+    ways = [part for part, value in finding.parts.items() if value.state == "confirmed"]
+    if finding.state == "confirmed":
+        by = f": {', '.join(ways)}" if ways else ""
+        return (
+            f"Confirmed by what does not rest on these{by}. {way} rests on them, and they do not hold or are unknown:"
+        )
+    if finding.state == "ruled_out":
+        return f"Ruled out by what does not rest on these. {way} rests on them, and they do not hold or are unknown:"
+    return f"{way} rests on these, which do not hold or are unknown:"
+
+
 def p_text(p_value: float | None) -> str:
     """A p-value with the digits that matter; a dash where no test was possible."""
     if p_value is None:
@@ -121,7 +146,7 @@ def model_effect(effect: Effect | None, unit: str) -> str:
     return text
 
 
-def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
+def _figures(analysis: Analysis, marks: Sequence[Mark]) -> Mapping[str, Drawn]:
     overview, cells, decision = analysis.overview, analysis.tables.cells, analysis.decision
     timeline = overview.timeline
     drawn = (
@@ -142,7 +167,7 @@ def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
             "Outcomes over time",
             "Failures by cause, and the share that failed on each platform. Shaded: far more failures than the "
             "quiet part of the run explains.",
-            figures.outcomes_over_time(timeline, slot_s=overview.slot_s, bursts=burst_slots(timeline)),
+            marked(figures.outcomes_over_time(timeline, slot_s=overview.slot_s, bursts=burst_slots(timeline)), marks),
         ),
         _drawn(
             "waterfall",
@@ -211,16 +236,16 @@ def _figures(analysis: Analysis) -> Mapping[str, Drawn]:
             "vitals",
             "Vitals",
             "Loop lag and CPU of each worker, second by second.",
-            figures.generator_vitals(analysis.health),
+            marked(figures.generator_vitals(analysis.health), marks),
         ),
     )
     return {item.id: item for item in drawn}
 
 
 def _drawn(name: str, title: str, caption: str, figure: go.Figure) -> Drawn:
-    # "<" would end the script element early, whatever a host or a client calls itself.
-    text = figure.to_json(engine="orjson").replace("<", "\\u003c")
-    return Drawn(id=name, title=title, caption=caption, json=text, height=int(figure.layout.height))
+    text = plain(figure.to_json(engine="orjson"))
+    words = in_words(figure)
+    return Drawn(id=name, title=title, caption=caption, json=text, height=int(figure.layout.height), words=words)
 
 
 def _length(start: int | None, end: int | None) -> str:

@@ -36,6 +36,9 @@ def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
     if verdict["attempts"] and not verdict["failures"]:
         words = "A failure: while there is none, nothing can be learned of its cause. A longer run may have one."
         return words, repeated(verdict["command"], "", longer=True)
+    if subject == "server" and "server_log" not in verdict:
+        words = "The server's log beside this run: which of the lost waits came there, and what became of them."
+        return words, f"python -m analysis {' '.join(f'reports/{run}' for run in verdict['runs'])} --server-log FILE"
     if verdict["hypothesis"]["state"] != "undecided":
         return "Another run that says otherwise: repeat it on other hosts or at another time.", repeated(
             verdict["command"], ""

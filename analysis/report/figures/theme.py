@@ -29,7 +29,7 @@ GRID: Final = "rgba(139,149,163,0.22)"
 INK: Final = "#7d8896"
 
 _CYCLE: Final = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, PINK, RED, GREY)
-STATE_COLOURS: Final[Mapping[str, str]] = {"confirmed": RED, "ruled_out": GREEN, "undecided": GREY}
+STATE_COLOURS: Final[Mapping[str, str]] = {"confirmed": PURPLE, "ruled_out": GREY, "undecided": AMBER}
 PHASE_COLOURS: Final[Mapping[str, str]] = {
     "dns": GREY,
     "tcp": SKY,

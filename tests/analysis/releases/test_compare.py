@@ -17,6 +17,7 @@ def analysed(folder: Path, *, timeouts: float, seed: int) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_a_worse_run_ends_with_status_1_and_a_run_against_its_twin_does_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

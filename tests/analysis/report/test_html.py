@@ -6,14 +6,18 @@ from pathlib import Path
 import orjson
 import pytest
 
-from analysis.model import Criteria, Effect
+from analysis.model import Criteria, Effect, Finding, Part
 from analysis.pipeline import Analysis, analyse
-from analysis.report.html import model_effect, p_text, report_html
+from analysis.report.html import conditions_words, model_effect, p_text, report_html
+from analysis.report.plotly_bundle import TRACES, plotly_js
 from analysis.report.wording import detectable_text
 from analysis.server_log.read import Counts
+from analysis.verdict.answer import answer_of
 from analysis.verdict.service_levels import Levels
 from tests.analysis.run_folders import attempts, health, manifest, write_run
 from tests.analysis.server_log.test_account import accounted, lost, ready
+
+PLOTLY = plotly_js()
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +71,13 @@ def test_name_of_a_host_cannot_end_a_script(page: str) -> None:
     assert "</script><" not in page.replace("</script><script", "")
     data = re.search(r'id="figure-hosts">(.*?)</script>', page)
     assert data is not None
-    assert "</script><" in str(orjson.loads(data[1]))
+    assert "&lt;/script>&lt;" in str(orjson.loads(data[1]))
 
 
 def test_verdict_numbers_and_needs_are_on_the_page(analysis: Analysis, page: str) -> None:
     assert "Service levels breached" in page
+    for label, _ in answer_of(analysis.verdict).lines():
+        assert label in page[: page.rindex("Service levels breached")]
     assert "the stand-in (slow_welcome)" in page
     for name in ("success_ratio", "stability_latency"):
         assert name in page
@@ -125,7 +131,7 @@ def test_effect_is_shown_in_its_unit() -> None:
 
 
 def test_what_each_claim_could_have_found_stands_beside_it(page: str, analysis: Analysis) -> None:
-    assert '<th class="n">smallest detectable</th>' in page
+    assert '<th scope="col" class="n">smallest detectable</th>' in page
     for claim in analysis.verdict["claims"].values():
         assert detectable_text(claim) in page
     assert any(claim["smallest_detectable"] for claim in analysis.verdict["claims"].values())
@@ -135,3 +141,27 @@ def test_what_stands_out_is_on_the_page(analysis: Analysis) -> None:
     lead = "304 of 4000 sessions ended before their time while they were held (reset 304)."
     found = replace(analysis, verdict={**analysis.verdict, "leads": [lead]})
     assert lead in report_html(found)
+
+
+def test_a_report_is_below_two_megabytes(page: str) -> None:
+    assert len(page.encode()) < 2_000_000
+
+
+def test_figures_draw_only_what_the_bundle_can(page: str) -> None:
+    figures = [orjson.loads(text) for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page)]
+    assert {trace["type"] for figure in figures for trace in figure["data"]} <= TRACES
+
+
+def test_markup_in_the_verdict_stays_text(analysis: Analysis) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    claims = {name: {**claim, "evidence": evil, "needs": evil} for name, claim in analysis.verdict["claims"].items()}
+    found = {**analysis.verdict, "leads": [evil], "data_quality": [evil], "claims": claims}
+    shown = report_html(replace(analysis, verdict=found))
+    assert "<img" not in shown.replace(PLOTLY, "")
+    assert "&lt;img src=x" in shown
+
+
+def test_conditions_never_deny_a_claim_that_is_confirmed() -> None:
+    confirmed = Finding(state="confirmed", parts={"silence": Part(state="confirmed")})
+    assert conditions_words("server", confirmed, 1).startswith("Confirmed by what does not rest on these: silence.")
+    assert conditions_words("latency", Finding(state="undecided"), 0).endswith("all hold.")

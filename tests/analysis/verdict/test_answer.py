@@ -123,7 +123,8 @@ ENDINGS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "Risk difference +1.73 points (95 %: +1.20 to +2.30), against a margin of 0.50 points. Ruled out: "
         "authentication. The hypothesis (the client's platform under network latency, the server being fine) is ruled "
         "out (server is confirmed).",
-        f"Another run that says otherwise: repeat it on other hosts or at another time. {REPEAT}",
+        "The server's log beside this run: which of the lost waits came there, and what became of them. "
+        "python -m analysis reports/run-1 --server-log FILE",
     ),
     "network fault": (
         {

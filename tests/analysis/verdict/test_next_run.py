@@ -56,7 +56,7 @@ def test_a_command_is_what_a_user_types_and_one_that_is_no_soak_has_no_next() ->
 
 def test_another_host_is_the_dearest_need_and_is_planned_first() -> None:
     open_one = {**verdict(BAD), "hypothesis": {"state": "undecided", "because": []}}
-    words, command = next_run(open_one, subject="server")
+    words, command = next_run(open_one, subject="")
     assert words == "For platform x latency: three hosts of each platform."
     assert command == PLAN
 
@@ -65,3 +65,9 @@ def test_nothing_that_failed_needs_a_failure() -> None:
     clean = verdict(Slo(state="met", checks=(MET,), why=""), failures=[])
     words, command = next_run(clean, subject="")
     assert words.startswith("A failure") and command.endswith("--run-time 10m")
+
+
+def test_where_the_server_is_confirmed_its_log_comes_next_and_only_once() -> None:
+    given = verdict(BAD)
+    assert next_run(given, subject="server")[1] == "python -m analysis reports/run-1 --server-log FILE"
+    assert next_run({**given, "server_log": {}}, subject="server")[1].startswith("locust ")
