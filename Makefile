@@ -68,6 +68,7 @@ bench: $(BIN)/.dev ## the claims about speed, as ratios (half an hour)
 	$(BIN)/python -m bench.hold
 	$(BIN)/python -m bench.record
 	$(BIN)/python -m bench.relay
+	$(BIN)/python -m bench.live
 	$(BIN)/python -m bench.steady
 
 figures: $(BIN)/.dev ## the pictures of the docs; RUN=reports/<run> for the report's

@@ -44,6 +44,10 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.releases": (
         "analysis.exit_codes analysis.reduction analysis.runs analysis.settings analysis.stats attempts.printable"
     ),
+    "analysis.live": (
+        "analysis.claims.registry analysis.cli analysis.exit_codes analysis.pipeline analysis.reduction analysis.runs "
+        "analysis.settings attempts.locks attempts.printable"
+    ),
     "analysis.server_log": (
         "analysis.claims.registry analysis.comparison.words analysis.exit_codes analysis.model "
         "analysis.reduction.explain analysis.stats"

@@ -90,8 +90,10 @@ def _typical_by_part(rows: pd.DataFrame) -> pd.DataFrame:
     A mean of logarithms, not a median: with several delay arms a median lies in the gap between them and
     jumps. A timeout counts with its budget, so that an outage never looks like an improvement.
     """
-    log_s = np.log(middle_s(rows["bin"], DURATION_BINS_PER_DECADE))
-    sums = rows.assign(total=log_s * rows["n"]).groupby("part")[["n", "total"]].sum()
+    # Whole numbers first, then bins in their order: a sum of floats depends on the order in which the rows came.
+    counts = rows.groupby(["part", "bin"], as_index=False)["n"].sum()
+    log_s = np.log(middle_s(counts["bin"], DURATION_BINS_PER_DECADE))
+    sums = counts.assign(total=log_s * counts["n"]).groupby("part")[["n", "total"]].sum()
     parts = pd.DataFrame({"log_s": sums["total"] / sums["n"], "n": sums["n"]})
     full = parts["n"] >= parts["n"].median() / 2
     return parts[full.cummax()]

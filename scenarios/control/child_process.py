@@ -7,6 +7,7 @@ closes, which works on every platform and also when we are killed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -77,6 +78,16 @@ class Child:
             self._process.stdout.close()
         return self.exit_status, str(reader.value or "")
 
+    def tell(self, word: str) -> None:
+        """Say a line to the child; one that is gone hears nothing."""
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(f"{word}\n")
+            self._process.stdin.flush()
+
+    def line(self, timeout_s: float) -> str:
+        """The next line of its output; "" if none comes in time, or it has ended."""
+        return _first_line(self._process.stdout, timeout_s).strip()
+
     def close_input(self) -> None:
         """Tell the child that the end has come."""
         if not self._process.stdin.closed:
@@ -144,10 +155,10 @@ def start_child(
     raise HarnessError(f"The {name} did not start; it {how_ended(status)}: {said}")
 
 
-def _first_line(stream: Any) -> str:
-    """The first line of a child's output, "" if it does not come in time."""
+def _first_line(stream: Any, timeout_s: float = READY_TIMEOUT_S) -> str:
+    """The next line of a child's output, "" if it does not come in time."""
     try:
-        with gevent.Timeout(READY_TIMEOUT_S):
+        with gevent.Timeout(timeout_s):
             return str(stream.readline())
     except gevent.Timeout:
         return ""

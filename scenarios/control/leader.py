@@ -128,6 +128,7 @@ class Leader:
                 run.standin, jwt_key_file = _standin(run, settings, port=url.port, run_time_s=run_time_s)
                 ca_file = run.standin.ready.get("ca_file") or ca_file
             run.start_store()
+            run.start_live_analysis()
         except (ConfigError, HarnessError):
             run.abandon()
             raise

@@ -23,6 +23,7 @@ from attempts.schema import OUTCOMES
 from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.control.leadership import Leadership
+from scenarios.control.live_analysis import LiveAnalysis
 from scenarios.control.load_seen import is_kept
 from scenarios.control.planned_end import PlannedEnd
 from scenarios.exit_codes import EXIT_MET, EXIT_VOID
@@ -46,6 +47,7 @@ class LiveRun:
         folder: `reports/<run_id>`.
         file: What `run.json` says.
         standin, store: The processes beside the users, those that this run needs.
+        live: The analysis beside the run.
         exit_status: Of the run; None until it is finished.
         last_words: What the analysis said; shown when Locust has printed its tables.
         lead: This process' right to lead it; None = nobody could take it over.
@@ -57,6 +59,7 @@ class LiveRun:
     settings: Settings
     standin: Child | None = None
     store: Child | None = None
+    live: LiveAnalysis = field(default_factory=LiveAnalysis)
     exit_status: int | None = None
     last_words: str = ""
     planned_end: datetime | None = None
@@ -156,8 +159,15 @@ class LiveRun:
             wait_ready=False,
         )
 
+    def start_live_analysis(self) -> None:
+        """Start the process that says what can be said so far, unless nobody wants to know."""
+        if not self.settings.no_analysis and not self.settings.no_live_analysis:
+            named = self.settings.secret_variables
+            self.live = LiveAnalysis.started(self._analysis_arguments(), secret_variables=named)
+
     def watch(self) -> bool:
-        """Whether the processes beside the users still live; call it every second or so."""
+        """Whether the processes that a run needs beside the users still live; call it every second or so."""
+        self.live.watch()
         ended = [c for c in (self.standin, self.store) if c is not None and c.exit_status is not None]
         for child in ended:
             kind = settling.STORE_DIED if child is self.store else settling.PART_DIED
@@ -177,6 +187,7 @@ class LiveRun:
             now: When the users had stopped.
         """
         self.watch()
+        self.live.storing()
         self._say_if_early()
         self.file.workers = list(workers)
         if self.standin is not None:
@@ -186,6 +197,7 @@ class LiveRun:
         # Not before: whoever reads that a run has ended reads its sums as well.
         self.file.ended, self.file.ended_at = ended, iso(now)
         if not self.is_mine:
+            self.live.stop()
             self.last_words = f"wsoak: VOID: run {self.run_id} is led by another process now.\n"
             return EXIT_VOID
         self.file.accounting = _as_entry(account(tallies, workers, stored.get("rows_stored")))
@@ -220,6 +232,7 @@ class LiveRun:
 
     def abandon(self) -> None:
         """End the child processes of a run that could not start, or that another one leads now."""
+        self.live.stop()
         for child in (self.standin, self.store):
             if child is not None:
                 child.stop()
@@ -267,30 +280,37 @@ class LiveRun:
         return said
 
     def _analyse(self) -> int:
-        slo = self.file.settings["slo"]
+        made = self.live.verdict(ANALYSIS_TIMEOUT_S)
+        # A crash of the analysis ends with status 1, too; only a verdict makes that "breached".
+        if made is not None and (self.folder / "verdict.json").is_file():
+            status, self.last_words = made
+            return status
         analysis = start_child(
             "analysis",
-            module_command(
-                "analysis",
-                str(self.folder),
-                f"--slo-success-ratio={slo['success_ratio']}",
-                f"--slo-max-duration-s={slo['max_duration_s']}",
-                f"--slo-timeouts={slo['timeouts']}",
-                f"--margin={self.settings.margin}",
-                f"--alpha={self.settings.alpha}",
-                *(["--rehearsal"] if self.settings.platform_label else []),
-                *server_log_arguments(self.settings),
-            ),
+            module_command("analysis", *self._analysis_arguments()),
             environment=child_environment(os.environ, named=self.settings.secret_variables),
             wait_ready=False,
         )
-        status, self.last_words = analysis.finish(ANALYSIS_TIMEOUT_S)
-        # A crash of the analysis ends with status 1, too; only a verdict makes that "breached".
-        if status in (0, 1, 3) and (self.folder / "verdict.json").is_file():
-            return status
+        ended, self.last_words = analysis.finish(ANALYSIS_TIMEOUT_S)
+        if ended in (0, 1, 3) and (self.folder / "verdict.json").is_file():
+            return ended
         analysis.stop()
-        self.last_words += f"wsoak: VOID: the analysis {how_ended(status)}; the rows are in {self.folder}.\n"
+        self.last_words += f"wsoak: VOID: the analysis {how_ended(ended)}; the rows are in {self.folder}.\n"
         return EXIT_VOID
+
+    def _analysis_arguments(self) -> list[str]:
+        """What `python -m analysis` is told of this run."""
+        slo = self.file.settings["slo"]
+        return [
+            str(self.folder),
+            f"--slo-success-ratio={slo['success_ratio']}",
+            f"--slo-max-duration-s={slo['max_duration_s']}",
+            f"--slo-timeouts={slo['timeouts']}",
+            f"--margin={self.settings.margin}",
+            f"--alpha={self.settings.alpha}",
+            *(["--rehearsal"] if self.settings.platform_label else []),
+            *server_log_arguments(self.settings),
+        ]
 
 
 def server_log_arguments(settings: Settings) -> list[str]:

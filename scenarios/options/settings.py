@@ -290,6 +290,9 @@ class Settings:
         VERDICT,
     )
     no_analysis: bool = flag(False, "Store the rows and stop there", VERDICT)
+    no_live_analysis: bool = flag(
+        False, "Analyse at the end only: no process beside the run says what can be said so far (live.json)", VERDICT
+    )
     accept_early: bool = flag(
         False, "Judge a run that ends before its --run-time is over (otherwise it is void), and say so", VERDICT
     )
@@ -423,7 +426,7 @@ class Settings:
         return {
             option.name: self._told(option)
             for option in OPTIONS
-            if option.group != RUN and option.name != "no_analysis"
+            if option.group != RUN and option.name not in ("no_analysis", "no_live_analysis")
         }
 
     def _told(self, option: Option) -> str:

@@ -10,8 +10,9 @@ from typing import Any, cast
 import pytest
 
 from attempts.settling import WORKER_LOST
-from scenarios.control import leadership
+from scenarios.control import leadership, live_run
 from scenarios.control.child_process import Child
+from scenarios.control.live_analysis import LiveAnalysis
 from scenarios.control.live_run import LiveRun, account, server_log_arguments
 from scenarios.control.new_run import create
 from scenarios.options import settings_from
@@ -162,6 +163,74 @@ def test_a_run_that_another_process_leads_is_written_no_more(run: LiveRun) -> No
     assert (run.folder / "run.json").read_bytes() == before
     assert "is led by another process" in run.last_words
     other.end()
+
+
+class ScriptedAnalysis(ScriptedStore):
+    """An analysis that writes a verdict and ends so."""
+
+    def __init__(self, folder: Path, status: int) -> None:
+        super().__init__(None)
+        self._folder, self._status = folder, status
+
+    def finish(self, timeout_s: float) -> tuple[int | None, str]:
+        (self._folder / "verdict.json").write_text("{}")
+        return self._status, "By a process of its own.\n"
+
+
+class ScriptedLive:
+    """A live analysis that says this of the verdict."""
+
+    def __init__(self, folder: Path, made: tuple[int, str] | None) -> None:
+        self.heard: list[str] = []
+        self._folder, self._made = folder, made
+
+    def watch(self) -> None:
+        self.heard.append("watch")
+
+    def storing(self) -> None:
+        self.heard.append("storing")
+
+    def stop(self) -> None:
+        self.heard.append("stop")
+
+    def verdict(self, timeout_s: float) -> tuple[int, str] | None:
+        self.heard.append(read_run_file(self._folder).ended)
+        if self._made is not None:
+            (self._folder / "verdict.json").write_text("{}")
+        return self._made
+
+
+@pytest.mark.parametrize(
+    ("made", "status", "words"), [((1, "Live.\n"), 1, "Live.\n"), (None, 0, "By a process of its own.\n")]
+)
+def test_the_verdict_is_the_live_analysis_own_or_that_of_a_process_that_is_started_then(
+    run: LiveRun, monkeypatch: pytest.MonkeyPatch, made: tuple[int, str] | None, status: int, words: str
+) -> None:
+    monkeypatch.setattr(live_run, "start_child", lambda *_, **__: ScriptedAnalysis(run.folder, 0))
+    run.settings = settings_from({"reports_dir": run.settings.reports_dir})
+    live = ScriptedLive(run.folder, made)
+    run.live = cast(LiveAnalysis, live)
+    assert ended(run, counted(10), worker(10), tallies=(TALLY,)) == status
+    assert run.last_words == words
+    # It learns of the end before the rows are stored, and is asked when run.json says all that is known.
+    assert live.heard == ["watch", "storing", "run_time"]
+
+
+@pytest.mark.parametrize(("off", "started"), [("no_analysis", 0), ("no_live_analysis", 0), ("", 1)])
+def test_the_live_analysis_is_started_unless_nobody_wants_it(
+    run: LiveRun, monkeypatch: pytest.MonkeyPatch, off: str, started: int
+) -> None:
+    seen: list[list[str]] = []
+
+    def start(arguments: list[str], **_: object) -> LiveAnalysis:
+        seen.append(arguments)
+        return LiveAnalysis()
+
+    monkeypatch.setattr(LiveAnalysis, "started", start)
+    run.settings = settings_from({"margin": 0.01, "slo_timeouts": 3} | ({off: True} if off else {}))
+    run.start_live_analysis()
+    assert len(seen) == started
+    assert all(one[0] == str(run.folder) and "--margin=0.01" in one for one in seen)
 
 
 def test_the_servers_logs_are_passed_to_the_analysis() -> None:
