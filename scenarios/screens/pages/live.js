@@ -32,7 +32,7 @@ function write(id, shown, make) {
 
 const text = (id, words) => write(id, words, () => words);
 
-function sentence({ state, refused, is_off: isOff, run, live }) {
+function sentence({ state, refused, is_off: isOff }) {
   switch (state) {
     case "none": return "No run has been started since this page's server began. Start one under “Load and statistics”.";
     case "refused": return refused;
@@ -41,7 +41,7 @@ function sentence({ state, refused, is_off: isOff, run, live }) {
     case "storing": return "The users have stopped: storing, then analysing, about 5 s; longer after a long run.";
     case "analysing": return "All rows are stored: analysing, about 5 s; longer after a long run.";
     case "unanalysed": return "The run has ended and no verdict was made; what is stored is in its files.";
-    case "void": return `The run has ended, and says nothing of the target: ${live?.is_final ? live.answer?.why ?? run.first_line : run.first_line}`;
+    case "void": return "The run has ended, and is void: it says nothing of the target. Why stands below.";
     default: return "The run has ended: this is its verdict, and the report has all of it.";
   }
 }
@@ -51,29 +51,31 @@ function freshness({ state, live, age_s: ageS, is_off: isOff }) {
   if (!live) return GOING_ON.has(state) && !isOff && state !== "starting" ? "Not looked at yet: figures come with the first stored rows." : "";
   const words = `Figures as of ${clock(live.as_of)}.`;
   if (live.is_final) return "";
-  if (!GOING_ON.has(state)) return `${words} They are those of a live analysis that did not reach the end of the run; the report has the whole run.`;
+  if (!GOING_ON.has(state)) return `${words} The live analysis did not reach the end of the run: the report has all of it. ${live.note}`.trim();
   if (ageS > OLD_S) return `${words} That is ${span(ageS)} ago: the live analysis is looking at all rows, or has ended. The run goes on, and is analysed at its end in any case.`;
   return `${words} ${live.note}`.trim();
 }
 
+// The answer of the last look, or of the verdict; of a run that ended without one here its first line is known.
 function lines({ live, run, state }) {
-  const answer = live?.answer;
+  const answer = answerOf({ live, state });
   const dd = (...parts) => el("dd", {}, ...parts);
-  const isOver = !GOING_ON.has(state);
   if (!answer) {
-    const known = isOver ? run?.first_line : null;
-    const words = known ?? (live?.answer_as_of
-      ? "Attempts have failed since the last look; the next look says why." : "Not looked at yet.");
-    return [el("dt", {}, LABELS[0]), dd(words)];
+    const open = live?.answer_as_of ? "Attempts have failed since the last look; the next look says why." : "Not looked at yet.";
+    return [el("dt", {}, LABELS[0]), dd(GOING_ON.has(state) ? open : run.first_line)];
   }
-  const command = answer.command ? el("code", { class: "command" }, answer.command) : null;
+  const command = answer.command ? el("code", { class: "command" }, answer.command) : "";
   return [
     el("dt", {}, LABELS[0]), dd(answer.why), el("dt", {}, LABELS[1]), dd(answer.how_sure),
-    el("dt", {}, LABELS[2]), dd(...[answer.what_next, command].filter((one) => one !== null)),
+    el("dt", {}, LABELS[2]), dd(answer.what_next, command),
   ];
 }
 
+const isCurrent = ({ live, state }) => Boolean(live) && (live.is_final || GOING_ON.has(state));
+const answerOf = (now) => (isCurrent(now) ? now.live.answer : null);
+
 function looked({ live, state }) {
+  if (!GOING_ON.has(state) && !live?.is_final) return "The report has the other two lines.";
   if (!live?.answer_as_of) return GOING_ON.has(state) ? "The first look comes once attempts are stored." : "";
   if (live.is_final) return `Final, as of ${clock(live.answer_as_of)}.`;
   return `As of ${clock(live.answer_as_of)}, not final: looks at a run that goes on follow the sequential rule, so that watching costs no certainty.`;
@@ -171,13 +173,13 @@ function show(now) {
   text("sentence", sentence(now));
   text("fresh", freshness(now));
   write("links", [run?.name, run?.files, state], () => links(now));
-  at("answer").hidden = !run || (!live && GOING_ON.has(state)) || state === "starting" || state === "refused" || (state === "void" && !live?.answer);
-  write("lines", [live?.answer, live?.answer_as_of === null, run?.first_line, GOING_ON.has(state)], () => lines(now));
+  at("answer").hidden = !run || state === "starting" || state === "unanalysed" || (!live && GOING_ON.has(state));
+  if (run) write("lines", [answerOf(now), live?.answer_as_of === null, run.first_line, GOING_ON.has(state)], () => lines(now));
   text("looked", looked(now));
-  write("beside", live?.answer, () => beside(live?.answer));
-  const hasFigures = Boolean(live?.attempts.all) && state !== "refused";
+  write("beside", answerOf(now), () => beside(answerOf(now)));
+  const hasFigures = Boolean(live?.attempts.all);
   at("tiles").hidden = at("figures").hidden = !hasFigures;
-  at("claims-card").hidden = !live?.claims.length || state === "refused";
+  at("claims-card").hidden = !isCurrent(now) || !live.claims.length;
   text("counts", hasFigures ? reconciled(live.attempts) : "");
   if (hasFigures) figures(live);
   if (live) {
@@ -189,7 +191,7 @@ function show(now) {
 function figures(live) {
   write("tiles", [live.attempts, live.timeouts, live.elapsed_s, live.planned_s], () => tiles(live));
   const width = Math.max(280, at("over-time").clientWidth);
-  write("over-time", [live.over_time, live.slot_s, width], () => overTime(live.over_time, live.slot_s, width));
+  write("over-time", [live.over_time, live.slot_s, width], () => overTime(live.over_time, live.slot_s, width, opened));
   write("lost", live.lost_at, () => lost(live.lost_at));
   write("generator", live.generator, () => generator(live.generator));
   write("cells", live.cells, () => cells(live.cells));

@@ -34,7 +34,7 @@ function roof(n) {
   return [1, 2, 4, 6, 8, 10].map((times) => times * step).find((one) => one >= n && one % 2 === 0) ?? 10 * step;
 }
 
-export function overTime(slots, slotS, width) {
+export function overTime(slots, slotS, width, opened) {
   const stacked = series(slots);
   const bad = slots.map((slot) => badOf(slot, stacked));
   const worst = bad.reduce((most, n) => Math.max(most, n), 0);
@@ -51,9 +51,11 @@ export function overTime(slots, slotS, width) {
     { title: "From", of: (slot) => span(slot.t_s) }, { title: "Successful", class: "n", of: (slot) => count(slot.ok) },
     ...stacked.map((one) => ({ title: one.title, class: "n", of: (slot) => count(one.of(slot)) })),
   ];
-  parts.push(el("details", {}, el("summary", {}, "As a table"),
+  const details = el("details", opened.has("over-time") ? { open: "" } : {}, el("summary", {}, "As a table"),
     el("div", { class: "long", tabindex: "0", role: "region", "aria-label": "Outcomes over time as a table" },
-      table("", columns, slots))));
+      table("", columns, slots)));
+  details.addEventListener("toggle", () => (details.open ? opened.add("over-time") : opened.delete("over-time")));
+  parts.push(details);
   return parts;
 }
 

@@ -29,6 +29,7 @@ class FakeSoak:
         self.users: list[Users] = []
         self.folder: Path | None = None
         self.refused = ""
+        self.is_off = False
 
     def check_form(self, form: Mapping[str, str]) -> None:
         if form.get("exchange_budget_s") == "-1":
@@ -41,7 +42,7 @@ class FakeSoak:
         return self.now
 
     def watched(self) -> Watched:
-        return Watched(self.now, self.folder, self.refused, is_off=False)
+        return Watched(self.now, self.folder, self.refused, self.is_off)
 
     def options_now(self) -> Mapping[str, Any]:
         return {"exchange_budget_s": 5.0, "probes": True, "host": "ws://127.0.0.1:1/ws", "run_time": 600}
