@@ -50,12 +50,17 @@ class OutputError(Exception):
     """The verdict could not be written: one sentence with the file, the reason and the way out."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command line and return the exit status."""
+def main(arguments: Sequence[str], *, told: Callable[[Mapping[str, Any]], None] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Args:
+        arguments: Without the program's name.
+        told: Is given the verdict's document once it is written, before the report is drawn.
+    """
     try:
         if arguments and arguments[0] in _SUBCOMMANDS:
             return _subcommand(_SUBCOMMANDS[arguments[0]], arguments[1:])
-        return _analyse(parser().parse_args(arguments))
+        return _analyse(parser().parse_args(arguments), told)
     except UsageError as error:
         print(printable(str(error)), file=sys.stderr)
         return USAGE
@@ -132,7 +137,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (python -m analysis --help says what can be given).")
 
 
-def _analyse(options: argparse.Namespace) -> int:
+def _analyse(options: argparse.Namespace, told: Callable[[Mapping[str, Any]], None] | None) -> int:
     from analysis.pipeline import analyse
     from analysis.report import junit, summary
     from analysis.report.html import report_html
@@ -157,6 +162,8 @@ def _analyse(options: argparse.Namespace) -> int:
     # The verdict first: a later failure, of a disk or of a figure, must not cost it.
     with _written(out / "verdict.json"):
         verdict_json.write(out / "verdict.json", analysis.verdict)
+    if told is not None:
+        told(analysis.verdict)
     _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo, _ran(analysis)))
     _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites))
     _write(out / "report.html", report_html(analysis))
