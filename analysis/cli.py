@@ -139,7 +139,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _analyse(options: argparse.Namespace, told: Callable[[Mapping[str, Any]], None] | None) -> int:
     from analysis.pipeline import analyse
-    from analysis.report import junit, summary
+    from analysis.report import junit, summary, terminal
     from analysis.report.html import report_html
     from analysis.runs.engine import EngineError
     from analysis.runs.parquet_files import DatasetError
@@ -167,7 +167,11 @@ def _analyse(options: argparse.Namespace, told: Callable[[Mapping[str, Any]], No
     _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo, _ran(analysis)))
     _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites))
     _write(out / "report.html", report_html(analysis))
-    _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
+    look = terminal.look_of(os.environ, is_terminal=sys.stdout.isatty(), columns=_columns())
+    if look is None:
+        _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
+    else:
+        _show(terminal.text(analysis.verdict, analysis.slo, out / "report.html", look))
     status = verdict_json.exit_status(analysis.slo.state)
     if options.baseline is None:
         return status
@@ -271,9 +275,22 @@ def _progress(log: LogFiles | None) -> Callable[[int], None] | None:
     return advance
 
 
-def _say(text: str) -> None:
+def _columns() -> int:
+    """How wide the terminal is that we write to; 0: it does not say, or is none."""
     try:
-        print(printable(text), flush=True)
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
+def _say(text: str) -> None:
+    _show(printable(text))
+
+
+def _show(text: str) -> None:
+    """Print what is fit for a terminal already."""
+    try:
+        print(text, flush=True)
     except BrokenPipeError:
         # The verdict is written, and its exit status is still owed.
         _leave_pipe()

@@ -39,7 +39,7 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
-        "analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks"
+        "analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks attempts.printable"
     ),
     "analysis.releases": (
         "analysis.exit_codes analysis.reduction analysis.runs analysis.settings analysis.stats attempts.printable"
@@ -224,7 +224,7 @@ LIBRARIES: Final = (
         frozenset({"ibis", "duckdb", "pyspark"}),
         only_in=("analysis.runs", "analysis.reduction", "analysis.server_log", "bench"),
     ),
-    Library(frozenset({"plotly", "jinja2"}), only_in=("analysis.report",)),
+    Library(frozenset({"plotly", "jinja2", "rich"}), only_in=("analysis.report",)),
 )
 HEAVY: Final = ("numpy", "pandas", "pyarrow")
 

@@ -119,6 +119,11 @@ class Resident:
         self._write()
         return status
 
+    @property
+    def last_look_s(self) -> float | None:
+        """How long the last look took; None: there was none."""
+        return self._looking.took_s or None
+
     def _is_worth_a_look(self) -> bool:
         """Whether there are judged attempts, more than at the last look, and time enough before the end."""
         tally = self._counted.tally
