@@ -23,6 +23,7 @@ from attempts.printable import one_line, printable
 
 if TYPE_CHECKING:
     from analysis.pipeline import Analysis
+    from analysis.releases.differences import Comparison
     from analysis.report.junit import Ran
     from analysis.runs.dataset import Dataset
     from analysis.server_log.read import LogFiles
@@ -164,9 +165,10 @@ def _analyse(options: argparse.Namespace, told: Callable[[Mapping[str, Any]], No
         verdict_json.write(out / "verdict.json", analysis.verdict)
     if told is not None:
         told(analysis.verdict)
+    against = None if options.baseline is None else _against(options.baseline, runs[0], analysis.verdict)
     _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo, _ran(analysis)))
-    _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites))
-    _write(out / "report.html", report_html(analysis))
+    _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites, against))
+    _write(out / "report.html", report_html(analysis, against))
     look = terminal.look_of(os.environ, is_terminal=sys.stdout.isatty(), columns=_columns())
     if look is None:
         _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
@@ -175,27 +177,42 @@ def _analyse(options: argparse.Namespace, told: Callable[[Mapping[str, Any]], No
     status = verdict_json.exit_status(analysis.slo.state)
     if options.baseline is None:
         return status
-    worse = _against(options.baseline, runs[0], analysis.verdict, out / "comparison.json")
+    worse = _against_status(against, out / "comparison.json")
     return status or worse
 
 
 def _check_baseline(base: Path, runs: Sequence[Path]) -> None:
     """Refuse what cannot be compared before anything is analysed."""
+    from analysis.releases.compare import CompareError, check
+
     if len(runs) != 1:
         raise UsageError(f"--baseline {base} is held against one run, and {len(runs)} are named: name one.")
-    if not (base / "verdict.json").is_file():
-        raise UsageError(f"--baseline {base} has no verdict.json: analyse it first with python -m analysis {base}.")
-
-
-def _against(base: Path, new: Path, verdict: Mapping[str, Any], path: Path) -> int:
-    """Say and write how the run compares with an earlier one; a level that is worse counts as a breach."""
-    from analysis.releases.compare import CompareError, as_json, compare
-    from analysis.releases.words import text
-
+    if base.resolve() == runs[0].resolve():
+        raise UsageError(f"--baseline {base} is the run itself: name an earlier one.")
     try:
-        found = compare(base, new, verdict=verdict)
+        check(base)
     except CompareError as error:
         raise UsageError(f"--baseline: {error}") from error
+
+
+def _against(base: Path, new: Path, verdict: Mapping[str, Any]) -> Comparison | None:
+    """How the run compares with an earlier one; None, and a sentence, where that cannot be told any more."""
+    from analysis.releases.compare import CompareError, compare
+
+    try:
+        return compare(base, new, verdict=verdict)
+    except CompareError as error:
+        print(printable(f"Not compared: --baseline: {error}"), file=sys.stderr)
+        return None
+
+
+def _against_status(found: Comparison | None, path: Path) -> int:
+    """Say and write the comparison; a level that is worse counts as a breach, none at all as void."""
+    from analysis.releases.compare import as_json
+    from analysis.releases.words import text
+
+    if found is None:
+        return VOID
     _write(path, as_json(found))
     _say(text(found))
     return BREACHED if found.state == "worse" else MET

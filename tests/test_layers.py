@@ -39,7 +39,8 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
-        "analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks attempts.printable"
+        "analysis.releases analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks "
+        "attempts.printable"
     ),
     "analysis.releases": (
         "analysis.exit_codes analysis.reduction analysis.runs analysis.settings analysis.stats attempts.printable"

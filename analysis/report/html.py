@@ -11,6 +11,7 @@ from analysis.claims import registry
 from analysis.comparison.words import points
 from analysis.model import Effect, Finding
 from analysis.reduction.failures import answer
+from analysis.releases import words as releases
 from analysis.report import figures, server_log
 from analysis.report.bursts import burst_slots
 from analysis.report.figures.alternative import in_words, plain
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from analysis.pipeline import Analysis
+    from analysis.releases.differences import Comparison
     from analysis.runs.dataset import Run
 
 _PAGE: Final = Path(__file__).with_name("page")
@@ -63,8 +65,13 @@ class Drawn:
     words: list[str]
 
 
-def report_html(analysis: Analysis) -> str:
-    """The whole page, scripts and styles included, of what `pipeline.analyse` gave; it loads nothing from anywhere."""
+def report_html(analysis: Analysis, against: Comparison | None = None) -> str:
+    """The whole page, scripts and styles included; it loads nothing from anywhere.
+
+    Args:
+        analysis: What `pipeline.analyse` gave.
+        against: How the run compares with an earlier one; None: it was held against none.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -94,6 +101,8 @@ def report_html(analysis: Analysis) -> str:
         target=_target(analysis.dataset.runs),
         runs=[_run_facts(run) for run in analysis.dataset.runs],
         accounting_keys=_ACCOUNTING,
+        against=against,
+        releases=releases,
         log=None if analysis.log is None else server_log.section(analysis.log),
         truth=faults_done(analysis.dataset.runs).to_dict("records"),
         statements=statements(),

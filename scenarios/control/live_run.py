@@ -313,6 +313,7 @@ class LiveRun:
             f"--margin={self.settings.margin}",
             f"--alpha={self.settings.alpha}",
             *(["--rehearsal"] if self.settings.platform_label else []),
+            *([f"--baseline={self.settings.baseline}"] if self.settings.baseline else []),
             *server_log_arguments(self.settings),
         ]
 

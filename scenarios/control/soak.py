@@ -30,6 +30,7 @@ import gevent
 import msgspec
 
 from scenarios.control.checks import (
+    check_baseline,
     check_certificates,
     check_clients,
     check_faults,
@@ -217,6 +218,7 @@ class Soak:
         if is_standin:
             check_faults(settings)
         check_server_log(settings)
+        check_baseline(settings)
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_clients(settings)

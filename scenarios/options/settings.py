@@ -306,6 +306,12 @@ class Settings:
         VERDICT,
         parsers.as_it_is,
     )
+    baseline: str = text(
+        "",
+        "An earlier run's folder, analysed: is this one worse? (docs/method.md); a level that is worse is a breach",
+        VERDICT,
+        ui=False,
+    )
 
     reports_dir: str = parsed("reports", "Where run folders go", RUN, parsers.reports_dir, ui=False, whose=Whose.WORKER)
     run_id: str = parsed(

@@ -235,10 +235,11 @@ def test_the_live_analysis_is_started_unless_nobody_wants_it(
         return LiveAnalysis()
 
     monkeypatch.setattr(LiveAnalysis, "started", start)
-    run.settings = settings_from({"margin": 0.01, "slo_timeouts": 3} | ({off: True} if off else {}))
+    given = {"margin": 0.01, "slo_timeouts": 3, "baseline": "reports/last"}
+    run.settings = settings_from(given | ({off: True} if off else {}))
     run.start_live_analysis()
     assert len(seen) == started
-    assert all(one[0] == str(run.folder) and "--margin=0.01" in one for one in seen)
+    assert all(one[0] == str(run.folder) and {"--margin=0.01", "--baseline=reports/last"} <= {*one} for one in seen)
 
 
 def test_the_servers_logs_are_passed_to_the_analysis() -> None:
