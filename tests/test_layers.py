@@ -128,8 +128,9 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "scenarios.clients": (
         "scenarios.addresses scenarios.authority scenarios.clock scenarios.errors scenarios.evidence "
-        "scenarios.http_head scenarios.machine scenarios.os_errors scenarios.plan scenarios.protocols "
-        "scenarios.redact scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals attempts.schema"
+        "scenarios.http_fields scenarios.http_head scenarios.machine scenarios.os_errors scenarios.plan "
+        "scenarios.protocols scenarios.redact scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals "
+        "attempts.schema"
     ),
     "scenarios.clients.on_gevent": (
         "scenarios.addresses scenarios.clients scenarios.evidence scenarios.plan scenarios.relay scenarios.rfc6455 "
