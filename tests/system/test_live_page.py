@@ -96,8 +96,14 @@ NOTHING: Final[dict[str, Any]] = {
     **{"by": {"platform": (), "client": (), "delay_s": (), "instance": ()}, "generator": GeneratorLoad()},
 }
 IS_VOID: Final = LiveAnswer(
-    **{"why": VOID, "how_sure": "Not at all.", "what_next": "The run again.", "command": "", "counts": ""},
-    **{"leads": (), "not_tested": (), "undecided": ()},
+    why=VOID,
+    how_sure="Not at all.",
+    what_next="The run again.",
+    command="",
+    counts="",
+    leads=(),
+    not_tested=(),
+    undecided=(),
 )
 # What is shown, and words that must be on the page; the first one on all widths by day and by night.
 STATES: Final[dict[str, tuple[dict[str, Any], tuple[str, ...]]]] = {
