@@ -11,6 +11,8 @@ from scenarios.screens.live_file import Written
 from scenarios.screens.web_runs import RunRow, row_of
 from scenarios.screens.web_start import Phase
 
+# The verdict is written a moment before the process that leads the run knows of it.
+_ANALYSED: Final = frozenset({"analysing", "ended", "void"})
 _LEVELS: Final = frozenset({"met", "breached", "void"})
 
 
@@ -82,7 +84,7 @@ def state_of(watched: Watched, *, levels: str, live_state: str) -> str:
     if watched.phase is Phase.RUNNING:
         return "starting" if live_state == "starting" else "running"
     if watched.phase is Phase.ENDING:
-        return "analysing" if live_state == "analysing" else "storing"
+        return "analysing" if live_state in _ANALYSED else "storing"
     if watched.refused:
         return "refused"
     if watched.folder is None:

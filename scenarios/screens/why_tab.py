@@ -46,7 +46,7 @@ def rows(seen: Seen | None) -> list[Row]:
     causes, judged = seen.causes, seen.attempts.judged
     failed = sum(causes.values())
     return [
-        _row("Why?", seen.answer.why if seen.answer is not None else "Not looked at yet."),
+        _row("Why?", _why(seen)),
         _row("All", "judged attempts", judged, failed, causes),
         *(_row("Cause", _plain(cause), None, n, share_of=judged) for cause, n in causes.items()),
         *(line for name, title in _GROUPS.items() for line in _group(title, name, seen.by.get(name, []))),
@@ -66,6 +66,14 @@ def with_rows(body: bytes, lines: Sequence[Row]) -> bytes:
         return body
     more = msgspec.json.encode([{"key": KEY, "data": lines}])
     return end[:-1].rstrip() + b',"extended_stats":' + more + b"}"
+
+
+def _why(seen: Seen) -> str:
+    if seen.answer is not None:
+        return seen.answer.why
+    if seen.answer_as_of is None:
+        return "Not looked at yet."
+    return "Attempts have failed since the last look; the next look says why."
 
 
 def _group(title: str, name: str, groups: Sequence[Group]) -> list[Row]:
@@ -93,7 +101,7 @@ def _row(
         "value": value,
         "attempts": "" if attempts is None else attempts,
         "failed": "" if failed is None else failed,
-        "share": f"{100 * failed / whole:.2f} %" if failed is not None and whole else "",
+        "share": f"{100 * failed / whole:.2f}\N{NO-BREAK SPACE}%" if failed is not None and whole else "",
         "mostly": "" if most is None else f"{_plain(most[0])} ({most[1]:,})",
     }
 

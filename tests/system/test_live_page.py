@@ -113,7 +113,7 @@ STATES: Final[dict[str, tuple[dict[str, Any], tuple[str, ...]]]] = {
     ),
     "ended": (
         {"phase": Phase.IDLE, "said": document("ended", is_final=True), "levels": "breached"},
-        ("ended: levels breached", "Report", "Final, as of", "The verdict's."),
+        ("ended: levels breached", "Report", "Final, as of", "As the verdict has them."),
     ),
     "none": ({"phase": Phase.IDLE}, ("No run has been started",)),
     "starting": ({"phase": Phase.STARTING}, ("no attempt is stored yet",)),

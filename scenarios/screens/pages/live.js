@@ -150,11 +150,13 @@ function group(name, rows) {
   return shortened(make, rows, mostLines(), name, opened);
 }
 
+const FIRST = ["confirmed", "undecided", "ruled_out"];
+
 const claims = (rows) => table("", [
   { title: "Claim", class: "name", of: (claim) => claim.title },
   { title: "State", of: (claim) => el("span", { class: `chip ${claim.state}` }, plain(claim.state)) },
   { title: "Still needs", of: (claim) => claim.needs || "–" },
-], rows);
+], [...rows].sort((a, b) => FIRST.indexOf(a.state) - FIRST.indexOf(b.state)));
 
 function links({ run, state }) {
   if (!run) return [];
@@ -183,7 +185,7 @@ function show(now) {
   text("counts", hasFigures ? reconciled(live.attempts) : "");
   if (hasFigures) figures(live);
   if (live) {
-    text("claims-rule", live.is_final ? "The verdict's." : "By the sequential rule, at the last look; not final.");
+    text("claims-rule", live.is_final ? "As the verdict has them." : "By the sequential rule, at the last look; not final.");
     write("claims", live.claims, () => claims(live.claims));
   }
 }

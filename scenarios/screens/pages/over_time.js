@@ -1,8 +1,9 @@
 // The attempts of each stretch of the run, and below them those that did not succeed, by cause.
 
 import { drawn, el, table } from "./nodes.js";
-import { count, plain, span } from "./words.js";
+import { count, hands, plain, span } from "./words.js";
 
+const STEPS_S = [10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
 const MOST_CAUSES = 5;
 const [LEFT, RIGHT, ABOVE, ALL, GAP, BAD, BELOW] = [46, 8, 18, 46, 34, 130, 26];
 const HEIGHT = ABOVE + ALL + GAP + BAD + BELOW;
@@ -88,10 +89,8 @@ function figure(slots, slotS, width, { stacked, all, worst, until, summary }) {
       from += n;
     }
   });
-  const ticks = Math.max(1, Math.min(5, Math.floor(room / 90)));
-  for (let tick = 0; tick <= ticks; tick += 1)
-    svg.append(drawn("text", {
-      x: x((until * tick) / ticks), y: HEIGHT - 8, "text-anchor": tick === 0 ? "start" : tick === ticks ? "end" : "middle",
-    }, span((until * tick) / ticks)));
+  const step = STEPS_S.find((one) => until / one <= Math.max(1, room / 90)) ?? until;
+  for (let tick = 0; tick <= until; tick += step)
+    svg.append(drawn("text", { x: x(tick), y: HEIGHT - 8, "text-anchor": tick === 0 ? "start" : tick + step / 3 > until ? "end" : "middle" }, hands(tick)));
   return svg;
 }

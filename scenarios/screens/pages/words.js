@@ -44,6 +44,13 @@ export function span(seconds) {
   return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
 }
 
+// As an axis has it: 0:10, 12:00, 1:30:00.
+export function hands(seconds) {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const pair = (n) => String(n).padStart(2, "0");
+  return hours ? `${hours}:${pair(minutes)}:${pair(rest)}` : `${minutes}:${pair(rest)}`;
+}
+
 // In the reader's own time zone, as the clock beside the screen has it.
 export function clock(iso) {
   const moment = new Date(iso);

@@ -24,6 +24,7 @@ FOLDER = Path("reports/a")
         (Phase.RUNNING, FOLDER, "another form", "not analysed", "running", "running"),
         (Phase.ENDING, FOLDER, "", "not analysed", "running", "storing"),
         (Phase.ENDING, FOLDER, "", "not analysed", "analysing", "analysing"),
+        (Phase.ENDING, FOLDER, "", "met", "ended", "analysing"),
         (Phase.IDLE, FOLDER, "", "met", "ended", "met"),
         (Phase.IDLE, FOLDER, "", "breached", "running", "breached"),  # the live analysis had died
         (Phase.IDLE, FOLDER, "", "void", "void", "void"),

@@ -26,16 +26,20 @@ def test_the_table_says_why_and_counts_by_cause_platform_client_delay_and_instan
         "value": "judged attempts",
         "attempts": 9228,
         "failed": 92,
-        "share": "1.00 %",
+        "share": "1.00\N{NO-BREAK SPACE}%",
         "mostly": "silent peer (86)",
     }
-    assert (found[2]["value"], found[2]["failed"], found[2]["share"]) == ("silent peer", 86, "0.93 %")
+    assert (found[2]["value"], found[2]["failed"], found[2]["share"]) == ("silent peer", 86, "0.93\N{NO-BREAK SPACE}%")
     assert [row["value"] for row in found[7:10]] == ["none", "100 ms", "300 ms"]
     assert [row["value"] for row in found[10:13]] == ["instance-0", HOSTILE, "not named"]
 
 
 def test_before_the_first_look_the_table_says_so() -> None:
     assert rows(seen(looked=False))[0]["value"] == "Not looked at yet."
+
+
+def test_once_more_has_failed_than_the_last_look_knew_the_table_promises_the_next() -> None:
+    assert "the next look says why" in str(rows(seen(answer=None))[0]["value"])
 
 
 def test_without_rows_there_is_one_line_that_says_so_and_one_that_says_where_more_is() -> None:
