@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.claims import registry
 from analysis.comparison.words import points
-from analysis.model import Effect, Finding
+from analysis.model import Effect
 from analysis.reduction.failures import answer
 from analysis.releases import words as releases
 from analysis.report import figures, server_log
 from analysis.report.bursts import burst_slots
+from analysis.report.conditions import directions
 from analysis.report.figures.alternative import in_words, plain
 from analysis.report.figures.marks import marked
 from analysis.report.plotly_bundle import plotly_js
@@ -91,7 +92,7 @@ def report_html(analysis: Analysis, against: Comparison | None = None) -> str:
         has_rows=bool(verdict["attempts"]),
         has_vitals=not analysis.health.empty,
         is_open=analysis.slo.state != "void" and bool(verdict["attempts"]),
-        conditions_words=conditions_words,
+        directions=directions,
         marks=marks,
         answer=answer,
         decision=analysis.decision,
@@ -119,22 +120,6 @@ def report_html(analysis: Analysis, against: Comparison | None = None) -> str:
         js=(_PAGE / "report.js").read_text(encoding="utf-8"),
         plotly=plotly_js(),
     )
-
-
-def conditions_words(name: str, finding: Finding, failing: int) -> str:
-    """What the conditions of a claim are of, and what follows where some do not hold."""
-    way = "Ruling the server out" if name == "server" else "The comparison, which confirms or rules out,"
-    if not failing:
-        return f"{way} rests on these, and all hold."
-    ways = [part for part, value in finding.parts.items() if value.state == "confirmed"]
-    if finding.state == "confirmed":
-        by = f": {', '.join(ways)}" if ways else ""
-        return (
-            f"Confirmed by what does not rest on these{by}. {way} rests on them, and they do not hold or are unknown:"
-        )
-    if finding.state == "ruled_out":
-        return f"Ruled out by what does not rest on these. {way} rests on them, and they do not hold or are unknown:"
-    return f"{way} rests on these, which do not hold or are unknown:"
 
 
 def p_text(p_value: float | None) -> str:
