@@ -173,6 +173,7 @@ function show(now) {
   text("run", run?.name ?? "");
   text("facts", run ? `${run.target}, ${run.users} users` : "");
   text("sentence", sentence(now));
+  text("problem", run?.problem && GOING_ON.has(state) ? `Void, as far as is known: ${run.problem}` : "");
   text("fresh", freshness(now));
   write("links", [run?.name, run?.files, state], () => links(now));
   at("answer").hidden = !run || state === "starting" || state === "unanalysed" || (!live && GOING_ON.has(state));
