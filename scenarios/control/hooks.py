@@ -33,6 +33,7 @@ from scenarios.screens.keyboard import endure_closed_terminals
 from scenarios.screens.voice import say, settle
 from scenarios.screens.web import add_to_ui
 from scenarios.screens.web_access import names_of
+from scenarios.screens.web_form import add_to_form
 from scenarios.screens.web_start import Phase
 
 # Heartbeats that may be missed before Locust calls a worker lost (its default, 3, ends a day's soak for
@@ -107,6 +108,7 @@ def install() -> None:
             settings, own = soak.settings(), environment.parsed_options
             names = names_of(socket.gethostname(), own.web_host, own.web_host_display_name or "")
             add_to_ui(web_ui.app, reports=Path(settings.reports_dir), soak=soak, hosts=(*names, *settings.ui_hosts))
+            add_to_form(web_ui, standin_url=soak.standin_url)
             web_ui.template_args["extended_csv_files"] = [{"href": "wsoak/", "title": "wsoak: runs, verdicts, reports"}]
         if isinstance(environment.runner, runners.WorkerRunner):
             gate.open(environment.runner, takes=soak.takes)
