@@ -79,15 +79,20 @@
       folded.delete(group.title);
       show(group);
     }
-    field.closest(".MuiAccordion-root")?.querySelector(".MuiAccordionSummary-root[aria-expanded=false]")?.click();
+    const closed = field.closest(".MuiAccordion-root")?.querySelector(".MuiAccordionSummary-root[aria-expanded=false]");
+    closed?.click();
     const said = element("p", "wsoak-note wsoak-refusal", answer.message);
     said.id = "wsoak-refusal";
     box(field).after(said);
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", said.id);
     field.addEventListener("input", forget, { once: true });
-    field.focus();
-    said.scrollIntoView({ block: "center" });
+    const reach = () => {
+      field.focus();
+      said.scrollIntoView({ block: "center" });
+    };
+    // What is still being unfolded takes no focus.
+    setTimeout(reach, closed ? 400 : 0);
   };
 
   const fetched = window.fetch;

@@ -133,4 +133,4 @@ def _is_of_names(option: Option) -> bool:
 
 
 def _standin_words(url: str) -> str:
-    return f"Empty, or {url}: the embedded stand-in, a server of wsoak's own whose faults are options below."
+    return f"Empty, or {url}: the embedded stand-in, a server of wsoak's own, whose faults are options below."
