@@ -244,6 +244,12 @@ class Soak:
                 self.leader.refused = str(refusal)
             raise
 
+    def standin_url(self) -> str:
+        """Where the embedded stand-in listens, or would: with --host there is none until a form asks for it."""
+        if self._standin_url is None:
+            self._standin_url = free_standin_url(tls=self.settings().standin_tls)
+        return self._standin_url
+
     def phase(self) -> Phase:
         """What the process is doing; on a worker that is its master's to know."""
         if self._is_starting:

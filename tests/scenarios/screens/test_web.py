@@ -44,6 +44,9 @@ class FakeSoak:
     def watched(self) -> Watched:
         return Watched(self.now, self.folder, self.refused, self.is_off)
 
+    def standin_url(self) -> str:
+        return "ws://127.0.0.1:1/ws"
+
     def options_now(self) -> Mapping[str, Any]:
         return {"exchange_budget_s": 5.0, "probes": True, "host": "ws://127.0.0.1:1/ws", "run_time": 600}
 
@@ -79,7 +82,8 @@ def test_a_start_form_that_is_right_reaches_locust(page: FlaskClient) -> None:
 
 def test_a_wrong_value_in_the_start_form_is_refused_before_locust_sees_it(page: FlaskClient) -> None:
     answer = page.post("/swarm", data={"exchange_budget_s": "-1"}).json
-    assert answer == {"success": False, "message": WRONG + " Help: python -m scenarios.options exchange-budget-s"}
+    pointed = WRONG + " Help: python -m scenarios.options exchange-budget-s"
+    assert answer == {"success": False, "message": pointed, "field": "exchange_budget_s"}
 
 
 def test_a_path_cannot_be_set_from_the_web(page: FlaskClient) -> None:
