@@ -67,7 +67,9 @@ class Attempts:
         wanted = self._filtered(where)
         chosen = self.columns if columns is None else self._known([columns] if isinstance(columns, str) else columns)
         wanted = wanted.select(*chosen)
-        rows, how = (len(self), "by the files' footers") if where is None else (int(wanted.count().to_pandas()), "counted")
+        rows, how = (
+            (len(self), "by the files' footers") if where is None else (int(wanted.count().to_pandas()), "counted")
+        )
         sample: pd.DataFrame = wanted.limit(SAMPLE).to_pandas()
         mib = float(sample.memory_usage(deep=True).sum()) / _MIB * (rows / len(sample) if len(sample) else 1.0)
         is_all = len(sample) >= rows

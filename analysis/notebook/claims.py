@@ -11,6 +11,7 @@ from analysis.claims import registry
 from analysis.model import Effect, Finding
 from analysis.verdict.answer import answer_of
 
+NOT_TESTED: Final = "not_tested"
 _FAILURES: Final = (
     *("kind", "phase", "cause", "outcome", "status", "code", "reason", "count", "share", "first_at", "last_at"),
 )
@@ -23,21 +24,28 @@ def claims_frame(verdict: Mapping[str, Any]) -> pd.DataFrame:
     nothing to decide it on). The effect and its 95 % interval are absolute shares, nan where none could be estimated;
     `needs` says what would settle it, empty where nothing is left to settle.
     """
-    titles, untested = registry.titles(), answer_of(verdict).not_tested
+    claims = verdict["claims"]
     rows = [
         {
             "claim": name,
-            "title": titles.get(name, name),
-            "state": "not_tested" if titles.get(name) in untested else claim["state"],
-            "effect": claim["effect"]["estimate"],
-            "low": claim["effect"]["low"],
-            "high": claim["effect"]["high"],
-            "needs": claim["needs"],
+            "title": title,
+            "state": state,
+            "effect": claims[name]["effect"]["estimate"],
+            "low": claims[name]["effect"]["low"],
+            "high": claims[name]["effect"]["high"],
+            "needs": claims[name]["needs"],
         }
-        for name, claim in verdict["claims"].items()
+        for name, title, state in state_of(verdict)
     ]
     frame = pd.DataFrame(rows, columns=["claim", "title", "state", "effect", "low", "high", "needs"])
     return frame.astype({"effect": "float64", "low": "float64", "high": "float64"})
+
+
+def state_of(verdict: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Each claim's name, title and state; one that the run had nothing to decide on is `NOT_TESTED`."""
+    titles, untested = registry.titles(), answer_of(verdict).not_tested
+    named = [(name, titles.get(name, name), str(claim["state"])) for name, claim in verdict["claims"].items()]
+    return [(name, title, NOT_TESTED if title in untested else state) for name, title, state in named]
 
 
 def failures_frame(verdict: Mapping[str, Any]) -> pd.DataFrame:

@@ -11,11 +11,10 @@ from analysis.report import figures
 from analysis.report.bursts import burst_slots
 from analysis.report.figures.marks import marked
 from analysis.report.picture import Picture
-from analysis.runs.marks import marks_of
+from analysis.runs.marks import Mark, marks_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
 
     from analysis.pipeline import Analysis
 
@@ -53,9 +52,8 @@ class Plots:
         """Failures by cause over time, the share that failed on each platform, and all attempts."""
         overview = self._analysis().overview
         bursts = burst_slots(overview.timeline)
-        return Picture(
-            self._marked(figures.outcomes_over_time(overview.timeline, slot_s=overview.slot_s, bursts=bursts))
-        )
+        drawn = figures.outcomes_over_time(overview.timeline, slot_s=overview.slot_s, bursts=bursts)
+        return Picture(marked(drawn, self._marks()))
 
     def waterfall(self) -> Picture:
         """Where a good connect spends its time: the median of each phase."""
@@ -107,10 +105,10 @@ class Plots:
 
     def vitals(self) -> Picture:
         """Loop lag and CPU of the load generators over time."""
-        return Picture(self._marked(figures.generator_vitals(self._analysis().health)))
+        return Picture(marked(figures.generator_vitals(self._analysis().health), self._marks()))
 
-    def _marked(self, figure: go.Figure) -> go.Figure:
-        return marked(figure, marks_of(self._analysis().dataset.runs))
+    def _marks(self) -> list[Mark]:
+        return marks_of(self._analysis().dataset.runs)
 
     def __repr__(self) -> str:
         names = sorted(name for name in vars(type(self)) if not name.startswith("_"))

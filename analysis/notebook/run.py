@@ -9,9 +9,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.notebook.answered import ShownAnswer, shown_answer
 from analysis.notebook.attempts import Attempts
 from analysis.notebook.claims import claims_frame, failures_frame
 from analysis.notebook.cohorts import Event, shares
+from analysis.notebook.conclusions import Conclusions
 from analysis.notebook.errors import RunError
 from analysis.notebook.plots import Plots
 from analysis.notebook.stored import stored_verdict
@@ -25,8 +27,6 @@ from attempts.printable import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from analysis.notebook.answered import ShownAnswer
 
 BY: Final = ("platform", "delay_s", "client")
 
@@ -78,9 +78,12 @@ class Run:
     @property
     def answer(self) -> ShownAnswer:
         """Why attempts time out, how sure that is, and what would change it."""
-        from analysis.notebook.answered import shown_answer
-
         return shown_answer(self.verdict)
+
+    @property
+    def conclusions(self) -> Conclusions:
+        """What may be concluded and what may not: the claims in four groups, as a list to read."""
+        return Conclusions(self.verdict)
 
     @property
     def claims(self) -> pd.DataFrame:
@@ -122,7 +125,7 @@ class Run:
     @property
     def plot(self) -> Plots:
         """The report's figures, and `plot.timeouts()`: timeouts against latency, platform and client."""
-        return Plots(lambda: self._with_rows() and self.analysis, lambda: self.verdict, self.timeouts)
+        return Plots(lambda: self.analysis, lambda: self.verdict, self.timeouts)
 
     def _opened(self) -> Dataset:
         """The footers; of a run that goes on those of now."""

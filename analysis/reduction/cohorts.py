@@ -29,7 +29,7 @@ class Cohorts(NamedTuple):
     """Attempts by cohort, counted twice.
 
     Attributes:
-        minutes: The cohort's columns, `host_of` (the load generator), `minute` (of the epoch): `n`, `failed` and `timeouts`.
+        minutes: The cohort's columns, `host_of`, `minute` (of the epoch): `n`, `failed`, `timeouts`.
         sessions: The cohort's columns: `m` sessions; `nn`, and for each of `EVENTS` `nx_` and `xx_`: the sums over
             sessions of the products of their attempts n and events x.
     """

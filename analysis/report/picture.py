@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from analysis.report.figures.alternative import in_words, plain
 from analysis.report.stills.png import png
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+_WIDTH: Final = 900  # pixels: the picture has more, for screens that do
 
 
 class Picture:
@@ -29,14 +31,16 @@ class Picture:
         """The figure as a PNG, drawn without a browser."""
         return png(self.figure)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What it is in each form, and of the still picture: its words, and its width on the page."""
         # Names that come from a target are text here, as in the report.
         document = json.loads(plain(self.figure.to_json(engine="orjson")))
-        return {
+        forms = {
             "application/vnd.plotly.v1+json": document | {"config": {"displaylogo": False}},
             "image/png": base64.b64encode(self.png).decode(),
             "text/plain": repr(self),
         }
+        return forms, {"image/png": {"alt": repr(self), "width": _WIDTH}}
 
     def __repr__(self) -> str:
         return "\n".join(in_words(self.figure))

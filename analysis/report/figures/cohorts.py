@@ -31,11 +31,12 @@ def timeouts_by_latency(cohorts: pd.DataFrame) -> go.Figure:
     delays_ms = sorted({1000 * delay for delay in cohorts["delay_s"]})
     width = max(delays_ms[-1] - delays_ms[0], 1.0)
     palette = colours(cohorts["platform"].astype(str))
-    clients = sorted(cohorts["client"].astype(str).unique())
+    # A library has the same line on every platform, though it may run on another loop there.
+    clients = {str(one): sorted(group["client"].astype(str).unique()) for one, group in cohorts.groupby("platform")}
     figure = go.Figure()
     groups = list(cohorts.groupby(["platform", "client"], sort=True))
     for number, ((platform, client), group) in enumerate(groups):
-        place = clients.index(str(client)) % len(_DASHES)
+        place = clients[str(platform)].index(str(client)) % len(_DASHES)
         colour, name = palette[str(platform)], f"{platform} · {client}"
         share = group["share"].tolist()
         aside = (number - (len(groups) - 1) / 2) * _APART * width

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from analysis.report.stills.paint import INK, colour_of, dash_of, number_words, text_of
-from analysis.report.stills.traces import Places, add_trace
+from analysis.report.stills.axes import GRID, places_of, set_axis
+from analysis.report.stills.paint import INK, text_of
+from analysis.report.stills.shapes import add_note, add_shape
+from analysis.report.stills.traces import add_trace
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -22,15 +24,14 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 9.0  # inches, of which a hundred pixels of Plotly's are one
 _DOTS: Final = 140  # to the inch: sharp on a screen, and small in a notebook's file
-_GRID: Final = "#e3e7ec"
-_LOOK: Final = {
+_LOOK: Final[Any] = {
     "font.size": 9,
     "text.parse_math": False,  # a name with two dollars is a name
     "text.color": INK,
     "axes.labelcolor": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "axes.edgecolor": _GRID,
+    "axes.edgecolor": GRID,
 }
 
 
@@ -77,17 +78,17 @@ def _draw(drawn: Figure, data: list[dict[str, Any]], layout: dict[str, Any]) -> 
     for (x_name, y_name), axes in grid.items():
         mine = [t for t in data if (t.get("xaxis", "x"), t.get("yaxis", "y")) == (x_name, y_name)]
         x_axis, y_axis = (layout.get(_key(name)) or {} for name in (x_name, y_name))
-        x = _places(mine, "x", x_axis, [note for note in layout.get("annotations", ()) if note.get("xref") == x_name])
-        y = _places(mine, "y", y_axis, [note for note in layout.get("annotations", ()) if note.get("yref") == y_name])
+        x = places_of(mine, "x", x_axis, [note for note in layout.get("annotations", ()) if note.get("xref") == x_name])
+        y = places_of(mine, "y", y_axis, [note for note in layout.get("annotations", ()) if note.get("yref") == y_name])
         stacked: dict[tuple[str, Any], float] = {}
         for trace in mine:
             add_trace(axes, trace, x, y, stacked)
-        _set_axis(axes, "x", x_axis, x)
-        _set_axis(axes, "y", y_axis, y)
+        set_axis(axes, "x", x_axis, x)
+        set_axis(axes, "y", y_axis, y)
         for shape in layout.get("shapes", ()):
-            _add_shape(axes, shape, x_name, y_name, x, y)
+            add_shape(axes, shape, x_name, y_name, x, y)
         for note in layout.get("annotations", ()):
-            _add_note(axes, note, x_name, y_name, x, y, is_only=len(grid) == 1)
+            add_note(axes, note, x_name, y_name, x, y, is_only=len(grid) == 1)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_axisbelow(True)
     _add_legend(drawn, list(grid.values()), layout)
@@ -119,86 +120,6 @@ def _grid(drawn: Figure, pairs: list[tuple[str, str]], layout: dict[str, Any]) -
         len(ordered), 1, squeeze=False, sharex=len(ordered) > 1, height_ratios=[length(y) for _, y in ordered]
     )[:, 0]
     return dict(zip(ordered, below, strict=True))
-
-
-def _places(traces: list[dict[str, Any]], name: str, axis: dict[str, Any], notes: list[dict[str, Any]]) -> Places:
-    values = [value for trace in traces for value in trace.get(name) or ()]
-    values += [note[name] for note in notes if isinstance(note.get(name), str)]
-    order = axis.get("categoryarray") or ()
-    return Places(values, order, is_names=axis.get("type") == "category")
-
-
-def _set_axis(axes: Axes, name: str, axis: dict[str, Any], places: Places) -> None:
-    mine = axes.xaxis if name == "x" else axes.yaxis
-    limits, set_limits = (axes.get_xlim, axes.set_xlim) if name == "x" else (axes.get_ylim, axes.set_ylim)
-    if axis.get("visible") is False:
-        mine.set_visible(False)
-        axes.spines[:].set_visible(False)
-        return
-    mine.set_label_text(text_of((axis.get("title") or {}).get("text")))
-    mine.set_tick_params(length=0)
-    if axis.get("showgrid") is not False:
-        mine.grid(visible=True, color=_GRID, linewidth=0.7)
-    is_log = axis.get("type") == "log"
-    if is_log:
-        (axes.set_xscale if name == "x" else axes.set_yscale)("log")
-    if places.names:
-        mine.set_ticks(range(len(places.names)), [text_of(one) for one in places.names])
-    elif places.is_time:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        locator = AutoDateLocator()
-        mine.set_major_locator(locator)
-        mine.set_major_formatter(ConciseDateFormatter(locator))
-    elif axis.get("tickvals"):
-        mine.set_ticks(axis["tickvals"], axis["ticktext"])
-        mine.set_ticks([], minor=True)
-    else:
-        form = axis.get("tickformat")
-        mine.set_major_formatter(lambda value, _: number_words(float(value), form))
-    if axis.get("range"):
-        low, high = axis["range"]
-        set_limits(10.0**low if is_log else low, 10.0**high if is_log else high)
-    elif axis.get("rangemode") == "tozero":
-        set_limits(0, max(limits()[1], 1e-9))
-    if axis.get("autorange") == "reversed":
-        set_limits(*limits()[::-1])
-
-
-def _add_shape(axes: Axes, shape: dict[str, Any], x_name: str, y_name: str, x: Places, y: Places) -> None:
-    """A band or a line over the whole height, or the whole width."""
-    refs = str(shape.get("xref", "x")), str(shape.get("yref", "y"))
-    line = shape.get("line") or {}
-    look = {"linewidth": 0.7 * line.get("width", 2), "linestyle": dash_of(line.get("dash")), "zorder": 0.5}
-    colour = colour_of(str(line.get("color") or INK))
-    if refs[0] == x_name and refs[1] in (f"{y_name} domain", "paper"):
-        x0, x1 = x.one(shape["x0"]), x.one(shape["x1"])
-        if shape["type"] == "rect" and x0 != x1:
-            axes.axvspan(x0, x1, color=colour_of(str(shape.get("fillcolor") or INK)), linewidth=0, zorder=0)
-        else:
-            axes.axvline(x0, color=colour, **look)
-    elif refs[1] == y_name and refs[0] in (f"{x_name} domain", "paper"):
-        axes.axhline(y.one(shape["y0"]), color=colour, **look)
-
-
-def _add_note(axes: Axes, note: dict[str, Any], x_name: str, y_name: str, x: Places, y: Places, *, is_only: bool) -> None:
-    """A note at its place; of the notes on paper only that of a figure without axes, the others are titles."""
-    refs = str(note.get("xref", "x")), str(note.get("yref", "y"))
-    text = text_of(note.get("text"))
-    if refs == ("paper", "paper"):
-        if is_only:
-            axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
-    elif refs[0] == x_name and refs[1] in (y_name, "paper"):
-        is_on_paper = refs[1] == "paper"
-        axes.annotate(
-            text,
-            (x.one(note["x"]), note["y"] if is_on_paper else y.one(note["y"])),
-            xycoords=("data", "axes fraction") if is_on_paper else "data",
-            xytext=(3, 0.7 * note.get("yshift", 0)),
-            textcoords="offset points",
-            va="top" if is_on_paper else "center",
-            fontsize=8,
-        )
 
 
 def _add_legend(drawn: Figure, grid: list[Axes], layout: dict[str, Any]) -> None:

@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+import itertools
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from analysis.report.stills.paint import colour_of, dash_of, symbol_of, text_of
+from analysis.report.stills.places import Places
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_FILLED: Final[dict[str, Literal["post", "pre", "mid"]]] = {"hv": "post", "vh": "pre", "hvh": "mid"}
 _STEPS: Final = {"hv": "steps-post", "vh": "steps-pre", "hvh": "steps-mid"}
 # Plotly's pixels are two thirds of a point in a picture of this size.
 _POINTS: Final = 0.7
 _BAR: Final = 0.65
-
-
-class Places:
-    """Where the values of one axis lie: numbers where they are, moments and names in their order.
-
-    Attributes:
-        names: Of the places 0, 1, ... of an axis of names; empty for other axes.
-    """
-
-    def __init__(self, values: Sequence[Any], order: Sequence[str] = (), *, is_names: bool = False) -> None:
-        present = [value for value in values if value is not None]
-        self.is_time = bool(present) and not is_names and all(_moment(value) is not None for value in present)
-        has_text = any(isinstance(value, str) for value in present)
-        is_listed = is_names or (has_text and not self.is_time)
-        self.names = list(dict.fromkeys([*order, *map(str, present)])) if is_listed else []
-        self._place = {name: float(number) for number, name in enumerate(self.names)}
-
-    def of(self, values: Sequence[Any]) -> list[Any]:
-        """Each value's place; nan: none."""
-        return [self.one(value) for value in values]
-
-    def one(self, value: Any) -> Any:
-        """A value's place."""
-        if value is None:
-            return np.datetime64("NaT") if self.is_time else np.nan
-        if self.is_time:
-            moment = _moment(value)
-            return np.datetime64("NaT") if moment is None else np.datetime64(moment)
-        if self.names:
-            return self._place.get(str(value), value)
-        return float(value)
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None)
-    if not isinstance(value, str) or len(value) < 10:
-        return None
-    try:
-        return datetime.fromisoformat(value).replace(tzinfo=None)
-    except ValueError:
-        return None
 
 
 def add_trace(axes: Axes, trace: dict[str, Any], x: Places, y: Places, stacked: dict[tuple[str, Any], float]) -> None:
@@ -86,22 +45,23 @@ def _add_scatter(axes: Axes, trace: dict[str, Any], x: Places, y: Places) -> Non
     across, up = x.of(trace.get("x") or ()), y.of(trace.get("y") or ())
     line, marker, mode = trace.get("line") or {}, trace.get("marker") or {}, trace.get("mode") or "lines"
     colour = colour_of(str(line.get("color") or marker.get("color") or "#888888"))
-    look: dict[str, Any] = {"linestyle": "none", "color": colour, "clip_on": trace.get("cliponaxis") is not False}
+    look: dict[str, Any] = {"linestyle": "none", "color": colour}
     if "lines" in mode:
         step = _STEPS.get(line.get("shape") or "", "default")
         look |= {"linestyle": dash_of(line.get("dash")), "linewidth": _POINTS * line.get("width", 2)}
         look |= {"drawstyle": step}
     if "markers" in mode:
         symbol, is_full = symbol_of(marker.get("symbol"))
-        look |= {"marker": symbol, "markersize": _POINTS * marker.get("size", 6)}
+        look |= {"marker": symbol, "markersize": _POINTS * marker.get("size", 6), "clip_on": False}
         look |= {} if is_full else {"markerfacecolor": "none"}
         edge = (marker.get("line") or {}).get("color") or marker.get("color")
         look |= {"markeredgecolor": colour_of(str(edge or "#888888"))}
     label = text_of(trace.get("name")) if trace.get("name") and trace.get("showlegend") is not False else None
     axes.plot(across, up, label=label, **look)
     if trace.get("fill") == "tozeroy":
-        step_of = {"steps-mid": "mid", "steps-post": "post", "steps-pre": "pre"}.get(look.get("drawstyle", ""))
-        axes.fill_between(across, up, step=step_of, color=colour_of(trace["fillcolor"]), linewidth=0)
+        axes.fill_between(
+            across, up, step=_FILLED.get(line.get("shape") or ""), color=colour_of(trace["fillcolor"]), linewidth=0
+        )
     _add_errors(axes, trace, across, up)
 
 
@@ -127,7 +87,7 @@ def _apart(places: list[Any]) -> Any:
     """How wide a bar is that touches its neighbours."""
     if len(places) < 2:
         return np.timedelta64(1, "s") if places and isinstance(places[0], np.datetime64) else _BAR
-    return min(b - a for a, b in zip(places, places[1:], strict=False))
+    return min(b - a for a, b in itertools.pairwise(places))
 
 
 def _add_errors(axes: Axes, trace: dict[str, Any], across: list[Any], up: list[Any]) -> None:
