@@ -47,8 +47,26 @@ class Attempts:
         return [name for name in known if name in there] + sorted(there.difference(known))
 
     def table(self) -> ibis.Table:
-        """An Ibis expression over all rows, for SQL or Ibis; it reads nothing until it is executed."""
+        """An Ibis expression over all rows; it reads nothing until it is executed."""
         return attempts_table(self._opened())
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """What DuckDB answers to a query of the view `attempts`: `SELECT ... FROM attempts GROUP BY ...`.
+
+        Raises:
+            RunError: DuckDB cannot run the query; its first sentence.
+        """
+        import duckdb
+        import ibis
+
+        table = self.table()
+        connection = table.get_backend().con
+        try:
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW attempts AS {ibis.to_sql(table)}")
+            found: pd.DataFrame = connection.execute(query).df()
+        except duckdb.Error as error:
+            raise RunError(f"The query cannot be run ({_first_line(error)}): it is SQL over the view attempts.") from error
+        return found
 
     def to_pandas(
         self, columns: Sequence[str] | None = None, where: Where | None = None, *, most_mib: float = MOST_MIB
@@ -100,10 +118,9 @@ class Attempts:
         except RunError:
             raise
         except Exception as error:
-            said = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
             raise RunError(
-                f"where= is no condition on the attempts ({said}): give values by column, or a function from the Ibis "
-                "table to a condition."
+                f"where= is no condition on the attempts ({_first_line(error)}): give values by column, or a function "
+                "from the Ibis table to a condition."
             ) from error
 
     def _known(self, names: Sequence[str]) -> list[str]:
@@ -116,8 +133,13 @@ class Attempts:
     def __repr__(self) -> str:
         return (
             f"Attempts of {self._names}: {len(self):,} rows (by the files' footers), {len(self.columns)} columns, none "
-            "read yet; .to_pandas(columns=..., where=...) reads them, .table() is an Ibis table."
+            "read yet; .to_pandas(columns=..., where=...) reads them, .sql('SELECT ... FROM attempts') asks DuckDB."
         )
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

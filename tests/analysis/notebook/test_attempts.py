@@ -68,6 +68,14 @@ def test_a_column_or_condition_that_is_none_is_one_sentence(rows: Attempts) -> N
     assert "\n" not in str(caught.value)
 
 
-def test_the_table_is_there_for_sql(rows: Attempts) -> None:
-    found = rows.table().alias("attempts").sql("SELECT count(*) AS n FROM attempts WHERE outcome = 'timeout'")
-    assert found.to_pandas()["n"].to_list() == [12]
+def test_they_can_be_asked_in_sql_and_by_ibis(rows: Attempts) -> None:
+    found = rows.sql("SELECT count(*) AS n FROM attempts WHERE outcome = 'timeout'")
+    assert found["n"].to_list() == [12]
+    table = rows.table()
+    assert table.filter(table.outcome == "timeout").count().to_pandas() == 12
+
+
+def test_a_query_that_cannot_be_run_is_one_sentence(rows: Attempts) -> None:
+    with pytest.raises(analysis.RunError, match="The query cannot be run .*colour") as caught:
+        rows.sql("SELECT colour FROM attempts")
+    assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 import analysis
 from analysis.notebook import run as run_module
 from analysis.reduction.cohorts import COLUMNS
-from tests.analysis.notebook.conftest import analysed
+from tests.analysis.notebook.conftest import analysed, counted
 from tests.analysis.run_folders import attempts, manifest, write_run, written_now
 
 
@@ -27,7 +27,7 @@ def test_the_folder_s_verdict_is_the_run_s(folder: Path) -> None:
 def test_a_run_without_a_verdict_of_its_rows_is_analysed_in_memory_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = analysed(tmp_path / "run", counts={"all": 1})
+    folder = analysed(tmp_path / "run", counts=counted(599))
     asked: list[tuple[Path, ...]] = []
 
     def analyse(folders: tuple[Path, ...], **_: object) -> SimpleNamespace:
