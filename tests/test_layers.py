@@ -229,7 +229,7 @@ LIBRARIES: Final = (
         frozenset({"ibis", "duckdb", "pyspark"}),
         only_in=("analysis.runs", "analysis.reduction", "analysis.server_log", "analysis.notebook", "bench"),
     ),
-    Library(frozenset({"plotly", "jinja2", "matplotlib"}), only_in=("analysis.report",)),
+    Library(frozenset({"plotly", "jinja2", "matplotlib", "PIL"}), only_in=("analysis.report",)),
 )
 HEAVY: Final = ("numpy", "pandas", "pyarrow")
 

@@ -51,7 +51,7 @@ class Run:
     @property
     def attempts(self) -> Attempts:
         """The rows, unread."""
-        return Attempts(self._opened, self._names)
+        return Attempts(self._opened, self._short_names)
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -150,11 +150,15 @@ class Run:
     def _names(self) -> str:
         return ", ".join(one_line(str(folder)) for folder in self.folders)
 
+    @property
+    def _short_names(self) -> str:
+        return ", ".join(one_line(folder.name) for folder in self.folders)
+
     def __repr__(self) -> str:
         dataset = self._opened()
         goes_on = " It goes on: more rows will come." if self.is_live else ""
         problems = "".join(f" {problem}" for problem in dataset.problems)
-        return f"{self._names}: {dataset.rows:,} attempts.{goes_on}{problems} Ask for .answer, .timeouts() or .claims."
+        return f"{self._short_names}: {dataset.rows:,} attempts.{goes_on}{problems} Ask for .answer, .timeouts() or .claims."
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
