@@ -65,7 +65,9 @@ class Attempts:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW attempts AS {ibis.to_sql(table)}")
             found: pd.DataFrame = connection.execute(query).df()
         except duckdb.Error as error:
-            raise RunError(f"The query cannot be run ({_first_line(error)}): it is SQL over the view attempts.") from error
+            raise RunError(
+                f"The query cannot be run ({_first_line(error)}): it is SQL over the view attempts."
+            ) from error
         return found
 
     def to_pandas(

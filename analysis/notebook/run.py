@@ -158,7 +158,8 @@ class Run:
         dataset = self._opened()
         goes_on = " It goes on: more rows will come." if self.is_live else ""
         problems = "".join(f" {problem}" for problem in dataset.problems)
-        return f"{self._short_names}: {dataset.rows:,} attempts.{goes_on}{problems} Ask for .answer, .timeouts() or .claims."
+        said = f"{self._short_names}: {dataset.rows:,} attempts.{goes_on}{problems}"
+        return f"{said} Ask for .answer, .timeouts() or .claims."
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from analysis.notebook.claims import NOT_TESTED, claims_frame, failures_frame, findings_of
 from tests.analysis.notebook.conftest import SLO
 from tests.analysis.verdicts import decision, verdict
@@ -20,8 +18,8 @@ def test_each_claim_is_a_row_and_untested_ones_are_apart_from_undecided_ones() -
         "undecided",
         NOT_TESTED,
     ]
-    assert frame.loc["server", ["effect", "low", "high"]].to_list() == [0.012, 0.008, 0.017]
-    assert pd.isna(frame.loc["platform", "effect"])
+    assert frame.loc[["server"], ["effect", "low", "high"]].to_numpy().tolist() == [[0.012, 0.008, 0.017]]
+    assert frame["effect"].isna()["platform"]
     assert frame.loc["platform", "needs"] == "Three hosts of each platform."
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import analysis
 from analysis.notebook import opening
+from analysis.notebook.run import Run
 
 README = opening.ROOT / "README.md"
 
@@ -71,6 +72,6 @@ def test_the_example_of_the_readme_runs(
     (example,) = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(folder.parents[1])
     given: dict[str, object] = {}
-    exec(example.replace("reports/<run>", "reports/run"), given)  # noqa: S102 - it is ours
+    exec(example.replace("reports/<run>", "reports/run"), given)
     assert "12 rows (counted) of 3 columns" in capsys.readouterr().out
-    assert isinstance(given["run"], opening.Run)
+    assert isinstance(given["run"], Run)

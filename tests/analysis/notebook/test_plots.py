@@ -32,9 +32,12 @@ def test_they_name_themselves(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_each_figure_is_drawn_without_a_browser(tmp_path: Path) -> None:
+def test_an_analysed_run_has_every_figure_without_a_browser_and_the_numbers_of_its_verdict(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", attempts(1500, timeouts=0.03), vitals=health())
     run = analysis.open_run(folder)
+    counted = run.timeouts()[["n", "timeouts"]].sum().to_list()
+    assert counted == [run.verdict["attempts"], run.verdict["timeouts"]]
+    assert counted[0] == run.verdict["counts"]["judged"] and counted[1] > 0
     for name in NAMES:
         forms, _ = getattr(run.plot, name)()._repr_mimebundle_()
         assert set(forms) == {"application/vnd.plotly.v1+json", "image/png", "text/plain"}
