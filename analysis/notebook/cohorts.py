@@ -12,13 +12,13 @@ from analysis.stats.groups import Floats
 from analysis.stats.rates import LEAST_CLUSTERS, Rate, clustered_rate, worst_design_effect
 
 if TYPE_CHECKING:
-    from analysis.reduction.cohorts import Cohorts
+    from analysis.reduction.cohorts import CohortCounts
 
 Event = Literal["timeouts", "failed"]
 SHOWN: Final = ("n", "timeouts", "failed", "share", "low", "high")
 
 
-def shares(cohorts: Cohorts, by: list[str], *, of: Event) -> pd.DataFrame:
+def shares(cohorts: CohortCounts, by: list[str], *, of: Event) -> pd.DataFrame:
     """A row a cohort: `n`, `timeouts`, `failed`, the `share` (0 to 1) of the event, and its 95 % interval.
 
     The interval is the one of the verdict's rates (`comparison.view.View.rate`): Clopper and Pearson's over as many

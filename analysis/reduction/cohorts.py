@@ -25,7 +25,7 @@ COLUMNS: Final = (
 EVENTS: Final = ("failed", "timeouts")
 
 
-class Cohorts(NamedTuple):
+class CohortCounts(NamedTuple):
     """Attempts by cohort, counted twice.
 
     Attributes:
@@ -38,7 +38,7 @@ class Cohorts(NamedTuple):
     sessions: pd.DataFrame
 
 
-def read(attempts: ibis.Table, by: Sequence[str]) -> Cohorts:
+def read(attempts: ibis.Table, by: Sequence[str]) -> CohortCounts:
     """The judged attempts by some of `COLUMNS`; a name that is not known is "unknown".
 
     Args:
@@ -71,7 +71,7 @@ def read(attempts: ibis.Table, by: Sequence[str]) -> Cohorts:
     of_sessions = each.group_by(*keys).agg(**summed) if keys else each.agg(**summed)
     minutes, sessions = (_named(frame_of(table), by) for table in (minutes, of_sessions))
     minutes = minutes.rename(columns={"at_host": "host_of", "at_minute": "minute"})
-    return Cohorts(minutes[[*by, "host_of", "minute", *COUNTS]], sessions)
+    return CohortCounts(minutes[[*by, "host_of", "minute", *COUNTS]], sessions)
 
 
 def _named(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from analysis.notebook.cohorts import shares
-from analysis.reduction.cohorts import EVENTS, Cohorts
+from analysis.reduction.cohorts import EVENTS, CohortCounts
 from analysis.stats.rates import clopper_pearson
 
 
-def cohorts(timeouts: list[int], *, a_minute: int = 100, m: int = 1000, xx: float | None = None) -> Cohorts:
+def cohorts(timeouts: list[int], *, a_minute: int = 100, m: int = 1000, xx: float | None = None) -> CohortCounts:
     """One cohort: attempts and timeouts of each minute, on one host, in `m` sessions of as many attempts each."""
     n, x = a_minute * len(timeouts), sum(timeouts)
     minutes = pd.DataFrame(
@@ -18,7 +18,7 @@ def cohorts(timeouts: list[int], *, a_minute: int = 100, m: int = 1000, xx: floa
     ).assign(failed=lambda frame: frame["timeouts"])
     nn, nx = m * (n / m) ** 2, n / m * x
     products = {f"nx_{of}": nx for of in EVENTS} | {f"xx_{of}": x if xx is None else xx for of in EVENTS}
-    return Cohorts(minutes, pd.DataFrame([{"platform": "Linux", "m": m, "nn": nn, **products}]))
+    return CohortCounts(minutes, pd.DataFrame([{"platform": "Linux", "m": m, "nn": nn, **products}]))
 
 
 def interval(found: pd.DataFrame) -> tuple[float, float]:
@@ -51,5 +51,5 @@ def test_where_none_failed_a_session_is_one_trial_and_a_short_run_one_that_may_h
 
 
 def test_no_attempts_are_a_frame_without_rows() -> None:
-    none = Cohorts(*(frame.iloc[:0] for frame in cohorts([0])))
+    none = CohortCounts(*(frame.iloc[:0] for frame in cohorts([0])))
     assert len(shares(none, ["platform"], of="timeouts")) == 0
