@@ -39,7 +39,8 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
-        "analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks"
+        "analysis.releases analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks "
+        "attempts.printable"
     ),
     "analysis.notebook": (
         "analysis.claims.registry analysis.comparison analysis.model analysis.pipeline analysis.reduction "
@@ -132,8 +133,9 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "scenarios.clients": (
         "scenarios.addresses scenarios.authority scenarios.clock scenarios.errors scenarios.evidence "
-        "scenarios.http_head scenarios.machine scenarios.os_errors scenarios.plan scenarios.protocols "
-        "scenarios.redact scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals attempts.schema"
+        "scenarios.http_fields scenarios.http_head scenarios.machine scenarios.os_errors scenarios.plan "
+        "scenarios.protocols scenarios.redact scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals "
+        "attempts.schema"
     ),
     "scenarios.clients.on_gevent": (
         "scenarios.addresses scenarios.clients scenarios.evidence scenarios.plan scenarios.relay scenarios.rfc6455 "
@@ -229,7 +231,7 @@ LIBRARIES: Final = (
         frozenset({"ibis", "duckdb", "pyspark"}),
         only_in=("analysis.runs", "analysis.reduction", "analysis.server_log", "analysis.notebook", "bench"),
     ),
-    Library(frozenset({"plotly", "jinja2", "matplotlib", "PIL"}), only_in=("analysis.report",)),
+    Library(frozenset({"plotly", "jinja2", "matplotlib", "PIL", "rich"}), only_in=("analysis.report",)),
 )
 HEAVY: Final = ("numpy", "pandas", "pyarrow")
 

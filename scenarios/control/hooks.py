@@ -34,6 +34,7 @@ from scenarios.screens.voice import say, settle
 from scenarios.screens.web import add_to_ui
 from scenarios.screens.web_access import names_of
 from scenarios.screens.web_start import Phase
+from scenarios.screens.why_tab import TEMPLATE_ARGS
 
 # Heartbeats that may be missed before Locust calls a worker lost (its default, 3, ends a day's soak for
 # a pause of 4 s, and calls that success).
@@ -106,8 +107,15 @@ def install() -> None:
         if web_ui is not None:
             settings, own = soak.settings(), environment.parsed_options
             names = names_of(socket.gethostname(), own.web_host, own.web_host_display_name or "")
-            add_to_ui(web_ui.app, reports=Path(settings.reports_dir), soak=soak, hosts=(*names, *settings.ui_hosts))
-            web_ui.template_args["extended_csv_files"] = [{"href": "wsoak/", "title": "wsoak: runs, verdicts, reports"}]
+            add_to_ui(
+                web_ui.app,
+                reports=Path(settings.reports_dir),
+                soak=soak,
+                hosts=(*names, *settings.ui_hosts),
+                base_path=own.web_base_path or "",
+                protect=web_ui.auth_required_if_enabled,
+            )
+            web_ui.template_args.update(TEMPLATE_ARGS)
         if isinstance(environment.runner, runners.WorkerRunner):
             gate.open(environment.runner, takes=soak.takes)
         # Locust arms its --run-time timer next, on a loop whose clock has not moved during the checks.

@@ -46,6 +46,7 @@ from scenarios.run_order import GeneratorReport, RunOrder
 from scenarios.screens.progress import EVERY_S, progress_line
 from scenarios.screens.stats_trim import trim
 from scenarios.screens.voice import say
+from scenarios.screens.waiting import waiting
 
 # Of a run's time, after which its load is added up anew: to do that takes longer, the longer the run.
 _ADD_UP_AFTER: Final = 0.02
@@ -64,6 +65,8 @@ class Leader:
         run: From its start until it is analysed.
         status: One sentence for the page of runs.
         last_words: What the last run's analysis said.
+        last_folder: Of the last run that it began, or led on.
+        refused: Why the last start was refused; empty: it was not.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class Leader:
         self.run: LiveRun | None = None
         self.status = "No run has been started yet."
         self.last_words = ""
+        self.last_folder: Path | None = None
+        self.refused = ""
         self._environment = environment
         self._fleet = fleet
         self._limits = limits
@@ -115,12 +120,13 @@ class Leader:
         if settings.shape == "ramp-soak-storm":
             run_time_s = run_time_s or DEFAULT_RUN_TIME_S
         self._run_time_s = run_time_s
-        self._is_broken_off = False
+        self._is_broken_off, self.refused = False, ""
         url = parse_target(self._environment.host or "")
         resumed, self._resumed = self._resumed, None
         self.run = run = resumed or _created(
             settings, plain_urls(url.url), is_standin=is_standin, run_time_s=run_time_s, users=users
         )
+        self.last_folder = run.folder
         jwt_key_file: str | None = None
         ca_file = settings.ca_file or None
         try:
@@ -199,7 +205,7 @@ class Leader:
                 watcher.kill()
         if run is not None:
             run.abandon()
-        self.status = f"The run was refused: {sentence}"
+        self.status, self.refused = f"The run was refused: {sentence}", sentence
         self._worst_status = max(self._worst_status, status)
         self._environment.process_exit_code = self._worst_status
         gevent.spawn(self._end_early)
@@ -223,7 +229,10 @@ class Leader:
         if not self.run.is_mine:
             self._leave(self.run)
             return
-        reports = self._fleet.collect() if self._fleet is not None else ([report] if report else [])
+        reports = [report] if report else []
+        if self._fleet is not None:
+            with waiting("gathering the workers' rows"):
+                reports = self._fleet.collect()
         self._finishing = gevent.spawn(self._finish, self.run, reports, is_quitting=is_quitting)
         if self._is_headless:
             self._finishing.join()

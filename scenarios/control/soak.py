@@ -30,6 +30,7 @@ import gevent
 import msgspec
 
 from scenarios.control.checks import (
+    check_baseline,
     check_certificates,
     check_clients,
     check_faults,
@@ -65,11 +66,13 @@ from scenarios.load.generator import LoadGenerator
 from scenarios.load.users import SoakUser
 from scenarios.machine.garbage import settle_collector
 from scenarios.options import DEFAULTS, MAY_DIFFER, OF_THE_MACHINE, Settings, settings_from
+from scenarios.options.help import with_pointer
 from scenarios.redact import plain_urls, redacted
 from scenarios.run_file import RunFile
 from scenarios.run_order import RunOrder, order_from_text
 from scenarios.screens.locust_stats import Screen
 from scenarios.screens.voice import say
+from scenarios.screens.web_live import Watched
 from scenarios.screens.web_start import Phase, Users
 
 # Under this name the controller's words travel among the options that Locust forwards to workers.
@@ -215,6 +218,7 @@ class Soak:
         if is_standin:
             check_faults(settings)
         check_server_log(settings)
+        check_baseline(settings)
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_clients(settings)
@@ -231,9 +235,14 @@ class Soak:
             raise ConfigError("No worker is connected: start some with locust --worker first.")
         values = {k: v for k, v in form.items() if k in DEFAULTS}
         users = form.get("user_count") or form.get("num_users") or "1"
-        self.check(
-            self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
-        )
+        try:
+            self.check(
+                self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
+            )
+        except ConfigError as refusal:
+            if self.leader is not None:
+                self.leader.refused = str(refusal)
+            raise
 
     def phase(self) -> Phase:
         """What the process is doing; on a worker that is its master's to know."""
@@ -242,6 +251,14 @@ class Soak:
         if self.leader is None or self.leader.run is None:
             return Phase.IDLE
         return Phase.RUNNING if self.environment.runner.state in _GOING_ON else Phase.ENDING
+
+    def watched(self) -> Watched:
+        """What the pages show: what the process is doing, and the run that goes on or went last."""
+        options = self.options_now()
+        is_off = bool(options["no_live_analysis"] or options["no_analysis"])
+        if self.leader is None:
+            return Watched(self.phase(), None, "", is_off)
+        return Watched(self.phase(), self.leader.last_folder, with_pointer(self.leader.refused), is_off)
 
     @contextmanager
     def starting(self) -> Iterator[None]:

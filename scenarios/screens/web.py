@@ -1,4 +1,4 @@
-"""The web UI's additions: a guard on the start form, and a page that names the runs and opens their reports.
+"""The web UI's additions: a guard on the start form, the live page, the Why tab, and the list of runs and reports.
 
 Locust's form checks nothing that wsoak asks for, sets any option that is posted to it, and answers any
 site's scripts (its CORS setting reflects every origin). So a start is refused here, before Locust sees it.
@@ -6,50 +6,49 @@ site's scripts (its CORS setting reflects every origin). So a start is refused h
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from flask import Flask, Response, abort, jsonify, render_template_string, request, send_from_directory
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    jsonify,
+    redirect,
+    render_template_string,
+    request,
+    send_from_directory,
+)
 
 from scenarios.errors import ConfigError
 from scenarios.options import OPTIONS, Option
 from scenarios.options.help import with_pointer
+from scenarios.screens.live_file import LiveFile
 from scenarios.screens.web_access import refuse_foreign_host, refuse_foreign_origin, refuse_foreign_page
+from scenarios.screens.web_live import Watched, live_page
 from scenarios.screens.web_runs import FILES, row_of
 from scenarios.screens.web_start import Phase, Users, refuse_change, refuse_now, users_of
+from scenarios.screens.why_tab import rows, with_rows
 
+_View = Callable[..., Any]
 _NO_CLASSES: Final = "User classes cannot change while a run goes on: stop the run first."
 
-_PAGE: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>wsoak runs</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
- :root { color-scheme: light dark }
- body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem }
- table { border-collapse: collapse; width: 100% } code { font-size: .9em }
- td, th { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884 }
- th, td.short, td.files a { white-space: nowrap } td { overflow-wrap: break-word }
- td.target { overflow-wrap: anywhere; min-width: 7rem }
- td.files a { display: inline-block; margin-right: .6rem } td.why { min-width: 18rem }
- @media (max-width: 700px) {
-  thead { display: none } tr, td { display: block } tr { border-bottom: 1px solid #8884; padding: .6rem 0 }
-  td { border: 0; padding: .1rem 0 } td[data-label]::before { content: attr(data-label) ": "; opacity: .8 }
- }
-</style>
-<h1>wsoak runs</h1>
-<p>{{ status }}</p>
-<table><thead><tr><th scope="col">Began (UTC)</th><th scope="col">Target</th><th scope="col">Users</th>
-<th scope="col">Length</th><th scope="col">Levels</th><th scope="col">Why do attempts time out?</th>
-<th scope="col">Files</th></tr></thead><tbody>
-{% for run in runs %}
-<tr><td class="short">{{ run.date }}<br><code>{{ run.name }}</code></td>
-<td class="target" data-label="Target">{{ run.target }}</td><td class="short" data-label="Users">{{ run.users }}</td>
-<td class="short" data-label="Length">{{ run.length }}</td><td class="short" data-label="Levels">{{ run.verdict }}</td>
-<td class="why">{{ run.first_line }}</td>
-<td class="files">{% for file in run.files %}<a href="{{ run.name }}/{{ file }}">{{ file }}</a> {% endfor %}</td></tr>
-{% else %}<tr><td colspan="7">No run yet: start one on the <a href="../">main page</a>.</td></tr>
-{% endfor %}</tbody></table></html>"""
+_PAGES: Final = Path(__file__).parent / "pages"
+_SCRIPTS: Final = {path.name: path.read_bytes() for path in _PAGES.iterdir() if path.suffix in (".js", ".css")}
+_RUNS, _LIVE = ((_PAGES / name).read_text(encoding="utf-8") for name in ("runs.html", "live.html"))
+_MOST_RUNS: Final = 100
+# Whatever a server calls itself, no page of ours runs another script than its own, or asks another machine.
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
 
 
 def refuse_locked_option(form: Mapping[str, str], options: Sequence[Option] = OPTIONS) -> str | None:
@@ -72,6 +71,9 @@ class Soaking(Protocol):
     def phase(self) -> Phase:
         """What it is doing."""
 
+    def watched(self) -> Watched:
+        """What it is doing, of which run."""
+
     def options_now(self) -> Mapping[str, Any]:
         """Locust's options and wsoak's, as they are."""
 
@@ -79,14 +81,24 @@ class Soaking(Protocol):
         """Let the run go on with so many users; raises ConfigError when it cannot."""
 
 
-def add_to_ui(app: Flask, *, reports: Path, soak: Soaking, hosts: Collection[str]) -> None:
-    """Add the guard and the page of runs to Locust's Flask application.
+def add_to_ui(
+    app: Flask,
+    *,
+    reports: Path,
+    soak: Soaking,
+    hosts: Collection[str],
+    base_path: str = "",
+    protect: Callable[[_View], _View] = lambda view: view,
+) -> None:
+    """Add the guard, the pages and the lines of the Why tab to Locust's Flask application.
 
     Args:
         app: `environment.web_ui.app`.
         reports: The folder of run folders.
         soak: What this process does.
         hosts: The names under which the UI may be asked, beside addresses and localhost.
+        base_path: Under which Locust serves its own pages (--web-base-path).
+        protect: Asks for a login where Locust's own pages do (--web-login).
     """
 
     @app.before_request
@@ -108,18 +120,61 @@ def add_to_ui(app: Flask, *, reports: Path, soak: Soaking, hosts: Collection[str
     # Flask goes through these from the last to the first: what Locust's CORS setting adds is taken away again.
     app.after_request_funcs.setdefault(None, []).insert(0, _without_cors)
 
-    @app.route("/wsoak/")
-    def runs() -> str:
-        folders = sorted(run_folders(reports).values(), reverse=True)[:100]
-        listed = [row_of(folder) for folder in folders]
-        return render_template_string(_PAGE, runs=listed, status=soak.status())
+    ours = Blueprint("wsoak", __name__, url_prefix=base_path or None)
+    live_file = LiveFile()
 
-    @app.route("/wsoak/<run>/<name>")
+    @ours.get("/wsoak/")
+    @protect
+    def runs() -> Response:
+        current = soak.watched().folder
+        named = current.name if current is not None else ""
+        folders = run_folders(reports)
+        # The one that goes on, or went last, first: its name may be anything.
+        names = sorted(folders, key=lambda name: (name == named, name), reverse=True)[:_MOST_RUNS]
+        listed = [row_of(folders[name]) for name in names]
+        return _ours(render_template_string(_RUNS, runs=listed, status=soak.status(), live=named), "text/html")
+
+    @ours.get("/wsoak/live")
+    @protect
+    def live() -> Response:
+        return _ours(_LIVE, "text/html")
+
+    @ours.get("/wsoak/live.json")
+    @protect
+    def live_json() -> Response:
+        watched = soak.watched()
+        return _ours(live_page(watched, live_file.of(watched.folder), now=time.time()), "application/json")
+
+    @ours.get("/wsoak/report")
+    @protect
+    def report() -> Any:
+        folder = soak.watched().folder
+        has_one = folder is not None and (folder / "report.html").is_file()
+        return redirect(f"{folder.name}/report.html" if folder is not None and has_one else "live")
+
+    @ours.get(f"/wsoak/<any({', '.join(repr(name) for name in _SCRIPTS)}):name>")
+    @protect
+    def script(name: str) -> Response:
+        return _ours(_SCRIPTS[name], "text/css" if name.endswith(".css") else "text/javascript")
+
+    @ours.get("/wsoak/<run>/<name>")
+    @protect
     def run_file(run: str, name: str) -> Any:
         folder = run_folders(reports).get(run)
         if folder is None or name not in FILES:
             abort(404)
         return send_from_directory(folder.resolve(), name)
+
+    app.register_blueprint(ours)
+
+    @app.after_request
+    def with_why(response: Response) -> Response:
+        if request.path != f"{base_path}/stats/requests" or response.status_code != 200:
+            return response
+        found = live_file.of(soak.watched().folder)
+        # Locust gives the same object for two seconds: it stays as it was.
+        body = with_rows(response.get_data(), rows(found.seen if found is not None else None))
+        return Response(body, status=200, headers=[(k, v) for k, v in response.headers if k != "Content-Length"])
 
 
 def run_folders(reports: Path) -> dict[str, Path]:
@@ -150,6 +205,10 @@ def _posted(soak: Soaking, *, is_form: bool) -> Any:
     # Not by Locust's own route: it would take away the timer of the run's end.
     soak.change_users(users)
     return jsonify({"success": True, "message": "Swarming started", "host": soak.options_now()["host"]})
+
+
+def _ours(body: str | bytes, kind: str) -> Response:
+    return Response(body, content_type=f"{kind}; charset=utf-8", headers=_HEADERS)
 
 
 def _refusal(sentence: str) -> Any:

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response, jsonify
 from flask.testing import FlaskClient
 from flask_cors import CORS
 
 from scenarios.errors import ConfigError
 from scenarios.screens.web import add_to_ui, refuse_locked_option
+from scenarios.screens.web_live import Watched
 from scenarios.screens.web_start import Phase, Users
+from tests.scenarios.screens.live_documents import as_json, document
 
 WRONG = "--exchange-budget-s is '-1', but it must be a number above 0."
 
@@ -23,6 +27,9 @@ class FakeSoak:
     def __init__(self) -> None:
         self.now = Phase.IDLE
         self.users: list[Users] = []
+        self.folder: Path | None = None
+        self.refused = ""
+        self.is_off = False
 
     def check_form(self, form: Mapping[str, str]) -> None:
         if form.get("exchange_budget_s") == "-1":
@@ -33,6 +40,9 @@ class FakeSoak:
 
     def phase(self) -> Phase:
         return self.now
+
+    def watched(self) -> Watched:
+        return Watched(self.now, self.folder, self.refused, self.is_off)
 
     def options_now(self) -> Mapping[str, Any]:
         return {"exchange_budget_s": 5.0, "probes": True, "host": "ws://127.0.0.1:1/ws", "run_time": 600}
@@ -171,3 +181,105 @@ def test_only_a_runs_own_files_are_served(page: FlaskClient, tmp_path: Path, pat
     assert page.get(path).status_code == 404
     with closing(page.get("/wsoak/a/run.json")) as served:
         assert served.status_code == 200
+
+
+def live_run(reports: Path) -> Path:
+    folder = reports / "soak-a"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text('{"ended": "running"}')
+    (folder / "live.json").write_bytes(as_json(document()))
+    return folder
+
+
+def test_the_live_page_asks_for_its_figures_by_a_relative_address(
+    page: FlaskClient, tmp_path: Path, soak: FakeSoak
+) -> None:
+    soak.now, soak.folder = Phase.RUNNING, live_run(tmp_path / "reports")
+    text = page.get("/wsoak/live").text
+    assert 'src="live.js"' in text
+    assert not re.findall(r'(?:href|src)="(?:/|https?:)', text)
+    answer = page.get("/wsoak/live.json").json
+    assert answer is not None
+    assert (answer["state"], answer["live"]["timeouts"]) == ("running", 92)
+
+
+def test_before_any_run_the_figures_are_none_and_no_error(page: FlaskClient) -> None:
+    answer = page.get("/wsoak/live.json")
+    assert answer.status_code == 200
+    assert answer.json == {"state": "none", "refused": "", "is_off": False, "run": None, "live": None, "age_s": None}
+
+
+@pytest.mark.parametrize("path", ["", "live", "live.json", "live.js", "wsoak.css"])
+def test_pages_have_the_rules_of_the_others_and_may_run_and_ask_nothing_but_their_own(
+    page: FlaskClient, path: str
+) -> None:
+    assert page.get(f"/wsoak/{path}", headers={"Host": "rebound.example"}).status_code == 403
+    headers = page.get(f"/wsoak/{path}").headers
+    assert "default-src 'none'; script-src 'self'" in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_the_run_that_goes_on_is_the_first_of_the_list_and_leads_to_the_live_page(
+    page: FlaskClient, tmp_path: Path, soak: FakeSoak
+) -> None:
+    soak.folder = live_run(tmp_path / "reports")
+    for name in ("soak-b", "soak-0"):
+        (tmp_path / "reports" / name).mkdir()
+        (tmp_path / "reports" / name / "run.json").write_text("{}")
+    text = page.get("/wsoak/").text
+    assert re.findall(r"<code>([^<]+)</code>", text) == ["soak-a", "soak-b", "soak-0"]
+    assert text.index('<a href="live">live page</a>') < text.index("soak-b")
+
+
+def test_the_link_to_the_report_leads_to_the_last_runs_and_until_it_is_there_to_the_live_page(
+    page: FlaskClient, tmp_path: Path, soak: FakeSoak
+) -> None:
+    assert page.get("/wsoak/report").location == "live"
+    soak.folder = live_run(tmp_path / "reports")
+    (soak.folder / "report.html").write_text("<p>report</p>")
+    assert page.get("/wsoak/report").location == "soak-a/report.html"
+
+
+def test_under_a_base_path_and_behind_a_login_the_pages_are_where_locusts_are(tmp_path: Path, soak: FakeSoak) -> None:
+    app = Flask(__name__)
+
+    def protect(view: Callable[..., Any]) -> Callable[..., Any]:
+        return functools.wraps(view)(lambda **_: Response("log in", 401))
+
+    @app.get("/locust/stats/requests")
+    def statistics() -> Response:
+        return jsonify({"stats": []})
+
+    reports = tmp_path / "reports"
+    add_to_ui(app, reports=reports, soak=soak, hosts=(), base_path="/locust", protect=protect)
+    client = app.test_client()
+    for path in ("", "live", "live.json", "live.js", "report", "a/run.json"):
+        assert client.get(f"/locust/wsoak/{path}").status_code == 401
+    assert client.get("/wsoak/").status_code == 404
+    answer = client.get("/locust/stats/requests").json
+    assert answer is not None and [table["key"] for table in answer["extended_stats"]] == ["why"]
+
+
+def test_the_statistics_that_locust_gives_again_for_two_seconds_have_the_newest_lines(
+    tmp_path: Path, soak: FakeSoak
+) -> None:
+    app = Flask(__name__)
+    given: list[Response] = []
+
+    @app.get("/stats/requests")
+    def statistics() -> Response:
+        given.append(given[0] if given else jsonify({"stats": []}))
+        return given[-1]
+
+    add_to_ui(app, reports=tmp_path / "reports", soak=soak, hosts=())
+    client = app.test_client()
+
+    def lines() -> list[str]:
+        answer = client.get("/stats/requests").json
+        assert answer is not None and answer["stats"] == []
+        return [row["by"] for row in answer["extended_stats"][0]["data"]]
+
+    assert lines() == ["", "More"]
+    soak.folder = live_run(tmp_path / "reports")
+    assert lines()[:2] == ["Why?", "All"]
+    assert given[0].json == {"stats": []}
