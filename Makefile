@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help soak web test test-all test-all-long coverage check lab calibrate windows bench figures clean
+.PHONY: help soak web test test-all test-all-long coverage check lab calibrate windows bench figures notebook clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ bench: $(BIN)/.dev ## the claims about speed, as ratios (half an hour)
 
 figures: $(BIN)/.dev ## the pictures of the docs; RUN=reports/<run> for its report's and live page's
 	$(BIN)/python docs/make_figures.py $(RUN)
+
+notebook: $(BIN)/.dev ## what analysis/soak.ipynb shows on GitHub, from a simulated run
+	$(BIN)/python docs/make_notebook.py
 
 clean: ## remove what can be rebuilt (never reports/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

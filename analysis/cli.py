@@ -23,6 +23,7 @@ from attempts.printable import one_line, printable
 
 if TYPE_CHECKING:
     from analysis.pipeline import Analysis
+    from analysis.releases.differences import Comparison
     from analysis.report.junit import Ran
     from analysis.runs.dataset import Dataset
     from analysis.server_log.read import LogFiles
@@ -50,12 +51,17 @@ class OutputError(Exception):
     """The verdict could not be written: one sentence with the file, the reason and the way out."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command line and return the exit status."""
+def main(arguments: Sequence[str], *, told: Callable[[Mapping[str, Any]], None] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Args:
+        arguments: Without the program's name.
+        told: Is given the verdict's document once it is written, before the report is drawn.
+    """
     try:
         if arguments and arguments[0] in _SUBCOMMANDS:
             return _subcommand(_SUBCOMMANDS[arguments[0]], arguments[1:])
-        return _analyse(parser().parse_args(arguments))
+        return _analyse(parser().parse_args(arguments), told)
     except UsageError as error:
         print(printable(str(error)), file=sys.stderr)
         return USAGE
@@ -132,9 +138,9 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (python -m analysis --help says what can be given).")
 
 
-def _analyse(options: argparse.Namespace) -> int:
+def _analyse(options: argparse.Namespace, told: Callable[[Mapping[str, Any]], None] | None) -> int:
     from analysis.pipeline import analyse
-    from analysis.report import junit, summary
+    from analysis.report import junit, summary, terminal
     from analysis.report.html import report_html
     from analysis.runs.engine import EngineError
     from analysis.runs.parquet_files import DatasetError
@@ -157,34 +163,56 @@ def _analyse(options: argparse.Namespace) -> int:
     # The verdict first: a later failure, of a disk or of a figure, must not cost it.
     with _written(out / "verdict.json"):
         verdict_json.write(out / "verdict.json", analysis.verdict)
+    if told is not None:
+        told(analysis.verdict)
+    against = None if options.baseline is None else _against(options.baseline, runs[0], analysis.verdict)
     _write(out / "junit.xml", junit.junit_xml(analysis.verdict, analysis.slo, _ran(analysis)))
-    _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites))
-    _write(out / "report.html", report_html(analysis))
-    _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
+    _write(out / "summary.md", summary.summary_md(analysis.verdict, analysis.slo, analysis.suites, against))
+    _write(out / "report.html", report_html(analysis, against))
+    look = terminal.look_of(os.environ, is_terminal=sys.stdout.isatty(), columns=_columns())
+    if look is None:
+        _say(summary.screen(analysis.verdict, analysis.slo, out / "report.html"))
+    else:
+        _show(terminal.text(analysis.verdict, analysis.slo, out / "report.html", look))
     status = verdict_json.exit_status(analysis.slo.state)
     if options.baseline is None:
         return status
-    worse = _against(options.baseline, runs[0], analysis.verdict, out / "comparison.json")
+    worse = _against_status(against, out / "comparison.json")
     return status or worse
 
 
 def _check_baseline(base: Path, runs: Sequence[Path]) -> None:
     """Refuse what cannot be compared before anything is analysed."""
+    from analysis.releases.compare import CompareError, check
+
     if len(runs) != 1:
         raise UsageError(f"--baseline {base} is held against one run, and {len(runs)} are named: name one.")
-    if not (base / "verdict.json").is_file():
-        raise UsageError(f"--baseline {base} has no verdict.json: analyse it first with python -m analysis {base}.")
-
-
-def _against(base: Path, new: Path, verdict: Mapping[str, Any], path: Path) -> int:
-    """Say and write how the run compares with an earlier one; a level that is worse counts as a breach."""
-    from analysis.releases.compare import CompareError, as_json, compare
-    from analysis.releases.words import text
-
+    if base.resolve() == runs[0].resolve():
+        raise UsageError(f"--baseline {base} is the run itself: name an earlier one.")
     try:
-        found = compare(base, new, verdict=verdict)
+        check(base)
     except CompareError as error:
         raise UsageError(f"--baseline: {error}") from error
+
+
+def _against(base: Path, new: Path, verdict: Mapping[str, Any]) -> Comparison | None:
+    """How the run compares with an earlier one; None, and a sentence, where that cannot be told any more."""
+    from analysis.releases.compare import CompareError, compare
+
+    try:
+        return compare(base, new, verdict=verdict)
+    except CompareError as error:
+        print(printable(f"Not compared: --baseline: {error}"), file=sys.stderr)
+        return None
+
+
+def _against_status(found: Comparison | None, path: Path) -> int:
+    """Say and write the comparison; a level that is worse counts as a breach, none at all as void."""
+    from analysis.releases.compare import as_json
+    from analysis.releases.words import text
+
+    if found is None:
+        return VOID
     _write(path, as_json(found))
     _say(text(found))
     return BREACHED if found.state == "worse" else MET
@@ -264,9 +292,22 @@ def _progress(log: LogFiles | None) -> Callable[[int], None] | None:
     return advance
 
 
-def _say(text: str) -> None:
+def _columns() -> int:
+    """How wide the terminal is that we write to; 0: it does not say, or is none."""
     try:
-        print(printable(text), flush=True)
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
+def _say(text: str) -> None:
+    _show(printable(text))
+
+
+def _show(text: str) -> None:
+    """Print what is fit for a terminal already."""
+    try:
+        print(text, flush=True)
     except BrokenPipeError:
         # The verdict is written, and its exit status is still owed.
         _leave_pipe()

@@ -194,6 +194,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     # Of a timeout: for so long before its end the peer's kernel, or that of a proxy in front of it, had had all that
     # was sent.
     Column("tcp_acknowledged_s", "double", True, "attempt"),
+    # The trace id (W3C Trace Context) that the upgrade request carried, 32 hex digits; null = it carried none.
+    Column("trace_id", "string", True, "connection"),
 )
 
 
@@ -230,6 +232,7 @@ class ConnectionFacts(msgspec.Struct, frozen=True, array_like=True):
     token_kind: str | None = None
     peer_address: str | None = None
     local_port: int | None = None
+    trace_id: str | None = None
 
 
 class Attempt(msgspec.Struct, array_like=True, gc=False, kw_only=True):

@@ -12,6 +12,8 @@ _VALUE: Final = re.compile(r"[\x20-\x7e\t]*")
 _OF_THE_UPGRADE: Final = frozenset(
     {"host", "upgrade", "connection", "content-length", "transfer-encoding", "te", "trailer", "expect"}
 )
+# Names the trace that a request belongs to (https://www.w3.org/TR/trace-context/).
+TRACEPARENT: Final = "traceparent"
 _OF_WEBSOCKETS: Final = "sec-websocket-"
 
 

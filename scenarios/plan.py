@@ -103,6 +103,8 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
         seed: Of this connection's own randomness (payloads, jitter); the same plan does the same.
         expect_refusal: The connection must be refused (auth probe): then a refusal is `ok`.
         token_kind: How the token was broken for that, in the record's words; None = it was not.
+        trace_id: What the upgrade's `traceparent` header names, 32 hex digits, neither half of them all zero; None =
+            the request has no such header.
     """
 
     user: int
@@ -124,6 +126,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     token_transport: str = "protocol"
     expect_refusal: bool = False
     token_kind: str | None = None
+    trace_id: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -145,6 +148,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
             retry=self.retry,
             token_ttl_s=self.token.ttl_s if self.token else None,
             token_kind=self.token_kind,
+            trace_id=self.trace_id,
             **of_the_connection,
         )
 

@@ -83,7 +83,8 @@ class Front(HttpToolsProtocol):
         )
         self.transport.write((head + body).encode("ascii"))
         self.transport.close()
-        self.world.log.say(f'{arrival.client} - "WebSocket /ws" {status}', instance=arrival.instance.name)
+        message = f'{arrival.client} - "WebSocket /ws" {status}'
+        self.world.log.say(message, instance=arrival.instance.name, trace=arrival.trace)
 
 
 class SessionSocket(WebSocketsSansIOProtocol):

@@ -13,6 +13,7 @@ from uvicorn.protocols.utils import get_remote_addr
 
 from standin.clock import Clock
 from standin.evidence.log import Log
+from standin.evidence.trace import trace_of
 from standin.evidence.truth import Record, Truth
 from standin.faults import ConnectionFault, Facts, Fault, MessageFacts, Moment
 from standin.faults.base import Effect, uniform
@@ -49,12 +50,14 @@ class Arrival:
         record: Record,
         transport: asyncio.Transport,
         client: str,
+        trace: str = "",
     ) -> None:
         self.facts = facts
         self.instance = instance
         self.drawn = drawn
         self.record = record
         self.client = client
+        self.trace = trace
         self.transport = transport
 
 
@@ -128,6 +131,7 @@ class World:
             record=record,
             transport=transport,
             client=f"{peer[0]}:{peer[1]}" if peer else "-",
+            trace=trace_of(headers),
         )
 
     def effects(self, point: str, arrival: Arrival, message: MessageFacts | None = None) -> Iterator[Effect]:

@@ -39,7 +39,13 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "analysis.report": (
         "analysis.claims analysis.comparison analysis.model analysis.pipeline analysis.reduction "
-        "analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks"
+        "analysis.releases analysis.runs analysis.server_log analysis.stats analysis.verdict attempts.p1_checks "
+        "attempts.printable"
+    ),
+    "analysis.notebook": (
+        "analysis.claims.registry analysis.comparison analysis.model analysis.pipeline analysis.reduction "
+        "analysis.report analysis.runs analysis.settings analysis.stats analysis.verdict attempts.printable "
+        "attempts.schema"
     ),
     "analysis.releases": (
         "analysis.exit_codes analysis.reduction analysis.runs analysis.settings analysis.stats attempts.printable"
@@ -127,8 +133,9 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "scenarios.clients": (
         "scenarios.addresses scenarios.authority scenarios.clock scenarios.errors scenarios.evidence "
-        "scenarios.http_head scenarios.machine scenarios.os_errors scenarios.plan scenarios.protocols "
-        "scenarios.redact scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals attempts.schema"
+        "scenarios.http_fields scenarios.http_head scenarios.machine scenarios.os_errors scenarios.plan "
+        "scenarios.protocols scenarios.redact scenarios.relay scenarios.rfc6455 scenarios.session scenarios.signals "
+        "attempts.schema"
     ),
     "scenarios.clients.on_gevent": (
         "scenarios.addresses scenarios.clients scenarios.evidence scenarios.plan scenarios.relay scenarios.rfc6455 "
@@ -222,9 +229,9 @@ LIBRARIES: Final = (
     ),
     Library(
         frozenset({"ibis", "duckdb", "pyspark"}),
-        only_in=("analysis.runs", "analysis.reduction", "analysis.server_log", "bench"),
+        only_in=("analysis.runs", "analysis.reduction", "analysis.server_log", "analysis.notebook", "bench"),
     ),
-    Library(frozenset({"plotly", "jinja2"}), only_in=("analysis.report",)),
+    Library(frozenset({"plotly", "jinja2", "matplotlib", "PIL", "rich"}), only_in=("analysis.report",)),
 )
 HEAVY: Final = ("numpy", "pandas", "pyarrow")
 
@@ -386,6 +393,12 @@ def test_a_library_that_a_room_may_not_import_is_found() -> None:
 )
 def test_a_worker_loads_no_numpy_pandas_or_pyarrow(module: str) -> None:
     code = f"import locust, sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_what_a_script_imports_to_open_a_run_loads_nothing_heavy_until_it_does() -> None:
+    code = f"import sys, analysis; print([m for m in {(*HEAVY, 'ibis', 'plotly', 'matplotlib')!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert result.stdout.strip() == "[]"
 

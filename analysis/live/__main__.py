@@ -1,8 +1,9 @@
 """The analysis beside a run: `python -m analysis.live reports/<run> [options of python -m analysis]`.
 
 Whoever leads the run starts it, and says on standard input, in lines, when the rows are being stored (`storing`) and
-when all are there (`finish`). It answers `finish` with the line `begun`, then does and prints what `python -m analysis`
-with the same arguments does, with its exit status. Where standard input ends without that, it ends without a verdict.
+when all are there (`finish`, and how wide its terminal is, if it has one). It answers that with the line `begun`, and
+how many seconds the last look took, if there was one; then does and prints what `python -m analysis` with the same
+arguments does, with its exit status. Where standard input ends without that, it ends without a verdict.
 """
 
 from __future__ import annotations
@@ -56,8 +57,11 @@ def stay(resident: Resident, words: queue.Queue[str], *, poll_s: float = _POLL_S
         if word == STORING:
             is_running = False
             resident.storing()
-        elif word == FINISH:
-            print(BEGUN, flush=True)
+        elif word.split(" ")[0] == FINISH:
+            if columns := word.partition(" ")[2]:
+                os.environ["COLUMNS"] = columns
+            took_s = resident.last_look_s
+            print(BEGUN if took_s is None else f"{BEGUN} {took_s:.1f}", flush=True)
             return resident.finish()
         elif not word:
             return MET

@@ -9,14 +9,13 @@ function, in this process, which has its imports behind it: what was looked at b
 from __future__ import annotations
 
 import contextlib
+import importlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-
-import orjson
 
 from analysis import cli
 from analysis.live import document, shown
@@ -36,6 +35,13 @@ LOOK_EVERY_S: Final = 10.0
 # verdict would wait for it.
 _CLEAR_OF_THE_END: Final = 2.0
 _CLEAR_S: Final = 15.0
+# The command line imports them where it uses them: most of its subcommands need none.
+_FOR_THE_VERDICT: Final = (
+    "analysis.pipeline",
+    "analysis.reduction.reduce",
+    "analysis.verdict.decide",
+    "analysis.report.html",
+)
 
 
 @dataclass(kw_only=True)
@@ -68,8 +74,10 @@ class Resident:
         self._looked_at = self._counted.tally
 
     def begin(self) -> None:
-        """Write the first document."""
+        """Write the first document, and import what the verdict needs: a short run has no look before its end."""
         self._write()
+        for module in _FOR_THE_VERDICT:
+            importlib.import_module(module)
 
     def step(self) -> None:
         """Count and look, each if it is due: call it every second while the run goes on."""
@@ -94,17 +102,27 @@ class Resident:
         """Make the verdict, as the command line does; returns its exit status."""
         self._state = "analysing"
         self._write()
-        status = cli.main(self.arguments)
-        try:
-            verdict: dict[str, Any] = orjson.loads((self.folder / "verdict.json").read_bytes())
+        is_void = True
+
+        def told(verdict: Mapping[str, Any]) -> None:
+            nonlocal is_void
+            is_void = verdict["slo"]["state"] == "void"
             self._take(verdict)
-            self._answer_as_of = _iso(self.now())
-            self._state, self._is_final, self._note = "void" if verdict["slo"]["state"] == "void" else "ended", True, ""
-        except (OSError, orjson.JSONDecodeError):
-            self._state, self._note = "void", "The analysis wrote no verdict."
-        self._counted.refresh()
+            self._answer_as_of, self._is_final, self._note = _iso(self.now()), True, ""
+            self._counted.refresh()
+            self._write()  # whoever watches need not wait until the report is drawn
+
+        status = cli.main(self.arguments, told=told)
+        if not self._is_final:
+            self._note = "The analysis wrote no verdict."
+        self._state = "void" if is_void else "ended"
         self._write()
         return status
+
+    @property
+    def last_look_s(self) -> float | None:
+        """How long the last look took; None: there was none."""
+        return self._looking.took_s or None
 
     def _is_worth_a_look(self) -> bool:
         """Whether there are judged attempts, more than at the last look, and time enough before the end."""
@@ -122,7 +140,7 @@ class Resident:
         except Exception as error:  # the run goes on, and its verdict is made at its end from all rows
             self._note = f"The last look failed ({one_line(f'{type(error).__name__}: {error}')[:200]})."
 
-    def _take(self, verdict: dict[str, Any]) -> None:
+    def _take(self, verdict: Mapping[str, Any]) -> None:
         self._claims, self._answer = shown.claims(verdict), shown.answer(verdict)
         self._found_failures = bool(verdict["failures"])
 

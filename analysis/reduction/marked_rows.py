@@ -36,6 +36,7 @@ UNREAD: Final = (
     "tcp_rtt_s",
     "tcp_bytes_in",
     "local_port",
+    "trace_id",
 )
 
 WAITS: Final = ("connect", "exchange")

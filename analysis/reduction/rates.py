@@ -36,20 +36,7 @@ def read(attempts: ibis.Table) -> pd.DataFrame:
     """
     import ibis
 
-    from analysis.reduction.explain import AUTH_PROBE_SCENARIO
-
-    a = attempts
-    is_held = (a.kind == "hold") & (a.outcome == "aborted")
-    asked = (a.scenario == AUTH_PROBE_SCENARIO) & (a.kind == "connect") & (a.cause == "auth_rejected")
-    judged = a.filter(
-        a.kind != "probe", (a.outcome != "aborted") | is_held, a.cause.fill_null("") != TEST_MISTAKE
-    ).mutate(
-        is_bad=a.outcome.isin(["timeout", "failed"]) & ~asked.fill_null(False),
-        client=a.client.fill_null("unknown").concat("/", a.event_loop.fill_null("")).re_replace("/$", ""),
-        platform=a.platform.fill_null("unknown"),
-        # A float is no key.
-        delay_us=(a.delay_s.fill_null(0.0) * 1e6).round().cast("int64"),
-    )
+    judged = judged_rows(attempts)
     grouped = judged.group_by("platform", "delay_us", "client", "kind")
     found: pd.DataFrame = grouped.aggregate(
         n=judged.count(),
@@ -58,6 +45,28 @@ def read(attempts: ibis.Table) -> pd.DataFrame:
     ).to_pandas()
     found = found.assign(delay_s=found.pop("delay_us") / 1e6)
     return found[[*KEYS, *COUNTS]].sort_values(list(KEYS), ignore_index=True)
+
+
+def judged_rows(attempts: ibis.Table) -> ibis.Table:
+    """The rows that are judged, with `is_bad`, names that are known or "unknown", and `delay_us` for `delay_s`.
+
+    Args:
+        attempts: With the contract's columns (`explain.contract_columns`).
+    """
+    from analysis.reduction.explain import AUTH_PROBE_SCENARIO
+
+    a = attempts
+    is_held = (a.kind == "hold") & (a.outcome == "aborted")
+    asked = (a.scenario == AUTH_PROBE_SCENARIO) & (a.kind == "connect") & (a.cause == "auth_rejected")
+    return a.filter(
+        a.kind != "probe", (a.outcome != "aborted") | is_held, a.cause.fill_null("") != TEST_MISTAKE
+    ).mutate(
+        is_bad=a.outcome.isin(["timeout", "failed"]) & ~asked.fill_null(False),
+        client=a.client.fill_null("unknown").concat("/", a.event_loop.fill_null("")).re_replace("/$", ""),
+        platform=a.platform.fill_null("unknown"),
+        # A float is no key.
+        delay_us=(a.delay_s.fill_null(0.0) * 1e6).round().cast("int64"),
+    )
 
 
 def as_json(rates: pd.DataFrame) -> list[dict[str, Any]]:

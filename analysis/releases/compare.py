@@ -74,14 +74,14 @@ def compare(base: Path, new: Path, *, verdict: Mapping[str, Any] | None, margin:
     """
     if margin is not None and not 0 < margin < 1:
         raise CompareError(f"--margin = {margin} is not allowed: it is an absolute share above 0 and below 1.")
+    datasets = (_opened(base), _opened(new))
     try:
-        datasets = tuple(open_runs([folder]) for folder in (base, new))
         _, levels = settings_for([new], {})
-    except (DatasetError, SettingsError) as error:
+    except SettingsError as error:
         raise CompareError(str(error)) from error
     if {run.run_id for run in datasets[0].runs} & {run.run_id for run in datasets[1].runs}:
         raise CompareError(f"{base} and {new} are the same run: name two.")
-    verdicts = (_verdict(base), _verdict(new) if verdict is None else verdict)
+    verdicts = (read_verdict(base), read_verdict(new) if verdict is None else verdict)
     frames = [sessions_of(attempts_table(one), max_duration_s=levels.max_duration_s) for one in datasets]
     delta = float(verdicts[1]["margin"]) if margin is None else margin
     found = compared(frames[0], frames[1], verdicts, strata=STRATUM, margin=delta)
@@ -92,9 +92,26 @@ def compare(base: Path, new: Path, *, verdict: Mapping[str, Any] | None, margin:
     return Comparison(**{**vars(found), "differs": (said, *found.differs)})
 
 
+def check(base: Path) -> None:
+    """See that a run can be held against this one, before there is anything to compare.
+
+    Raises:
+        CompareError: It is no run, or was not analysed.
+    """
+    _opened(base)
+    read_verdict(base)
+
+
 def as_json(found: Comparison) -> str:
     """The comparison as one JSON document."""
     return json.dumps({"schema_version": 1, **asdict(found)}, indent=2, sort_keys=True)
+
+
+def _opened(folder: Path) -> Dataset:
+    try:
+        return open_runs([folder])
+    except DatasetError as error:
+        raise CompareError(str(error)) from error
 
 
 def _target(dataset: Dataset) -> str:
@@ -105,12 +122,17 @@ def _target(dataset: Dataset) -> str:
     return "the stand-in" if target.get("standin") else str(target.get("url"))
 
 
-def _verdict(folder: Path) -> Mapping[str, Any]:
+def read_verdict(folder: Path) -> Mapping[str, Any]:
+    """`verdict.json` of a run folder.
+
+    Raises:
+        CompareError: There is none, or it is another thing.
+    """
     path = folder / "verdict.json"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CompareError(f"{path} cannot be read: analyse the run first with python -m analysis {folder}.") from error
-    if not isinstance(document, dict) or not {"slo", "claims", "margin"} <= document.keys():
+    if not isinstance(document, dict) or not {"runs", "slo", "claims", "margin"} <= document.keys():
         raise CompareError(f"{path} is no verdict: analyse the run again with python -m analysis {folder}.")
     return document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -17,6 +17,11 @@ LEVELS: Final[Mapping[str, str]] = {
     "timeouts": "timeouts",
     "failures": "failures and timeouts",
     "too_long": "attempts longer than the limit",
+}
+# Levels that are trends within one run -> in words, and the unit of a hundredth.
+TRENDS: Final[Mapping[str, tuple[str, str]]] = {
+    "stability": ("Worsening (`stability`)", "points"),
+    "stability_latency": ("Slowdown (`stability_latency`)", "%"),
 }
 
 
@@ -48,20 +53,24 @@ class Comparison:
     """Two runs held against each other.
 
     Attributes:
+        runs: Names of the base and of the new run.
         state: `worse` if a level is; `not_worse` if all are not; `undecided` else, and when void.
         margin: The smallest difference of a share that matters.
         kept: Share of all attempts that lie in strata of both runs.
         levels: By what is counted (`LEVELS`).
         claims: By claim; they change no state.
+        trends: Levels that are trends within a run, in sentences: between two runs they are not compared.
         differs: What differs between the runs besides the release, in sentences.
         void: Why nothing may be concluded; empty when something may.
     """
 
+    runs: tuple[str, str]
     state: State
     margin: float
     kept: float
     levels: tuple[Difference, ...]
     claims: tuple[Difference, ...]
+    trends: tuple[str, ...]
     differs: tuple[str, ...]
     void: tuple[str, ...]
 
@@ -116,6 +125,30 @@ def claims_of(base: Mapping[str, Any], new: Mapping[str, Any], *, margin: float)
     return tuple(found)
 
 
+def trends_of(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    """The levels of stability of both verdicts side by side, a sentence each; null is said to be unknown.
+
+    No difference is formed: a trend is a change from the start to the end of its own run, so it grows with the run's
+    length, and it is that of the kind of attempts that was worst there, which may be another in the other run.
+    """
+    said = []
+    for name, (words, unit) in TRENDS.items():
+        sides = [_trend(verdict, name, unit) for verdict in (base, new)]
+        if any(sides):
+            known = [side or "unknown" for side in sides]
+            said.append(f"{words} within a run: {known[0]} in the base, {known[1]} in the new run.")
+    return tuple(said)
+
+
+def _trend(verdict: Mapping[str, Any], name: str, unit: str) -> str:
+    checks: Sequence[Mapping[str, Any]] = verdict["slo"].get("checks", ())
+    found: Mapping[str, Any] = next((check for check in checks if check["name"] == name), {})
+    value, low, high = (_number(found.get(key)) for key in ("value", "low", "high"))
+    if value is None or low is None or high is None:
+        return ""
+    return f"{100 * value:+.2f} {unit} ({100 * low:+.2f} to {100 * high:+.2f})"
+
+
 def compared(
     base: pd.DataFrame,
     new: pd.DataFrame,
@@ -145,12 +178,15 @@ def compared(
     state: State = (
         "undecided" if void else "worse" if "worse" in states else "undecided" if "undecided" in states else "not_worse"
     )
+    base_name, new_name = (", ".join(verdict["runs"]) for verdict in verdicts)
     return Comparison(
+        runs=(base_name, new_name),
         state=state,
         margin=margin,
         kept=kept,
         levels=levels,
         claims=claims_of(*verdicts, margin=margin),
+        trends=trends_of(*verdicts),
         differs=differs(base, new, strata=strata),
         void=void,
     )

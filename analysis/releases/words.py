@@ -2,9 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from analysis.releases.differences import Comparison, Difference
 
-_STATE = {"worse": "worse", "not_worse": "not worse", "undecided": "cannot tell"}
+NONE: Final = "–"
+_STATE: Final = {"worse": "worse", "not_worse": "not worse", "undecided": "cannot tell"}
+
+
+def state_word(state: str) -> str:
+    """`not_worse` as people write it."""
+    return _STATE.get(state, state)
+
+
+def answer(found: Comparison) -> str:
+    """Whether the new run is worse, by how much, and how sure that is: one sentence or two."""
+    margin = f"the margin of {100 * found.margin:.2f} points"
+    if found.void:
+        return f"It cannot be told whether this run is worse than the last release: {' '.join(found.void)}"
+    if found.state == "worse":
+        worse = [f"{one.name} by {_bare(one)}" for one in found.levels if one.state == "worse"]
+        return f"Worse than the last release, beyond {margin}: {'; '.join(worse)}."
+    if found.state == "not_worse":
+        return f"Not worse than the last release: no level rose beyond {margin} ({_each(found.levels)})."
+    unknown = _each([one for one in found.levels if one.state == "undecided"])
+    return f"It cannot be told whether this run is worse than the last release by more than {margin}: {unknown}."
+
+
+def cautions(found: Comparison) -> list[str]:
+    """What may not be concluded from the comparison, and why."""
+    said = [
+        "Two runs are two times of day: what else differed between them (other load on the server, another network) is "
+        "in the difference, so it is not shown that the release made it.",
+        f"Compared is what both runs have, {100 * found.kept:.1f} % of their attempts; of the others nothing is said.",
+        *found.void,
+        *(f"Besides the release, {one}" for one in found.differs),
+        "A claim's difference comes from the two verdicts' intervals and decides nothing here.",
+    ]
+    if found.trends:
+        said.append(
+            "Worsening and slowdown are changes from the start to the end of one run: they grow with its length, and "
+            f"each run's worst kind of attempts may be another. None is compared. {' '.join(found.trends)}"
+        )
+    return said
 
 
 def sentence(one: Difference) -> str:
@@ -13,8 +54,7 @@ def sentence(one: Difference) -> str:
         return f"{one.name}: cannot tell, it was not measured in both runs"
     if one.low is None or one.high is None:
         return f"{one.name}: cannot tell, a run has too few sessions or minutes for an interval"
-    ends = f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"
-    return f"{one.name}: {_STATE[one.state]}, {100 * one.estimate:+.2f} points ({ends})"
+    return f"{one.name}: {_STATE[one.state]}, {difference_text(one, unit=' points')}"
 
 
 def text(found: Comparison) -> str:
@@ -23,12 +63,32 @@ def text(found: Comparison) -> str:
     lines = [ending, *found.void, *(f"  {sentence(level)}" for level in found.levels)]
     lines.append(f"Compared within what both runs have: {100 * found.kept:.1f} % of their attempts.")
     lines += [f"Differs besides: {one}" for one in found.differs]
+    lines += [f"{one} Not compared: each run has its own length and worst kind." for one in found.trends]
     lines.append(f"{'claim':<20} {'base':<11} {'new':<11} difference in points")
-    lines += [f"{claim.name:<20} {claim.was:<11} {claim.now:<11} {_points(claim)}" for claim in found.claims]
+    lines += [f"{claim.name:<20} {claim.was:<11} {claim.now:<11} {difference_text(claim)}" for claim in found.claims]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _points(one: Difference) -> str:
+def difference_text(one: Difference, *, unit: str = "") -> str:
+    """`+0.80 (+0.30 to +1.30)` in points; a dash where there is no difference or no interval."""
     if one.estimate is None or one.low is None or one.high is None:
-        return "–"
-    return f"{100 * one.estimate:+.2f} ({100 * one.low:+.2f} to {100 * one.high:+.2f})"
+        return NONE
+    return f"{100 * one.estimate:+.2f}{unit} ({100 * one.low:+.2f} to {100 * one.high:+.2f})"
+
+
+def share_text(share: float | None) -> str:
+    """A share in percent; a dash where it was not measured."""
+    return NONE if share is None else f"{100 * share:.2f} %"
+
+
+def _bare(one: Difference) -> str:
+    """`0.80 points, 0.30 to 1.30`, of a difference that has an interval."""
+    assert one.estimate is not None and one.low is not None and one.high is not None
+    return f"{100 * one.estimate:.2f} points, {100 * one.low:.2f} to {100 * one.high:.2f}"
+
+
+def _each(levels: Sequence[Difference]) -> str:
+    return "; ".join(
+        sentence(one) if difference_text(one) == NONE else f"{one.name} {difference_text(one, unit=' points')}"
+        for one in levels
+    )

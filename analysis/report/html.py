@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.claims import registry
 from analysis.comparison.words import points
-from analysis.model import Effect, Finding
+from analysis.model import Effect
 from analysis.reduction.failures import answer
+from analysis.releases import words as releases
 from analysis.report import figures, server_log
 from analysis.report.bursts import burst_slots
+from analysis.report.conditions import directions
 from analysis.report.figures.alternative import in_words, plain
 from analysis.report.figures.marks import marked
 from analysis.report.plotly_bundle import plotly_js
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from analysis.pipeline import Analysis
+    from analysis.releases.differences import Comparison
     from analysis.runs.dataset import Run
 
 _PAGE: Final = Path(__file__).with_name("page")
@@ -63,8 +66,13 @@ class Drawn:
     words: list[str]
 
 
-def report_html(analysis: Analysis) -> str:
-    """The whole page, scripts and styles included, of what `pipeline.analyse` gave; it loads nothing from anywhere."""
+def report_html(analysis: Analysis, against: Comparison | None = None) -> str:
+    """The whole page, scripts and styles included; it loads nothing from anywhere.
+
+    Args:
+        analysis: What `pipeline.analyse` gave.
+        against: How the run compares with an earlier one; None: it was held against none.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -84,7 +92,7 @@ def report_html(analysis: Analysis) -> str:
         has_rows=bool(verdict["attempts"]),
         has_vitals=not analysis.health.empty,
         is_open=analysis.slo.state != "void" and bool(verdict["attempts"]),
-        conditions_words=conditions_words,
+        directions=directions,
         marks=marks,
         answer=answer,
         decision=analysis.decision,
@@ -94,6 +102,8 @@ def report_html(analysis: Analysis) -> str:
         target=_target(analysis.dataset.runs),
         runs=[_run_facts(run) for run in analysis.dataset.runs],
         accounting_keys=_ACCOUNTING,
+        against=against,
+        releases=releases,
         log=None if analysis.log is None else server_log.section(analysis.log),
         truth=faults_done(analysis.dataset.runs).to_dict("records"),
         statements=statements(),
@@ -110,22 +120,6 @@ def report_html(analysis: Analysis) -> str:
         js=(_PAGE / "report.js").read_text(encoding="utf-8"),
         plotly=plotly_js(),
     )
-
-
-def conditions_words(name: str, finding: Finding, failing: int) -> str:
-    """What the conditions of a claim are of, and what follows where some do not hold."""
-    way = "Ruling the server out" if name == "server" else "The comparison, which confirms or rules out,"
-    if not failing:
-        return f"{way} rests on these, and all hold."
-    ways = [part for part, value in finding.parts.items() if value.state == "confirmed"]
-    if finding.state == "confirmed":
-        by = f": {', '.join(ways)}" if ways else ""
-        return (
-            f"Confirmed by what does not rest on these{by}. {way} rests on them, and they do not hold or are unknown:"
-        )
-    if finding.state == "ruled_out":
-        return f"Ruled out by what does not rest on these. {way} rests on them, and they do not hold or are unknown:"
-    return f"{way} rests on these, which do not hold or are unknown:"
 
 
 def p_text(p_value: float | None) -> str:

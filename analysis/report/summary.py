@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from analysis.comparison.words import points
 from analysis.reduction.failures import answer as answer_words
+from analysis.releases import words as releases
+from analysis.releases.differences import Comparison
 from analysis.report.wording import (
     after_the_answer,
     check_words,
@@ -37,8 +39,17 @@ def screen(verdict: Mapping[str, Any], slo: Slo, report: Path) -> str:
     return "\n".join((*three, *cohort_table(verdict["rates"]), *rest, f"Report: {report}"))
 
 
-def summary_md(verdict: Mapping[str, Any], slo: Slo, suites: Sequence[Suite] = ()) -> str:
-    """The verdict as Markdown (GitHub's flavour); `suites` are those of `verdict["p1"]`."""
+def summary_md(
+    verdict: Mapping[str, Any], slo: Slo, suites: Sequence[Suite] = (), against: Comparison | None = None
+) -> str:
+    """The verdict as Markdown (GitHub's flavour).
+
+    Args:
+        verdict: The contents of `verdict.json`.
+        slo: The service levels with their sentences.
+        suites: Those of `verdict["p1"]`.
+        against: How the run compares with an earlier one; None: it was held against none.
+    """
     answer = answer_of(verdict)
     lines = [
         f"# {_SLO_MARKS[slo.state]}: {', '.join(verdict['runs'])}",
@@ -46,6 +57,7 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo, suites: Sequence[Suite] = (
         *(line for label, text in answer.lines() for line in (f"**{label}** {_cell(text)}", "")),
         *(["```sh", answer.command, "```", ""] if answer.command else []),
         *(line for sentence in after_the_answer(verdict, slo) for line in (_cell(sentence), "")),
+        *([] if against is None else _against(against)),
         "<details><summary>Service levels, claims, and what they rest on</summary>",
         "",
         "| service level | observed | 95 % interval | limit | state |",
@@ -84,6 +96,28 @@ def summary_md(verdict: Mapping[str, Any], slo: Slo, suites: Sequence[Suite] = (
         if len(notes) > _MOST_NOTES:
             lines.append(f"- and {len(notes) - _MOST_NOTES} more, in the report.")
     return "\n".join([*lines, "", "</details>"]) + "\n"
+
+
+def _against(found: Comparison) -> list[str]:
+    """The comparison with an earlier run: the answer, the levels, and folded the claims and what does not follow."""
+    lines = [
+        f"**Against {_cell(found.runs[0])}:** {_cell(releases.answer(found))}",
+        "",
+        "| level | last release | this run | difference in points (95 % interval) | |",
+        "|---|---|---|---|---|",
+    ]
+    for one in found.levels:
+        shares = f"{releases.share_text(one.base)} | {releases.share_text(one.new)}"
+        lines.append(f"| {one.name} | {shares} | {releases.difference_text(one)} | {releases.state_word(one.state)} |")
+    lines += ["", "<details><summary>The claims then and now, and what may not be concluded</summary>", ""]
+    if found.claims:
+        lines += ["| claim | last release | this run | difference in points (95 % interval) |", "|---|---|---|---|"]
+        lines += [
+            f"| {one.name} | {state_word(one.was)} | {state_word(one.now)} | {releases.difference_text(one)} |"
+            for one in found.claims
+        ]
+        lines.append("")
+    return [*lines, *(f"- {_cell(caution)}" for caution in releases.cautions(found)), "", "</details>", ""]
 
 
 def check_number(check: SloCheck, value: float | None) -> str:

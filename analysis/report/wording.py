@@ -10,7 +10,7 @@ from analysis.comparison.words import interval_words, points
 from analysis.reduction import failures
 from analysis.reduction.lost import ORDER, WORDS
 from analysis.server_log.ladder import WORDS as SAID
-from analysis.verdict.answer import LABELS, answer_of
+from analysis.verdict.answer import LABELS, answer_of, is_tested
 from analysis.verdict.load import opening_words
 from analysis.verdict.service_levels import Slo
 
@@ -113,6 +113,7 @@ def after_the_answer(verdict: Mapping[str, Any], slo: Slo) -> list[str]:
         server_log(verdict),
         found(verdict),
         undecided(verdict),
+        not_tested(verdict),
         answer.counts,
     )
     return [sentence for sentence in said if sentence]
@@ -210,21 +211,41 @@ def _not_checked(verdict: Mapping[str, Any]) -> list[str]:
 
 
 def undecided(verdict: Mapping[str, Any]) -> str:
-    """Third sentence: what is undecided, why, and what would settle it; empty where nothing failed."""
-    if verdict["attempts"] and not verdict["failures"]:
+    """What was tested and is undecided, and what would settle it; empty where nothing failed."""
+    tested, untested = _open_claims(verdict)
+    if not tested and (untested or _nothing_failed(verdict)):
         return ""
-    open_claims = {name: claim for name, claim in verdict["claims"].items() if claim["state"] == "undecided"}
-    if not open_claims:
-        return "Undecided: nothing."
-    # Claims that need the same thing are named together, the most often needed thing first.
+    return f"Undecided: {_by_need(tested)}" if tested else "Undecided: nothing."
+
+
+def not_tested(verdict: Mapping[str, Any]) -> str:
+    """What this plan could not test, and what would; empty where it tested all, or nothing failed."""
+    _, untested = _open_claims(verdict)
+    return f"Not tested by this plan: {_by_need(untested)}" if untested else ""
+
+
+def _nothing_failed(verdict: Mapping[str, Any]) -> bool:
+    return bool(verdict["attempts"]) and not verdict["failures"]
+
+
+def _open_claims(verdict: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The claims that were tested and are undecided, and those that could not be tested; none where nothing failed."""
+    claims = {} if _nothing_failed(verdict) else verdict["claims"]
+    is_open = {name: claim for name, claim in claims.items() if claim["state"] == "undecided"}
+    tested = {name: claim for name, claim in is_open.items() if is_tested(claim)}
+    return tested, {name: claim for name, claim in is_open.items() if name not in tested}
+
+
+def _by_need(claims: Mapping[str, Any]) -> str:
+    """Claims with what they need: those that need the same thing together, the most often needed thing first."""
     by_need: dict[str, list[str]] = {}
-    for name, claim in open_claims.items():
+    for name, claim in claims.items():
         need = "; ".join(lower_first(sentence) for sentence in claim["needs"].rstrip(".").split(". "))
         by_need.setdefault(need, []).append(_name(name))
     ranked = sorted(by_need.items(), key=lambda item: -len(item[1]))
     shown = "; ".join(f"{', '.join(names)} (needs {need})" for need, names in ranked[:3])
     rest = [name for _, names in ranked[3:] for name in names]
-    return f"Undecided: {shown}" + (f"; and {', '.join(rest)}." if rest else ".")
+    return shown + (f"; and {', '.join(rest)}." if rest else ".")
 
 
 def _ways(name: str, claim: Mapping[str, Any]) -> str:

@@ -115,12 +115,20 @@ def open_runs(folders: Sequence[Path]) -> Dataset:
     return Dataset(runs=tuple(runs), problems=tuple(problems), notes=tuple(notes), readings=readings)
 
 
+def why_no_run(folder: Path) -> str:
+    """Why a path names no run, in a sentence; empty where it does."""
+    if not folder.is_dir():
+        return f"{folder} is no folder: name a run folder, for example reports/<run_id>."
+    if not (folder / "attempts").is_dir() and not (folder / RUN_FILE).exists() and not (folder / "spool").is_dir():
+        return f"{folder} is no run folder: it has neither attempts/ nor {RUN_FILE} nor spool/."
+    return ""
+
+
 def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:
     attempts_folder = folder / "attempts"
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder: name a run folder, for example reports/<run_id>.")
-    if not attempts_folder.is_dir() and not (folder / RUN_FILE).exists() and not (folder / "spool").is_dir():
-        raise DatasetError(f"{folder} is no run folder: it has neither attempts/ nor {RUN_FILE} nor spool/.")
+    reason = why_no_run(folder)
+    if reason:
+        raise DatasetError(reason)
     name = folder.name
     manifest = _read_manifest(folder, problems, notes)
     run_id = str(manifest.get("run_id") or name) if manifest else name

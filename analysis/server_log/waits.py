@@ -131,15 +131,8 @@ class Waits(NamedTuple):
 
 def waits_of(attempts: ibis.Table) -> Waits:
     """Read them from the attempts table (`dataset.attempts_table`)."""
-    import ibis
-
     rows = contract_columns(attempts)
-    # No client of ours sends a trace id yet; a record of another maker's may have the column.
-    if "trace_id" in attempts.columns:
-        keyed = rows.join(attempts.select("worker", "seq", trace=attempts.trace_id), ["worker", "seq"])
-    else:
-        keyed = rows.mutate(trace=ibis.null("string"))
-    keyed = keyed.filter(keyed.started_us.notnull(), keyed.duration_s.notnull(), keyed.worker.notnull())
+    keyed = rows.filter(rows.started_us.notnull(), rows.duration_s.notnull(), rows.worker.notnull())
     failed, good = _on_sessions(keyed)
     operations = keyed.filter(keyed.kind == "exchange").operation.to_pyarrow().unique().to_pylist()
     of_sessions = keyed.filter(keyed.kind.isin(SESSION_KINDS))
@@ -232,7 +225,7 @@ def _connect(row: dict[str, Any]) -> Connect:
         connection=row["connection"] or 0,
         subject=row["subject"] or "",
         named=row["server_connection_id"],
-        trace=row["trace"],
+        trace=row["trace_id"],
         port=row["local_port"],
         from_s=from_s,
         asked_s=asked_s if row["phase"] not in BEFORE_UPGRADE else None,

@@ -71,8 +71,8 @@ def answer_of(verdict: Mapping[str, Any]) -> Answer:
         what_next=what_next,
         command=command,
         leads=tuple(verdict["leads"]),
-        not_tested=() if is_clean else tuple(titles[name] for name, claim in is_open.items() if not _tested(claim)),
-        undecided=() if is_clean else tuple(titles[name] for name, claim in is_open.items() if _tested(claim)),
+        not_tested=() if is_clean else tuple(titles[name] for name, claim in is_open.items() if not is_tested(claim)),
+        undecided=() if is_clean else tuple(titles[name] for name, claim in is_open.items() if is_tested(claim)),
         counts=counts_line(verdict["counts"]),
     )
 
@@ -96,17 +96,17 @@ def state_words(state: str) -> str:
     return _STATES.get(state, state)
 
 
+def is_tested(claim: Mapping[str, Any]) -> bool:
+    """Whether the run had anything to decide the claim on: an estimate, or attempts that it looked at in parts."""
+    return claim["effect"]["estimate"] is not None
+
+
 def _is_void(verdict: Mapping[str, Any]) -> bool:
     return bool(verdict["slo"]["state"] == "void")
 
 
 def _is_clean(verdict: Mapping[str, Any]) -> bool:
     return bool(verdict["attempts"]) and not verdict["failures"]
-
-
-def _tested(claim: Mapping[str, Any]) -> bool:
-    """Whether the run had anything to decide the claim on: an estimate, or attempts that it looked at in parts."""
-    return claim["effect"]["estimate"] is not None
 
 
 def _subject(verdict: Mapping[str, Any]) -> str:

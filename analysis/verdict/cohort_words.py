@@ -21,6 +21,21 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 
 
+_COLUMNS: Final = ("attempts", "failed", "share")
+
+
+class Table(NamedTuple):
+    """A small table: its last three columns are numbers.
+
+    Attributes:
+        left_out: What it does not show, in words; empty: it shows all.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left_out: str
+
+
 class Cohort(NamedTuple):
     """Attempts of one kind that share a value of what is compared."""
 
@@ -74,21 +89,40 @@ def cohorts_by(rates: Iterable[Mapping[str, Any]], key: str) -> list[Cohort]:
 
 def cohort_table(rates: Sequence[Mapping[str, Any]]) -> list[str]:
     """All kinds of attempts together by platform and delay, as lines of a table; none where there is but one cohort."""
+    return table_lines(by_cohort(rates))
+
+
+def by_cohort(rates: Sequence[Mapping[str, Any]]) -> Table:
+    """Those who fail most, all kinds of attempts together, by platform and delay; no rows where there is but one."""
     keyed = [{**row, "cohort": (row["platform"], row["delay_s"])} for row in rates]
     cohorts = cohorts_by(keyed, "cohort")
     if len(cohorts) < 2:
+        return Table((), (), "")
+    ranked = sorted(cohorts, key=lambda one: (-one.share, one.value))
+    rows = tuple((one.value[0], delay_words(one.value[1]), *_numbers(one)) for one in ranked[:MOST_ROWS])
+    left = len(cohorts) - MOST_ROWS
+    return Table(("platform", "delay", *_COLUMNS), rows, f"and {left} more, which fail less often" if left > 0 else "")
+
+
+def by_kind(rates: Sequence[Mapping[str, Any]]) -> Table:
+    """The kinds of attempts, as a run has them that compares nobody."""
+    cohorts = {one.value: one for one in cohorts_by(rates, "kind")}
+    rows = tuple((words, *_numbers(cohorts[kind])) for kind, words in _KINDS.items() if kind in cohorts)
+    return Table(("kind", *_COLUMNS), rows, "")
+
+
+def table_lines(table: Table) -> list[str]:
+    """A table as text: words to the left, numbers to the right; none where it has no rows."""
+    if not table.rows:
         return []
-    rows = [("platform", "delay", "attempts", "failed", "share")] + [
-        (one.value[0], delay_words(one.value[1]), f"{one.n:,}", f"{one.failed:,}", share_words(one)[0])
-        for one in sorted(cohorts, key=lambda one: (-one.share, one.value))[:MOST_ROWS]
-    ]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    rows = (table.head, *table.rows)
+    words = len(table.head) - len(_COLUMNS)
+    widths = [max(len(row[at]) for row in rows) for at in range(len(table.head))]
     lines = [
-        "  ".join(f"{word:<{width}}" if at < 2 else f"{word:>{width}}" for at, (word, width) in enumerate(pairs))
+        "  ".join(f"{cell:<{width}}" if at < words else f"{cell:>{width}}" for at, (cell, width) in enumerate(pairs))
         for pairs in (tuple(zip(row, widths, strict=True)) for row in rows)
     ]
-    left = len(cohorts) - MOST_ROWS
-    return [f"  {line}" for line in lines] + ([f"  and {left} more, which fail less often"] if left > 0 else [])
+    return [f"  {line}" for line in (*lines, *([table.left_out] if table.left_out else []))]
 
 
 def share_words(cohort: Cohort) -> tuple[str, str]:
@@ -106,3 +140,7 @@ def _name(key: str, value: Any, added_s: float | None) -> str:
     if key == "delay_s":
         return f"With {delay_words(value)}"
     return f"{value} clients with {delay_words(added_s)}" if added_s else f"{value} clients"
+
+
+def _numbers(cohort: Cohort) -> tuple[str, str, str]:
+    return f"{cohort.n:,}", f"{cohort.failed:,}", share_words(cohort)[0]

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from scenarios.authority import authority_of
 from scenarios.clients.tls import end_of_tls_error
+from scenarios.http_fields import TRACEPARENT
 from scenarios.http_head import EndlessHead, header_values, split_answer, status_of
 from scenarios.os_errors import errno_of
 from scenarios.plan import ConnectionPlan, Target
@@ -121,13 +122,24 @@ def upgrade_request(plan: ConnectionPlan, target: Target, protocol: TargetProtoc
     path = target.path
     if credentials.query:
         path += ("&" if "?" in path else "?") + credentials.query
+    added = [(header.name, header.value) for header in plan.headers]
+    if plan.trace_id is not None:
+        added.append((TRACEPARENT, traceparent(plan.trace_id)))
     return UpgradeRequest(
         path,
-        _with_one_cookie((*credentials.headers, *((header.name, header.value) for header in plan.headers))),
+        _with_one_cookie((*credentials.headers, *added)),
         (*credentials.subprotocols, *plan.subprotocols),
         credentials.expected_subprotocol,
         (DEFLATE,) if target.compression else (),
     )
+
+
+def traceparent(trace_id: str) -> str:
+    """The header's value for a trace that begins here: version, trace, this request's span, and that it is sampled.
+
+    The span is the only one that we have in the trace, so that half of the trace's own digits names it.
+    """
+    return f"00-{trace_id}-{trace_id[16:]}-01"
 
 
 def _with_one_cookie(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -93,6 +93,22 @@ def check_server_log(settings: Settings) -> None:
         raise ConfigError(f"--server-log: {lines[-1]}")
 
 
+def check_baseline(settings: Settings) -> None:
+    """Let the analysis look at the run that this one will be held against: at its end it would be late to refuse it.
+
+    Raises:
+        ConfigError: With its sentence.
+    """
+    if not settings.baseline:
+        return
+    if settings.no_analysis:
+        raise ConfigError("--baseline compares verdicts, and --no-analysis makes none: leave out the one or the other.")
+    result = subprocess.run(module_command("analysis.releases", settings.baseline), capture_output=True, text=True)
+    if result.returncode != 0:
+        lines = (result.stderr.strip() or "the analysis cannot read it").splitlines()
+        raise ConfigError(f"--baseline: {lines[-1]}")
+
+
 def _option(name: str, values: Sequence[str]) -> Sequence[str]:
     return (name, *values) if values else ()
 

@@ -46,6 +46,7 @@ from scenarios.run_order import GeneratorReport, RunOrder
 from scenarios.screens.progress import EVERY_S, progress_line
 from scenarios.screens.stats_trim import trim
 from scenarios.screens.voice import say
+from scenarios.screens.waiting import waiting
 
 # Of a run's time, after which its load is added up anew: to do that takes longer, the longer the run.
 _ADD_UP_AFTER: Final = 0.02
@@ -228,7 +229,10 @@ class Leader:
         if not self.run.is_mine:
             self._leave(self.run)
             return
-        reports = self._fleet.collect() if self._fleet is not None else ([report] if report else [])
+        reports = [report] if report else []
+        if self._fleet is not None:
+            with waiting("gathering the workers' rows"):
+                reports = self._fleet.collect()
         self._finishing = gevent.spawn(self._finish, self.run, reports, is_quitting=is_quitting)
         if self._is_headless:
             self._finishing.join()

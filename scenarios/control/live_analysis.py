@@ -14,6 +14,7 @@ from scenarios.child_environment import child_environment
 from scenarios.control.child_process import Child, module_command, start_child
 from scenarios.exit_words import how_ended
 from scenarios.screens.voice import say
+from scenarios.screens.waiting import as_shown, waiting
 
 # It may be in the middle of a look, on a busy machine and behind everybody else.
 BEGUN_TIMEOUT_S: Final = 30.0
@@ -29,7 +30,7 @@ class LiveAnalysis:
     @classmethod
     def started(cls, arguments: Sequence[str], *, secret_variables: frozenset[str]) -> LiveAnalysis:
         """Start it with the arguments of `python -m analysis`; where that cannot be, there is none."""
-        environment = child_environment(os.environ, named=secret_variables)
+        environment = child_environment(os.environ, named=secret_variables) | as_shown()
         command = module_command("analysis.live", *arguments)
         try:
             return cls(start_child("live analysis", command, environment=environment, wait_ready=False))
@@ -56,11 +57,14 @@ class LiveAnalysis:
         self.watch()
         if self._child is None:
             return None
-        self._child.tell("finish")
-        if self._child.line(BEGUN_TIMEOUT_S) != _BEGUN:
+        # A terminal may have another width than at the start.
+        self._child.tell(f"finish {as_shown().get('COLUMNS', '')}".rstrip())
+        begun, _, about_s = self._child.line(BEGUN_TIMEOUT_S).partition(" ")
+        if begun != _BEGUN:
             self._without("the live analysis did not answer")
             return None
-        status, words = self._child.finish(timeout_s)
+        with waiting("analysing", about_s=float(about_s) if about_s else None):
+            status, words = self._child.finish(timeout_s)
         if status not in (0, 1, 3):
             self._without(f"the live analysis {how_ended(status)}")
             return None

@@ -32,6 +32,7 @@ from scenarios.load.disk import Disk
 from scenarios.options import Settings
 from scenarios.run_file import AccountingEntry, ProblemEntry, RunFile, WorkerEntry, iso, replace_run_file
 from scenarios.screens.voice import say
+from scenarios.screens.waiting import as_shown, waiting
 
 # Storing a day's last segments and analysing some 10^8 rows take minutes on two cores; past this
 # something hangs, and a hanging CI job tells less than a void run.
@@ -193,7 +194,9 @@ class LiveRun:
         if self.standin is not None:
             self._stop(self.standin)
         self.write()  # the store learns from it how many rows there are to be
-        stored = self._finish_store()
+        rows = [worker.rows_written for worker in workers if worker.rows_written is not None]
+        with waiting(f"storing the last of {sum(rows):,} rows" if len(rows) == len(workers) else "storing the rows"):
+            stored = self._finish_store()
         # Not before: whoever reads that a run has ended reads its sums as well.
         self.file.ended, self.file.ended_at = ended, iso(now)
         if not self.is_mine:
@@ -288,10 +291,11 @@ class LiveRun:
         analysis = start_child(
             "analysis",
             module_command("analysis", *self._analysis_arguments()),
-            environment=child_environment(os.environ, named=self.settings.secret_variables),
+            environment=child_environment(os.environ, named=self.settings.secret_variables) | as_shown(),
             wait_ready=False,
         )
-        ended, self.last_words = analysis.finish(ANALYSIS_TIMEOUT_S)
+        with waiting("analysing"):
+            ended, self.last_words = analysis.finish(ANALYSIS_TIMEOUT_S)
         if ended in (0, 1, 3) and (self.folder / "verdict.json").is_file():
             return ended
         analysis.stop()
@@ -309,6 +313,7 @@ class LiveRun:
             f"--margin={self.settings.margin}",
             f"--alpha={self.settings.alpha}",
             *(["--rehearsal"] if self.settings.platform_label else []),
+            *([f"--baseline={self.settings.baseline}"] if self.settings.baseline else []),
             *server_log_arguments(self.settings),
         ]
 

@@ -30,6 +30,7 @@ import gevent
 import msgspec
 
 from scenarios.control.checks import (
+    check_baseline,
     check_certificates,
     check_clients,
     check_faults,
@@ -217,6 +218,7 @@ class Soak:
         if is_standin:
             check_faults(settings)
         check_server_log(settings)
+        check_baseline(settings)
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_clients(settings)
@@ -233,14 +235,20 @@ class Soak:
             raise ConfigError("No worker is connected: start some with locust --worker first.")
         values = {k: v for k, v in form.items() if k in DEFAULTS}
         users = form.get("user_count") or form.get("num_users") or "1"
-        try:
-            self.check(
-                self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
-            )
-        except ConfigError as refusal:
-            if self.leader is not None:
-                self.leader.refused = str(refusal)
-            raise
+        self.check(
+            self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
+        )
+
+    def note_refused(self, sentence: str) -> None:
+        """A start was refused before there was a run; the pages say why."""
+        if self.leader is not None:
+            self.leader.refused = sentence
+
+    def standin_url(self) -> str:
+        """Where the embedded stand-in listens, or would: with --host there is none until a form asks for it."""
+        if self._standin_url is None:
+            self._standin_url = free_standin_url(tls=self.settings().standin_tls)
+        return self._standin_url
 
     def phase(self) -> Phase:
         """What the process is doing; on a worker that is its master's to know."""

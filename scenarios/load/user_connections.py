@@ -8,6 +8,7 @@ import math
 import random
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -190,6 +191,7 @@ class UserConnections:
             headers=self._credentials.headers,
             token_transport=settings.token_transport,
             budgets=self._budgets,
+            trace_id=self._new_trace_id(),
         )
         # A check that takes longer than the level allows has failed; the seed's harness was more patient.
         budget_s = settings.harness_timeout_s if scenario == NAIVE_SCENARIO else settings.slo_max_duration_s
@@ -327,10 +329,16 @@ class UserConnections:
                 budgets=self._budgets,
                 expect_refusal=is_probe,
                 token_kind=kind,
+                trace_id=self._new_trace_id(),
             )
             return run_connection(plan, self._target, self._services)
         finally:
             self._credentials.pool.release(subject)
+
+    def _new_trace_id(self) -> str | None:
+        # Not from the seed: what is drawn by it stays the same with and without, and no two workers share an id. The
+        # version and the variant of a UUID see to it that neither half is all zero, which the standard forbids.
+        return uuid.uuid4().hex if self._settings.traceparent else None
 
     def _number_connection(self) -> int:
         self._next_connection += 1

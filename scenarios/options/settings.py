@@ -15,6 +15,7 @@ from typing import Any, Final
 from scenarios.checks.suites import SUITES
 from scenarios.clients import CLIENTS
 from scenarios.errors import ConfigError
+from scenarios.http_fields import TRACEPARENT
 from scenarios.options import parsers, secret_values
 from scenarios.options.field_kinds import (
     Option,
@@ -224,6 +225,11 @@ class Settings:
         secret_values.header,
         whose=Whose.WORKER_IF_GIVEN,
     )
+    traceparent: bool = flag(
+        False,
+        "A traceparent header (W3C) on every session's upgrade request, with an id of its own that the rows have too",
+        TARGET,
+    )
     ca_file: str = text(
         "",
         "Certificates to trust for wss:// (empty = the system's)",
@@ -306,6 +312,12 @@ class Settings:
         VERDICT,
         parsers.as_it_is,
     )
+    baseline: str = text(
+        "",
+        "An earlier run's folder, analysed: is this one worse? (docs/method.md); a level that is worse is a breach",
+        VERDICT,
+        ui=False,
+    )
 
     reports_dir: str = parsed("reports", "Where run folders go", RUN, parsers.reports_dir, ui=False, whose=Whose.WORKER)
     run_id: str = parsed(
@@ -348,7 +360,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what belongs to another option's value: a line quality that would act nowhere, or make an arm's mean
         delay another than its name; what is asked of a token endpoint where there is none; compression where an
-        arm's library has none, since the arms would differ by more than their library.
+        arm's library has none, since the arms would differ by more than their library; a second traceparent header.
         """
         unable = [name for name in self.client if not CLIENTS[name].compresses]
         if self.compression and unable:
@@ -373,6 +385,11 @@ class Settings:
         if self.client_key and not self.client_cert:
             raise ConfigError(
                 f"--client-key {self.client_key!r} is the key of a certificate: name that one with --client-cert."
+            )
+        if self.traceparent and any(header.name.lower() == TRACEPARENT for header in self.header):
+            raise ConfigError(
+                "--traceparent and --header 'traceparent' do not go together: the first gives each connection an id of "
+                "its own, the second all of them the same. Leave one of them out."
             )
         if (self.token_client_id or self.token_form) and not self.token_source.startswith(parsers.URLS):
             name = "token_client_id" if self.token_client_id else "token_form"

@@ -11,10 +11,34 @@ import os
 import sys
 from typing import Any, TextIO
 
+# How long the line is that is drawn on the terminal of standard error, to be updated; the cursor is at its beginning.
+_drawn = 0
+
 
 def say(text: str, stream: TextIO | None = None, *, end: str = "\n") -> None:
     """Print it, by default to standard error; where nobody can read it any more, nobody does."""
-    out = sys.stderr if stream is None else stream
+    erase()
+    _print(text, sys.stderr if stream is None else stream, end=end)
+
+
+def draw(text: str) -> None:
+    """Show a line on the terminal of standard error that the next one takes the place of, whoever says it."""
+    global _drawn
+    erase()
+    # With the cursor back at the beginning, what others print there, such as Locust's log, begins a line, too.
+    _print(f"{text}\r", sys.stderr, end="")
+    _drawn = len(text)
+
+
+def erase() -> None:
+    """Take away the line that is drawn."""
+    global _drawn
+    length, _drawn = _drawn, 0
+    if length:
+        _print(f"\r{' ' * length}\r", sys.stderr, end="")
+
+
+def _print(text: str, out: TextIO, *, end: str) -> None:
     try:
         print(text, file=out, end=end, flush=True)
     except (OSError, ValueError):

@@ -17,8 +17,9 @@ from scenarios.options import OPTIONS, Option
 from scenarios.options.help import with_pointer
 from scenarios.screens.live_file import LiveFile
 from scenarios.screens.web_access import refuse_foreign_host, refuse_foreign_origin, refuse_foreign_page
+from scenarios.screens.web_form import completed, field_of
 from scenarios.screens.web_pages import Showing, View, pages
-from scenarios.screens.web_start import Phase, Users, refuse_change, refuse_now, users_of
+from scenarios.screens.web_start import Phase, Users, check_load, refuse_change, refuse_now, users_of
 from scenarios.screens.why_tab import WhyTab
 
 _NO_CLASSES: Final = "User classes cannot change while a run goes on: stop the run first."
@@ -40,6 +41,12 @@ class Soaking(Showing, Protocol):
 
     def phase(self) -> Phase:
         """What it is doing."""
+
+    def standin_url(self) -> str:
+        """Where the embedded stand-in listens, or would."""
+
+    def note_refused(self, sentence: str) -> None:
+        """A start was refused, for this reason."""
 
     def options_now(self) -> Mapping[str, Any]:
         """Locust's options and wsoak's, as they are."""
@@ -78,9 +85,14 @@ def add_to_ui(
         if sentence is not None:
             return _refusal(sentence), 403
         if request.method == "POST" and request.path.endswith(("/swarm", "/user")):
+            is_form = request.path.endswith("/swarm")
+            if is_form:
+                request.form = completed(request.form, standin_url=soak.standin_url)
             try:
-                return _posted(soak, is_form=request.path.endswith("/swarm"))
+                return _posted(soak, is_form=is_form)
             except ConfigError as error:
+                if is_form and soak.phase() is Phase.IDLE:
+                    soak.note_refused(str(error))
                 return _refusal(str(error))
         return None
 
@@ -116,6 +128,7 @@ def _posted(soak: Soaking, *, is_form: bool) -> Any:
         sentence = refuse_change(request.form, soak.options_now()) if is_form else _NO_CLASSES
     if sentence is not None:
         raise ConfigError(sentence)
+    check_load(request.form)
     if phase is Phase.IDLE:
         soak.check_form(request.form)
         return None
@@ -128,7 +141,8 @@ def _posted(soak: Soaking, *, is_form: bool) -> Any:
 
 
 def _refusal(sentence: str) -> Any:
-    return jsonify({"success": False, "message": with_pointer(sentence)})
+    field = field_of(sentence)
+    return jsonify({"success": False, "message": with_pointer(sentence), **({"field": field} if field else {})})
 
 
 def _without_cors(response: Response) -> Response:

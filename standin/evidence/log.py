@@ -37,7 +37,7 @@ class Log:
         self._lines = lines
         self._clock = clock
 
-    def say(self, message: str, severity: str = "INFO", *, instance: str = "") -> None:
+    def say(self, message: str, severity: str = "INFO", *, instance: str = "", trace: str = "") -> None:
         """Write one line; its labels name the calling function."""
         if self._lines is None:
             return
@@ -49,11 +49,12 @@ class Log:
         }
         if instance:
             labels["instance"] = instance
-        self._lines.add(
-            {
-                "severity": severity,
-                "message": redact(message.replace("\n", " ")),
-                "timestamp": iso(self._clock.wall_s()),
-                "labels": labels,
-            }
-        )
+        line = {
+            "severity": severity,
+            "message": redact(message.replace("\n", " ")),
+            "timestamp": iso(self._clock.wall_s()),
+            "labels": labels,
+        }
+        if trace:
+            line["trace"] = trace
+        self._lines.add(line)

@@ -34,7 +34,7 @@ class Wire:
         self.arrival: Arrival = websocket.scope["state"]["arrival"]
         self.headers: list[tuple[bytes, bytes]] = websocket.scope["headers"]
         self.query: str = websocket.scope["query_string"].decode("latin-1")
-        self.say = functools.partial(world.log.say, instance=self.arrival.instance.name)
+        self.say = functools.partial(world.log.say, instance=self.arrival.instance.name, trace=self.arrival.trace)
         self.departed = False
         self.now = world.clock.now
         self.wall_s = world.clock.wall_s

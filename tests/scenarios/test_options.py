@@ -27,6 +27,12 @@ def test_compression_goes_with_clients_that_have_it() -> None:
         settings_from({"compression": True, "client": "websockets-gevent,websocket-client"})
 
 
+def test_a_second_traceparent_header_is_refused() -> None:
+    assert settings_from({"traceparent": True, "header": ["X-Run: 7"]}).traceparent
+    with pytest.raises(ConfigError, match="--traceparent and --header 'traceparent' do not go together"):
+        settings_from({"traceparent": True, "header": ["Traceparent: 00-1-2-01"]})
+
+
 def test_values_as_the_web_form_sends_them_are_understood() -> None:
     settings = settings_from({"probes": "false", "delay_ms": "160, 0,80", "seed": "7", "arrival": "poisson:2.5"})
     assert (settings.probes, settings.delay_ms, settings.seed) == (False, (0.0, 80.0, 160.0), 7)

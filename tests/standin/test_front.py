@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -59,6 +60,21 @@ def test_the_truth_can_be_joined_by_port_and_connection_id(start: Start) -> None
     entering = f"Entering message handling loop for connection: {truth['server_connection_id']} "
     assert any(message.startswith(entering) for message in server.messages())
     assert any(f'127.0.0.1:{port} - "WebSocket /ws" [accepted]' == m for m in server.messages())
+
+
+def test_the_log_names_the_trace_of_a_request_that_has_one(start: Start) -> None:
+    server = start()
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    with server.session(additional_headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"}):
+        pass
+    with server.session():
+        pass
+
+    def accepted() -> list[dict[str, Any]]:
+        return [line for line in server.log() if line["message"].endswith("[accepted]")]
+
+    wait_for(lambda: len(accepted()) == 2, "the log")
+    assert [line.get("trace") for line in accepted()] == [f"projects/staging/traces/{trace}", None]
 
 
 def test_open_connections_are_in_the_truth_when_the_server_ends(start: Start) -> None:

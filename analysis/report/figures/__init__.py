@@ -13,6 +13,7 @@ from analysis.report.figures.claims import (
     risk_by_delay,
     risk_by_instance,
 )
+from analysis.report.figures.cohorts import timeouts_by_latency
 from analysis.report.figures.connect_phases import phase_waterfall, where_connects_ended
 from analysis.report.figures.latency import latency_distribution, timeouts_by_rtt
 from analysis.report.figures.lost import where_waits_were_lost
@@ -31,6 +32,7 @@ __all__ = [
     "phase_waterfall",
     "risk_by_delay",
     "risk_by_instance",
+    "timeouts_by_latency",
     "timeouts_by_rtt",
     "where_connects_ended",
     "where_waits_were_lost",

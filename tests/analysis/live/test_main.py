@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import sys
@@ -19,6 +20,7 @@ class Scripted:
 
     def __init__(self, words: queue.Queue[str], *later: str) -> None:
         self.did: list[str] = []
+        self.last_look_s: float | None = None
         self._words, self._later = words, list(later)
 
     def begin(self) -> None:
@@ -59,6 +61,18 @@ def test_the_leaders_words_are_done(
     assert stay(cast(Resident, scripted), words, poll_s=0.0) == status
     assert scripted.did == did
     assert capsys.readouterr().out == (f"{BEGUN}\n" if status else "")
+
+
+def test_it_answers_with_what_the_last_look_took_and_takes_the_terminals_width(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words: queue.Queue[str] = queue.Queue()
+    scripted = Scripted(words, f"{FINISH} 66")
+    scripted.last_look_s = 4.81
+    assert stay(cast(Resident, scripted), words, poll_s=0.0) == 1
+    assert capsys.readouterr().out == f"{BEGUN} 4.8\n"
+    assert os.environ["COLUMNS"] == "66"
 
 
 def test_a_call_without_a_run_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

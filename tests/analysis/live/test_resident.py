@@ -13,6 +13,7 @@ from analysis import cli
 from analysis.live import resident as module
 from analysis.live.document import FILE_NAME
 from analysis.live.resident import COUNT_EVERY_S, Resident
+from analysis.report import html
 from tests.analysis.run_folders import START_S, attempts, health, manifest, write_attempts, write_run, written_now
 
 START = datetime.fromtimestamp(START_S, UTC)
@@ -177,8 +178,18 @@ def test_the_verdict_is_the_command_lines_cell_for_cell_whatever_came_first_and_
     (folder / "run.json").write_text(json.dumps(manifest(ROWS, **PLAN)))
     resident.storing()
     assert said(folder)["state"] == "storing"
+    drawn = html.report_html
+    before_the_report: list[dict[str, Any]] = []
+
+    def draw(analysis: Any) -> str:
+        before_the_report.append(said(folder))
+        return drawn(analysis)
+
+    monkeypatch.setattr(html, "report_html", draw)
     status = resident.finish()
     verdict, document = verdict_of(folder), said(folder)
+    (early,) = before_the_report
+    assert (early["state"], early["is_final"], early["answer"]) == ("analysing", True, verdict["answer"])
     assert (status, verdict) == alone
     assert (document["is_final"], document["state"], document["answer"]) == (True, "ended", verdict["answer"])
     assert (document["attempts"], document["timeouts"]) == (verdict["counts"], verdict["timeouts"])
@@ -187,7 +198,7 @@ def test_the_verdict_is_the_command_lines_cell_for_cell_whatever_came_first_and_
 
 
 def test_a_run_without_a_verdict_is_void_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "main", lambda _: 3)
+    monkeypatch.setattr(cli, "main", lambda _, told: 3)
     assert Clocks().beside(tmp_path).finish() == 3
     document = said(tmp_path)
     assert (document["state"], document["is_final"], document["note"]) == (

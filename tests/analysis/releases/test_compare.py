@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from analysis import cli
+from analysis.releases.__main__ import main as can_be_baseline
 from tests.analysis.run_folders import attempts, write_run
+
+VERDICT = '{"runs": ["run"], "slo": {"state": "met"}, "claims": {}, "margin": 0.005}'
 
 
 def analysed(folder: Path, *, timeouts: float, seed: int) -> Path:
@@ -31,6 +34,14 @@ def test_a_worse_run_ends_with_status_1_and_a_run_against_its_twin_does_not(
     assert "Against the base: not worse" in capsys.readouterr().out
     assert cli.main([str(new), "--baseline", str(base)]) == 1
     assert json.loads((new / "comparison.json").read_text(encoding="utf-8"))["state"] == "worse"
+    for name in ("summary.md", "report.html"):
+        written = (new / name).read_text(encoding="utf-8")
+        assert "Worse than the last release, beyond the margin of 0.50 points: timeouts by " in written
+        assert "may not be concluded" in written
+    (base / "verdict.json").write_text("{}", encoding="utf-8")
+    capsys.readouterr()
+    assert cli._against(base, new, {}) is None
+    assert "Not compared: --baseline: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -40,7 +51,8 @@ def test_a_worse_run_ends_with_status_1_and_a_run_against_its_twin_does_not(
         (["compare", "{run}", "{none}"], "is no folder"),
         (["compare", "{run}"], "python -m analysis compare --help"),
         (["compare", "{run}", "{run}", "--margin", "2"], "--margin = 2.0 is not allowed"),
-        (["{run}", "--baseline", "{none}"], "has no verdict.json: analyse it first"),
+        (["{run}", "--baseline", "{none}"], "is no folder"),
+        (["{run}", "--baseline", "{run}"], "is the run itself: name an earlier one"),
         (["{run}", "{run}", "--baseline", "{run}"], "is held against one run"),
     ],
 )
@@ -48,6 +60,17 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
     names: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = write_run(tmp_path / "run", attempts(60))
-    (run / "verdict.json").write_text('{"slo": {"state": "met"}, "claims": {}, "margin": 0.005}', encoding="utf-8")
+    (run / "verdict.json").write_text(VERDICT, encoding="utf-8")
     assert cli.main([name.format(run=run, none=tmp_path / "none") for name in names]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_soak_learns_before_it_starts_whether_its_baseline_can_be_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run", attempts(60))
+    assert can_be_baseline([str(run)]) == 2
+    assert "verdict.json cannot be read: analyse the run first" in capsys.readouterr().err
+    (run / "verdict.json").write_text(VERDICT, encoding="utf-8")
+    assert can_be_baseline([str(run)]) == 0
+    assert can_be_baseline([str(run), str(run)]) == 2

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.releases.differences import claims_of, compared
-from analysis.releases.words import text
+from analysis.releases.differences import claims_of, compared, trends_of
 
 
 def rows(share: float, *, stratum: str = "a", sessions: int = 400) -> pd.DataFrame:
@@ -32,7 +31,7 @@ def rows(share: float, *, stratum: str = "a", sessions: int = 400) -> pd.DataFra
 def verdict(state: str = "met", **effect: Any) -> dict[str, Any]:
     claim = {"state": "undecided", "effect": {"name": "risk difference", "estimate": 0.0, "low": 0.0, "high": 0.0}}
     claim["effect"] = {**claim["effect"], **effect}  # type: ignore[dict-item]
-    return {"slo": {"state": state}, "margin": 0.005, "claims": {"latency": claim}}
+    return {"runs": [state], "slo": {"state": state, "checks": []}, "margin": 0.005, "claims": {"latency": claim}}
 
 
 def both(base: pd.DataFrame, new: pd.DataFrame, **given: Any) -> Any:
@@ -43,8 +42,8 @@ def both(base: pd.DataFrame, new: pd.DataFrame, **given: Any) -> Any:
 def test_a_run_that_fails_far_more_often_is_worse() -> None:
     found = both(rows(0.01), rows(0.1))
     assert found.state == "worse"
-    assert "Against the base: worse (margin 0.50 points)." in text(found)
-    assert "timeouts: worse, +9.00 points" in text(found)
+    assert [level.state for level in found.levels] == ["worse", "worse", "not_worse"]
+    assert found.levels[0].estimate == pytest.approx(0.09)
 
 
 def test_two_runs_without_failures_are_not_worse() -> None:
@@ -78,3 +77,12 @@ def test_the_interval_of_a_claims_difference_joins_both_intervals() -> None:
 def test_a_claim_without_an_interval_has_no_difference() -> None:
     (claim,) = claims_of(verdict(estimate=None, low=None, high=None), verdict(), margin=0.005)
     assert (claim.estimate, claim.state) == (None, "undecided")
+
+
+def test_trends_within_a_run_stand_side_by_side_and_an_unknown_one_is_unknown() -> None:
+    base, new = verdict(), verdict()
+    new["slo"]["checks"] = [{"name": "stability", "value": 0.023, "low": 0.011, "high": 0.035}]
+    (said,) = trends_of(base, new)
+    assert said == (
+        "Worsening (`stability`) within a run: unknown in the base, +2.30 points (+1.10 to +3.50) in the new run."
+    )

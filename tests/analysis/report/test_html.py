@@ -6,9 +6,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from analysis.model import Criteria, Effect, Finding, Part
+from analysis.model import Criteria, Effect
 from analysis.pipeline import Analysis, analyse
-from analysis.report.html import conditions_words, model_effect, p_text, report_html
+from analysis.report.html import model_effect, p_text, report_html
 from analysis.report.plotly_bundle import TRACES, plotly_js
 from analysis.report.wording import detectable_text
 from analysis.server_log.read import Counts
@@ -159,9 +159,3 @@ def test_markup_in_the_verdict_stays_text(analysis: Analysis) -> None:
     shown = report_html(replace(analysis, verdict=found))
     assert "<img" not in shown.replace(PLOTLY, "")
     assert "&lt;img src=x" in shown
-
-
-def test_conditions_never_deny_a_claim_that_is_confirmed() -> None:
-    confirmed = Finding(state="confirmed", parts={"silence": Part(state="confirmed")})
-    assert conditions_words("server", confirmed, 1).startswith("Confirmed by what does not rest on these: silence.")
-    assert conditions_words("latency", Finding(state="undecided"), 0).endswith("all hold.")

@@ -2,7 +2,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from analysis.claims import registry
-from analysis.report.junit import Ran, junit_xml
+from analysis.report.junit import Ran, junit_xml, level_numbers
 from analysis.verdict.service_levels import Slo
 from tests.analysis.verdicts import BREACHED, MET, verdict
 
@@ -34,6 +34,40 @@ def test_a_fault_that_is_confirmed_is_no_green_case() -> None:
     assert failure is not None and failure.get("message") == "confirmed: Everybody failed together."
 
 
+def test_a_failure_has_a_body_with_the_evidence_the_numbers_and_the_next_step() -> None:
+    # GitLab shows the body and not the message.
+    found = cases(SLO)
+    level, claim = (str(found[name].findtext("failure")).splitlines() for name in ("timeouts", "server"))
+    assert level[:2] == [
+        "27 of 900 timed out.",
+        "Observed 27 (95 % interval 10 to 60); limit: at most 0; judged: 900.",
+    ]
+    assert claim[:2] == [
+        "confirmed: Everybody failed together.",
+        "Claim: it comes from the server's side. Effect (95 % interval): +1.20 points (+0.80 to +1.70); of 900.",
+    ]
+    assert level[2] == claim[2] and level[2].startswith("Next: ") and level[2].endswith("--server-log FILE")
+
+
+def test_a_case_that_passed_shows_its_value_interval_and_limit() -> None:
+    said = str(cases(SLO)["success_ratio"].findtext("system-out"))
+    assert said.endswith("Observed 97.00 % (95 % interval 96.50 % to 97.40 %); limit: at least 95.00 %; judged: 900.")
+    nothing = replace(MET, value=None, low=None, high=None, n=0)
+    assert level_numbers(nothing) == "Nothing was observed; limit: at least 95.00 %; judged: 0."
+
+
+def test_a_check_has_the_time_that_it_took_at_most_and_a_level_none() -> None:
+    check = {
+        **{"name": "c01", "title": "connects", "state": "failed", "cause": "reset", "longest_s": 1.25, "why": ""},
+        **{"n": 3, "ok": 2, "timeouts": 0, "failed": 1},
+    }
+    given = {**verdict(SLO), "p1": [{"scenario": "p1", "checks": [check], "not_described": [], "criteria": []}]}
+    root = ElementTree.fromstring(junit_xml(given, SLO).partition("\n")[2])
+    took = {str(case.get("name")): case.get("time") for case in root.iter("testcase")}
+    assert (took["c01 connects"], took["timeouts"]) == ("1.250", None)
+    assert root.findtext(".//testcase[@name='c01 connects']/failure") == "2 of 3 passed, 1 failed: reset"
+
+
 def test_levels_and_claims_are_suites_of_their_own_that_say_when_and_where_they_ran() -> None:
     ran = Ran(start=1_767_603_600, end=1_767_603_660, hosts=("a", "b"))
     root = ElementTree.fromstring(junit_xml(verdict(SLO), SLO, ran).partition("\n")[2])
@@ -57,7 +91,7 @@ def test_totals_count_the_cases() -> None:
 
 
 def test_control_characters_do_not_break_the_document() -> None:
-    slo = Slo(state="breached", checks=(replace(BREACHED, why="bad \x00\x1b[31m <name>"),), why="bad")
+    slo = Slo(state="breached", checks=(replace(BREACHED, why="bad \x00\x1b[31m\ud800\uffff <name>"),), why="bad")
     failure = cases(slo)["timeouts"].find("failure")
     assert failure is not None and failure.get("message") == "bad [31m <name>"
 

@@ -60,7 +60,7 @@ def test_screen_is_the_answer_its_cohorts_a_sentence_a_line_and_the_report() -> 
         "  Linux     300 ms added        400       1  0.25 %",
     ]
     rest = [line.split()[0] for line in lines[8:]]
-    assert rest == ["Service", "Failures:", "Lost:", "Found:", "Undecided:", "Attempts:", "Report:"]
+    assert rest == ["Service", "Failures:", "Lost:", "Found:", "Not", "Attempts:", "Report:"]
     assert lines[-1].endswith("report.html")
 
 

@@ -11,6 +11,7 @@ from analysis.report.wording import (
     headline,
     lost,
     lower_first,
+    not_tested,
     sentences,
     statements,
     undecided,
@@ -64,15 +65,23 @@ def test_nothing_confirmed_is_said() -> None:
 
 
 def test_undecided_claims_with_one_need_are_named_together() -> None:
-    text = undecided(verdict(BAD))
+    text = not_tested(verdict(BAD))
+    assert text.startswith("Not tested by this plan: intermittent, latency, platform")
     assert text.count("needs three hosts of each platform") == 1
-    assert "intermittent, latency, platform" in text
+
+
+def test_what_was_tested_and_is_undecided_stands_apart_from_what_this_plan_could_not_test() -> None:
+    given = verdict(BAD)
+    given["claims"]["latency"]["effect"] = given["claims"]["auth"]["effect"]
+    assert undecided(given).startswith("Undecided: latency (needs ")
+    assert "latency, platform" not in not_tested(given)
+    assert undecided(verdict(BAD)) == ""
 
 
 def test_a_run_in_which_nothing_failed_has_no_cause_to_look_for() -> None:
     clean = verdict(GOOD, failures=[], lost_at={})
     assert found(clean) == "Nothing failed: there is no cause to look for."
-    assert failed(clean) == undecided(clean) == ""
+    assert failed(clean) == undecided(clean) == not_tested(clean) == ""
     assert sentences(clean, GOOD)[3:-1] == [headline(clean, GOOD), found(clean)]
 
 
@@ -119,6 +128,7 @@ def test_nothing_undecided_is_said() -> None:
     decided = dict.fromkeys(registry.names(), Finding(state="ruled_out"))
     all_decided = Decision(claims=decided, hypothesis=Hypothesis(state="ruled_out"))
     assert undecided(verdict(GOOD, decision=all_decided)) == "Undecided: nothing."
+    assert not_tested(verdict(GOOD, decision=all_decided)) == ""
 
 
 def test_effect_that_was_not_estimated_is_a_dash() -> None:

@@ -90,11 +90,18 @@ def test_the_exchanges_of_a_good_session_are_one(tmp_path: Path) -> None:
     assert found.attempts == 4
 
 
-def test_a_trace_id_of_another_makers_record_is_read(tmp_path: Path) -> None:
+def test_a_trace_id_is_read(tmp_path: Path) -> None:
     rows = attempts(5)
     put(rows, slice(None), kind="connect")
     rows["trace_id"] = [f"trace-{seq}" for seq in range(5)]
     assert {connect.trace for connect in waits(tmp_path, rows).connects} == {f"trace-{seq}" for seq in range(5)}
+
+
+def test_a_record_from_before_there_were_trace_ids_is_read(tmp_path: Path) -> None:
+    rows = attempts(5)
+    put(rows, slice(None), kind="connect")
+    assert "trace_id" not in rows or rows.pop("trace_id") is not None
+    assert {connect.trace for connect in waits(tmp_path, rows).connects} == {None}
 
 
 def test_a_refusal_that_was_asked_for_is_no_failure(tmp_path: Path) -> None:

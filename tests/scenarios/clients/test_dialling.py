@@ -457,6 +457,22 @@ def test_the_request_carries_the_token_the_headers_and_the_query(client: str, ro
     assert not any("Origin" in head for head in heads)
 
 
+def test_a_trace_id_is_on_the_request_and_on_the_rows_in_every_client(client: str, rows: Rows) -> None:
+    heads = []
+
+    def listen(peer: Peer) -> None:
+        heads.append(peer.read_request().decode())
+        peer.send(b"HTTP/1.1 503 Busy\r\n\r\n")
+
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    with ScriptedServer(listen) as server:
+        for given in (trace_id, None):
+            run_connection(plan_of(rows, client, trace_id=given), target_of(server.port), rows.services)
+    sent = [line for head in heads for line in head.split("\r\n") if line.lower().startswith("traceparent")]
+    assert sent == [f"traceparent: 00-{trace_id}-8448eb211c80319c-01"]
+    assert [facts.trace_id for facts in rows.facts[-2:]] == [trace_id, None]
+
+
 def test_headers_and_every_other_way_of_a_token_are_alike_in_all_clients_and_no_row_shows_a_secret(
     client: str, rows: Rows
 ) -> None:

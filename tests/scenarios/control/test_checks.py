@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from scenarios.control.checks import (
+    check_baseline,
     check_clients,
     check_faults,
     check_plan,
@@ -78,6 +79,14 @@ def test_a_servers_log_is_tried_before_the_soak(tmp_path: Path) -> None:
         check_server_log(settings_from({"server_log": [str(log)], "server_log_format": ["apache"]}))
     with pytest.raises(ConfigError, match="--server-log-format is of no log"):
         check_server_log(settings_from({"server_log_format": ["nginx"]}))
+
+
+def test_a_baseline_that_is_no_run_is_refused_before_the_soak(tmp_path: Path) -> None:
+    check_baseline(settings_from({}))
+    with pytest.raises(ConfigError, match=r"^--baseline: .*nowhere is no folder"):
+        check_baseline(settings_from({"baseline": str(tmp_path / "nowhere")}))
+    with pytest.raises(ConfigError, match=r"--baseline compares verdicts, and --no-analysis makes none"):
+        check_baseline(settings_from({"baseline": "reports/x", "no_analysis": True}))
 
 
 @pytest.mark.parametrize("option", ["fault", "standin_quirks"])

@@ -46,8 +46,18 @@ def test_it_is_told_of_the_end_and_makes_the_verdict(status: int, capsys: pytest
     live.storing()
     assert live.verdict(9.0) == (status, "Service levels breached.\n")
     assert child.heard == ["storing", "finish"]
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "wsoak: analysing ...\n"
     assert live.verdict(9.0) is None
+
+
+def test_it_says_how_long_its_last_look_took_and_hears_how_wide_the_terminal_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "as_shown", lambda: {"COLUMNS": "66"})
+    child = ScriptedChild(answers="begun 4.8")
+    assert beside(child).verdict(9.0) is not None
+    assert child.heard == ["finish 66"]
+    assert capsys.readouterr().err == "wsoak: analysing, about 5 s ...\n"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +75,7 @@ def test_where_it_makes_no_verdict_one_sentence_says_so_and_it_is_gone(
     live = beside(child)
     assert live.verdict(9.0) is None
     said = capsys.readouterr().err
-    assert why in said and said.count("\n") == 1
+    assert why in said and said.removeprefix("wsoak: analysing ...\n").count("\n") == 1
     assert "analysed at its end, by a process of its own" in said
     assert child.heard[-1] == "(stopped)"
     live.watch()

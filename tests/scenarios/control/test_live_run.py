@@ -204,7 +204,12 @@ class ScriptedLive:
     ("made", "status", "words"), [((1, "Live.\n"), 1, "Live.\n"), (None, 0, "By a process of its own.\n")]
 )
 def test_the_verdict_is_the_live_analysis_own_or_that_of_a_process_that_is_started_then(
-    run: LiveRun, monkeypatch: pytest.MonkeyPatch, made: tuple[int, str] | None, status: int, words: str
+    run: LiveRun,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    made: tuple[int, str] | None,
+    status: int,
+    words: str,
 ) -> None:
     monkeypatch.setattr(live_run, "start_child", lambda *_, **__: ScriptedAnalysis(run.folder, 0))
     run.settings = settings_from({"reports_dir": run.settings.reports_dir})
@@ -212,6 +217,9 @@ def test_the_verdict_is_the_live_analysis_own_or_that_of_a_process_that_is_start
     run.live = cast(LiveAnalysis, live)
     assert ended(run, counted(10), worker(10), tallies=(TALLY,)) == status
     assert run.last_words == words
+    said = capsys.readouterr().err
+    assert "wsoak: storing the last of 10 rows ..." in said
+    assert ("wsoak: analysing ..." in said) == (made is None)  # the live analysis says it itself
     # It learns of the end before the rows are stored, and is asked when run.json says all that is known.
     assert live.heard == ["watch", "storing", "run_time"]
 
@@ -227,10 +235,11 @@ def test_the_live_analysis_is_started_unless_nobody_wants_it(
         return LiveAnalysis()
 
     monkeypatch.setattr(LiveAnalysis, "started", start)
-    run.settings = settings_from({"margin": 0.01, "slo_timeouts": 3} | ({off: True} if off else {}))
+    given = {"margin": 0.01, "slo_timeouts": 3, "baseline": "reports/last"}
+    run.settings = settings_from(given | ({off: True} if off else {}))
     run.start_live_analysis()
     assert len(seen) == started
-    assert all(one[0] == str(run.folder) and "--margin=0.01" in one for one in seen)
+    assert all(one[0] == str(run.folder) and {"--margin=0.01", "--baseline=reports/last"} <= {*one} for one in seen)
 
 
 def test_the_servers_logs_are_passed_to_the_analysis() -> None:

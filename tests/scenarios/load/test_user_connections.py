@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -187,6 +188,23 @@ def test_only_the_auth_probe_must_be_refused_and_comes_with_a_broken_token(monke
         users.connections.run_user(0, scenario)
         (plan,) = users.plans
         assert (plan.expect_refusal, plan.token_kind) == (is_probe, "expired" if is_probe else None)
+
+
+def test_each_connection_has_a_trace_id_of_its_own_and_the_seed_draws_the_same_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plans = {}
+    for traceparent in (True, False):
+        users = Users(monkeypatch, Pool("a", "b"), [FAILED, READY], mitigation=("retry",), traceparent=traceparent)
+        users.connections.run_user(0, "steady")
+        plans[traceparent] = users.plans
+    first, second = (plan.trace_id or "" for plan in plans[True])
+    assert first != second
+    for trace_id in (first, second):
+        # What the standard asks of the trace id and, as half of it is our span's id, of that.
+        assert re.fullmatch(r"(?!0{16})[0-9a-f]{16}(?!0{16})[0-9a-f]{16}", trace_id)
+    assert [plan.trace_id for plan in plans[False]] == [None, None]
+    assert [plan.seed for plan in plans[True]] == [plan.seed for plan in plans[False]]
 
 
 def test_probes_are_a_user_of_their_own_whose_connections_are_numbered_with_the_others(

@@ -5,12 +5,23 @@ import sys
 
 import pytest
 
-from scenarios.screens.voice import is_gone, say
+from scenarios.screens.voice import draw, erase, is_gone, say
 
 
 def test_what_is_said_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     say("wsoak: so it is.")
     assert capsys.readouterr().err == "wsoak: so it is.\n"
+
+
+def test_a_line_that_is_drawn_gives_way_to_the_next_and_to_whatever_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    draw("one")
+    draw("fourth")
+    assert capsys.readouterr().err == "one\r\r   \rfourth\r"
+    say("wsoak: so it is.")
+    erase()
+    assert capsys.readouterr().err == "\r      \rwsoak: so it is.\n"
 
 
 def test_a_pipe_whose_reader_has_left_takes_all_that_is_said_and_the_interpreters_last_flush() -> None:

@@ -41,8 +41,14 @@ class FakeSoak:
     def phase(self) -> Phase:
         return self.now
 
+    def note_refused(self, sentence: str) -> None:
+        self.refused = sentence
+
     def watched(self) -> Watched:
         return Watched(self.now, self.folder, self.refused, self.is_off)
+
+    def standin_url(self) -> str:
+        return "ws://127.0.0.1:1/ws"
 
     def options_now(self) -> Mapping[str, Any]:
         return {"exchange_budget_s": 5.0, "probes": True, "host": "ws://127.0.0.1:1/ws", "run_time": 600}
@@ -79,7 +85,17 @@ def test_a_start_form_that_is_right_reaches_locust(page: FlaskClient) -> None:
 
 def test_a_wrong_value_in_the_start_form_is_refused_before_locust_sees_it(page: FlaskClient) -> None:
     answer = page.post("/swarm", data={"exchange_budget_s": "-1"}).json
-    assert answer == {"success": False, "message": WRONG + " Help: python -m scenarios.options exchange-budget-s"}
+    pointed = WRONG + " Help: python -m scenarios.options exchange-budget-s"
+    assert answer == {"success": False, "message": pointed, "field": "exchange_budget_s"}
+
+
+def test_the_live_page_says_why_a_start_was_refused(page: FlaskClient, soak: FakeSoak) -> None:
+    page.post("/swarm", data={"exchange_budget_s": "-1"})
+    answer = page.get("/wsoak/live.json").json
+    assert answer is not None and (answer["state"], answer["refused"]) == ("refused", WRONG)
+    soak.now, soak.refused = Phase.RUNNING, ""
+    page.post("/swarm", data={"exchange_budget_s": "9"})
+    assert soak.refused == ""  # a change of a run that goes on is no start
 
 
 def test_a_path_cannot_be_set_from_the_web(page: FlaskClient) -> None:

@@ -1,0 +1,1 @@
+"""Figures as still pictures, drawn without a browser: for GitHub, nbconvert, and whatever runs no script."""
