@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.browser import browser_page
 from tests.conftest import PATIENCE_S, Soak, json_of, wait_for
+from tests.system.test_report_page import PICTURES
 
 
 def free_port() -> int:
@@ -33,12 +34,15 @@ def answers(url: str) -> bool:
 
 def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]) -> None:
     port = free_port()
-    soak = start_soak("--web-port", str(port))
-    home = f"http://127.0.0.1:{port}/"
+    soak = start_soak("--web-port", str(port), "--web-base-path", "/soak")
+    home = f"http://127.0.0.1:{port}/soak/"
     wait_for(lambda: answers(home), "the web UI")
+    PICTURES.mkdir(parents=True, exist_ok=True)
     with browser_page() as page:
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda one: None if one.url.startswith((home, "data:", "blob:")) else errors.append(one.url))
         page.goto(home)
         host = page.get_by_label("Host")
         assert host.input_value().startswith("ws://127.0.0.1:")
@@ -66,10 +70,12 @@ def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]
         page.get_by_role("tab", name="Why").click()
         page.get_by_role("cell", name="judged attempts").wait_for()
         assert page.get_by_role("cell", name="Linux", exact=True).is_visible()
+        page.screenshot(path=str(PICTURES / "locust-why.png"))
         page.get_by_role("tab", name="Download Data").click()
         page.get_by_role("link", name="why sessions time out, live").click()
         page.get_by_text("The run is going on.").wait_for()
         page.locator("#tiles").get_by_text("Judged attempts").wait_for()
+        page.screenshot(path=str(PICTURES / "live-of-a-run.png"), full_page=True)
         page.get_by_role("link", name="Load and statistics").click()
         page.get_by_role("button", name="Stop").click()
         page.goto(home + "wsoak/live")
