@@ -37,7 +37,7 @@ function sentence({ state, refused, is_off: isOff }) {
     case "none": return "No run has been started since this page's server began. Start one under “Load and statistics”.";
     case "refused": return refused;
     case "starting": return "The run is starting: no attempt is stored yet.";
-    case "running": return isOff ? "The run is going on. It is analysed at its end only (--no-live-analysis)." : "The run is going on.";
+    case "running": return isOff ? "The run is going on. Nothing is looked at before its end (--no-live-analysis or --no-analysis)." : "The run is going on.";
     case "storing": return "The users have stopped: storing, then analysing, about 5 s; longer after a long run.";
     case "analysing": return "All rows are stored: analysing, about 5 s; longer after a long run.";
     case "unanalysed": return "The run has ended and no verdict was made; what is stored is in its files.";
