@@ -239,7 +239,17 @@ def test_paths_and_keys_are_locked_in_the_form_and_a_workers_own() -> None:
         "token_source",
     }
     assert locked == {option.name for option in OPTIONS if option.whose is not Whose.CONTROLLER} | {
-        *("protocol", "shape", "standin_tls", "run_id", "ui_hosts", "resume", "server_log", "server_log_format"),
+        *(
+            "protocol",
+            "shape",
+            "standin_tls",
+            "run_id",
+            "ui_hosts",
+            "prometheus_port",
+            "resume",
+            "server_log",
+            "server_log_format",
+        ),
         # What belongs to the protocol.
         *("message_type_field", "message_id_field", "welcome_type", "opening"),
     }
