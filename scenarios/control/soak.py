@@ -35,6 +35,7 @@ from scenarios.control.checks import (
     check_clients,
     check_faults,
     check_machine,
+    check_metrics,
     check_plan,
     check_server_log,
     check_target,
@@ -219,6 +220,9 @@ class Soak:
             check_faults(settings)
         check_server_log(settings)
         check_baseline(settings)
+        # While a run is led its own page listens there, and that of a run to be led on may do so for a moment yet.
+        if not settings.resume and (self.leader is None or self.leader.run is None):
+            check_metrics(settings)
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_clients(settings)
