@@ -47,7 +47,8 @@ _PAGE: Final = """<!doctype html>
 <td class="target" data-label="Target">{{ run.target }}</td><td class="short" data-label="Users">{{ run.users }}</td>
 <td class="short" data-label="Length">{{ run.length }}</td><td class="short" data-label="Levels">{{ run.verdict }}</td>
 <td class="why">{{ run.first_line }}</td>
-<td class="files">{% for file in run.files %}<a href="{{ run.name }}/{{ file }}">{{ file }}</a> {% endfor %}</td></tr>
+<td class="files">{% for file in run.files %}
+<a href="./{{ run.name | urlencode }}/{{ file }}">{{ file }}</a>{% endfor %}</td></tr>
 {% else %}<tr><td colspan="7">No run yet: start one on the <a href="../">main page</a>.</td></tr>
 {% endfor %}</tbody></table></html>"""
 
