@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -168,6 +169,22 @@ def test_the_page_of_runs_links_what_a_run_has(page: FlaskClient, tmp_path: Path
     assert "20261123T154500Z-aaaa/report.html" in text
     with closing(page.get("/wsoak/20261123T154500Z-aaaa/report.html")) as report:
         assert report.text == "<p>report</p>"
+
+
+def test_markup_in_a_runs_files_and_name_stays_text_in_the_list(page: FlaskClient, tmp_path: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    folder = tmp_path / "reports" / f"javascript:alert(1){evil.replace('/', '')}"
+    folder.mkdir(parents=True)
+    run = {"started_at": evil, "ended_at": evil, "users": 3, "target": {"url": evil, "standin": False}}
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "verdict.json").write_text(json.dumps({"slo": {"state": evil}, "answer": {"why": evil}}))
+    listed = page.get("/wsoak/").text
+    assert "<img" not in listed and listed.count("&lt;img src=x") >= 3
+    # A link stays one into the run's folder, whatever that is called.
+    links = re.findall(r'href="([^"]*)"', listed)
+    assert links and all(link.startswith("./javascript%3Aalert") for link in links)
+    with closing(page.get(f"/wsoak/{links[0].removeprefix('./')}")) as file:
+        assert file.status_code == 200
 
 
 @pytest.mark.parametrize(
