@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attempts.schema import CAUSES
+
 # Upper ends in seconds: from an answer on the same machine to the longest wait that a service level allows.
 DURATION_BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LAG_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
@@ -27,6 +29,7 @@ TIMED_OUTCOMES: Final = ("ok", "failed")
 UNTIMED_KIND: Final = "hold"
 MOST_NAMES: Final = 32
 OTHER: Final = "other"
+_OF_TIMEOUTS: Final = "silent_peer"
 _LABELS: Final = ("kind", "outcome", "cause", "platform", "client", "delay_s")
 
 
@@ -107,6 +110,7 @@ class Metrics:
                 client=self._bounded("client", group["client"]),
                 delay=self._bounded("delay", f"{group['delay_s']:g}"),
             )
+            self._begin(labels)
             durations = group["duration_s_list"]
             self.attempts[labels] += len(durations)
             if labels.outcome in TIMED_OUTCOMES and labels.kind != UNTIMED_KIND:
@@ -117,6 +121,19 @@ class Metrics:
         """Count rows of the table `health`."""
         self.lag.add(table.column("loop_lag_s").to_numpy())
         self.blocked_s += pc.sum(table.column("loop_blocked_s")).as_py() or 0.0
+
+    def _begin(self, labels: AttemptLabels) -> None:
+        """Let an arm's failures be there at zero before the first one.
+
+        Prometheus sees how much a count has grown since it was first asked for: of a failure that comes once, and
+        brings its count with it, it would see nothing.
+        """
+        arm = labels._replace(outcome="ok", cause="")
+        if arm not in self.attempts:
+            self.attempts[arm] = 0
+            self.attempts[arm._replace(outcome="timeout", cause=_OF_TIMEOUTS)] = 0
+            for cause in sorted(CAUSES - {_OF_TIMEOUTS}):
+                self.attempts[arm._replace(outcome="failed", cause=cause)] = 0
 
     def _bounded(self, label: str, name: str) -> str:
         names = self._names.setdefault(label, set())

@@ -41,10 +41,22 @@ def test_rows_are_counted_by_how_they_ended_and_by_arm() -> None:
     late = {"outcome": "timeout", "cause": "silent_peer", "duration_s": 5.0, "delay_s": 0.08}
     metrics.add_attempts(rows({}, {}, late))
     metrics.add_attempts(rows({}))
-    assert metrics.attempts == {
+    assert +metrics.attempts == {
         AttemptLabels("exchange", "ok", "", "Linux", "websocket-client", "0"): 3,
         AttemptLabels("exchange", "timeout", "silent_peer", "Linux", "websocket-client", "0.08"): 1,
     }
+
+
+def test_an_arms_failures_are_there_at_zero_before_the_first_one() -> None:
+    metrics = Metrics()
+    metrics.add_attempts(rows({}))
+    of = ("Linux", "websocket-client", "0")
+    late = AttemptLabels("exchange", "timeout", "silent_peer", *of)
+    reset = AttemptLabels("exchange", "failed", "reset", *of)
+    assert (metrics.attempts[late], metrics.attempts[reset]) == (0, 0)
+    assert late in metrics.attempts and reset in metrics.attempts
+    metrics.add_attempts(rows({"outcome": "timeout", "cause": "silent_peer"}, {}))
+    assert (metrics.attempts[late], metrics.attempts[reset], metrics.attempts.total()) == (1, 0, 3)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +120,7 @@ def test_what_a_store_stores_is_counted_once_however_often_it_comes(tmp_path: Pa
         for path, data in sealed.items():
             path.write_bytes(data)
         Store(tmp_path, on_stored).store_segments(final=True)
-    assert {labels.delay: n for labels, n in metrics.attempts.items()} == {"0": 2, "0.1": 2, "0.2": 2}
+    assert {labels.delay: n for labels, n in (+metrics.attempts).items()} == {"0": 2, "0.1": 2, "0.2": 2}
     assert metrics.lag.cumulative()[-1] == (float("inf"), 2)
     assert [len(histogram.counts) for histogram in metrics.durations.values()] == [len(DURATION_BOUNDS_S) + 1] * 3
 
