@@ -134,8 +134,8 @@ class Attempts:
 
     def __repr__(self) -> str:
         return (
-            f"Attempts of {self._names}: {len(self):,} rows (by the files' footers), {len(self.columns)} columns, none "
-            "read yet; .to_pandas(columns=..., where=...) reads them, .sql('SELECT ... FROM attempts') asks DuckDB."
+            f"Attempts of {self._names}: {len(self):,} rows (by the files' footers), none read yet; "
+            ".to_pandas(columns=..., where=...) reads them, .sql('SELECT ... FROM attempts') asks DuckDB."
         )
 
     def _repr_html_(self) -> str:
