@@ -71,7 +71,7 @@ bench: $(BIN)/.dev ## the claims about speed, as ratios (half an hour)
 	$(BIN)/python -m bench.live
 	$(BIN)/python -m bench.steady
 
-figures: $(BIN)/.dev ## the pictures of the docs; RUN=reports/<run> for the report's
+figures: $(BIN)/.dev ## the pictures of the docs; RUN=reports/<run> for its report's and live page's
 	$(BIN)/python docs/make_figures.py $(RUN)
 
 notebook: $(BIN)/.dev ## what analysis/soak.ipynb shows on GitHub, from a simulated run

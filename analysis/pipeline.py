@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -128,10 +128,14 @@ def _analysed(
         audit_rows(overview.workers),
         *(audit_times(run, overview.timeline) for run in dataset.runs),
     ]
-    problems = [*dataset.problems, *(sentence for audit in audits for sentence in audit.problems)]
-    notes = [*dataset.notes, *(sentence for audit in audits for sentence in audit.notes)]
+    names = (
+        {name for run in dataset.runs for name in (run.folder.name, run.run_id)} if len(dataset.runs) == 1 else set()
+    )
+    problems = _unnamed([*dataset.problems, *(sentence for audit in audits for sentence in audit.problems)], names)
+    notes = _unnamed([*dataset.notes, *(sentence for audit in audits for sentence in audit.notes)], names)
     generator = assess(overview.workers, health, margin=settings.margin)
     load = assess_load({run.folder.name: run.manifest for run in dataset.runs}, is_allowed=settings.allow_less_load)
+    load = replace(load, why=tuple(_unnamed(load.why, names)))
     void_because = void_reasons(problems, generator, load)
     found_suites = suites(overview, levels, is_void=bool(void_because))
     own_mistakes = mistakes(found_suites)
@@ -180,6 +184,15 @@ def _analysed(
         verdict=verdict,
         log=beside,
     )
+
+
+def _unnamed(sentences: Sequence[str], names: Collection[str]) -> list[str]:
+    """Sentences without the run's name before them: where there is one run, whose they are is plain."""
+    said = []
+    for sentence in sentences:
+        named = next((name for name in names if sentence.startswith(f"{name}: ")), None)
+        said.append(sentence if named is None else sentence.removeprefix(f"{named}: "))
+    return said
 
 
 def _command(dataset: Dataset) -> list[str]:

@@ -3,7 +3,7 @@
     python docs/make_figures.py [reports/<run>]
 
 Draws docs/pipeline.svg, docs/session-states.svg (from the table of transitions itself) and, with a run,
-docs/report.png (its report in Chromium).
+docs/report.png and docs/live.png (its report and its live page, in Chromium).
 """
 
 from __future__ import annotations
@@ -120,11 +120,25 @@ def report_picture(run: Path) -> None:
         page.screenshot(path=str(DOCS / "report.png"))
 
 
+def live_picture(run: Path) -> None:
+    from scenarios.screens.web_start import Phase
+    from tests.browser import browser_page
+    from tests.system.test_live_page import served
+
+    with served(run.parent) as pages, browser_page() as page:
+        pages.soak.now, pages.soak.folder = Phase.IDLE, run
+        page.set_viewport_size({"width": 1100, "height": 1250})
+        page.goto(pages.url + "live")
+        page.locator("#tiles").get_by_text("Judged attempts").wait_for()
+        page.screenshot(path=str(DOCS / "live.png"))
+
+
 def main() -> None:
     (DOCS / "pipeline.svg").write_text(pipeline(), encoding="utf-8")
     (DOCS / "session-states.svg").write_text(session_states(), encoding="utf-8")
     if len(sys.argv) > 1:
         report_picture(Path(sys.argv[1]))
+        live_picture(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

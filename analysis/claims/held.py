@@ -261,7 +261,7 @@ def _contrast(view: View, added: list[Side], taken: list[Side]) -> Obstacle | No
     if not is_beyond and (few or (high < view.margin and low > -view.margin)):
         return None
     effect = Effect(name="risk difference", estimate=value, low=low, high=high)
-    counts = joined_words([f"{rate.events} of {rate.n} ({name})" for name, rate in (*added, *taken)])
+    counts = joined_words([f"{rate.events:,} of {rate.n:,} ({name})" for name, rate in (*added, *taken)])
     return Obstacle(
         words=f"{NOT_AMONG}, and of the sessions held {counts} did, a difference of {effect_words(effect)}",
         effect=effect,
@@ -277,7 +277,7 @@ def deaths_words(view: View) -> str:
         return ""
     held = held_of(view, dead)
     total, died = int(held.n.sum()), int(held.died.sum())
-    words = f"{died} of {total} sessions ended before their time while they were held ({causes_words(dead)})"
+    words = f"{died:,} of {total:,} sessions ended before their time while they were held ({causes_words(dead)})"
     return f"{words}{_most_words(view, held)}."
 
 
@@ -293,4 +293,4 @@ def _most_words(view: View, held: Held) -> str:
     if most is None or chance[most] * len(counts) > STANDS_OUT:
         return ""
     n, x = counts[most]
-    return f", most of all of {most}: {x} of {n}, of all others {died - x} of {total - n}"
+    return f", most of all of {most}: {x:,} of {n:,}, of all others {died - x:,} of {total - n:,}"

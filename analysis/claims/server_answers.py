@@ -127,7 +127,7 @@ def quota_words(view: View) -> str:
     )
     return (
         f" A quota: from the {ordinal_word(int(by.index[at]))} connection of a user within {WINDOW_S // 60} minutes on "
-        f"({refused} of {asked} refused, before it {early} of {before})."
+        f"({refused:,} of {asked:,} refused, before it {early:,} of {before:,})."
     )
 
 

@@ -96,7 +96,7 @@ def _met_by(view: View, limit: SessionLimit, holds: Holds) -> str:
         met = (hit > 0) & ~is_spared
         if is_spared.any() or met.sum() < min(2, len(names)):
             who = joined_words([name for name, is_met in zip(names, met.tolist(), strict=True) if is_met])
-            count, others = (f"{int(hit[one].sum())} of {int(reached[one].sum())}" for one in (met, ~met))
+            count, others = (f"{int(hit[one].sum()):,} of {int(reached[one].sum()):,}" for one in (met, ~met))
             return f"only sessions of {what} {who} met it ({count}; {others} of all others)"
     return ""
 

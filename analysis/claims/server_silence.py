@@ -134,6 +134,6 @@ def mute_words(view: View) -> str:
     if not requests[1] or requests[1] < MUTE_SHARE * requests[0]:
         return ""
     return (
-        f" {counts[1]} of {counts[0]} such connections were mute from a moment on, while pings were answered "
-        f"({requests[1]} of {requests[0]} unanswered requests)."
+        f" {counts[1]:,} of {counts[0]:,} such connections were mute from a moment on, while pings were answered "
+        f"({requests[1]:,} of {requests[0]:,} unanswered requests)."
     )

@@ -291,9 +291,8 @@ def rate_words(rate: Rate) -> str:
     if rate.estimate is None:
         return "no attempts"
     low, high = rate.interval()
-    return (
-        f"{100 * rate.estimate:.2f} % ({rate.events} of {rate.n}; 95 % interval {100 * low:.2f} to {100 * high:.2f} %)"
-    )
+    counts = f"{rate.events:,} of {rate.n:,}"
+    return f"{100 * rate.estimate:.2f} % ({counts}; 95 % interval {100 * low:.2f} to {100 * high:.2f} %)"
 
 
 def points(ratio: float) -> str:

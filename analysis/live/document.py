@@ -134,6 +134,7 @@ class LiveDocument:
         claims: Empty before the first look.
         answer_as_of: When the look began that they come from.
         is_final: They are the verdict's.
+        analysis_about_s: How long the verdict will take, as the last look did; None: there was no look.
         note: What is wrong with the live analysis itself, in a sentence; empty: nothing.
     """
 
@@ -156,6 +157,7 @@ class LiveDocument:
     answer: LiveAnswer | None = None
     answer_as_of: str | None = None
     is_final: bool = False
+    analysis_about_s: float | None = None
     note: str = ""
 
 

@@ -181,6 +181,7 @@ class Resident:
             answer=None if not self._found_failures and _has_failures(tally) and not self._is_final else self._answer,
             answer_as_of=self._answer_as_of,
             is_final=self._is_final,
+            analysis_about_s=self.last_look_s,
             note=note,
         )
         # A page then sees that the document grows old, and the verdict says what a full disk cost.

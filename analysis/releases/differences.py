@@ -20,8 +20,8 @@ LEVELS: Final[Mapping[str, str]] = {
 }
 # Levels that are trends within one run -> in words, and the unit of a hundredth.
 TRENDS: Final[Mapping[str, tuple[str, str]]] = {
-    "stability": ("Worsening (`stability`)", "points"),
-    "stability_latency": ("Slowdown (`stability_latency`)", "%"),
+    "stability": ("Worsening (stability)", "points"),
+    "stability_latency": ("Slowdown (stability_latency)", "%"),
 }
 
 

@@ -1,4 +1,4 @@
-"""A claim's conditions, grouped by the way and the direction that rest on them: to confirm it, to rule it out, or both."""
+"""A claim's conditions, under the direction that rests on them: to confirm it, to rule it out, or both."""
 
 from __future__ import annotations
 

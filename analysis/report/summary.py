@@ -29,7 +29,7 @@ from analysis.verdict.slo_check import SloCheck
 _SLO_MARKS: Final = {"met": "✅ met", "breached": "❌ breached", "void": "⚠️ void"}
 _CLAIM_MARKS: Final = {"confirmed": "● confirmed", "ruled_out": "○ ruled out", "undecided": "◌ undecided"}
 _MOST_NOTES: Final = 12
-_MARKUP: Final = re.compile(r"[|<>\[\]`*]")
+_MARKUP: Final = re.compile(r"[\\|<>\[\]`*]")
 _MOST_FAILURES: Final = 10
 
 
@@ -52,10 +52,10 @@ def summary_md(
     """
     answer = answer_of(verdict)
     lines = [
-        f"# {_SLO_MARKS[slo.state]}: {', '.join(verdict['runs'])}",
+        f"# {_SLO_MARKS[slo.state]}: {_cell(', '.join(verdict['runs']))}",
         "",
         *(line for label, text in answer.lines() for line in (f"**{label}** {_cell(text)}", "")),
-        *(["```sh", answer.command, "```", ""] if answer.command else []),
+        *_fenced(answer.command),
         *(line for sentence in after_the_answer(verdict, slo) for line in (_cell(sentence), "")),
         *([] if against is None else _against(against)),
         "<details><summary>Service levels, claims, and what they rest on</summary>",
@@ -65,7 +65,7 @@ def summary_md(
         *(_check_row(check) for check in slo.checks),
         "",
         f"Margin {points(verdict['margin'])} points, error rate {verdict['alpha']:g}; "
-        f"hosts: {_hosts(verdict['hosts'])}; generator {verdict['generator']['state']}.",
+        f"hosts: {_cell(_hosts(verdict['hosts']))}; generator {verdict['generator']['state']}.",
         "",
         "| claim | state | effect (95 % interval) | evidence, or what it needs |",
         "|---|---|---|---|",
@@ -82,9 +82,9 @@ def summary_md(
         f"| {_cell('; '.join(hypothesis['because']))} |"
     )
     for suite, found in zip(verdict["p1"], suites, strict=True):
-        lines += ["", f"| {suite['scenario']} | state | longest | in words |", "|---|---|---|---|"]
+        lines += ["", f"| {_cell(suite['scenario'])} | state | longest | in words |", "|---|---|---|---|"]
         lines += [_suite_row(check) for check in suite["checks"]]
-        lines.append(f"| {', '.join(one['name'] for one in suite['not_described'])} | not described | – | |")
+        lines.append(f"| {_cell(', '.join(one['name'] for one in suite['not_described']))} | not described | – | |")
         lines += ["", "| the seed's criterion | observed | 95 % interval | limit | state |", "|---|---|---|---|---|"]
         lines += [_check_row(criterion, CRITERIA[criterion.name]) for criterion in found.criteria]
     if verdict["failures"]:
@@ -92,7 +92,7 @@ def summary_md(
         lines += [_failure_row(one) for one in verdict["failures"][:_MOST_FAILURES]]
     notes = verdict["data_quality"]
     if notes:
-        lines += ["", "**Data quality**", "", *(f"- {note}" for note in notes[:_MOST_NOTES])]
+        lines += ["", "**Data quality**", "", *(f"- {_cell(note)}" for note in notes[:_MOST_NOTES])]
         if len(notes) > _MOST_NOTES:
             lines.append(f"- and {len(notes) - _MOST_NOTES} more, in the report.")
     return "\n".join([*lines, "", "</details>"]) + "\n"
@@ -154,11 +154,11 @@ def _check_row(check: SloCheck, name: str = "") -> str:
 def _suite_row(check: Mapping[str, Any]) -> str:
     longest = "–" if check["longest_s"] is None else f"{check['longest_s']:.2f} s"
     state = check["state"].replace("_", " ")
-    return f"| {check['name']}: {_cell(check['title'])} | {state} | {longest} | {_cell(check_words(check))} |"
+    return f"| {_cell(check['name'])}: {_cell(check['title'])} | {state} | {longest} | {_cell(check_words(check))} |"
 
 
 def _failure_row(failure: Mapping[str, Any]) -> str:
-    share = f"{100 * failure['share']:.3g} % of {failure['kind']}"
+    share = f"{100 * failure['share']:.3g} % of {_cell(failure['kind'])}"
     return (
         f"| {_cell(answer_words(failure))} | {failure['count']:,} | {share} "
         f"| {failure['first_at']} | {failure['last_at']} |"
@@ -169,6 +169,15 @@ def _hosts(hosts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {platform}" for platform, count in hosts.items()) or "none"
 
 
+def _fenced(command: str) -> list[str]:
+    """A command as a block of code, in a fence that it cannot end."""
+    if not command:
+        return []
+    longest = max((len(run) for run in re.findall("`+", command)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}sh", " ".join(command.split("\n")), fence, ""]
+
+
 def _cell(text: str) -> str:
     """One line as Markdown shows it: a bar would end a cell, and what a target says is neither markup nor a link."""
-    return _MARKUP.sub(r"\\\g<0>", text.replace("\n", " "))
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.splitlines()))

@@ -173,6 +173,9 @@ class _Keeper:
             self._of_connection(event, event.connection)
         elif event.trace is not None and event.trace in self._traces:
             found.by_trace[event.trace].append(event)
+            # Whether a connect whose line is missing would have one is measured by ports.
+            if event.port is not None:
+                self._of_port(event, event.port)
         elif event.port is not None:
             self._of_port(event, event.port)
         elif event.subject is not None:

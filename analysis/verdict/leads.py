@@ -63,8 +63,8 @@ def unmatched(view: View) -> str:
         return ""
     named = ", ".join(f"{name} {n}" for name, n in sorted(by.items(), key=lambda one: (-one[1], one[0])) if n)
     return (
-        f"In {total} of {int(cells.timeouts.sum())} timeouts whole messages came that are neither an answer nor known "
-        f"noise ({named}): the server answers in a form that this tester does not know, or to somebody else."
+        f"In {total:,} of {int(cells.timeouts.sum()):,} timeouts whole messages came that are neither an answer nor "
+        f"known noise ({named}): the server answers in a form that this tester does not know, or to somebody else."
     )
 
 
@@ -94,9 +94,8 @@ def one_event(view: View) -> str:
     codes = here.groupby("close_code")["n"].sum()
     goodbye = int(codes[codes.index.isin(GOODBYE)].sum()) if len(codes) else 0
     at = datetime.fromtimestamp(event.at_s, UTC)
-    words = (
-        f"{event.sessions} of {event.of} sessions that the peer ended were ended in the same second ({at:%H:%M:%S} UTC"
-    )
+    counts = f"{event.sessions:,} of {event.of:,}"
+    words = f"{counts} sessions that the peer ended were ended in the same second ({at:%H:%M:%S} UTC"
     words += f", on {event.hosts} hosts)" if event.hosts > 1 else ")"
     words += ": one event, and one observation"
     if 2 * goodbye > event.sessions:
@@ -114,7 +113,9 @@ def always_fails(view: View) -> list[str]:
         for part in sorted(set(users["part"].astype(str))):
             theirs = users[users["part"] == part]
             mine = theirs.groupby("subject", as_index=False)[["n", "bad"]].sum()
-            named = ", ".join(f"{row.subject} ({row.bad} of {row.n})" for row in mine.head(MOST_MOMENTS).itertuples())
+            named = ", ".join(
+                f"{row.subject} ({row.bad:,} of {row.n:,})" for row in mine.head(MOST_MOMENTS).itertuples()
+            )
             more = f" and {len(mine) - MOST_MOMENTS} more" if len(mine) > MOST_MOMENTS else ""
             what = part if part in PARTS else f"{part} requests" if part else "attempts"
             whose = f"a {who}" if len(mine) == 1 else f"some {who}s"
@@ -160,8 +161,8 @@ def first_connects(view: View) -> str:
         return ""
     only = "only" if not later else "nearly only"
     return (
-        f"Connects fail {only} in the first {seconds + 1} s after the start ({failed} of {asked}; later {later} of "
-        f"{late}): what answers was not warm yet."
+        f"Connects fail {only} in the first {seconds + 1} s after the start ({failed:,} of {asked:,}; later {later:,} "
+        f"of {late:,}): what answers was not warm yet."
     )
 
 
@@ -205,8 +206,8 @@ def idle_deaths(view: View) -> str:
     if clopper_pearson(died, asked)[0] <= clopper_pearson(early, before)[1]:
         return ""
     return (
-        f"Requests die in silence once their connection has been idle for {bound} s ({died} of {asked}), and hardly "
-        f"ever before ({early} of {before}): something on the way, or the server, forgets idle connections."
+        f"Requests die in silence once their connection has been idle for {bound} s ({died:,} of {asked:,}), and "
+        f"hardly ever before ({early:,} of {before:,}): something on the way, or the server, forgets idle connections."
     )
 
 

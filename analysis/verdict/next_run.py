@@ -50,7 +50,8 @@ def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
         return words, repeated(verdict["command"], "", longer=True)
     if subject == "server" and "server_log" not in verdict:
         words = "The server's log beside this run: which of the lost waits came there, and what became of them."
-        return words, f"python -m analysis {' '.join(f'reports/{run}' for run in verdict['runs'])} --server-log FILE"
+        folders = shlex.join(f"reports/{run}" for run in verdict["runs"])
+        return words, f"python -m analysis {folders} --server-log FILE"
     if not subject and failures.dominant(verdict["failures"]):
         words = "That mended first: while they fail alike, a run says nothing else. A minute shows whether it is."
         return words, repeated(verdict["command"], "", only={"--run-time": "1m"})

@@ -4,6 +4,9 @@ Stores what is in the spool and ends; `--follow` goes on as segments arrive, unt
 or the file `spool/END` appears. It may be killed at any moment and run again any number of times: no row
 is stored twice, and a segment is removed only after its rows were read back from Parquet.
 
+With `--follow --prometheus HOST:PORT` it serves what it has stored to Prometheus meanwhile, after a first line of JSON:
+{"metrics": the page's address}.
+
 Prints one line of JSON at the end: {"rows_stored", "health_rows", "dropped_bytes", "missing_rows",
 "gaps": [{"worker", "first", "last"}], "outcomes", "workers": {worker: {"rows_stored", "rows_written", "tally",
 "is_whole"}}, "last_at", "truth_rows", "notes": [sentences], "problems": [sentences]}. Without `--follow`, and where
@@ -34,7 +37,7 @@ from attempts.locks import is_held, leader_lock, only_process, store_lock
 from attempts.manifest import read_manifest, write_manifest
 from attempts.settling import rewritten, settle
 from attempts.store.part_folder import StoreError
-from attempts.store.segment_store import Store, moment
+from attempts.store.segment_store import OnStored, Store, moment
 
 END_FILE: Final = "END"
 _POLL_S: Final = 0.2  # how soon the end of the run is noticed
@@ -47,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="the run folder, reports/<run_id>")
     parser.add_argument("--follow", action="store_true", help="go on until stdin closes or spool/END appears")
     parser.add_argument("--every-s", type=_interval, help="with --follow: store so often (3, growing with the run)")
+    parser.add_argument("--prometheus", type=_address, metavar="HOST:PORT", help="with --follow: serve metrics there")
     arguments = parser.parse_args(argv)
     run: Path = arguments.run
     if not is_run_folder(run):
@@ -63,7 +67,12 @@ def main(argv: list[str] | None = None) -> int:
         with only_process(store_lock(run)) as is_mine:
             if not is_mine:
                 return _usage(f"Another store is at work in {run}: wait until it has ended.")
-            return _store(run, follow=arguments.follow, every_s=arguments.every_s)
+            try:
+                on_stored = _served(*arguments.prometheus) if arguments.prometheus else None
+            except OSError as error:
+                at = ":".join(map(str, arguments.prometheus))
+                return _usage(f"--prometheus {at} cannot be listened on ({error.strerror}): name another port.")
+            return _store(run, on_stored, follow=arguments.follow, every_s=arguments.every_s)
     except OSError as error:
         return _usage(f"{run} cannot be written to ({error.strerror}): the rows are stored in the run's own folder.")
     except KeyboardInterrupt:
@@ -85,10 +94,25 @@ def pass_interval_s(elapsed_s: float) -> float:
     return min(max(3.0, elapsed_s / 60), 120.0)
 
 
-def _store(run: Path, *, follow: bool, every_s: float | None) -> int:
+def _served(host: str, port: int) -> OnStored:
+    """What is to be told of the rows that are stored; tells on standard output where the page is.
+
+    Raises:
+        OSError: It cannot listen there.
+    """
+    from attempts.store.exposition import Exposition  # whoever asks for no metrics need not have its library
+
+    exposition = Exposition()
+    exposition.serve(host, port)
+    print(msgspec.json.encode({"metrics": f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics"}).decode())
+    sys.stdout.flush()
+    return exposition.add
+
+
+def _store(run: Path, on_stored: OnStored | None, *, follow: bool, every_s: float | None) -> int:
     summary: dict[str, object] = {}
     try:
-        store = Store(run)
+        store = Store(run, on_stored)
         if follow:
             _follow(store, every_s=every_s, is_over=_end_of_run(run / "spool" / END_FILE))
             (run / "spool" / END_FILE).unlink(missing_ok=True)
@@ -166,6 +190,13 @@ def _interval(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT")
+    return host.strip("[]"), int(port)
 
 
 def _usage(sentence: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -25,17 +25,23 @@ from attempts.store.tables import ATTEMPTS_SCHEMA, HEALTH_SCHEMA, attempts_table
 from attempts.store.truth import store_truth
 
 BATCH_BYTES: Final = 32 * 2**20  # of segments in one part: about 200,000 rows, 400 MB while it is made
+OnStored = Callable[[pa.Table | None, pa.Table | None], None]
 _SHOWN_GAPS: Final = 100  # of these the summary names the rows; all are counted
 
 
 class Store:
     """The tables of one run folder, and how segments get into them.
 
+    Args:
+        run: The folder.
+        on_stored: Told of rows and of vitals (None: there are none) once they are in the tables, of each once.
+
     Attributes:
         problems: Sentences on segments that are left where they are.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, on_stored: OnStored | None = None) -> None:
+        self._on_stored = on_stored
         self.problems: dict[str, str] = {}
         self._run = run
         self._spool = run / "spool"
@@ -147,6 +153,8 @@ class Store:
             self._health.add(vitals, vitals_ledger)
         if rows:
             self._attempts.add(rows, rows_ledger)
+        if self._on_stored is not None:
+            self._on_stored(pa.concat_tables(rows) if rows else None, pa.concat_tables(vitals) if vitals else None)
         for path, is_damaged in done:
             self._remove(path, keep=is_damaged)
         sync_folder(self._spool)

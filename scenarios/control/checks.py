@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
+import socket
 import ssl
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -107,6 +109,36 @@ def check_baseline(settings: Settings) -> None:
     if result.returncode != 0:
         lines = (result.stderr.strip() or "the analysis cannot read it").splitlines()
         raise ConfigError(f"--baseline: {lines[-1]}")
+
+
+def check_metrics(settings: Settings) -> None:
+    """Refuse a port for metrics that cannot be listened on, before the run that would serve there.
+
+    Raises:
+        ConfigError: In one sentence.
+    """
+    at = settings.prometheus_port
+    if not at:
+        return
+    if importlib.util.find_spec("prometheus_client") is None:
+        raise ConfigError(
+            f"--prometheus-port {at} needs the library prometheus-client, which is not installed: pip install -r "
+            "requirements.txt, or leave the option out."
+        )
+    host, _, port = at.rpartition(":")
+    host = host.strip("[]")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            if os.name == "posix":  # as the page's own socket: a run that has just ended is in nobody's way
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as error:
+        raise ConfigError(
+            f"--prometheus-port {at} cannot be listened on ({error.strerror}): name another port, or end what listens "
+            "there."
+        ) from None
 
 
 def _option(name: str, values: Sequence[str]) -> Sequence[str]:

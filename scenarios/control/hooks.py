@@ -33,6 +33,7 @@ from scenarios.screens.keyboard import endure_closed_terminals
 from scenarios.screens.voice import say, settle
 from scenarios.screens.web import add_to_ui
 from scenarios.screens.web_access import names_of
+from scenarios.screens.web_form import add_to_form
 from scenarios.screens.web_start import Phase
 from scenarios.screens.why_tab import TEMPLATE_ARGS
 
@@ -116,6 +117,7 @@ def install() -> None:
                 protect=web_ui.auth_required_if_enabled,
             )
             web_ui.template_args.update(TEMPLATE_ARGS)
+            add_to_form(web_ui, standin_url=soak.standin_url, base_path=own.web_base_path or "")
         if isinstance(environment.runner, runners.WorkerRunner):
             gate.open(environment.runner, takes=soak.takes)
         # Locust arms its --run-time timer next, on a loop whose clock has not moved during the checks.

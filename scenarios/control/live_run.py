@@ -38,6 +38,8 @@ from scenarios.screens.waiting import as_shown, waiting
 # something hangs, and a hanging CI job tells less than a void run.
 STORE_TIMEOUT_S: Final = 1800.0
 ANALYSIS_TIMEOUT_S: Final = 1800.0
+# With metrics: rows are stored, and so counted, so often. Prometheus commonly asks every 15 s.
+METRICS_EVERY_S: Final = 5.0
 
 
 @dataclass(kw_only=True)
@@ -153,12 +155,15 @@ class LiveRun:
 
     def start_store(self) -> None:
         """Start the process that turns spool segments into Parquet while the run goes on."""
+        at = self.settings.prometheus_port
         self.store = start_child(
             "store",
-            module_command("attempts.store", str(self.folder), "--follow"),
+            module_command("attempts.store", str(self.folder), "--follow", *(_metrics_at(at) if at else ())),
             environment=child_environment(os.environ, named=self.settings.secret_variables),
-            wait_ready=False,
+            wait_ready=bool(at),
         )
+        if at:
+            say(f"wsoak: metrics of the run are at {self.store.ready.get('metrics')} until it has been stored.")
 
     def start_live_analysis(self) -> None:
         """Start the process that says what can be said so far, unless nobody wants to know."""
@@ -316,6 +321,11 @@ class LiveRun:
             *([f"--baseline={self.settings.baseline}"] if self.settings.baseline else []),
             *server_log_arguments(self.settings),
         ]
+
+
+def _metrics_at(address: str) -> tuple[str, ...]:
+    # As often in a long run as in a short one: who watches it would see steps of two minutes otherwise.
+    return "--prometheus", address, "--every-s", f"{METRICS_EVERY_S:g}"
 
 
 def server_log_arguments(settings: Settings) -> list[str]:

@@ -35,6 +35,7 @@ from scenarios.control.checks import (
     check_clients,
     check_faults,
     check_machine,
+    check_metrics,
     check_plan,
     check_server_log,
     check_target,
@@ -219,6 +220,9 @@ class Soak:
             check_faults(settings)
         check_server_log(settings)
         check_baseline(settings)
+        # While a run is led its own page listens there, and that of a run to be led on may do so for a moment yet.
+        if not settings.resume and (self.leader is None or self.leader.run is None):
+            check_metrics(settings)
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_clients(settings)
@@ -235,14 +239,20 @@ class Soak:
             raise ConfigError("No worker is connected: start some with locust --worker first.")
         values = {k: v for k, v in form.items() if k in DEFAULTS}
         users = form.get("user_count") or form.get("num_users") or "1"
-        try:
-            self.check(
-                self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
-            )
-        except ConfigError as refusal:
-            if self.leader is not None:
-                self.leader.refused = str(refusal)
-            raise
+        self.check(
+            self.settings(values), form.get("host") or self.environment.host, int(users) if users.isdigit() else 1
+        )
+
+    def note_refused(self, sentence: str) -> None:
+        """A start was refused before there was a run; the pages say why."""
+        if self.leader is not None:
+            self.leader.refused = sentence
+
+    def standin_url(self) -> str:
+        """Where the embedded stand-in listens, or would: with --host there is none until a form asks for it."""
+        if self._standin_url is None:
+            self._standin_url = free_standin_url(tls=self.settings().standin_tls)
+        return self._standin_url
 
     def phase(self) -> Phase:
         """What the process is doing; on a worker that is its master's to know."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -14,6 +15,8 @@ from scenarios.protocols.transport import read_transport
 MINT: Final = "mint"
 NONE: Final = "none"
 URLS: Final = ("http://", "https://")
+
+_LISTENED_AT: Final = re.compile(r"(?:(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\]):)?(?P<port>[0-9]{1,5})", re.ASCII)
 
 ABOVE_0: Final = Bounds(above=0)
 DELAY_MS: Final = Bounds(low=0, high=60_000, unit="milliseconds")
@@ -140,6 +143,20 @@ def host_names(flag: str, value: str) -> tuple[str, ...]:
         except ValueError:
             raise refused(flag, value, "names such as ui.example.com, .example.com with all below it, or *") from None
     return names
+
+
+def listened_at(flag: str, value: str) -> str:
+    """`9464` -> `127.0.0.1:9464`; HOST:PORT stays, an IPv6 address in brackets; "" = nowhere.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if not value:
+        return ""
+    found = _LISTENED_AT.fullmatch(value)
+    if found is None or not 0 < int(found["port"]) < 65_536:
+        raise refused(flag, value, "a port such as 9464, or HOST:PORT such as 0.0.0.0:9464 or [::]:9464")
+    return f"{found['host'] or '127.0.0.1'}:{int(found['port'])}"
 
 
 def run_id(flag: str, value: str) -> str:

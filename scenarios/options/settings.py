@@ -323,6 +323,14 @@ class Settings:
     run_id: str = parsed(
         "", "Name of the run folder (empty = the time and a random part)", RUN, parsers.run_id, ui=False
     )
+    prometheus_port: str = parsed(
+        "",
+        "While a run goes on, serve its counts to Prometheus on this port, 9464, of this machine alone, or HOST:PORT "
+        "(empty = nowhere; docs/metrics.md)",
+        RUN,
+        parsers.listened_at,
+        ui=False,
+    )
     ui_hosts: tuple[str, ...] = parsed(
         "",
         "Names under which the web UI may be asked, beside this machine's own and its addresses: ui.example.com, "

@@ -27,6 +27,7 @@ class RunRow:
         length: How long it ran.
         verdict: Of the service levels; "not analysed" without one.
         first_line: Why attempts time out.
+        problem: What makes it void, as far as the run itself knows; empty: nothing.
         files: Names of those that are there, the report first.
     """
 
@@ -37,6 +38,7 @@ class RunRow:
     length: str
     verdict: str
     first_line: str
+    problem: str
     files: tuple[str, ...]
 
 
@@ -68,6 +70,7 @@ def run_row(name: str, run: Mapping[str, Any], verdict: Mapping[str, Any], files
         length=_length(started, ended) if ended else "running" if run.get("ended") == "running" else UNKNOWN,
         verdict=_STATES.get(_text(levels.get("state")), "not analysed"),
         first_line=_text(answer.get("why")) or UNKNOWN,
+        problem=_first(run.get("problems")),
         files=files,
     )
 
@@ -91,6 +94,10 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _first(value: object) -> str:
+    return _text(value[0]) if isinstance(value, list) and value else ""
 
 
 def _text(value: object) -> str:

@@ -7,13 +7,18 @@ rows do not say; and take away the timer of a run's end from whoever changes its
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from scenarios.options import DEFAULTS
-from scenarios.options.field_kinds import flag_of
+from scenarios.options.field_kinds import Bounds, flag_of, read_number, refused
 
+# What Locust reads as a time.
+_TIME: Final = re.compile(r"\d+|(?=\d)(?:\d+h)?(?:\d+m)?(?:\d+s)?")
+_USERS: Final = Bounds(low=1, is_whole=True)
+_RATE: Final = Bounds(above=0)
 # What may change while a run goes on: how many users there are, and how fast they come.
 _OF_USERS: Final = frozenset({"user_count", "spawn_rate"})
 
@@ -54,6 +59,21 @@ def refuse_change(form: Mapping[str, str], options: Mapping[str, Any]) -> str | 
         option = flag_of(name) if name in DEFAULTS else f"--{name.replace('_', '-')}"
         return f"{option} cannot change while a run goes on: stop the run first."
     return None
+
+
+def check_load(form: Mapping[str, str]) -> None:
+    """Locust's own fields: how many users, how fast they come, and for how long; those that are posted.
+
+    Raises:
+        ConfigError: For the first that is wrong.
+    """
+    if "user_count" in form:
+        read_number("--users", form["user_count"], _USERS)
+    if "spawn_rate" in form:
+        read_number("--spawn-rate", form["spawn_rate"], _RATE)
+    run_time = form.get("run_time", "")
+    if run_time and not _TIME.fullmatch(run_time):
+        raise refused("--run-time", run_time, "a time such as 20, 20s, 3m, 2h or 1h20m")
 
 
 def users_of(form: Mapping[str, str]) -> Users | None:

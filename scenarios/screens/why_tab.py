@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from scenarios.screens.live_file import Group, Seen
+from scenarios.screens.live_file import Group, Seen, Written
 
 KEY: Final = "why"
 LIVE: Final = "wsoak/live"
@@ -54,18 +54,26 @@ def rows(seen: Seen | None) -> list[Row]:
     ]
 
 
-def with_rows(body: bytes, lines: Sequence[Row]) -> bytes:
-    """Locust's statistics with the tab's lines in them; not parsed, as that costs what hundreds of entries cost.
+class WhyTab:
+    """The lines of the table in Locust's statistics, made once for each document: they are asked for all the time."""
 
-    Args:
-        body: A JSON object that is not empty.
-        lines: Of the table.
-    """
-    end = body.rstrip()
-    if not end.endswith(b"}"):
-        return body
-    more = msgspec.json.encode([{"key": KEY, "data": lines}])
-    return end[:-1].rstrip() + b',"extended_stats":' + more + b"}"
+    def __init__(self) -> None:
+        self._made: tuple[Written | None, bytes] | None = None
+
+    def added_to(self, body: bytes, written: Written | None) -> bytes:
+        """Locust's statistics with the lines; not parsed, as that costs what hundreds of entries cost.
+
+        Args:
+            body: A JSON object that is not empty.
+            written: The document of the run that is shown.
+        """
+        end = body.rstrip()
+        if not end.endswith(b"}"):
+            return body
+        if self._made is None or self._made[0] is not written:
+            lines = rows(written.seen if written is not None else None)
+            self._made = (written, msgspec.json.encode([{"key": KEY, "data": lines}]))
+        return end[:-1].rstrip() + b',"extended_stats":' + self._made[1] + b"}"
 
 
 def _why(seen: Seen) -> str:

@@ -74,13 +74,13 @@ ENDINGS: dict[str, tuple[Callable[[Path], Path], str, str, str]] = {
     ),
     "void": (
         recorded(timeouts=0.02, problems=["3 rows are missing."]),
-        "Nothing may be concluded, for the run is void: run: 3 rows are missing.",
+        "Nothing may be concluded, for the run is void: 3 rows are missing.",
         NOTHING,
         f"A run with all its rows. {AGAIN}",
     ),
     "empty": (
         recorded(0),
-        "Nothing may be concluded, for the run is void: run: the attempts table has no rows.",
+        "Nothing may be concluded, for the run is void: the attempts table has no rows.",
         NOTHING,
         "A run in which sessions start: one user for a minute shows what keeps them from it. "
         "locust --headless --users 1 --run-time 1m",
@@ -110,7 +110,7 @@ ENDINGS: dict[str, tuple[Callable[[Path], Path], str, str, str]] = {
     ),
     "early end": (
         recorded(timeouts=0.02, problems=[EARLY]),
-        f"Nothing may be concluded, for the run is void: run: {EARLY}",
+        f"Nothing may be concluded, for the run is void: {EARLY}",
         NOTHING,
         f"A run that goes on to its planned end. {AGAIN}",
     ),

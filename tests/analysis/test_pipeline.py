@@ -224,7 +224,9 @@ def test_a_run_with_half_its_users_is_void_or_judged_with_a_first_sentence_that_
     said = headline(found.verdict, found.slo)
     numbers = "the load was not the planned one: 5.0 of 10.0 planned users ran"
     assert found.slo.state == ("met" if is_allowed else "void")
-    assert (said[:1].lower() + said[1:]).startswith(numbers if is_allowed else "void, nothing may be concluded: run")
+    assert (said[:1].lower() + said[1:]).startswith(
+        numbers if is_allowed else f"void, nothing may be concluded: {numbers}"
+    )
     assert numbers in said.lower()
     assert found.verdict["load"] == {
         "state": "other",

@@ -91,6 +91,11 @@ def test_the_health_page_may_be_elsewhere_or_nowhere(given: str, path: str) -> N
         ("slo_success_ratio", "95", "from 0 to 1"),
         ("margin", "0", "between 0 and 1"),
         ("run_id", "../elsewhere", "--run-id"),
+        ("prometheus_port", "0", "a port such as 9464"),
+        ("prometheus_port", "65536", "a port such as 9464"),
+        ("prometheus_port", "9464.5", "a port such as 9464"),
+        ("prometheus_port", ":9464", "a port such as 9464"),
+        ("prometheus_port", "::1:9464", "or HOST:PORT such as 0.0.0.0:9464 or [::]:9464"),
         ("probes", "maybe", "true or false"),
         ("shape", "ramp", "--shape"),
     ],
@@ -113,6 +118,14 @@ def test_how_long_sessions_live_reaches_the_scenarios() -> None:
         settings = settings_from({"session_s": given_s})
         assert script_settings(script_settings_of(settings)).session_s == given_s
     assert settings_from({}).session_s == 180.0
+
+
+@pytest.mark.parametrize(
+    ("given", "at"),
+    [("", ""), ("9464", "127.0.0.1:9464"), ("0.0.0.0:80", "0.0.0.0:80"), ("[::]:80", "[::]:80"), ("h:080", "h:80")],
+)
+def test_metrics_are_for_this_machine_alone_unless_an_address_is_given(given: str, at: str) -> None:
+    assert settings_from({"prometheus_port": given}).prometheus_port == at
 
 
 def test_a_delayed_arm_may_jitter_stall_and_be_narrow() -> None:

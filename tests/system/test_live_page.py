@@ -59,11 +59,17 @@ class Pages:
         refused: str = "",
         is_off: bool = False,
         old_s: float = 0.0,
+        problem: str = "",
     ) -> None:
         """Be in this phase, with a run whose files say this; without a document, and not idle, there is none yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         target = {"standin": False, "url": "wss://staging.example.com/ws"}
-        run = {"started_at": "2026-11-30T09:12:25.000000Z", "users": 60, "target": target}
+        run = {
+            "started_at": "2026-11-30T09:12:25.000000Z",
+            "users": 60,
+            "target": target,
+            "problems": [problem] if problem else [],
+        }
         (self.folder / "run.json").write_text(json.dumps(run))
         for name in ("live.json", "verdict.json", "report.html"):
             (self.folder / name).unlink(missing_ok=True)
@@ -100,10 +106,10 @@ IS_VOID: Final = LiveAnswer(
     how_sure="Not at all.",
     what_next="The run again.",
     command="",
-    counts="",
     leads=(),
     not_tested=(),
     undecided=(),
+    counts="",
 )
 # What is shown, and words that must be on the page; the first one on all widths by day and by night.
 STATES: Final[dict[str, tuple[dict[str, Any], tuple[str, ...]]]] = {
@@ -125,7 +131,10 @@ STATES: Final[dict[str, tuple[dict[str, Any], tuple[str, ...]]]] = {
         {"phase": Phase.RUNNING, "said": document(answer=None)},
         ("the next look says why", "Claims as they stand"),
     ),
-    "old": ({"phase": Phase.RUNNING, "said": document(), "old_s": 40.0}, ("40 s ago", "is analysed at its end")),
+    "old": (
+        {"phase": Phase.RUNNING, "said": document(), "old_s": 40.0, "problem": VOID},
+        ("is analysed at its end", " s ago: the live analysis", "Void, as far as is known: Nothing: worker w1"),
+    ),
     "off": ({"phase": Phase.RUNNING, "is_off": True}, ("--no-live-analysis",)),
     "storing": ({"phase": Phase.ENDING, "said": document("storing")}, ("storing, then analysing, about 5 s",)),
     "analysing": ({"phase": Phase.ENDING, "said": document("analysing")}, ("analysing, about 5 s",)),

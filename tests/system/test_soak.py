@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT, Soak, crashing_protocol, wait_for
 
@@ -44,6 +48,33 @@ def test_a_healthy_soak_ends_with_every_row_a_verdict_and_its_exit_status(start_
     assert (soak.folder / "report.html").stat().st_size > 100_000
     for name in ("summary.md", "junit.xml"):
         assert (soak.folder / name).is_file()
+
+
+def test_a_soak_serves_to_prometheus_what_it_has_stored(start_soak: Callable[..., Soak]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    soak = start_soak(*HEADLESS, "--no-analysis", "--run-time", "10m", "--prometheus-port", str(port))
+    counted = 0.0
+
+    def some_are_counted() -> bool:
+        nonlocal counted
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                page = answer.read().decode()
+        except urllib.error.URLError:  # not there yet
+            return False
+        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+        assert not [sample for sample in samples if "staging-user" in str(sample.labels)]
+        counted = sum(sample.value for sample in samples if sample.name == "wsoak_attempts_total")
+        return counted > 0
+
+    wait_for(some_are_counted, "attempts on the page")
+    soak.process.send_signal(signal.SIGINT)
+    _, output = soak.end()
+    assert f"metrics of the run are at http://127.0.0.1:{port}/metrics" in output
+    assert counted <= rows_stored(soak.folder)
+    assert_balanced(soak)
 
 
 def test_each_process_is_named_with_its_platform_its_libraries_and_its_relays_report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from tests.browser import browser_page
 from tests.conftest import PATIENCE_S, Soak, json_of, wait_for
+from tests.system.test_report_page import PICTURES
 
 
 def free_port() -> int:
@@ -32,29 +34,48 @@ def answers(url: str) -> bool:
 
 def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]) -> None:
     port = free_port()
-    soak = start_soak("--web-port", str(port))
-    home = f"http://127.0.0.1:{port}/"
+    soak = start_soak("--web-port", str(port), "--web-base-path", "/soak")
+    home = f"http://127.0.0.1:{port}/soak/"
     wait_for(lambda: answers(home), "the web UI")
+    PICTURES.mkdir(parents=True, exist_ok=True)
     with browser_page() as page:
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda one: None if one.url.startswith((home, "data:", "blob:")) else errors.append(one.url))
         page.goto(home)
-        assert page.get_by_label("Host").input_value().startswith("ws://127.0.0.1:")  # the stand-in is named
+        host = page.get_by_label("Host")
+        assert host.input_value().startswith("ws://127.0.0.1:")
+        page.get_by_text(f"Empty, or {host.input_value()}: the embedded stand-in").wait_for()
         page.get_by_text("Custom parameters").first.click()
+        page.get_by_role("button", name="Budgets", expanded=False).click()
         budget = page.get_by_label("Exchange Budget S")
         budget.fill("-1")
+        page.get_by_role("button", name="Budgets", expanded=True).click()
+        page.get_by_text("Custom parameters").first.click()
         page.get_by_role("button", name="Start").click()
-        page.get_by_text("--exchange-budget-s is '-1', but it must be a number above 0.").wait_for()
+        # What was folded is open, and the refusal stands at its field.
+        refusal = page.locator(".wsoak-refusal")
+        refusal.get_by_text("--exchange-budget-s is '-1', but it must be a number above 0.").wait_for()
+        wait_for(lambda: bool(page.evaluate("document.activeElement.name === 'exchangeBudgetS'")), "the focus")
+        assert budget.get_attribute("aria-describedby") == refusal.get_attribute("id")
         assert not soak.reports.exists()  # nothing was started
 
         budget.fill("5")
+        assert refusal.count() == 0
+        host.fill("")
+        page.locator("select[name=client]").select_option(["websocket-client", "websockets-gevent"])
         page.get_by_role("button", name="Start").click()
         page.get_by_role("cell", name="connect").wait_for()
         page.get_by_role("tab", name="Why").click()
         page.get_by_role("cell", name="judged attempts").wait_for()
         assert page.get_by_role("cell", name="Linux", exact=True).is_visible()
+        page.screenshot(path=str(PICTURES / "locust-why.png"))
         page.get_by_role("tab", name="Download Data").click()
         page.get_by_role("link", name="why sessions time out, live").click()
         page.get_by_text("The run is going on.").wait_for()
         page.locator("#tiles").get_by_text("Judged attempts").wait_for()
+        page.screenshot(path=str(PICTURES / "live-of-a-run.png"), full_page=True)
         page.get_by_role("link", name="Load and statistics").click()
         page.get_by_role("button", name="Stop").click()
         page.goto(home + "wsoak/live")
@@ -65,11 +86,26 @@ def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]
         page.get_by_role("link", name="live page").wait_for()
         page.get_by_role("link", name="report.html").click()
         page.get_by_text("Why attempts fail").first.wait_for()
+        assert errors == []
     soak.process.send_signal(signal.SIGTERM)
     status, output = soak.end()
     assert soak.run_json()["ended"] == "stopped", output
     assert soak.run_json()["accounting"]["balanced"] is True
+    assert soak.run_json()["target"]["standin"] is True
+    assert soak.run_json()["plan"]["client"] == ["websocket-client", "websockets-gevent"]
     assert status == {"met": 0, "breached": 1, "void": 3}[soak.verdict()["slo"]["state"]], output
+
+
+def test_a_wrong_value_is_answered_with_its_field_and_the_form_has_its_groups(start_soak: Callable[..., Soak]) -> None:
+    ui = Ui(start_soak, "--no-analysis")
+    for wrong in ({"exchange_budget_s": "-1"}, {"user_count": "few"}, {"run_time": "soon"}, {"host": "http://"}):
+        (name,) = wrong
+        answer = json.loads(ui.start(**wrong).rpartition("\n\n")[2])
+        assert (answer["success"], answer["field"]) == (False, name)
+    assert ui.runs() == []
+    page = ui.ask("/")[1]
+    assert '"title": "Arms of the experiment"' in page
+    assert page.index('"scenario": {') < page.index('"client": {') < page.index('"slo_timeouts": {')
 
 
 class Ui:

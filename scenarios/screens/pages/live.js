@@ -32,14 +32,15 @@ function write(id, shown, make) {
 
 const text = (id, words) => write(id, words, () => words);
 
-function sentence({ state, refused, is_off: isOff }) {
+function sentence({ state, refused, is_off: isOff, live }) {
+  const about = live?.analysis_about_s ? `, about ${Math.ceil(live.analysis_about_s)} s` : "";
   switch (state) {
     case "none": return "No run has been started since this page's server began. Start one under “Load and statistics”.";
     case "refused": return refused;
     case "starting": return "The run is starting: no attempt is stored yet.";
-    case "running": return isOff ? "The run is going on. It is analysed at its end only (--no-live-analysis)." : "The run is going on.";
-    case "storing": return "The users have stopped: storing, then analysing, about 5 s; longer after a long run.";
-    case "analysing": return "All rows are stored: analysing, about 5 s; longer after a long run.";
+    case "running": return isOff ? "The run is going on. Nothing is looked at before its end (--no-live-analysis or --no-analysis)." : "The run is going on.";
+    case "storing": return `The users have stopped: storing, then analysing${about}.`;
+    case "analysing": return `All rows are stored: analysing${about}.`;
     case "unanalysed": return "The run has ended and no verdict was made; what is stored is in its files.";
     case "void": return "The run has ended, and is void: it says nothing of the target. Why stands below.";
     default: return "The run has ended: this is its verdict, and the report has all of it.";
@@ -173,6 +174,7 @@ function show(now) {
   text("run", run?.name ?? "");
   text("facts", run ? `${run.target}, ${run.users} users` : "");
   text("sentence", sentence(now));
+  text("problem", run?.problem && GOING_ON.has(state) ? `Void, as far as is known: ${run.problem}` : "");
   text("fresh", freshness(now));
   write("links", [run?.name, run?.files, state], () => links(now));
   at("answer").hidden = !run || state === "starting" || state === "unanalysed" || (!live && GOING_ON.has(state));

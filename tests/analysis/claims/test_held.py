@@ -61,7 +61,7 @@ def test_sessions_that_die_everywhere_keep_the_server_the_network_and_intermitte
     for name in sorted(everywhere):
         finding = found[name]
         assert "sessions that end before their time are not among them" in finding.evidence
-        assert "8.00 % (320 of 4000" in finding.evidence
+        assert "8.00 % (320 of 4,000" in finding.evidence
         assert "reset 320" in finding.needs
         assert "plain TCP connections" in finding.needs
         part = finding.parts[PART]

@@ -72,7 +72,9 @@ def connects_by_ordinal(refused_from: int, share: float = 1.0) -> pd.DataFrame:
 
 def test_a_quota_is_named_with_the_connection_from_which_it_refuses() -> None:
     words = quota_words(view_of(replace(sketched(1), subjects=connects_by_ordinal(21)), Criteria()))
-    assert "from the 21st connection of a user within 5 minutes on (1200 of 1200 refused, before it 0 of 2400)" in words
+    assert (
+        "from the 21st connection of a user within 5 minutes on (1,200 of 1,200 refused, before it 0 of 2,400)" in words
+    )
     finding = server(replace(answered(sketched(1)), subjects=connects_by_ordinal(21)))
     assert "A quota: from the 21st connection" in finding.evidence
 

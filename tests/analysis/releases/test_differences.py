@@ -84,5 +84,5 @@ def test_trends_within_a_run_stand_side_by_side_and_an_unknown_one_is_unknown() 
     new["slo"]["checks"] = [{"name": "stability", "value": 0.023, "low": 0.011, "high": 0.035}]
     (said,) = trends_of(base, new)
     assert said == (
-        "Worsening (`stability`) within a run: unknown in the base, +2.30 points (+1.10 to +3.50) in the new run."
+        "Worsening (stability) within a run: unknown in the base, +2.30 points (+1.10 to +3.50) in the new run."
     )

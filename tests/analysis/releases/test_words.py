@@ -21,7 +21,7 @@ WORSE = Comparison(
     kept=0.973,
     levels=(TIMEOUTS, FAILURES),
     claims=(CLAIM,),
-    trends=("Worsening (`stability`) within a run: unknown in the base, +2.30 points in the new run.",),
+    trends=("Worsening (stability) within a run: unknown in the base, +2.30 points in the new run.",),
     differs=("host differs: only in the new run h2.",),
     void=(),
 )
@@ -66,7 +66,7 @@ def test_what_may_not_be_concluded_names_what_differs_and_what_is_not_compared()
     assert "two times of day" in said
     assert "what both runs have, 97.3 % of their attempts" in said
     assert "Besides the release, host differs: only in the new run h2." in said
-    assert "None is compared. Worsening (`stability`)" in said
+    assert "None is compared. Worsening (stability)" in said
 
 
 def test_a_terminal_shows_levels_claims_and_trends() -> None:

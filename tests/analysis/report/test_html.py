@@ -14,23 +14,10 @@ from analysis.report.wording import detectable_text
 from analysis.server_log.read import Counts
 from analysis.verdict.answer import answer_of
 from analysis.verdict.service_levels import Levels
-from tests.analysis.run_folders import attempts, health, manifest, write_run
+from tests.analysis.run_folders import attempts, manifest, write_run
 from tests.analysis.server_log.test_account import accounted, lost, ready
 
 PLOTLY = plotly_js()
-
-
-@pytest.fixture(scope="module")
-def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    rows = attempts(2000, timeouts=0.03)
-    rows["host"] = rows["host"].replace("host0", "</script><b>host0")
-    folder = write_run(tmp_path_factory.mktemp("report") / "run", rows, run_json=manifest(rows), vitals=health())
-    return analyse([folder], settings=Criteria(), levels=Levels())
-
-
-@pytest.fixture(scope="module")
-def page(analysis: Analysis) -> str:
-    return report_html(analysis)
 
 
 class Tags(HTMLParser):

@@ -1,8 +1,17 @@
-from pathlib import Path
+from __future__ import annotations
 
+import ast
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 import pytest
 
-from analysis.runs.marks import AnnotationError, annotated, keep, parsed, storms
+from analysis.runs import marks
+from analysis.runs.dataset import open_runs
+from analysis.runs.marks import AnnotationError, annotated, keep, marks_of, parsed, storms
+from tests.analysis.run_folders import attempts, manifest, write_run
+from tests.conftest import ROOT
 
 # 2026-09-21 14:00:20 to 14:20:00 UTC
 START_S, END_S = 1_789_999_220.0, 1_790_000_400.0
@@ -46,3 +55,32 @@ def test_storm_is_where_the_options_put_it() -> None:
     assert [mark.words() for mark in storms(asked)] == ["2026-09-21 14:00:30 UTC: storm"]
     assert [mark.words() for mark in storms(shaped)] == ["2026-09-21 14:06:00 UTC: storm"]
     assert storms(run) == []
+
+
+def test_a_shapes_storm_is_marked_where_the_shape_has_it() -> None:
+    # The rooms forbid the import: read, as the shape's module brings Locust along.
+    tree = ast.parse((ROOT / "scenarios" / "control" / "shapes.py").read_text(encoding="utf-8"))
+    given = {
+        node.target.id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
+    }
+    assert given["STORM_SHARE"] == marks._STORM_SHARE
+
+
+@pytest.mark.parametrize("as_written", [str, lambda moment: int(moment.timestamp() * 1e6)])
+def test_windows_of_a_fault_are_marked_from_their_opening_to_their_end(tmp_path: Path, as_written: Any) -> None:
+    opened, closed = (as_written(pd.Timestamp(f"2026-09-21T14:05:{second}Z")) for second in ("10", "40"))
+    rows = attempts(20)
+    folder = write_run(tmp_path / "run", rows, run_json=manifest(rows))
+    pd.DataFrame(
+        {
+            "kind": ["window", "window", "connection"],
+            "fault": ["stall", "outage", "stall"],
+            "opened_at": [opened, opened, opened],
+            "closed_at": [closed, None, closed],
+        }
+    ).to_parquet(folder / "truth.parquet")
+    said = [mark.words() for mark in marks_of(open_runs([folder]).runs)]
+    # A window that was never closed has no end, so it is no stretch of time.
+    assert said == ["2026-09-21 14:05:10 to 14:05:40 UTC: fault stall"]

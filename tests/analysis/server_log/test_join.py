@@ -156,6 +156,15 @@ def test_a_trace_id_joins_by_itself() -> None:
     assert found.seen[0].by == {"trace"}
 
 
+def test_lines_with_a_trace_id_are_known_by_their_port_as_well() -> None:
+    mine = [connect(2.0 * n, connection=n, port=40_000 + n, trace=f"t{n}") for n in range(20)]
+    log = gathered([event(2.0 * n + 0.02, "accepted", port=40_000 + n, trace=f"t{n}") for n in range(20)], mine)
+    found = joined(log, mine)
+    assert all(found.seen[n].by == {"trace", "port"} for n in range(20))
+    assert found.ports_of == {mine[0].worker}
+    assert not found.ambiguous
+
+
 def test_a_log_that_names_users_only_joins_by_their_time() -> None:
     mine = [connect(60.0 * n, connection=n, subject=f"u-{n}") for n in range(5)]
     log = gathered([event(60.0 * n + 0.02, "established", subject=f"u-{n}") for n in range(5)], mine)

@@ -92,7 +92,7 @@ def starts(bad: dict[int, int]) -> pd.DataFrame:
 
 def test_connects_that_fail_only_at_the_start_are_named_with_their_seconds() -> None:
     text = first_connects(seen(first_connects=starts({0: 9, 1: 6, 2: 5})))
-    assert text.startswith("Connects fail only in the first 3 s after the start (20 of 60; later 0 of 5140)")
+    assert text.startswith("Connects fail only in the first 3 s after the start (20 of 60; later 0 of 5,140)")
 
 
 def test_connects_that_fail_later_as_well_are_no_matter_of_the_start() -> None:
@@ -130,7 +130,7 @@ def idles(bad: dict[int, int], n: int = 60) -> pd.DataFrame:
 
 def test_requests_that_die_after_an_idle_time_are_named_with_the_bound() -> None:
     text = idle_deaths(seen(idles=idles({60: 58, 80: 60, 120: 57})))
-    assert "idle for 60 s (175 of 180), and hardly ever before (0 of 6120)" in text
+    assert "idle for 60 s (175 of 180), and hardly ever before (0 of 6,120)" in text
 
 
 def test_requests_that_die_as_the_one_before_had_were_idle_because_of_it() -> None:
@@ -204,12 +204,14 @@ def test_what_always_fails_is_among_the_leads() -> None:
 def test_sessions_that_died_are_counted_with_their_causes_and_with_who_had_most_of_them() -> None:
     tables = with_sessions(sketched(1), died={"Windows": 300, "Linux": 4})
     (text,) = (one for one in leads(view_of(tables, Criteria())) if "before their time" in one)
-    assert text.startswith("304 of 4000 sessions ended before their time while they were held (reset 304), most of all")
-    assert text.endswith("of Windows: 300 of 2000, of all others 4 of 2000.")
+    assert text.startswith(
+        "304 of 4,000 sessions ended before their time while they were held (reset 304), most of all"
+    )
+    assert text.endswith("of Windows: 300 of 2,000, of all others 4 of 2,000.")
     few = with_sessions(sketched(1), died={"Windows": 2, "Linux": 2})
     assert deaths_words(view_of(few, Criteria())) == ""
     alike = deaths_words(view_of(with_sessions(sketched(1), died={"Windows": 80, "Linux": 84}), Criteria()))
-    assert alike == "164 of 4000 sessions ended before their time while they were held (reset 164)."
+    assert alike == "164 of 4,000 sessions ended before their time while they were held (reset 164)."
 
 
 def test_a_limit_that_only_one_platform_met_is_a_lead_whatever_its_share() -> None:

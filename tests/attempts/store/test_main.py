@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,6 +204,39 @@ def test_follow_stores_while_the_run_goes_on_and_ends_when_told(tmp_path: Path, 
     assert summary["rows_stored"] == 3
     assert summary["problems"] == []
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_following_store_serves_what_it_stores_and_says_where(tmp_path: Path) -> None:
+    record(tmp_path / "spool", 3)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [*COMMAND, str(tmp_path), "--follow", "--every-s", "0.1", "--prometheus", f"127.0.0.1:{port}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as store:
+        assert store.stdin is not None and store.stdout is not None
+        url = msgspec.json.decode(store.stdout.readline())["metrics"]
+        assert url == f"http://127.0.0.1:{port}/metrics"
+
+        def is_counted() -> bool:
+            with urllib.request.urlopen(url) as answer:
+                lines = answer.read().decode().splitlines()
+            return any(line.startswith("wsoak_attempts_total{") and line.endswith(" 3.0") for line in lines)
+
+        wait_for(is_counted, "the rows are on the page")
+        store.stdin.close()
+        assert summary_of(store.stdout.read())["rows_stored"] == 3
+    assert store.returncode == 0
+
+
+def test_a_port_for_metrics_that_is_taken_is_exit_status_2_and_one_sentence(tmp_path: Path) -> None:
+    record(tmp_path / "spool", 1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        at = f"127.0.0.1:{taken.getsockname()[1]}"
+        ran = run_store(tmp_path, "--follow", "--prometheus", at)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"--prometheus {at} cannot be listened on (") and ran.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from scenarios.control.checks import (
     check_baseline,
     check_clients,
     check_faults,
+    check_metrics,
     check_plan,
     check_seats,
     check_server_log,
@@ -43,6 +45,29 @@ def with_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def checked(*, is_standin: bool = False, **options: Any) -> None:
     check_plan(settings_from(options), users=1, workers=1, is_standin=is_standin)
+
+
+def test_a_taken_port_for_metrics_is_refused_and_a_free_one_is_left_free() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = settings_from({"prometheus_port": str(taken.getsockname()[1])})
+        with pytest.raises(ConfigError, match=r"--prometheus-port 127\.0\.0\.1:\d+ cannot be listened on \(.+\): name"):
+            check_metrics(settings)
+    for _ in range(2):
+        check_metrics(settings)
+    check_metrics(settings_from({}))
+
+
+def test_an_address_for_metrics_that_is_not_this_machines_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--prometheus-port 192.0.2.1:9464 cannot be listened on"):
+        check_metrics(settings_from({"prometheus_port": "192.0.2.1:9464"}))
+
+
+def test_metrics_without_their_library_are_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(ConfigError, match=r"needs the library prometheus-client.*pip install -r requirements\.txt"):
+        check_metrics(settings_from({"prometheus_port": "9464"}))
 
 
 def test_as_many_users_as_the_subjects_may_hold_are_let_through() -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -222,6 +223,26 @@ def test_the_verdict_is_the_live_analysis_own_or_that_of_a_process_that_is_start
     assert ("wsoak: analysing ..." in said) == (made is None)  # the live analysis says it itself
     # It learns of the end before the rows are stored, and is asked when run.json says all that is known.
     assert live.heard == ["watch", "storing", "run_time"]
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [("", []), ("9464", ["--prometheus", "127.0.0.1:9464", "--every-s", "5"])],
+)
+def test_the_store_serves_metrics_where_they_are_asked_for_and_is_waited_for_then(
+    run: LiveRun, monkeypatch: pytest.MonkeyPatch, given: str, asked: list[str]
+) -> None:
+    seen = []
+
+    def start(name: str, command: list[str], *, environment: object, wait_ready: bool) -> Any:
+        seen.append((command[-len(asked) or len(command) :], wait_ready))
+        return SimpleNamespace(ready={"metrics": "http://127.0.0.1:9464/metrics"})
+
+    monkeypatch.setattr(live_run, "start_child", start)
+    run.settings = settings_from({"prometheus_port": given})
+    run.start_store()
+    run.store = None
+    assert seen == [(asked, bool(given))]
 
 
 @pytest.mark.parametrize(("off", "started"), [("no_analysis", 0), ("no_live_analysis", 0), ("", 1)])

@@ -241,6 +241,7 @@ def test_paths_and_keys_are_locked_in_the_form_and_a_workers_own() -> None:
     assert locked == {option.name for option in OPTIONS if option.whose is not Whose.CONTROLLER} | {
         *("protocol", "shape", "standin_tls", "run_id", "ui_hosts", "resume", "server_log", "server_log_format"),
         "baseline",
+        "prometheus_port",
         # What belongs to the protocol.
         *("message_type_field", "message_id_field", "welcome_type", "opening"),
     }

@@ -82,6 +82,7 @@ def document(state: LiveState = "running", *, looked: bool = True, **more: Any) 
         "cells": cells,
         "lost_at": {"unread": 60, "silent_application": 30, "unknown": 2},
         "generator": GeneratorLoad(lag_p99_s=0.0041, lag_max_s=0.083, cpu_max=0.31),
+        "analysis_about_s": 4.6,
         **({"claims": CLAIMS, "answer": ANSWER, "answer_as_of": "2026-11-30T09:12:36.194Z"} if looked else {}),
         **more,
     }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -41,8 +42,14 @@ class FakeSoak:
     def phase(self) -> Phase:
         return self.now
 
+    def note_refused(self, sentence: str) -> None:
+        self.refused = sentence
+
     def watched(self) -> Watched:
         return Watched(self.now, self.folder, self.refused, self.is_off)
+
+    def standin_url(self) -> str:
+        return "ws://127.0.0.1:1/ws"
 
     def options_now(self) -> Mapping[str, Any]:
         return {"exchange_budget_s": 5.0, "probes": True, "host": "ws://127.0.0.1:1/ws", "run_time": 600}
@@ -79,7 +86,17 @@ def test_a_start_form_that_is_right_reaches_locust(page: FlaskClient) -> None:
 
 def test_a_wrong_value_in_the_start_form_is_refused_before_locust_sees_it(page: FlaskClient) -> None:
     answer = page.post("/swarm", data={"exchange_budget_s": "-1"}).json
-    assert answer == {"success": False, "message": WRONG + " Help: python -m scenarios.options exchange-budget-s"}
+    pointed = WRONG + " Help: python -m scenarios.options exchange-budget-s"
+    assert answer == {"success": False, "message": pointed, "field": "exchange_budget_s"}
+
+
+def test_the_live_page_says_why_a_start_was_refused(page: FlaskClient, soak: FakeSoak) -> None:
+    page.post("/swarm", data={"exchange_budget_s": "-1"})
+    answer = page.get("/wsoak/live.json").json
+    assert answer is not None and (answer["state"], answer["refused"]) == ("refused", WRONG)
+    soak.now, soak.refused = Phase.RUNNING, ""
+    page.post("/swarm", data={"exchange_budget_s": "9"})
+    assert soak.refused == ""  # a change of a run that goes on is no start
 
 
 def test_a_path_cannot_be_set_from_the_web(page: FlaskClient) -> None:
@@ -152,6 +169,22 @@ def test_the_page_of_runs_links_what_a_run_has(page: FlaskClient, tmp_path: Path
     assert "20261123T154500Z-aaaa/report.html" in text
     with closing(page.get("/wsoak/20261123T154500Z-aaaa/report.html")) as report:
         assert report.text == "<p>report</p>"
+
+
+def test_markup_in_a_runs_files_and_name_stays_text_in_the_list(page: FlaskClient, tmp_path: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    folder = tmp_path / "reports" / f"javascript:alert(1){evil.replace('/', '')}"
+    folder.mkdir(parents=True)
+    run = {"started_at": evil, "ended_at": evil, "users": 3, "target": {"url": evil, "standin": False}}
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "verdict.json").write_text(json.dumps({"slo": {"state": evil}, "answer": {"why": evil}}))
+    listed = page.get("/wsoak/").text
+    assert "<img" not in listed and listed.count("&lt;img src=x") >= 3
+    # A link stays one into the run's folder, whatever that is called.
+    links = re.findall(r'href="([^"]*)"', listed)
+    assert links and all(link.startswith("./javascript%3Aalert") for link in links)
+    with closing(page.get(f"/wsoak/{links[0].removeprefix('./')}")) as file:
+        assert file.status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ def test_lengths_are_as_long_as_they_matter(ended_at: str, length: str) -> None:
     assert run_row("r", RUN | {"ended_at": ended}, {}, ()).length == length
 
 
+@pytest.mark.parametrize(("problems", "first"), [(["Lost.", "Late."], "Lost."), ([], ""), ([3], ""), ("Lost.", "")])
+def test_what_makes_a_run_void_is_the_first_of_its_problems(problems: Any, first: str) -> None:
+    assert run_row("r", RUN | {"problems": problems}, {}, ()).problem == first
+
+
 def test_a_run_that_goes_on_says_so() -> None:
     assert run_row("r", RUN | {"ended_at": None, "ended": "running"}, {}, ()).length == "running"
 

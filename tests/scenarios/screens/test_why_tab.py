@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from scenarios.screens.live_file import Seen
-from scenarios.screens.why_tab import KEY, MOST_LINES, TEMPLATE_ARGS, rows, with_rows
+from scenarios.screens.live_file import Seen, Written
+from scenarios.screens.why_tab import KEY, MOST_LINES, TEMPLATE_ARGS, WhyTab, rows
 from tests.scenarios.screens.live_documents import HOSTILE, as_json, document
 
 
@@ -55,15 +55,26 @@ def test_of_thousands_of_instances_those_with_most_failures_are_shown_and_the_ot
     assert found[-1]["value"] == "and 80 more on the live page"
 
 
+def written(**more: Any) -> Written:
+    return Written(b"", seen(**more), 0.0)
+
+
 def test_the_lines_are_added_to_locusts_statistics_which_stay_as_they_are() -> None:
     for body in (b'{"stats": [1], "state": "running"}', b'{\n  "stats": [\n    1\n  ],\n  "state": "running"\n}\n'):
-        added = json.loads(with_rows(body, rows(seen())))
+        added = json.loads(WhyTab().added_to(body, written()))
         assert added.pop("extended_stats") == [{"key": KEY, "data": rows(seen())}]
         assert added == {"stats": [1], "state": "running"}
 
 
+def test_another_document_gives_other_lines_and_none_gives_those_of_none() -> None:
+    tab = WhyTab()
+    for one in (written(), written(looked=False), None):
+        added = json.loads(tab.added_to(b'{"stats": []}', one))
+        assert added["extended_stats"][0]["data"] == rows(one.seen if one is not None else None)
+
+
 def test_what_is_no_object_stays_as_it_is() -> None:
-    assert with_rows(b"[]", []) == b"[]"
+    assert WhyTab().added_to(b"[]", None) == b"[]"
 
 
 def test_the_table_has_a_column_for_each_field_and_belongs_to_the_tab() -> None:
