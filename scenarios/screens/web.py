@@ -85,16 +85,21 @@ def add_to_ui(
         if sentence is not None:
             return _refusal(sentence), 403
         if request.method == "POST" and request.path.endswith(("/swarm", "/user")):
-            is_form = request.path.endswith("/swarm")
-            if is_form:
-                request.form = completed(request.form, standin_url=soak.standin_url)
-            try:
-                return _posted(soak, is_form=is_form)
-            except ConfigError as error:
-                if is_form and soak.phase() is Phase.IDLE:
-                    soak.note_refused(str(error))
-                return _refusal(str(error))
+            return posted()
         return None
+
+    # What is posted changes a run here already, before Locust's own route asks for a login.
+    @protect
+    def posted() -> Any:
+        is_form = request.path.endswith("/swarm")
+        if is_form:
+            request.form = completed(request.form, standin_url=soak.standin_url)
+        try:
+            return _posted(soak, is_form=is_form)
+        except ConfigError as error:
+            if is_form and soak.phase() is Phase.IDLE:
+                soak.note_refused(str(error))
+            return _refusal(str(error))
 
     # Flask goes through these from the last to the first: what Locust's CORS setting adds is taken away again.
     app.after_request_funcs.setdefault(None, []).insert(0, _without_cors)

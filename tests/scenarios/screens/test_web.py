@@ -181,7 +181,7 @@ def test_markup_in_a_runs_files_and_name_stays_text_in_the_list(page: FlaskClien
     listed = page.get("/wsoak/").text
     assert "<img" not in listed and listed.count("&lt;img src=x") >= 3
     # A link stays one into the run's folder, whatever that is called.
-    links = re.findall(r'href="([^"]*)"', listed)
+    links = re.findall(r'href="([^"]*)"', listed.partition("<tbody>")[2])
     assert links and all(link.startswith("./javascript%3Aalert") for link in links)
     with closing(page.get(f"/wsoak/{links[0].removeprefix('./')}")) as file:
         assert file.status_code == 200
@@ -289,6 +289,10 @@ def test_under_a_base_path_and_behind_a_login_the_pages_are_where_locusts_are(tm
     for path in ("", "live", "live.json", "live.js", "report", "a/run.json"):
         assert client.get(f"/locust/wsoak/{path}").status_code == 401
     assert client.get("/wsoak/").status_code == 404
+    soak.now = Phase.RUNNING
+    for path in ("swarm", "user"):
+        assert client.post(f"/locust/{path}", data={"user_count": "5", "spawn_rate": "5"}).status_code == 401
+    assert soak.users == []  # who has not logged in changes no run
     answer = client.get("/locust/stats/requests").json
     assert answer is not None and [table["key"] for table in answer["extended_stats"]] == ["why"]
 
