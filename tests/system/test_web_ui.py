@@ -42,6 +42,7 @@ def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("response", lambda one: errors.append(f"{one.status} {one.url}") if one.status >= 400 else None)
         page.on("request", lambda one: None if one.url.startswith((home, "data:", "blob:")) else errors.append(one.url))
         page.goto(home)
         host = page.get_by_label("Host")
@@ -81,6 +82,7 @@ def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]
         page.goto(home + "wsoak/live")
         page.get_by_text("ended: levels").or_(page.get_by_text("void")).first.wait_for()
         page.get_by_text("Final, as of").wait_for()
+        page.get_by_role("link", name="Report", exact=True).wait_for()  # the verdict is there before it is drawn
 
         page.get_by_role("link", name="All runs").click()
         page.get_by_role("link", name="live page").wait_for()
