@@ -231,7 +231,7 @@ LIBRARIES: Final = (
         frozenset({"ibis", "duckdb", "pyspark"}),
         only_in=("analysis.runs", "analysis.reduction", "analysis.server_log", "analysis.notebook", "bench"),
     ),
-    Library(frozenset({"prometheus_client"}), only_in=("attempts.store",)),
+    Library(frozenset({"prometheus_client", "opentelemetry"}), only_in=("attempts.store",)),
     Library(frozenset({"plotly", "jinja2", "matplotlib", "PIL", "rich"}), only_in=("analysis.report",)),
 )
 HEAVY: Final = ("numpy", "pandas", "pyarrow")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.notebook.errors import RunError
+from analysis.notebook.errors import RunError, first_line, reading
 from analysis.runs.dataset import attempts_table
 from attempts.schema import COLUMNS
 
@@ -66,7 +66,7 @@ class Attempts:
             found: pd.DataFrame = connection.execute(query).df()
         except duckdb.Error as error:
             raise RunError(
-                f"The query cannot be run ({_first_line(error)}): it is SQL over the view attempts."
+                f"The query cannot be run ({first_line(error)}): it is SQL over the view attempts."
             ) from error
         return found
 
@@ -87,10 +87,10 @@ class Attempts:
         wanted = self._filtered(where)
         chosen = self.columns if columns is None else self._known([columns] if isinstance(columns, str) else columns)
         wanted = wanted.select(*chosen)
-        rows, how = (
-            (len(self), "by the files' footers") if where is None else (int(wanted.count().to_pandas()), "counted")
-        )
-        sample: pd.DataFrame = wanted.limit(SAMPLE).to_pandas()
+        how = "by the files' footers" if where is None else "counted"
+        with reading(self._names):
+            rows = len(self) if where is None else int(wanted.count().to_pandas())
+            sample: pd.DataFrame = wanted.limit(SAMPLE).to_pandas()
         mib = float(sample.memory_usage(deep=True).sum()) / _MIB * (rows / len(sample) if len(sample) else 1.0)
         is_all = len(sample) >= rows
         told = "measured" if is_all else f"estimated from {len(sample):,} of them"
@@ -101,7 +101,8 @@ class Attempts:
                 f"most_mib={round(1.1 * mib + 1)}."
             )
         print(f"{size}.")
-        frame: pd.DataFrame = sample if is_all else wanted.to_pandas()
+        with reading(self._names):
+            frame: pd.DataFrame = sample if is_all else wanted.to_pandas()
         return frame
 
     def _filtered(self, where: Where | None) -> ibis.Table:
@@ -121,7 +122,7 @@ class Attempts:
             raise
         except Exception as error:
             raise RunError(
-                f"where= is no condition on the attempts ({_first_line(error)}): give values by column, or a function "
+                f"where= is no condition on the attempts ({first_line(error)}): give values by column, or a function "
                 "from the Ibis table to a condition."
             ) from error
 
@@ -140,8 +141,3 @@ class Attempts:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

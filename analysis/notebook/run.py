@@ -14,7 +14,7 @@ from analysis.notebook.attempts import Attempts
 from analysis.notebook.claims import claims_frame, failures_frame
 from analysis.notebook.cohorts import Event, shares
 from analysis.notebook.conclusions import Conclusions
-from analysis.notebook.errors import RunError
+from analysis.notebook.errors import RunError, reading
 from analysis.notebook.plots import Plots
 from analysis.notebook.stored import stored_verdict
 from analysis.pipeline import Analysis, analyse
@@ -120,7 +120,10 @@ class Run:
             raise RunError(f"by={unknown[0]!r} is not allowed: it is one or more of {', '.join(cohorts.COLUMNS)}.")
         if of not in cohorts.EVENTS:
             raise RunError(f"of={of!r} is not allowed: it is one of {', '.join(cohorts.EVENTS)}.")
-        return shares(cohorts.read(attempts_table(self._with_rows()), names), names, of=of)
+        table = attempts_table(self._with_rows())
+        with reading(self._names):
+            counted = cohorts.read(table, names)
+        return shares(counted, names, of=of)
 
     @property
     def plot(self) -> Plots:

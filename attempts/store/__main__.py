@@ -4,8 +4,8 @@ Stores what is in the spool and ends; `--follow` goes on as segments arrive, unt
 or the file `spool/END` appears. It may be killed at any moment and run again any number of times: no row
 is stored twice, and a segment is removed only after its rows were read back from Parquet.
 
-With `--follow --prometheus HOST:PORT` it serves what it has stored to Prometheus meanwhile, after a first line of JSON:
-{"metrics": the page's address}.
+With `--follow`, `--prometheus HOST:PORT` serves what it has stored to Prometheus, and `--otel` exports it as
+OpenTelemetry's variables say.
 
 Prints one line of JSON at the end: {"rows_stored", "health_rows", "dropped_bytes", "missing_rows",
 "gaps": [{"worker", "first", "last"}], "outcomes", "workers": {worker: {"rows_stored", "rows_written", "tally",
@@ -51,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--follow", action="store_true", help="go on until stdin closes or spool/END appears")
     parser.add_argument("--every-s", type=_interval, help="with --follow: store so often (3, growing with the run)")
     parser.add_argument("--prometheus", type=_address, metavar="HOST:PORT", help="with --follow: serve metrics there")
+    parser.add_argument("--otel", action="store_true", help="with --follow: export metrics by OpenTelemetry")
     arguments = parser.parse_args(argv)
     run: Path = arguments.run
     if not is_run_folder(run):
@@ -67,12 +68,12 @@ def main(argv: list[str] | None = None) -> int:
         with only_process(store_lock(run)) as is_mine:
             if not is_mine:
                 return _usage(f"Another store is at work in {run}: wait until it has ended.")
-            try:
-                on_stored = _served(*arguments.prometheus) if arguments.prometheus else None
-            except OSError as error:
-                at = ":".join(map(str, arguments.prometheus))
-                return _usage(f"--prometheus {at} cannot be listened on ({error.strerror}): name another port.")
-            return _store(run, on_stored, follow=arguments.follow, every_s=arguments.every_s)
+            with contextlib.ExitStack() as at_the_end:
+                try:
+                    told = _metrics(arguments.prometheus, at_the_end, has_otel=arguments.otel)
+                except MetricsRefused as refusal:
+                    return _usage(str(refusal))
+                return _store(run, told, follow=arguments.follow, every_s=arguments.every_s)
     except OSError as error:
         return _usage(f"{run} cannot be written to ({error.strerror}): the rows are stored in the run's own folder.")
     except KeyboardInterrupt:
@@ -94,19 +95,48 @@ def pass_interval_s(elapsed_s: float) -> float:
     return min(max(3.0, elapsed_s / 60), 120.0)
 
 
-def _served(host: str, port: int) -> OnStored:
-    """What is to be told of the rows that are stored; tells on standard output where the page is.
+class MetricsRefused(Exception):
+    """Metrics cannot go where they are to go; the text is one sentence."""
+
+
+def _metrics(address: tuple[str, int] | None, at_the_end: contextlib.ExitStack, *, has_otel: bool) -> OnStored | None:
+    """What is to be told of stored rows; None = nobody asks for metrics.
 
     Raises:
-        OSError: It cannot listen there.
+        MetricsRefused: The port is taken, or an exporter is missing.
     """
-    from attempts.store.exposition import Exposition  # whoever asks for no metrics need not have its library
+    # Whoever asks for no metrics need not have their libraries.
+    listening: list[OnStored] = []
+    if address is not None:
+        from attempts.store.exposition import Exposition
 
-    exposition = Exposition()
-    exposition.serve(host, port)
-    print(msgspec.json.encode({"metrics": f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics"}).decode())
-    sys.stdout.flush()
-    return exposition.add
+        host, port = address
+        exposition = Exposition()
+        try:
+            exposition.serve(host, port)
+        except OSError as error:
+            at = f"{host}:{port}"
+            raise MetricsRefused(
+                f"--prometheus {at} cannot be listened on ({error.strerror}): name another port."
+            ) from None
+        listening.append(exposition.add)
+    if has_otel:
+        from attempts.store.telemetry import NoExporter, exporting
+
+        try:
+            telemetry = exporting()
+        except NoExporter as missing:
+            raise MetricsRefused(str(missing)) from None
+        at_the_end.callback(telemetry.close)
+        listening.append(telemetry.add)
+    if not listening:
+        return None
+
+    def tell(attempts: pa.Table | None, health: pa.Table | None) -> None:
+        for told in listening:
+            told(attempts, health)
+
+    return tell
 
 
 def _store(run: Path, on_stored: OnStored | None, *, follow: bool, every_s: float | None) -> int:

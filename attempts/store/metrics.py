@@ -11,7 +11,7 @@ words, and of names that runs are given (platforms, clients, delays) so many are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,8 +25,8 @@ DURATION_BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 LAG_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 # Of a timeout, and of an attempt that the run's end cut off, only a lower bound of its duration is known. A hold lasts
 # as long as its scenario says.
-TIMED_OUTCOMES: Final = ("ok", "failed")
-UNTIMED_KIND: Final = "hold"
+_TIMED_OUTCOMES: Final = ("ok", "failed")
+_UNTIMED_KIND: Final = "hold"
 MOST_NAMES: Final = 32
 OTHER: Final = "other"
 _OF_TIMEOUTS: Final = "silent_peer"
@@ -80,6 +80,44 @@ class Histogram:
         return [(bound, int(n)) for bound, n in zip((*self.bounds, float("inf")), up_to, strict=True)]
 
 
+class Groups:
+    """Rows by their labels, whose values have an end; one object for all rows, since it knows what there has been."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, set[str]] = {}
+
+    def of(self, table: pa.Table) -> Iterator[tuple[AttemptLabels, list[float]]]:
+        """The durations of the rows of a table `attempts`, seconds, by their labels."""
+        columns = {name: table.column(name).cast(_plain(name)) for name in _LABELS}
+        groups = pa.table({**columns, "duration_s": table.column("duration_s")}).group_by(list(_LABELS))
+        for group in groups.aggregate([("duration_s", "list")]).to_pylist():
+            labels = AttemptLabels(
+                kind=group["kind"],
+                outcome=group["outcome"],
+                cause=group["cause"] or "",
+                platform=self._bounded("platform", group["platform"]),
+                client=self._bounded("client", group["client"]),
+                delay=self._bounded("delay", f"{group['delay_s']:g}"),
+            )
+            yield labels, group["duration_s_list"]
+
+    def _bounded(self, label: str, name: str) -> str:
+        names = self._names.setdefault(label, set())
+        if len(names) < MOST_NAMES:
+            names.add(name)
+        return name if name in names else OTHER
+
+
+def has_duration(labels: AttemptLabels) -> bool:
+    """Whether the durations of such attempts are known, and nobody planned them."""
+    return labels.outcome in _TIMED_OUTCOMES and labels.kind != _UNTIMED_KIND
+
+
+def duration_labels(labels: AttemptLabels) -> DurationLabels:
+    """The labels that such attempts' durations have."""
+    return DurationLabels(labels.kind, labels.outcome, labels.platform, labels.client, labels.delay)
+
+
 class Metrics:
     """Sums over the rows that have been stored since this object was made.
 
@@ -95,27 +133,16 @@ class Metrics:
         self.durations: dict[DurationLabels, Histogram] = {}
         self.lag = Histogram(LAG_BOUNDS_S)
         self.blocked_s = 0.0
-        self._names: dict[str, set[str]] = {}
+        self._groups = Groups()
 
     def add_attempts(self, table: pa.Table) -> None:
         """Count rows of the table `attempts`."""
-        columns = {name: table.column(name).cast(_plain(name)) for name in _LABELS}
-        groups = pa.table({**columns, "duration_s": table.column("duration_s")}).group_by(list(_LABELS))
-        for group in groups.aggregate([("duration_s", "list")]).to_pylist():
-            labels = AttemptLabels(
-                kind=group["kind"],
-                outcome=group["outcome"],
-                cause=group["cause"] or "",
-                platform=self._bounded("platform", group["platform"]),
-                client=self._bounded("client", group["client"]),
-                delay=self._bounded("delay", f"{group['delay_s']:g}"),
-            )
+        for labels, durations in self._groups.of(table):
             self._begin(labels)
-            durations = group["duration_s_list"]
             self.attempts[labels] += len(durations)
-            if labels.outcome in TIMED_OUTCOMES and labels.kind != UNTIMED_KIND:
-                key = DurationLabels(labels.kind, labels.outcome, labels.platform, labels.client, labels.delay)
-                self.durations.setdefault(key, Histogram(DURATION_BOUNDS_S)).add(np.array(durations))
+            if has_duration(labels):
+                histogram = self.durations.setdefault(duration_labels(labels), Histogram(DURATION_BOUNDS_S))
+                histogram.add(np.array(durations))
 
     def add_health(self, table: pa.Table) -> None:
         """Count rows of the table `health`."""
@@ -134,12 +161,6 @@ class Metrics:
             self.attempts[arm._replace(outcome="timeout", cause=_OF_TIMEOUTS)] = 0
             for cause in sorted(CAUSES - {_OF_TIMEOUTS}):
                 self.attempts[arm._replace(outcome="failed", cause=cause)] = 0
-
-    def _bounded(self, label: str, name: str) -> str:
-        names = self._names.setdefault(label, set())
-        if len(names) < MOST_NAMES:
-            names.add(name)
-        return name if name in names else OTHER
 
 
 def _plain(name: str) -> pa.DataType:

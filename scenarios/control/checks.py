@@ -111,16 +111,25 @@ def check_baseline(settings: Settings) -> None:
         raise ConfigError(f"--baseline: {lines[-1]}")
 
 
-def check_metrics(settings: Settings) -> None:
-    """Refuse a port for metrics that cannot be listened on, before the run that would serve there.
+def check_metrics(settings: Settings, *, has_otel: bool = False) -> None:
+    """Refuse a port for metrics that cannot be listened on, and metrics without their library, before the run.
 
     Raises:
         ConfigError: In one sentence.
     """
+    if has_otel and not _is_installed("opentelemetry.sdk"):
+        raise ConfigError(
+            "--otel needs OpenTelemetry's SDK and exporters, which are not installed: pip install 'locust[otel]', or "
+            "leave the option out."
+        )
+    if has_otel:
+        result = subprocess.run(module_command("attempts.store.telemetry"), capture_output=True, text=True)
+        if result.returncode != 0:
+            raise ConfigError((result.stderr.strip() or "--otel: it cannot be exported.").splitlines()[-1])
     at = settings.prometheus_port
     if not at:
         return
-    if importlib.util.find_spec("prometheus_client") is None:
+    if not _is_installed("prometheus_client"):
         raise ConfigError(
             f"--prometheus-port {at} needs the library prometheus-client, which is not installed: pip install -r "
             "requirements.txt, or leave the option out."
@@ -139,6 +148,13 @@ def check_metrics(settings: Settings) -> None:
             f"--prometheus-port {at} cannot be listened on ({error.strerror}): name another port, or end what listens "
             "there."
         ) from None
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # its package is missing, or is none
+        return False
 
 
 def _option(name: str, values: Sequence[str]) -> Sequence[str]:

@@ -133,7 +133,7 @@ class Leader:
             if is_standin:
                 run.standin, jwt_key_file = _standin(run, settings, port=url.port, run_time_s=run_time_s)
                 ca_file = run.standin.ready.get("ca_file") or ca_file
-            run.start_store()
+            run.start_store(has_otel=bool(self._environment.parsed_options.otel))
             run.start_live_analysis()
         except (ConfigError, HarnessError):
             run.abandon()

@@ -153,17 +153,26 @@ class LiveRun:
         except OSError as error:
             self.problem(f"run.json cannot be written ({error.strerror}): what happens from here on is not in it.")
 
-    def start_store(self) -> None:
-        """Start the process that turns spool segments into Parquet while the run goes on."""
-        at = self.settings.prometheus_port
+    def start_store(self, *, has_otel: bool = False) -> None:
+        """Start the process that turns spool segments into Parquet, and serves metrics, while the run goes on.
+
+        Args:
+            has_otel: It exports them by OpenTelemetry, too.
+
+        """
+        asked = metrics_arguments(self.settings, has_otel=has_otel)
         self.store = start_child(
             "store",
-            module_command("attempts.store", str(self.folder), "--follow", *(_metrics_at(at) if at else ())),
-            environment=child_environment(os.environ, named=self.settings.secret_variables),
-            wait_ready=bool(at),
+            module_command("attempts.store", str(self.folder), "--follow", *asked),
+            environment=child_environment(
+                os.environ,
+                keep=[name for name in os.environ if has_otel and name.startswith("OTEL_")],
+                named=self.settings.secret_variables,
+            ),
+            wait_ready=False,
         )
-        if at:
-            say(f"wsoak: metrics of the run are at {self.store.ready.get('metrics')} until it has been stored.")
+        if at := self.settings.prometheus_port:
+            say(f"wsoak: metrics of the run are at http://{at}/metrics until it has been stored.")
 
     def start_live_analysis(self) -> None:
         """Start the process that says what can be said so far, unless nobody wants to know."""
@@ -323,9 +332,12 @@ class LiveRun:
         ]
 
 
-def _metrics_at(address: str) -> tuple[str, ...]:
+def metrics_arguments(settings: Settings, *, has_otel: bool) -> list[str]:
+    """What the store is told of metrics; nothing: there are none."""
+    asked = ["--prometheus", settings.prometheus_port] if settings.prometheus_port else []
+    asked += ["--otel"] if has_otel else []
     # As often in a long run as in a short one: who watches it would see steps of two minutes otherwise.
-    return "--prometheus", address, "--every-s", f"{METRICS_EVERY_S:g}"
+    return [*asked, "--every-s", f"{METRICS_EVERY_S:g}"] if asked else []
 
 
 def server_log_arguments(settings: Settings) -> list[str]:

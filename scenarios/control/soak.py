@@ -222,7 +222,7 @@ class Soak:
         check_baseline(settings)
         # While a run is led its own page listens there, and that of a run to be led on may do so for a moment yet.
         if not settings.resume and (self.leader is None or self.leader.run is None):
-            check_metrics(settings)
+            check_metrics(settings, has_otel=bool(self.environment.parsed_options.otel))
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)
         if isinstance(self.environment.runner, runners.LocalRunner):
             check_clients(settings)

@@ -79,20 +79,20 @@
       folded.delete(group.title);
       show(group);
     }
-    const closed = field.closest(".MuiAccordion-root")?.querySelector(".MuiAccordionSummary-root[aria-expanded=false]");
-    closed?.click();
+    field.closest(".MuiAccordion-root")?.querySelector(".MuiAccordionSummary-root[aria-expanded=false]")?.click();
     const said = element("p", "wsoak-note wsoak-refusal", answer.message);
     said.id = "wsoak-refusal";
     box(field).after(said);
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", said.id);
     field.addEventListener("input", forget, { once: true });
+    // What is still being unfolded takes no focus, and cannot be scrolled to.
     const reach = () => {
+      if (!said.isConnected) return;
       field.focus();
       said.scrollIntoView({ block: "center" });
     };
-    // What is still being unfolded takes no focus.
-    setTimeout(reach, closed ? 400 : 0);
+    for (const later_ms of [0, 400, 1000]) setTimeout(reach, later_ms);
   };
 
   const fetched = window.fetch;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from playwright.sync_api import Page, TimeoutError
+
 from analysis import cli
 from tests.analysis.run_folders import attempts, health, manifest, write_run
 from tests.browser import browser_page
@@ -26,6 +28,38 @@ CUT = """[...document.querySelectorAll("[data-figure]")].filter((figure) => {
     return at.width && (at.left < box.left - 1 || at.right > box.right + 1);
   });
 }).map((figure) => figure.dataset.figure)"""
+
+
+# What a sheet of A4 and one of Letter hold between the margins that a browser leaves.
+SHEETS = {"A4": 718, "Letter": 740}
+INKS = """({
+  ink: getComputedStyle(document.body).color,
+  paper: getComputedStyle(document.body).backgroundColor,
+  drawn: [...new Set([...document.querySelectorAll("[data-figure] text")].map((one) => getComputedStyle(one).fill))],
+})"""
+UNBROKEN = """[...document.querySelectorAll("figure, tr, .card:not(.scroll)")].filter(
+  (one) => getComputedStyle(one).breakInside !== "avoid").length"""
+
+
+def printed(page: Page) -> list[str]:
+    """What is wrong with the page on paper, printed from the dark screen that it is on."""
+    wrong = []
+    page.emulate_media(media="print")
+    for sheet, width in SHEETS.items():
+        page.set_viewport_size({"width": width, "height": 900})
+        try:
+            # Figures take their new width a moment after the sheet has it.
+            page.wait_for_function(f"document.documentElement.scrollWidth <= {width}", timeout=10_000)
+        except TimeoutError:
+            wrong.append(f"{sheet}: the page is wider than the sheet")
+    dark = "rgb(27, 34, 44)"
+    if (found := page.evaluate(INKS)) != {"ink": dark, "paper": "rgb(255, 255, 255)", "drawn": [dark]}:
+        wrong.append(f"on paper: {found}")
+    if page.evaluate(UNBROKEN):
+        wrong.append("on paper: a card may be cut between two sheets")
+    page.pdf(path=str(PICTURES / "report.pdf"), format="A4")
+    page.emulate_media(media="screen")
+    return wrong
 
 
 def test_report_is_whole_and_accessible_on_every_screen(tmp_path: Path) -> None:
@@ -56,6 +90,8 @@ def test_report_is_whole_and_accessible_on_every_screen(tmp_path: Path) -> None:
                 page.screenshot(path=str(PICTURES / f"report-{theme}-{width}.png"), full_page=True)
                 page.evaluate(axe)
                 found = page.evaluate(AXE)
+                if theme == "dark" and width == WIDTHS[-1]:
+                    wrong += printed(page)
                 wrong += [
                     f"{where}: {one['id']} ({one['nodes'][0]['html'][:150]})"
                     for one in (*found["violations"], *found["incomplete"])

@@ -15,10 +15,13 @@ function wrapped(text, most) {
   return lines.join("<br>");
 }
 
-function fitting(layout, width) {
+function fitting(layout, width, data) {
   if (width >= NARROW) return layout;
   const most = Math.max(16, Math.floor((width - 180) / 7));
   const look = { ...layout, margin: { ...layout.margin, l: 10, r: 24 } };
+  // A name a line: the legend grows upwards, and what stands between it and the axes needs its room.
+  const names = layout.showlegend ? data.filter((trace) => trace.name && trace.showlegend !== false).length : 0;
+  if (names > 2) look.height = layout.height + 19 * (names - 2);
   for (const [name, axis] of Object.entries(layout)) {
     if (/^xaxis/.test(name) && axis.title && axis.title.text)
       look[name] = { ...axis, automargin: true, title: { ...axis.title, text: wrapped(axis.title.text, most) } };
@@ -39,7 +42,7 @@ function dressed(layout) {
 
 function draw(target, method) {
   const figure = JSON.parse(document.getElementById(target.dataset.figure).textContent);
-  method(target, figure.data, dressed(fitting(figure.layout, target.clientWidth)), { responsive: true, displayModeBar: false });
+  method(target, figure.data, dressed(fitting(figure.layout, target.clientWidth, figure.data)), { responsive: true, displayModeBar: false });
 }
 
 // On a narrow screen a row is a card: each cell then says which column it was.

@@ -70,6 +70,18 @@ def test_metrics_without_their_library_are_refused_with_the_way_out(monkeypatch:
         check_metrics(settings_from({"prometheus_port": "9464"}))
 
 
+def test_otel_without_its_packages_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
+    with pytest.raises(ConfigError, match=r"^--otel needs .*: pip install 'locust\[otel\]', or leave"):
+        check_metrics(settings_from({}), has_otel=True)
+
+
+def test_otel_to_nowhere_that_there_is_is_refused_in_the_stores_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "pigeon")
+    with pytest.raises(ConfigError, match="^--otel: OTEL_METRICS_EXPORTER names 'pigeon', and there are"):
+        check_metrics(settings_from({}), has_otel=True)
+
+
 def test_as_many_users_as_the_subjects_may_hold_are_let_through() -> None:
     check_seats(50, 20, users=1000, workers=1)
     check_seats(60, 20, users=1200, workers=12)

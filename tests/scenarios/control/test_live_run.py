@@ -226,23 +226,30 @@ def test_the_verdict_is_the_live_analysis_own_or_that_of_a_process_that_is_start
 
 
 @pytest.mark.parametrize(
-    ("given", "asked"),
-    [("", []), ("9464", ["--prometheus", "127.0.0.1:9464", "--every-s", "5"])],
+    ("given", "has_otel", "asked"),
+    [
+        ("", False, []),
+        ("9464", False, ["--prometheus", "127.0.0.1:9464", "--every-s", "5"]),
+        ("", True, ["--otel", "--every-s", "5"]),
+    ],
 )
-def test_the_store_serves_metrics_where_they_are_asked_for_and_is_waited_for_then(
-    run: LiveRun, monkeypatch: pytest.MonkeyPatch, given: str, asked: list[str]
+def test_the_store_is_told_of_metrics_where_they_are_asked_for(
+    run: LiveRun, monkeypatch: pytest.MonkeyPatch, given: str, has_otel: bool, asked: list[str]
 ) -> None:
-    seen = []
+    seen: list[tuple[list[str], str | None]] = []
 
-    def start(name: str, command: list[str], *, environment: object, wait_ready: bool) -> Any:
-        seen.append((command[-len(asked) or len(command) :], wait_ready))
-        return SimpleNamespace(ready={"metrics": "http://127.0.0.1:9464/metrics"})
+    def start(name: str, command: list[str], *, environment: dict[str, str], wait_ready: bool) -> Any:
+        told = command[command.index("--follow") + 1 :]
+        assert not wait_ready  # the run's time goes on already
+        seen.append((told, environment.get("OTEL_EXPORTER_OTLP_CLIENT_KEY")))
+        return SimpleNamespace(ready={})
 
     monkeypatch.setattr(live_run, "start_child", start)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem")
     run.settings = settings_from({"prometheus_port": given})
-    run.start_store()
+    run.start_store(has_otel=has_otel)
     run.store = None
-    assert seen == [(asked, bool(given))]
+    assert seen == [(asked, "key.pem" if has_otel else None)]
 
 
 @pytest.mark.parametrize(("off", "started"), [("no_analysis", 0), ("no_live_analysis", 0), ("", 1)])
