@@ -66,11 +66,13 @@ def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
     needs = claims[name]["needs"]
     words = f"For {registry.titles()[name].lower()}: {needs[:1].lower()}{needs[1:]}"
     cost = _cost(needs)
-    if cost == _OUT_OF_REACH:
+    if cost == _OUT_OF_REACH or _WAITS in needs:
         return _sentence(words), ""
     return _sentence(words), PLAN if cost == _HOSTS else repeated(verdict["command"], needs)
 
 
+# While a run goes on, what is left to do is to wait for it, and no other run.
+_WAITS: Final = "end of the run"
 _LONGER: Final = 1
 _HOSTS: Final = 2
 _OUT_OF_REACH: Final = 3

@@ -44,6 +44,8 @@ REFUSAL_GRACE_S: Final = 1.0
 # A server without a welcome lets everybody in and looks at the token then: its close comes when it has looked. Staging
 # takes 0.2 s to refuse; one that asks another machine may take ten times as long. Only then a token was accepted.
 ACCEPTANCE_GRACE_S: Final = 2.0
+# Of names that a server gives: they are on each row of a connection, and on pages; a server may say megabytes.
+MOST_NAME: Final = 128
 
 # An enum's members are slow to reach, and these are asked for by far the most.
 _REPLY: Final = Kind.REPLY
@@ -478,7 +480,7 @@ class Session:
         plan, welcome, secret = self.plan, self._welcome or Welcome(), self._ledger.secret
 
         def named(name: str | None) -> str | None:
-            return None if name is None else without_tokens(name, secret=secret)
+            return None if name is None else without_tokens(name, secret=secret)[:MOST_NAME]
 
         self._result = ConnectionResult(
             ready=self.state is State.READY,

@@ -87,6 +87,14 @@ def test_what_no_run_like_this_one_settles_has_no_command_and_is_asked_for_last(
     assert next_run(far, subject="") == ("For format: three hosts.", PLAN)
 
 
+def test_while_a_run_goes_on_its_end_is_waited_for_and_no_other_run_is_begun() -> None:
+    going = verdict(BAD)
+    going["hypothesis"] = {"state": "undecided", "because": []}
+    for claim in going["claims"].values():
+        claim.update(state="undecided", needs="The end of the run.")
+    assert next_run(going, subject="") == ("For platform x latency: the end of the run.", "")
+
+
 def test_too_few_attempts_for_a_level_need_a_longer_run() -> None:
     short = Slo(state="void", checks=(), why="40 attempts are too few to tell a success ratio of 0.95.")
     assert next_run(verdict(short), subject="") == (

@@ -15,7 +15,7 @@ from scenarios.protocols.echo import Echo
 from scenarios.protocols.shape import Kind, Message, Refusal, Request
 from scenarios.session.peer_check import GRACE_S
 from scenarios.session.scripts import ScriptSettings, planned_s
-from scenarios.session.session import ACCEPTANCE_GRACE_S, REFUSAL_GRACE_S, SessionMisuse
+from scenarios.session.session import ACCEPTANCE_GRACE_S, MOST_NAME, REFUSAL_GRACE_S, SessionMisuse
 from scenarios.session.states import State
 from tests.scenarios.virtual_session import (
     CLOSE,
@@ -61,6 +61,15 @@ def test_a_connect_row_holds_every_phase() -> None:
     assert facts is not None
     assert (facts.server_instance, facts.preface_frames, facts.startup_complete) == ("instance-1", 2, True)
     assert facts.server_connection_id == WELCOME["data"]["connection_id"]
+
+
+def test_a_server_that_calls_itself_by_megabytes_does_not_fill_the_rows() -> None:
+    data = {**WELCOME["data"], "connection_id": "c" * 100_000, "server_instance": "<b>" * 100_000}
+    life = Life().dial(until=State.UPGRADE)
+    life.session.upgraded(life.now, instance=None)
+    facts = life.frame({**WELCOME, "data": data}).session.facts
+    assert facts is not None
+    assert (facts.server_connection_id, facts.server_instance) == ("c" * MOST_NAME, ("<b>" * MOST_NAME)[:MOST_NAME])
 
 
 def test_a_late_start_keeps_its_schedule() -> None:
