@@ -229,8 +229,8 @@ def _nothing_failed(verdict: Mapping[str, Any]) -> bool:
 
 
 def _open_claims(verdict: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The claims that were tested and are undecided, and those that could not be tested; none where nothing failed."""
-    claims = {} if _nothing_failed(verdict) else verdict["claims"]
+    """The claims that were tested and are undecided, and those that the plan left untested; see `answer.answer_of`."""
+    claims = verdict["claims"] if verdict["attempts"] and verdict["failures"] else {}
     is_open = {name: claim for name, claim in claims.items() if claim["state"] == "undecided"}
     tested = {name: claim for name, claim in is_open.items() if is_tested(claim)}
     return tested, {name: claim for name, claim in is_open.items() if name not in tested}
