@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from analysis.model import Criteria, Decision, Finding, Hypothesis
 from analysis.reduction import failures, lost, rates
@@ -16,6 +16,7 @@ from analysis.verdict import document as verdict_json
 from analysis.verdict.generator_health import GeneratorHealth, assess
 from analysis.verdict.load import Load, assess_load
 from analysis.verdict.load import void_because as load_voids
+from analysis.verdict.next_run import CUT_SHORT
 from analysis.verdict.p1 import Suite, mistakes, suites
 from analysis.verdict.service_levels import Levels, Slo, counts, judge, judged_attempts
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from analysis.server_log.account import Account
     from analysis.server_log.lines import Advance
     from analysis.server_log.read import LogFiles
-
-# What a run that was ended before its time says of itself; its rows are all there.
-EARLY: Final = "--accept-early judges"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,9 +194,10 @@ def _unnamed(sentences: Sequence[str], names: Collection[str]) -> list[str]:
 
 
 def _command(dataset: Dataset) -> list[str]:
-    """The command line of the run, as it recorded it; empty where there are several runs, or it did not."""
+    """The command line of the run, as it recorded it; empty where it did not, or several runs had several."""
     found = [(run.manifest or {}).get("command") for run in dataset.runs]
-    return [str(word) for word in found[0]] if len(found) == 1 and isinstance(found[0], list) else []
+    is_one = all(command == found[0] for command in found)
+    return [str(word) for word in found[0]] if is_one and isinstance(found[0], list) else []
 
 
 def void_reasons(problems: Sequence[str], generator: GeneratorHealth, load: Load) -> tuple[str, ...]:
@@ -218,7 +217,7 @@ def withhold(
     """
     kept: frozenset[str] = frozenset()
     if problems:
-        is_early = all(EARLY in problem for problem in problems)
+        is_early = all(CUT_SHORT in problem for problem in problems)
         reason, needs = problems[0], "a run that goes on to its planned end" if is_early else "a run with all its rows"
     elif generator.state == "impaired":
         reason, kept = "The load generator was impaired.", frozenset({"client_loop"})

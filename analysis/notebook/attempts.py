@@ -84,12 +84,12 @@ class Attempts:
         Raises:
             RunError: There is no such column, the condition is none, or the frame would be too large.
         """
-        wanted = self._filtered(where)
+        found = self._filtered(where)
         chosen = self.columns if columns is None else self._known([columns] if isinstance(columns, str) else columns)
-        wanted = wanted.select(*chosen)
+        wanted = found.select(*chosen)
         how = "by the files' footers" if where is None else "counted"
         with reading(self._names):
-            rows = len(self) if where is None else int(wanted.count().to_pandas())
+            rows = len(self) if where is None else _counted(wanted)
             sample: pd.DataFrame = wanted.limit(SAMPLE).to_pandas()
         mib = float(sample.memory_usage(deep=True).sum()) / _MIB * (rows / len(sample) if len(sample) else 1.0)
         is_all = len(sample) >= rows
@@ -121,10 +121,7 @@ class Attempts:
         except RunError:
             raise
         except Exception as error:
-            raise RunError(
-                f"where= is no condition on the attempts ({first_line(error)}): give values by column, or a function "
-                "from the Ibis table to a condition."
-            ) from error
+            raise _no_condition(error) from error
 
     def _known(self, names: Sequence[str]) -> list[str]:
         there = self.columns
@@ -141,3 +138,20 @@ class Attempts:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
+
+
+def _counted(wanted: ibis.Table) -> int:
+    """How many rows there are; only here does DuckDB see that a value is none of its column."""
+    import duckdb
+
+    try:
+        return int(wanted.count().to_pandas())
+    except (duckdb.ConversionException, duckdb.BinderException) as error:
+        raise _no_condition(error) from error
+
+
+def _no_condition(error: Exception) -> RunError:
+    return RunError(
+        f"where= is no condition on the attempts ({first_line(error)}): give values by column, or a function "
+        "from the Ibis table to a condition."
+    )

@@ -139,10 +139,19 @@ def _plain(screen: Screen, columns: int) -> str:
 
     lines = [line for label, words in screen.lines for line in wrapped(f"{label} {words}")]
     lines += pasted(screen.command, columns) if screen.command else []
-    lines += [line[:columns] for line in table_lines(screen.table)]
+    table = table_lines(screen.table)
+    if max(map(len, table), default=0) > columns:
+        table = [line for words in _rows_in_words(screen.table) for line in wrapped(words)]
+    lines += table
     for sentence in (screen.levels, *screen.beside):
         lines += wrapped(sentence)
     return "\n".join([*lines, screen.report])
+
+
+def _rows_in_words(table: Table) -> list[str]:
+    """The table for a terminal that is too narrow for it: a number that is cut would be another number."""
+    rows = [f"{', '.join(row[:-3])}: {row[-3]} attempts, {row[-2]} failed, {row[-1].strip()}" for row in table.rows]
+    return [*rows, *([table.left_out] if table.left_out else [])]
 
 
 def _rich(screen: Screen, slo: Slo, columns: int) -> str:
@@ -165,7 +174,7 @@ def _rich(screen: Screen, slo: Slo, columns: int) -> str:
         shown = RichTable(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
         numbers = len(screen.table.head) - 3
         for at, name in enumerate(screen.table.head):
-            shown.add_column(name, justify="left" if at < numbers else "right", overflow="fold")
+            shown.add_column(name, justify="left" if at < numbers else "right", overflow="fold", no_wrap=at >= numbers)
         for row in screen.table.rows:
             shown.add_row(*(Text(cell, style=_cell_style(at, row)) for at, cell in enumerate(row)))
         console.print(Padding(shown, (0, 0, 0, 2), expand=False))

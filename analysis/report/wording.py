@@ -211,9 +211,9 @@ def _not_checked(verdict: Mapping[str, Any]) -> list[str]:
 
 
 def undecided(verdict: Mapping[str, Any]) -> str:
-    """What was tested and is undecided, and what would settle it; empty where nothing failed."""
+    """What was tested and is undecided, and what would settle it; empty where no cause is asked for."""
     tested, untested = _open_claims(verdict)
-    if not tested and (untested or _nothing_failed(verdict)):
+    if not tested and (untested or not _is_asked(verdict)):
         return ""
     return f"Undecided: {_by_need(tested)}" if tested else "Undecided: nothing."
 
@@ -224,13 +224,14 @@ def not_tested(verdict: Mapping[str, Any]) -> str:
     return f"Not tested by this plan: {_by_need(untested)}" if untested else ""
 
 
-def _nothing_failed(verdict: Mapping[str, Any]) -> bool:
-    return bool(verdict["attempts"]) and not verdict["failures"]
+def _is_asked(verdict: Mapping[str, Any]) -> bool:
+    """Whether there is a cause to look for: sessions ran, and something failed."""
+    return bool(verdict["attempts"] and verdict["failures"])
 
 
 def _open_claims(verdict: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The claims that were tested and are undecided, and those that could not be tested; none where nothing failed."""
-    claims = {} if _nothing_failed(verdict) else verdict["claims"]
+    """The claims that were tested and are undecided, and those that the plan left untested; see `answer.answer_of`."""
+    claims = verdict["claims"] if _is_asked(verdict) else {}
     is_open = {name: claim for name, claim in claims.items() if claim["state"] == "undecided"}
     tested = {name: claim for name, claim in is_open.items() if is_tested(claim)}
     return tested, {name: claim for name, claim in is_open.items() if name not in tested}

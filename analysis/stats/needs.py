@@ -20,7 +20,7 @@ MOST_TIMES: Final = 30.0
 # Less than half as much again is within what the estimate itself may be off.
 LEAST_TIMES: Final = 1.5
 OPEN_END: Final = (
-    "The estimate is too near the margin: name a smaller margin that matters to you, or leave it undecided."
+    "A smaller margin that matters to you (the estimate is too near the margin); without one it stays undecided."
 )
 FAR_TOO_SMALL: Final = (
     f"More than {MOST_TIMES:.0f} times the data: this run is far too small for the margin. More users or hours, or a "

@@ -63,7 +63,8 @@ def answer_of(verdict: Mapping[str, Any]) -> Answer:
     """
     titles, claims = registry.titles(), verdict["claims"]
     is_open = {name: claim for name, claim in claims.items() if claim["state"] == "undecided"}
-    is_clean = _is_clean(verdict)
+    # Where nothing failed nothing is asked, and where no session began it was not the plan that left claims untested.
+    is_asked = bool(verdict["attempts"] and verdict["failures"])
     what_next, command = next_run(verdict, subject=_subject(verdict))
     return Answer(
         why=_why(verdict),
@@ -71,8 +72,8 @@ def answer_of(verdict: Mapping[str, Any]) -> Answer:
         what_next=what_next,
         command=command,
         leads=tuple(verdict["leads"]),
-        not_tested=() if is_clean else tuple(titles[name] for name, claim in is_open.items() if not is_tested(claim)),
-        undecided=() if is_clean else tuple(titles[name] for name, claim in is_open.items() if is_tested(claim)),
+        not_tested=tuple(titles[name] for name, claim in is_open.items() if is_asked and not is_tested(claim)),
+        undecided=tuple(titles[name] for name, claim in is_open.items() if is_asked and is_tested(claim)),
         counts=counts_line(verdict["counts"]),
     )
 
@@ -103,10 +104,6 @@ def is_tested(claim: Mapping[str, Any]) -> bool:
 
 def _is_void(verdict: Mapping[str, Any]) -> bool:
     return bool(verdict["slo"]["state"] == "void")
-
-
-def _is_clean(verdict: Mapping[str, Any]) -> bool:
-    return bool(verdict["attempts"]) and not verdict["failures"]
 
 
 def _subject(verdict: Mapping[str, Any]) -> str:

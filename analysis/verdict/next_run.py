@@ -26,6 +26,8 @@ _CHOSEN: Final = ("margin", "site", "session-s", "allow-less-load")
 _SHORT: Final[Mapping[str, str]] = {"--run-time": "-t", "--users": "-u"}
 _LOCUST: Final = ("locust", "locust.exe", "__main__.py")
 LONGER_S: Final = 600
+# What a run that was ended before its time says of itself; its rows are all there.
+CUT_SHORT: Final = "--accept-early judges"
 PLAN: Final = "python -m analysis plan --effect 0.01 --platforms Windows,Linux"
 
 
@@ -37,6 +39,8 @@ def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
         subject: The confirmed claim that the answer is about; empty: none is.
     """
     claims = verdict["claims"]
+    if verdict["slo"]["state"] == "void" and CUT_SHORT in verdict["void_because"]:
+        return "A run that goes on to its planned end.", repeated(verdict["command"], "")
     if not verdict["attempts"]:
         words = "A run in which sessions start: one user for a minute shows what keeps them from it."
         return words, repeated(verdict["command"], "", only={"--users": "1", "--run-time": "1m"})
@@ -50,7 +54,8 @@ def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
         return words, repeated(verdict["command"], "", longer=True)
     if subject == "server" and "server_log" not in verdict:
         words = "The server's log beside this run: which of the lost waits came there, and what became of them."
-        folders = shlex.join(f"reports/{run}" for run in verdict["runs"])
+        at = _value(verdict["command"], "--reports-dir").rstrip("/") or "reports"
+        folders = shlex.join(f"{at}/{run}" for run in verdict["runs"])
         return words, f"python -m analysis {folders} --server-log FILE"
     if not subject and failures.dominant(verdict["failures"]):
         words = "That mended first: while they fail alike, a run says nothing else. A minute shows whether it is."
@@ -95,7 +100,8 @@ def repeated(
     """The command of the run again, with the options and for the time that a need names.
 
     Args:
-        command: Words of the command line as the run recorded it; empty: not known. What is no soak has no next one.
+        command: Words of the command line as the run recorded it. Empty: it is not known, or several runs had
+            several, and none is made up, which would go to another target. What is no soak has no next one.
         needs: A claim's need, in words.
         longer: For longer, though nothing says for how long.
         only: Options with these values, whatever is needed.
@@ -126,8 +132,8 @@ def repeated(
 
 def _of_locust(command: Sequence[str]) -> list[str]:
     """The command as a user types it: `python -m locust` records where that module lies."""
-    words = list(command) or ["locust", "--headless"]
-    name = words[0].replace("\\", "/").rpartition("/")[2]
+    words = list(command)
+    name = words[0].replace("\\", "/").rpartition("/")[2] if words else ""
     return ["locust", *words[1:]] if name in _LOCUST and "simulate" not in words else []
 
 
@@ -144,6 +150,16 @@ def _give(words: list[str], option: str, value: str) -> None:
             words[at] = f"{option}={value}"
             return
     words += [option, value] if value else [option]
+
+
+def _value(command: Sequence[str], option: str) -> str:
+    """What an option is set to in the words of a command; empty: it is not there."""
+    for word, following in zip(command, (*command[1:], ""), strict=True):
+        if word == option:
+            return following
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return ""
 
 
 def _run_time_s(words: Sequence[str]) -> int | None:

@@ -217,7 +217,10 @@ def timeouts(sessions: pd.DataFrame, limit: int) -> SloCheck:
     low, high = (bound * n for bound in rate.interval())
     state: SloState = "met" if count <= limit else "breached"
     why = f"{count:,} of {n:,} attempts timed out (limit {limit:,})"
-    why += f"; as many attempts again may see up to {math.ceil(high):,}." if state == "met" and high > limit else "."
+    if state == "met" and high > limit:
+        # As the interval beside it rounds, and no count that the limit allows.
+        why += f"; as many attempts again may see up to {max(round(high), limit + 1):,}"
+    why += "."
     return SloCheck(
         name="timeouts", value=float(count), low=low, high=high, limit=float(limit), state=state, n=n, why=why
     )

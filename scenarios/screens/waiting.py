@@ -5,6 +5,7 @@ A terminal has one line that is updated; a log gets a line at the beginning, and
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ import gevent
 
 from scenarios.screens.voice import draw, erase, say
 
+LOCUST_TABLES: Final = "locust.stats_logger"
 LOG_EVERY_S: Final = 10.0
 _TERMINAL_EVERY_S: Final = 1.0
 COLUMNS: Final = 80  # of a terminal that does not say how wide it is
@@ -45,6 +47,9 @@ def waiting(what: str, *, about_s: float | None = None) -> Iterator[None]:
             gevent.sleep(every_s)
             report()
 
+    # Locust prints its statistics every two seconds: nothing changes in them any more, and they tear the line apart.
+    tables = logging.getLogger(LOCUST_TABLES)
+    was_disabled, tables.disabled = tables.disabled, True
     report()
     beat = gevent.spawn(go_on)
     try:
@@ -52,6 +57,7 @@ def waiting(what: str, *, about_s: float | None = None) -> Iterator[None]:
     finally:
         beat.kill()
         erase()
+        tables.disabled = was_disabled
 
 
 def waiting_line(what: str, *, about_s: float | None, waited_s: float) -> str:

@@ -122,9 +122,10 @@ def test_two_runs_are_taken_together(tmp_path: Path) -> None:
     folders = []
     for name in ("a", "b"):
         rows = attempts(600, run_id=name, seed=ord(name))
-        folders.append(write_run(tmp_path / name, rows, run_json=manifest(rows)))
+        folders.append(write_run(tmp_path / name, rows, run_json=manifest(rows) | {"command": ["locust", "-u", "9"]}))
     found = analysed(*folders)
     assert found.verdict["runs"] == ["a", "b"]
+    assert found.verdict["command"] == ["locust", "-u", "9"], "both were run by it"
     assert found.verdict["attempts"] == 1200
     assert found.slo.state == "met"
 

@@ -63,6 +63,9 @@ def test_a_column_or_condition_that_is_none_is_one_sentence(rows: Attempts) -> N
         rows.to_pandas(["colour"])
     with pytest.raises(analysis.RunError, match="no column 'colour'"):
         rows.to_pandas(where={"colour": 1})
+    with pytest.raises(analysis.RunError, match="where= is no condition on the attempts .*'slow'") as caught:
+        rows.to_pandas(where={"duration_s": "slow"})
+    assert "SELECT" not in str(caught.value)
     with pytest.raises(analysis.RunError, match="where= is no condition on the attempts") as caught:
         rows.to_pandas(where=lambda table: table.colour > 1)
     assert "\n" not in str(caught.value)

@@ -59,6 +59,15 @@ def test_no_line_is_wider_than_the_terminal_and_all_stand_on_one_screen(columns:
     assert ("\x1b[" in shown) == is_rich
 
 
+@pytest.mark.parametrize("is_rich", [True, False])
+def test_a_narrow_terminal_cuts_no_number(is_rich: bool) -> None:
+    shown = STYLES.sub("", text(verdict(SLO), SLO, REPORT, Look(40, is_rich)))
+    for row in screen_of(verdict(SLO), SLO, REPORT).table.rows:
+        attempts, failed, share = map(str.strip, row[-3:])
+        numbers = rf"{attempts} +{failed} +{share}" if is_rich else f"{attempts} attempts, {failed} failed, {share}"
+        assert re.search(numbers, re.sub(r"\n +", " ", shown))
+
+
 def test_colours_change_no_word() -> None:
     rich, plain = (STYLES.sub("", text(verdict(SLO), SLO, REPORT, Look(80, one))) for one in (True, False))
     assert rich.split() == plain.split()

@@ -76,6 +76,8 @@ def test_what_was_tested_and_is_undecided_stands_apart_from_what_this_plan_could
     assert undecided(given).startswith("Undecided: latency (needs ")
     assert "latency, platform" not in not_tested(given)
     assert undecided(verdict(BAD)) == ""
+    none_began = {**verdict(BAD), "attempts": 0}
+    assert not_tested(none_began) == undecided(none_began) == "", "it was not the plan"
 
 
 def test_a_run_in_which_nothing_failed_has_no_cause_to_look_for() -> None:

@@ -109,7 +109,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "Nothing may be concluded, for the run is void: run-1: it ended after 18 s of 600 s (--accept-early judges it "
         "all the same).",
         "Not at all: what was recorded decides nothing.",
-        f"Three hosts of each platform. {REPEAT}",
+        f"A run that goes on to its planned end. {REPEAT}",
     ),
     "server fault": (
         {
@@ -167,6 +167,8 @@ def test_what_the_plan_could_not_test_stands_apart_from_what_is_undecided() -> N
     assert "Platform" in answer.not_tested and not {"Server", "Authentication"} & set(answer.not_tested)
     clean = answer_of(verdict(**CLEAN))
     assert clean.undecided == clean.not_tested == ()
+    none_began = answer_of({**verdict(BAD), "attempts": 0})
+    assert none_began.undecided == none_began.not_tested == (), "it was not the plan that left claims untested"
 
 
 def test_what_is_judged_comes_out_of_all_in_one_line() -> None:

@@ -52,7 +52,7 @@ def test_every_way_to_name_a_time_is_read(word: str, seconds: str) -> None:
 
 def test_a_command_is_what_a_user_types_and_one_that_is_no_soak_has_no_next() -> None:
     assert repeated(["/usr/lib/locust/__main__.py", "--headless"], "") == "locust --headless"
-    assert repeated([], "") == "locust --headless"
+    assert repeated([], "more attempts") == ""
     assert repeated(["python", "-m", "analysis", "simulate"], "") == ""
     assert repeated(["locust", "--header", "a b"], "") == "locust --header 'a b'"
 
@@ -74,6 +74,20 @@ def test_where_the_server_is_confirmed_its_log_comes_next_and_only_once() -> Non
     given = verdict(BAD)
     assert next_run(given, subject="server")[1] == "python -m analysis reports/run-1 --server-log FILE"
     assert next_run({**given, "server_log": {}}, subject="server")[1].startswith("locust ")
+
+
+@pytest.mark.parametrize("words", [["--reports-dir", "/srv/our runs"], ["--reports-dir=/srv/our runs/"]])
+def test_the_log_is_read_beside_the_run_where_its_reports_went(words: list[str]) -> None:
+    given = {**verdict(BAD), "command": [*RUN, *words]}
+    assert next_run(given, subject="server")[1] == "python -m analysis '/srv/our runs/run-1' --server-log FILE"
+
+
+@pytest.mark.parametrize("attempts", [0, 40])
+def test_a_run_that_was_ended_early_needs_its_end_and_no_other_command(attempts: int) -> None:
+    early = Slo(state="void", checks=(), why="The run ended after 2 s of 5 min (--accept-early judges it).")
+    words, command = next_run({**verdict(early), "attempts": attempts}, subject="")
+    assert words == "A run that goes on to its planned end."
+    assert command == "locust --headless --users 60 --run-time 5m"
 
 
 @pytest.mark.parametrize("need", [OPEN_END, f"In chat exchanges: {FAR_TOO_SMALL[:1].lower()}{FAR_TOO_SMALL[1:]}"])

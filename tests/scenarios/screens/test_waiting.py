@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
+from importlib.metadata import files
 
 import gevent
 import pytest
 
 from scenarios.screens import waiting as module
-from scenarios.screens.waiting import as_shown, columns_of, is_terminal, waiting, waiting_line
+from scenarios.screens.waiting import LOCUST_TABLES, as_shown, columns_of, is_terminal, waiting, waiting_line
 
 
 class Terminal(io.StringIO):
@@ -52,6 +54,21 @@ def test_a_terminal_gets_one_line_that_is_gone_when_the_work_is_done(monkeypatch
         assert terminal.getvalue() == "wsoak: analysing, about 5 s ...\r"
     assert terminal.getvalue().endswith(f"\r{' ' * len('wsoak: analysing, about 5 s ...')}\r")
     assert "\n" not in terminal.getvalue()
+
+
+def test_locusts_tables_do_not_tear_the_line_apart_and_come_again_after_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    on_terminal(monkeypatch)
+    caplog.set_level("INFO")
+    tables = logging.getLogger(LOCUST_TABLES)
+    with waiting("analysing"):
+        tables.info("a table of a run that is over")
+    tables.info("the last table")
+    assert caplog.messages == ["the last table"]
+    # Importing Locust would patch this process.
+    source = next(file for file in files("locust") or () if file.parts == ("locust", "stats.py"))
+    assert f'console_logger = logging.getLogger("{LOCUST_TABLES}")' in source.read_text(encoding="utf-8")
 
 
 def test_the_line_ends_with_work_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
