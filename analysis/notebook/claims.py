@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.claims import registry
 from analysis.model import Effect, Finding
-from analysis.verdict.answer import answer_of
+from analysis.verdict.answer import is_tested
 
 NOT_TESTED: Final = "not_tested"
 _FAILURES: Final = (
@@ -43,9 +43,15 @@ def claims_frame(verdict: Mapping[str, Any]) -> pd.DataFrame:
 
 def state_of(verdict: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Each claim's name, title and state; one that the run had nothing to decide on is `NOT_TESTED`."""
-    titles, untested = registry.titles(), answer_of(verdict).not_tested
-    named = [(name, titles.get(name, name), str(claim["state"])) for name, claim in verdict["claims"].items()]
-    return [(name, title, NOT_TESTED if title in untested else state) for name, title, state in named]
+    titles = registry.titles()
+    return [
+        (name, titles.get(name, name), NOT_TESTED if _is_untested(claim) else str(claim["state"]))
+        for name, claim in verdict["claims"].items()
+    ]
+
+
+def _is_untested(claim: Mapping[str, Any]) -> bool:
+    return claim["state"] == "undecided" and not is_tested(claim)
 
 
 def failures_frame(verdict: Mapping[str, Any]) -> pd.DataFrame:

@@ -36,6 +36,8 @@ def open_all(reports: Folder) -> list[Run]:
 
 def _checked(folder: Folder) -> Path:
     path = Path(folder)
+    if path.name in ("", ".."):  # "." and "..": a run is told by its folder's name
+        path = path.resolve()
     reason = why_no_run(path)
     if reason:
         raise RunError(one_line(reason))

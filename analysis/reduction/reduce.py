@@ -213,15 +213,18 @@ def _totals(census: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _notes(census: pd.DataFrame, totals: pd.DataFrame, *, lag_null: int) -> tuple[str, ...]:
-    """What was dropped, in sentences; what is missing or there twice is `analysis.runs.accounting`'s to say."""
+    """What was left out, in sentences; what is missing or there twice is `analysis.runs.accounting`'s to say."""
     total = totals.iloc[0]
     counted = (
         (census["unusable"].sum(), "rows were left out: without run, place, time, arm, budget or outcome"),
         (census["unknown_kind"].sum(), "rows were left out: their kind is not one of the contract's"),
-        (total["dropped_tail"], "attempts were dropped: scheduled within their own budget before their run's end"),
+        (
+            total["dropped_tail"],
+            "attempts are in no claim: they began too near their run's end for their budget",
+        ),
         (total["aborted"], "attempts were still waiting when their run ended, and count neither way"),
         (total["retries"], "attempts are second tries, or of sessions that a second try opened: they are in no claim"),
         (lag_null, f"of {total['attempts']} attempts have no measured event-loop lag"),
         (total["simulated"], "rows carry a platform that is a label put on for a rehearsal"),
     )
-    return tuple(f"{int(count)} {sentence}." for count, sentence in counted if count)
+    return tuple(f"{int(count):,} {sentence}." for count, sentence in counted if count)

@@ -51,7 +51,7 @@ def cautions(found: Comparison) -> list[str]:
 def sentence(one: Difference) -> str:
     """`timeouts: worse by 0.80 points (0.30 to 1.30)`, or why there is no number."""
     if one.estimate is None:
-        return f"{one.name}: cannot tell, it was not measured in both runs"
+        return f"{one.name}: cannot tell, the runs have nothing to compare it by"
     if one.low is None or one.high is None:
         return f"{one.name}: cannot tell, a run has too few sessions or minutes for an interval"
     return f"{one.name}: {_STATE[one.state]}, {difference_text(one, unit=' points')}"
@@ -62,7 +62,7 @@ def text(found: Comparison) -> str:
     ending = f"Against the base: {_STATE[found.state]} (margin {100 * found.margin:.2f} points)."
     lines = [ending, *found.void, *(f"  {sentence(level)}" for level in found.levels)]
     lines.append(f"Compared within what both runs have: {100 * found.kept:.1f} % of their attempts.")
-    lines += [f"Differs besides: {one}" for one in found.differs]
+    lines += [f"Besides the release, {one}" for one in found.differs]
     lines += [f"{one} Not compared: each run has its own length and worst kind." for one in found.trends]
     lines.append(f"{'claim':<20} {'base':<11} {'new':<11} difference in points")
     lines += [f"{claim.name:<20} {claim.was:<11} {claim.now:<11} {difference_text(claim)}" for claim in found.claims]

@@ -261,8 +261,11 @@ def _data_quality(view: View, *, live: bool) -> tuple[str, ...]:
         notes.append(f"{left_out}, having done hardly anything: {joined_words(sides.small)}.")
     if sides.beside:
         notes.append(f"{left_out}, as an arm beside a platform's own loop: {joined_words(sides.beside)}.")
-    unit = "one minute" if view.unit == 1 else f"{view.unit} minutes"
-    notes.append(f"Compared within {unit}; errors from {view.clock.chunks} parts of the run.")
+    unit = "minute" if view.unit == 1 else f"{view.unit} minutes"
+    notes.append(
+        f"Compared is what happened in the same {unit}; intervals come from how {view.clock.chunks} parts of the run "
+        "differ."
+    )
     if live:
         notes.append(
             "Watched while it grows: comparisons by a confidence sequence over minutes, so far; "

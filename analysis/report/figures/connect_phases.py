@@ -59,8 +59,10 @@ def where_connects_ended(timeline: pd.DataFrame) -> go.Figure:
     import plotly.graph_objects as go
 
     bad = timeline[(timeline["kind"] == "connect") & timeline["outcome"].isin(["timeout", "failed"])]
+    if bad.empty and not (timeline["kind"] == "connect").any():
+        return empty("No connect was tried.")
     if bad.empty:
-        return empty("Every connect that ran to its end succeeded.")
+        return empty("No connect timed out or failed.")
     figure = go.Figure()
     counts = bad.groupby(["phase", "cause"])["n"].sum().reset_index()
     present = [phase for phase in PHASES if (counts["phase"] == phase).any()]

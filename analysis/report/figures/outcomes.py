@@ -27,7 +27,7 @@ def outcomes_over_time(timeline: pd.DataFrame, *, slot_s: int, bursts: Sequence[
 
     rows = timeline[(timeline["kind"] != "probe") & (timeline["outcome"] != "aborted")]
     if rows.empty:
-        return empty("No attempt was made, so there are no outcomes to show.")
+        return empty("No attempt of a session ran to its end, so there are no outcomes to show.")
     slots = _slots_shown(rows["slot"], slot_s)
     when = pd.to_datetime(slots, unit="s", utc=True).strftime("%Y-%m-%d %H:%M:%S")
     bad = rows[rows["outcome"] != "ok"]

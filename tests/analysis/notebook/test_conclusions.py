@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from analysis.notebook.claims import NOT_TESTED
 from analysis.notebook.conclusions import Conclusions
 from tests.analysis.notebook.conftest import SLO
@@ -38,6 +40,13 @@ def test_a_void_run_and_one_without_failures_say_so_first() -> None:
     assert repr(void).startswith("Nothing may be concluded, for the run is void: Rows are missing.")
     clean = Conclusions(verdict(SLO, failures=()))
     assert repr(clean).startswith("Nothing failed: there is no cause to look for.")
+
+
+@pytest.mark.parametrize("attempts", [0, 100])
+def test_what_nothing_could_tell_was_not_tested_in_a_run_without_failures_or_sessions_either(attempts: int) -> None:
+    found = Conclusions({**verdict(SLO, failures=()), "attempts": attempts})
+    assert found.groups["undecided"] == []
+    assert "Latency" in dict(found.groups[NOT_TESTED])
 
 
 def test_markup_in_it_is_text() -> None:

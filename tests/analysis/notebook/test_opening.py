@@ -19,6 +19,13 @@ def test_a_run_is_opened_by_its_folder_as_text_or_path(folder: Path) -> None:
     assert analysis.open_run(str(folder)).folders == analysis.open_run(folder).folders == (folder,)
 
 
+def test_the_folder_one_is_in_has_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder / "attempts")
+    assert repr(analysis.open_run("..")).startswith(f"{folder.name}: ")
+    monkeypatch.chdir(folder)
+    assert repr(analysis.open_run(".")).startswith(f"{folder.name}: ")
+
+
 def test_several_runs_are_taken_together(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(folder, other)

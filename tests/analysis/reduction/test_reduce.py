@@ -238,7 +238,7 @@ def test_attempts_within_their_own_budget_before_the_end_are_dropped() -> None:
     tables = tables_of(*at, end=end)
     assert tables.totals.loc[0, "attempts"] == 20
     assert tables.totals.loc[0, "dropped_tail"] == 20
-    assert tables.notes == ("20 attempts were dropped: scheduled within their own budget before their run's end.",)
+    assert tables.notes == ("20 attempts are in no claim: they began too near their run's end for their budget.",)
 
 
 def test_a_longer_budget_elsewhere_drops_nothing_here() -> None:

@@ -56,9 +56,9 @@ def test_a_run_that_is_not_worse_or_of_which_it_cannot_be_told_says_so(found: Co
 
 def test_no_number_is_made_up_where_none_was_measured() -> None:
     unknown = replace(TIMEOUTS, state="undecided", estimate=None, low=None, high=None)
-    assert sentence(unknown) == "timeouts: cannot tell, it was not measured in both runs"
+    assert sentence(unknown) == "timeouts: cannot tell, the runs have nothing to compare it by"
     assert "too few sessions or minutes" in sentence(replace(unknown, estimate=0.1))
-    assert "it was not measured in both runs" in answer(replace(WORSE, state="undecided", levels=(unknown,)))
+    assert "the runs have nothing to compare it by" in answer(replace(WORSE, state="undecided", levels=(unknown,)))
 
 
 def test_what_may_not_be_concluded_names_what_differs_and_what_is_not_compared() -> None:

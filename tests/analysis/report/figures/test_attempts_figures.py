@@ -29,9 +29,9 @@ def test_rows_without_a_client_or_platform_are_drawn_as_unknown(tmp_path: Path) 
 
 
 def test_nothing_to_draw_says_what_is_missing(overview: Overview) -> None:
-    assert "No attempt was made" in said(figures.outcomes_over_time(overview.timeline.iloc[:0], slot_s=1))
+    assert "No attempt of a session" in said(figures.outcomes_over_time(overview.timeline.iloc[:0], slot_s=1))
     assert "No connect succeeded" in said(figures.phase_waterfall(overview.phases.iloc[:0]))
-    assert "Every connect" in said(figures.where_connects_ended(overview.timeline.iloc[:0]))
+    assert "No connect was tried." in said(figures.where_connects_ended(overview.timeline.iloc[:0]))
     assert "no latency to show" in said(figures.latency_distribution(overview.durations.iloc[:0]))
     assert "rtt_s is null" in said(figures.timeouts_by_rtt(overview.rtt.iloc[:0]))
     assert "no health rows" in said(figures.generator_vitals(health(0)))
