@@ -9,7 +9,8 @@ from analysis.live.document import FILE_NAME, Group, LiveDocument, write
 
 KEYS = (
     *("run_id", "as_of", "state", "elapsed_s", "planned_s", "attempts", "timeouts", "slot_s", "over_time", "by"),
-    *("cells", "lost_at", "generator", "claims", "answer", "answer_as_of", "is_final", "note"),
+    *("cells", "lost_at", "generator", "claims", "answer", "answer_as_of", "is_final"),
+    *("analysis_about_s", "note"),
 )
 
 
