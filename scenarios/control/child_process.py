@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import gevent
@@ -125,17 +124,16 @@ def start_child(
         ConfigError: If it refused its arguments (exit status 2); the sentence is the child's own.
         HarnessError: If it ended otherwise, or did not get ready in time.
     """
-    with _to_be_replaced():
-        process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if wait_ready else None,
-            env=child_environment(os.environ) if environment is None else dict(environment),
-            text=True,
-            # Ctrl-C in a terminal goes to the whole group; children end when we say so, in our order.
-            **_OWN_GROUP,
-        )
+    process = subprocess.Popen(
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if wait_ready else None,
+        env=child_environment(os.environ) if environment is None else dict(environment),
+        text=True,
+        # Ctrl-C in a terminal goes to the whole group; children end when we say so, in our order.
+        **_OWN_GROUP,
+    )
     if not wait_ready:
         return Child(name, process, {})
     errors: list[str] = []
@@ -155,33 +153,6 @@ def start_child(
     if status == _USAGE_EXIT:
         raise ConfigError(said)
     raise HarnessError(f"The {name} did not start; it {how_ended(status)}: {said}")
-
-
-_replaced_soon: Final[list[bool]] = []  # one entry for each start under way
-
-
-@contextlib.contextmanager
-def _to_be_replaced() -> Iterator[None]:
-    """What is forked meanwhile becomes another program at once."""
-    _replaced_soon.append(True)
-    try:
-        yield
-    finally:
-        _replaced_soon.pop()
-
-
-def _start_no_threads() -> None:
-    """In a fork that becomes another program: let hooks of libraries that come after this one start no thread there.
-
-    gevent's `Popen` forks in Python, and OpenTelemetry starts its threads again in each fork: with gevent's threads
-    that waits, so that the parent's greenlets run in the child, which then never becomes the program.
-    """
-    if _replaced_soon:
-        threading.Thread.start = lambda self: None  # type: ignore[method-assign]
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_no_threads)
 
 
 def _first_line(stream: Any, timeout_s: float = READY_TIMEOUT_S) -> str:
