@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import gevent
 
-from scenarios.control import fleet_wire
+from scenarios.control import fleet_wire, forks
 from scenarios.control.fleet_key import fleet_key
 from scenarios.control.interrupts import Interrupts, interrupt_locust
 from scenarios.control.locust_messages import Gate
@@ -79,6 +79,7 @@ def install() -> None:
         say(f"wsoak: {refusal}")
         raise SystemExit(EXIT_USAGE) from None
     watch_forks()
+    forks.install()
     soaks: dict[int, Soak] = {}
     gate = Gate()
     gate.install()

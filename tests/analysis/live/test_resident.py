@@ -181,9 +181,9 @@ def test_the_verdict_is_the_command_lines_cell_for_cell_whatever_came_first_and_
     drawn = html.report_html
     before_the_report: list[dict[str, Any]] = []
 
-    def draw(analysis: Any) -> str:
+    def draw(*given: Any, **named: Any) -> str:
         before_the_report.append(said(folder))
-        return drawn(analysis)
+        return drawn(*given, **named)
 
     monkeypatch.setattr(html, "report_html", draw)
     status = resident.finish()
