@@ -11,7 +11,7 @@ import os
 from typing import Any, Final
 
 import gevent.subprocess
-from gevent.hub import Hub, set_hub
+from gevent.hub import Hub, set_hub  # type: ignore[attr-defined]
 
 _under_way: Final[list[bool]] = []
 
