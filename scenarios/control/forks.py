@@ -1,17 +1,17 @@
 """Keeps greenlets out of forks that become another program, whatever libraries do in each fork.
 
-gevent's `Popen` forks in Python, so that hooks of `os.register_at_fork` run in the child. OpenTelemetry starts its
-threads again there: with gevent's threads that waits, the parent's greenlets run in the child, which then never becomes
-the program, and whoever started it waits for ever.
+gevent's `Popen` forks in Python, so that hooks of `os.register_at_fork` run in the child. OpenTelemetry starts
+threads there and waits for them: with gevent's the parent's greenlets then run in the child, which never becomes the
+program, and whoever started it waits for ever.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from typing import Any, Final
 
 import gevent.subprocess
+from gevent.hub import Hub, set_hub  # type: ignore[attr-defined]
 
 _under_way: Final[list[bool]] = []
 
@@ -20,7 +20,7 @@ def install() -> None:
     """From now on, for all programs that this process starts. Before libraries come whose hooks start threads."""
     if not hasattr(os, "register_at_fork"):
         return
-    os.register_at_fork(after_in_child=_start_no_threads)
+    os.register_at_fork(after_in_child=_leave_the_hub)
     popen: Any = gevent.subprocess.Popen
     execute = popen._execute_child
 
@@ -34,6 +34,6 @@ def install() -> None:
     popen._execute_child = noted
 
 
-def _start_no_threads() -> None:
+def _leave_the_hub() -> None:
     if _under_way:  # else it is a worker that Locust forks, which lives on
-        threading.Thread.start = lambda self: None  # type: ignore[method-assign]
+        set_hub(Hub(default=False))  # whatever waits now waits among its own threads

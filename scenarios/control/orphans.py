@@ -60,8 +60,9 @@ def watch_forks() -> None:
     if not hasattr(os, "register_at_fork"):
         return
     # A parent that dies at once is no child's parent any more when the child asks for the first time.
-    parent = os.getpid()
-    os.register_at_fork(after_in_child=lambda: _watch(parent))
+    # A worker's own children inherit these hooks: their parent is the worker, and no longer the one that came first.
+    parents = [os.getpid()]
+    os.register_at_fork(before=lambda: parents.__setitem__(0, os.getpid()), after_in_child=lambda: _watch(parents[0]))
 
 
 def run_began() -> None:
