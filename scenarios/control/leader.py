@@ -12,7 +12,7 @@ from locust.env import Environment
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ from scenarios.control.live_run import LiveRun, utc_now
 from scenarios.control.load_seen import LoadSeen, UserSeconds
 from scenarios.control.new_run import create
 from scenarios.control.resumption import planned_s
+from scenarios.control.run_command import of_form
 from scenarios.control.shapes import DEFAULT_RUN_TIME_S, ramp_soak_storm, storm_at_s
 from scenarios.control.standin_child import start_standin
 from scenarios.control.target import parse_target
@@ -78,6 +79,7 @@ class Leader:
         self.last_folder: Path | None = None
         self.refused = ""
         self._environment = environment
+        self._options_at_start = dict(vars(environment.parsed_options))
         self._fleet = fleet
         self._limits = limits
         self._end_early = end_early
@@ -124,7 +126,12 @@ class Leader:
         url = parse_target(self._environment.host or "")
         resumed, self._resumed = self._resumed, None
         self.run = run = resumed or _created(
-            settings, plain_urls(url.url), is_standin=is_standin, run_time_s=run_time_s, users=users
+            settings,
+            plain_urls(url.url),
+            is_standin=is_standin,
+            command=self._command("" if is_standin else url.url, users=users, run_time_s=run_time_s),
+            run_time_s=run_time_s,
+            users=users,
         )
         self.last_folder = run.folder
         jwt_key_file: str | None = None
@@ -300,6 +307,21 @@ class Leader:
             return float(runner.shape_last_tick[1])
         return float(getattr(runner, "spawn_rate", 0) or self._environment.parsed_options.spawn_rate or 1)
 
+    def _command(self, host: str, *, users: int, run_time_s: float | None) -> list[str]:
+        """The command line that does this run again; `host` is empty where it is the stand-in."""
+        words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+        if self._is_headless:
+            return words
+        return of_form(
+            words,
+            host=host,
+            users=users,
+            spawn_rate=self._spawn_rate(),
+            run_time_s=run_time_s,
+            at_start=self._options_at_start,
+            now=vars(self._environment.parsed_options),
+        )
+
     def _first_spawn_rate(self, run: LiveRun) -> float:
         """Users a second in the ramp that a run began with."""
         if run.settings.shape == "none":
@@ -383,7 +405,15 @@ class Leader:
         return "signal" if is_quitting or self._is_headless else "stopped"
 
 
-def _created(settings: Settings, url: str, *, is_standin: bool, run_time_s: float | None, users: int) -> LiveRun:
+def _created(
+    settings: Settings,
+    url: str,
+    *,
+    is_standin: bool,
+    command: Sequence[str],
+    run_time_s: float | None,
+    users: int,
+) -> LiveRun:
     """The run with its folder; `url` without what may be a secret."""
     return create(
         settings,
@@ -393,7 +423,7 @@ def _created(settings: Settings, url: str, *, is_standin: bool, run_time_s: floa
             faults=list(settings.fault) if is_standin else [],
             seed=settings.seed if is_standin else None,
         ),
-        command=[Path(sys.argv[0]).name, *map(plain_urls, sys.argv[1:])],
+        command=[*map(plain_urls, command)],
         run_time_s=run_time_s,
         users=users,
         plan=arm_plan(settings).as_json(),

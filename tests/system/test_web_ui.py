@@ -95,6 +95,11 @@ def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]
     assert soak.run_json()["accounting"]["balanced"] is True
     assert soak.run_json()["target"]["standin"] is True
     assert soak.run_json()["plan"]["client"] == ["websocket-client", "websockets-gevent"]
+    # What is suggested next is made of it: the form's run, without a form.
+    again = " ".join(soak.run_json()["command"])
+    assert " --headless --users 20 --spawn-rate 5 " in again
+    assert " --client websocket-client,websockets-gevent" in again
+    assert "--web-" not in again
     assert status == {"met": 0, "breached": 1, "void": 3}[soak.verdict()["slo"]["state"]], output
 
 
