@@ -47,3 +47,21 @@ def test_a_real_child_that_would_wait_for_ever_ends_with_its_parent() -> None:
     # It holds the pipe of its output: this returns when both have ended.
     done = subprocess.run([sys.executable, "-c", FORKED], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+FORKED_TWICE = """
+import os
+from scenarios.control import orphans
+orphans._watch = lambda parent: os.write(1, b"%d" % (parent == os.getppid()))
+orphans.watch_forks()
+for _ in range(2):
+    if child := os.fork():
+        os.waitpid(child, 0)
+        os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nobody forks here")
+def test_a_childs_own_child_watches_the_child() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED_TWICE], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("11", "")
