@@ -12,9 +12,14 @@ from typing import Final
 
 import pytest
 
-# Not installed there: Wine's C runtime lacks functions that they call, or only servers of the tests need them; a worker
-# imports none of them.
-NOT_ON_A_WORKER: Final = frozenset({"aiohttp", "duckdb", "ibis", "numpy", "pandas", "pyarrow", "scipy", "statsmodels"})
+# Not installed there: Wine's C runtime lacks functions that they call, or only servers of the tests, or a controller,
+# need them; a worker imports none of them.
+NOT_ON_A_WORKER: Final = frozenset(
+    {
+        *("aiohttp", "duckdb", "ibis", "numpy", "opentelemetry", "pandas", "prometheus_client", "pyarrow", "scipy"),
+        "statsmodels",
+    }
+)
 
 # What a test's own source shows that Windows has not.
 NOT_ON_WINDOWS: Final = (

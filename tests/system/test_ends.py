@@ -45,7 +45,7 @@ def test_a_run_that_was_ended_early_is_void_and_says_how_much_of_it_there_was(
     assert soak.run_json()["accounting"]["balanced"] is True
     assert "s of 600 s" in soak.run_json()["problems"][0]
     first = next(line for line in output.splitlines() if line.startswith("Void, nothing may be concluded"))
-    assert "The run ended after" in first.partition("(")[0]
+    assert "the run ended after" in first.partition("(")[0]
     assert_no_traceback(output)
 
 

@@ -209,7 +209,8 @@ def test_a_frozen_master_finds_on_waking_that_another_one_leads_and_writes_nothi
         # Its machine is gone from the network, and another one has its address.
         running.master_host.plug(connected=False)
         take_address(other, of=running.master_host)
-        again = running.master("--resume", "r1", host=other, run_time="40s")
+        # How much load a busy machine keeps up meanwhile is not asked here.
+        again = running.master("--resume", "r1", "--allow-less-load", host=other, run_time="40s")
         wait_for(lambda: running.run_json()["resumed"], "a master in its place")
         wait_for(lambda: len(running.run_json()["resumed"][0]["came_back"]) == 2, "its workers")
         before = {path: path.stat().st_mtime_ns for path in running.folder.rglob("*") if path.name.startswith("leader")}
