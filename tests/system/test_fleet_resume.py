@@ -54,9 +54,9 @@ class Interrupted(Fleet):
             *("--pace-s", "0.2", "--only-summary", "--reports-dir", str(self.reports), *options),
         )
 
-    def begin(self, run_time: str = "20s", *, workers: int = 2) -> subprocess.Popen[str]:
+    def begin(self, run_time: str = "20s", *options: str, workers: int = 2) -> subprocess.Popen[str]:
         """Target, master and workers; returns the master when it has said in run.json who its workers are."""
-        master = self.master("--run-id", "r1", run_time=run_time)
+        master = self.master("--run-id", "r1", *options, run_time=run_time)
         for number in range(len(self.worker_hosts)):
             self.join(number)
         wait_for(lambda: len(self.workers_stored()) == workers, "rows of all workers")
@@ -204,12 +204,12 @@ def test_a_worker_that_is_heard_again_later_comes_with_its_users_and_its_rows(tm
 
 def test_a_frozen_master_finds_on_waking_that_another_one_leads_and_writes_nothing(tmp_path: Path) -> None:
     with interrupted(2, tmp_path, spare=1) as (running, (other,)):
-        frozen = running.begin("40s")
+        # How much load a busy machine keeps up meanwhile is not asked here.
+        frozen = running.begin("40s", "--allow-less-load")
         frozen.send_signal(signal.SIGSTOP)
         # Its machine is gone from the network, and another one has its address.
         running.master_host.plug(connected=False)
         take_address(other, of=running.master_host)
-        # How much load a busy machine keeps up meanwhile is not asked here.
         again = running.master("--resume", "r1", "--allow-less-load", host=other, run_time="40s")
         wait_for(lambda: running.run_json()["resumed"], "a master in its place")
         wait_for(lambda: len(running.run_json()["resumed"][0]["came_back"]) == 2, "its workers")

@@ -40,7 +40,7 @@ class Tags(HTMLParser):
 def test_page_loads_nothing(page: str) -> None:
     tags = Tags()
     tags.feed(page)
-    assert tags.loads == []
+    assert tags.loads == ["data:,"]  # an empty icon: without it browsers ask the server for one
     assert "plotly.js (basic - minified) v" in page
 
 
