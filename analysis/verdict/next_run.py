@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -154,7 +155,7 @@ def _give(words: list[str], option: str, value: str) -> None:
 
 def _value(command: Sequence[str], option: str) -> str:
     """What an option is set to in the words of a command; empty: it is not there."""
-    for word, following in zip(command, (*command[1:], ""), strict=True):
+    for word, following in pairwise((*command, "")):
         if word == option:
             return following
         if word.startswith(f"{option}="):

@@ -82,6 +82,12 @@ def test_the_log_is_read_beside_the_run_where_its_reports_went(words: list[str])
     assert next_run(given, subject="server")[1] == "python -m analysis '/srv/our runs/run-1' --server-log FILE"
 
 
+def test_several_runs_whose_commands_are_not_known_have_a_log_each() -> None:
+    given = {**verdict(BAD), "runs": ["a", "b"], "command": []}
+    assert next_run(given, subject="server")[1] == "python -m analysis reports/a reports/b --server-log FILE"
+    assert next_run({**given, "server_log": {}}, subject="server")[1] == ""
+
+
 @pytest.mark.parametrize("attempts", [0, 40])
 def test_a_run_that_was_ended_early_needs_its_end_and_no_other_command(attempts: int) -> None:
     early = Slo(state="void", checks=(), why="The run ended after 2 s of 5 min (--accept-early judges it).")
