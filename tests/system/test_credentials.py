@@ -54,7 +54,7 @@ def test_a_busy_endpoint_is_waited_for_and_no_secret_is_in_any_file(
 ) -> None:
     with busy_endpoint() as url, echo_server("echo", tmp_path) as port:
         soak = start_soak(
-            *(*QUIET, "--run-time", "10s", "--host", f"ws://127.0.0.1:{port}/ws", "--token-source", url),
+            *(*QUIET, "--run-time", "20s", "--host", f"ws://127.0.0.1:{port}/ws", "--token-source", url),
             *("--token-transport", "cookie:sid", "--client", "websocket-client,websockets-asyncio"),
             *("--header", "Origin: https://app.example.com", "--header", "X-Api-Key: env:GATE_KEY"),
             environment=ALLOWED,
