@@ -52,7 +52,7 @@ ROOMS: Final[dict[str, str]] = {
     ),
     "analysis.live": (
         "analysis.claims.registry analysis.cli analysis.exit_codes analysis.pipeline analysis.reduction analysis.runs "
-        "analysis.settings attempts.locks attempts.printable"
+        "analysis.settings analysis.verdict.answer attempts.locks attempts.printable"
     ),
     "analysis.server_log": (
         "analysis.claims.registry analysis.comparison.words analysis.exit_codes analysis.model "

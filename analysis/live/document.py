@@ -16,6 +16,8 @@ from typing import Final, Literal
 
 import orjson
 
+from analysis.verdict.answer import Answer
+
 FILE_NAME: Final = "live.json"
 _TEMPORARY: Final = f"{FILE_NAME}.tmp"
 
@@ -108,20 +110,6 @@ class LiveClaim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveAnswer:
-    """The three lines as they stand, and what stands apart from them (`verdict.answer.Answer`)."""
-
-    why: str
-    how_sure: str
-    what_next: str
-    command: str
-    leads: tuple[str, ...]
-    not_tested: tuple[str, ...]
-    undecided: tuple[str, ...]
-    counts: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class LiveDocument:
     """The contents of `live.json`.
 
@@ -130,7 +118,8 @@ class LiveDocument:
         elapsed_s, planned_s: Since the run's start, and how long it was to be; None: until somebody ends it.
         slot_s: How long each stretch of `over_time` is.
         lost_at: The timeouts by where they were lost (docs/evidence.md).
-        answer: None before the first look, and between the first failure and the look that knows of it.
+        answer: The three lines as they stand; None before the first look, and between the first
+            failure and the look that knows of it.
         claims: Empty before the first look.
         answer_as_of: When the look began that they come from.
         is_final: They are the verdict's.
@@ -154,7 +143,7 @@ class LiveDocument:
     lost_at: Mapping[str, int] = field(default_factory=dict)
     generator: GeneratorLoad = field(default_factory=GeneratorLoad)
     claims: tuple[LiveClaim, ...] = ()
-    answer: LiveAnswer | None = None
+    answer: Answer | None = None
     answer_as_of: str | None = None
     is_final: bool = False
     analysis_about_s: float | None = None

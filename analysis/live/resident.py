@@ -20,10 +20,11 @@ from typing import Any, Final
 from analysis import cli
 from analysis.live import document, shown
 from analysis.live.counted import Counted
-from analysis.live.document import GeneratorLoad, LiveAnswer, LiveClaim, LiveDocument, LiveState
+from analysis.live.document import GeneratorLoad, LiveClaim, LiveDocument, LiveState
 from analysis.live.pace import Pace
 from analysis.reduction.tallies import Tally
 from analysis.runs.manifest import ManifestError, read_manifest
+from analysis.verdict.answer import Answer
 from attempts.printable import one_line
 
 # Of one core, together a fifth; the process goes after all others in any case.
@@ -59,7 +60,7 @@ class Resident:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _state: LiveState = "starting"
     _claims: tuple[LiveClaim, ...] = ()
-    _answer: LiveAnswer | None = None
+    _answer: Answer | None = None
     _answer_as_of: str | None = None
     _found_failures: bool = True
     _is_final: bool = False

@@ -8,9 +8,10 @@ from typing import Any, Final
 import pandas as pd
 
 from analysis.claims import registry
-from analysis.live.document import AttemptCounts, Cell, Group, LiveAnswer, LiveClaim, Slot
+from analysis.live.document import AttemptCounts, Cell, Group, LiveClaim, Slot
 from analysis.reduction.lost import ORDER
 from analysis.reduction.tallies import JUDGED, SLOT_S, Tally
+from analysis.verdict.answer import Answer
 
 _STRETCHES_S: Final = (SLOT_S, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_STRETCHES: Final = 180
@@ -98,11 +99,11 @@ def claims(verdict: Mapping[str, Any]) -> tuple[LiveClaim, ...]:
     )
 
 
-def answer(verdict: Mapping[str, Any]) -> LiveAnswer:
+def answer(verdict: Mapping[str, Any]) -> Answer:
     """The three lines of a verdict's document."""
     said = verdict["answer"]
     lists = {name: tuple(said[name]) for name in ("leads", "not_tested", "undecided")}
-    return LiveAnswer(**{**said, **lists})
+    return Answer(**{**said, **lists})
 
 
 def _judged(tally: Tally) -> pd.DataFrame:

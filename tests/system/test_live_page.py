@@ -15,7 +15,8 @@ from flask import Flask
 from playwright.sync_api import Page
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from analysis.live.document import AttemptCounts, GeneratorLoad, LiveAnswer, LiveDocument
+from analysis.live.document import AttemptCounts, GeneratorLoad, LiveDocument
+from analysis.verdict.answer import Answer
 from scenarios.screens.web import add_to_ui
 from scenarios.screens.web_start import Phase
 from tests.browser import browser_page
@@ -101,7 +102,7 @@ NOTHING: Final[dict[str, Any]] = {
     **{"attempts": AttemptCounts(), "timeouts": 0, "over_time": (), "cells": (), "lost_at": {}},
     **{"by": {"platform": (), "client": (), "delay_s": (), "instance": ()}, "generator": GeneratorLoad()},
 }
-IS_VOID: Final = LiveAnswer(
+IS_VOID: Final = Answer(
     why=VOID,
     how_sure="Not at all.",
     what_next="The run again.",

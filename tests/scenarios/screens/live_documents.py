@@ -11,16 +11,16 @@ from analysis.live.document import (
     Cell,
     GeneratorLoad,
     Group,
-    LiveAnswer,
     LiveClaim,
     LiveDocument,
     LiveState,
     Slot,
 )
+from analysis.verdict.answer import Answer
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 CLIENT = "websockets/asyncio"
-ANSWER = LiveAnswer(
+ANSWER = Answer(
     why="Windows clients with 300 ms added: 1.82 % of exchanges fail (82 of 4,506); Linux with 300 ms: 0.09 %.",
     how_sure="+1.73 points (+1.20 to +2.31), above the margin of 0.50; the server, the network and the format are "
     "ruled out.",
