@@ -57,8 +57,7 @@ class Child:
 
     def stop(self) -> int:
         """Close its input, wait, then terminate and at last kill it. Returns the exit status."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
+        self.close_input()
         for end in (self._process.terminate, self._process.kill):
             if self._wait(_TERMINATE_GRACE_S) is not None:
                 break
@@ -76,6 +75,7 @@ class Child:
         reader.join(timeout=_TERMINATE_GRACE_S)
         if reader.ready():
             self._process.stdout.close()
+        self.close_input()
         return self.exit_status, str(reader.value or "")
 
     def tell(self, word: str) -> None:
@@ -89,8 +89,8 @@ class Child:
         return _first_line(self._process.stdout, timeout_s).strip()
 
     def close_input(self) -> None:
-        """Tell the child that the end has come."""
-        if not self._process.stdin.closed:
+        """Tell the child that the end has come; one that is gone hears nothing."""
+        with contextlib.suppress(OSError):  # a line that it never read
             self._process.stdin.close()
 
     def _wait(self, timeout_s: float) -> int | None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Final
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -27,6 +30,7 @@ thread.join()
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="Windows starts programs without a fork")
 def test_no_greenlet_of_the_parent_runs_in_a_program_that_it_starts_whatever_hooks_libraries_have() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", STARTS_A_PROGRAM], capture_output=True, text=True, cwd=ROOT, timeout=60

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import warnings
 from typing import cast
 
 import pytest
@@ -121,3 +123,14 @@ def test_a_child_hears_lines_and_answers_in_lines_and_one_that_is_gone_hears_not
     gone = start_child("gone", [sys.executable, "-c", ""], wait_ready=False)
     assert gone.line(60.0) == ""
     assert gone.stop() == 0
+
+
+def test_a_child_that_has_ended_leaves_no_file_open() -> None:
+    child = start_child("echo", [sys.executable, "-c", "print(input())"], wait_ready=False)
+    child.tell("finish")
+    assert child.finish(60.0) == (0, "finish\n")
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always", ResourceWarning)
+        del child
+        gc.collect()
+    assert [str(warning.message) for warning in left] == []
