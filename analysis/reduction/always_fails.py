@@ -114,6 +114,8 @@ def what_always_fails(who: Mapping[str, pd.DataFrame], sizes: pd.DataFrame, cens
 
 def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
     """Users, or scenarios, of one platform whose attempts all fail, or all of a kind or an operation: the widest."""
+    if not _may_always_fail(users):
+        return empty_frame("platform subject part n bad")
     exchanges = users[users["kind"] == "exchange"]
     of_kinds = [(name, users[users["kind"] == kind]) for name, kind in PARTS.items()]
     of_operations = [(str(name), mine) for name, mine in exchanges.groupby("operation")]
@@ -131,6 +133,13 @@ def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
             known |= set() if part == "connects" else set(failing["subject"])
             found.append(failing.assign(part=part))
     return pd.concat(found, ignore_index=True)
+
+
+def _may_always_fail(users: pd.DataFrame) -> bool:
+    """Whether there is one with failures enough who fails nearly always at something: seldom, and quickly told."""
+    suspects = users.loc[users["bad"] >= ALWAYS_RATIO * users["n"], "subject"]
+    failures = users[users["subject"].isin(suspects)].groupby("subject")["bad"].sum()
+    return bool((failures >= ALWAYS_RATIO * ALWAYS_LEAST).any())
 
 
 def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:

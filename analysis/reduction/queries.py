@@ -43,6 +43,9 @@ class _Compiled(NamedTuple):
     schema: ibis.Schema
 
 
+# What Arrow gives of such a column is what Ibis makes of it.
+_SAME_IN_PANDAS: Final = (pa.int64(), pa.float64(), pa.bool_(), pa.string())
+
 # By query, and the names and columns of the tables that it reads; the latest last.
 _compiled: Final[OrderedDict[Hashable, _Compiled]] = OrderedDict()
 # Columns of what was made by such a query, as the engine has them.
@@ -70,7 +73,8 @@ class Queries:
         if not self._is_duckdb:
             return in_order(_expression(query, given).to_pandas())
         compiled = self._known(query, given)
-        return in_order(_as_pandas(self._backend.con.sql(compiled.sql).to_arrow_table(), compiled.schema))
+        ordered = f"SELECT * FROM ({compiled.sql}) ORDER BY ALL NULLS LAST"
+        return _as_pandas(self._backend.con.sql(ordered).to_arrow_table(), compiled.schema)
 
     def view(self, query: Query, *given: Any) -> Named:
         """A name for what a query gives, so that what is built on it is short."""
@@ -157,7 +161,15 @@ def _keep(kept: OrderedDict[Hashable, Any], key: Hashable, value: Any) -> None:
 
 def _as_pandas(table: pa.Table, schema: ibis.Schema) -> pd.DataFrame:
     """As `to_pandas` of Ibis' DuckDB has it: a column with nulls through Python's values, so that counts stay whole."""
-    columns = zip(table.column_names, table.columns, strict=True)
-    frame = pd.DataFrame({name: one.to_pylist() if one.null_count else one.to_pandas() for name, one in columns})
-    converted: pd.DataFrame = PandasData.convert_table(frame, schema)
-    return converted
+    plain, others = {}, {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.null_count:
+            others[name] = column.to_pylist()
+        elif column.type in _SAME_IN_PANDAS and column.type == schema[name].to_pyarrow():
+            plain[name] = column.to_pandas()
+        else:
+            others[name] = column.to_pandas()
+    if not others:
+        return pd.DataFrame(plain)
+    converted = PandasData.convert_table(pd.DataFrame(others), ibis.schema({name: schema[name] for name in others}))
+    return pd.DataFrame({name: plain.get(name, converted.get(name)) for name in schema}, columns=list(schema))
