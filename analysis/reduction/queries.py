@@ -145,6 +145,12 @@ def queries_on(attempts: ibis.Table) -> Iterator[tuple[Queries, Named]]:
         queries.close()
 
 
+def forget() -> None:
+    """Forget all that was compiled."""
+    _compiled.clear()
+    _made.clear()
+
+
 def _expression(query: Query, given: tuple[Any, ...]) -> ibis.Table:
     return query(*(one.table if isinstance(one, Named) else one for one in given))
 

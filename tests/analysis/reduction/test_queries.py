@@ -12,7 +12,7 @@ from ibis import _
 
 from analysis.reduction import queries as module
 from analysis.reduction.frames import frame_of
-from analysis.reduction.queries import queries_on
+from analysis.reduction.queries import forget, queries_on
 from analysis.reduction.reduce import reduce
 from analysis.runs.engine import open_rows
 from tests.analysis.reduction.attempt_rows import LATE, a_row, arrow
@@ -36,9 +36,8 @@ def joined(rows: ibis.Table, words: ibis.Table) -> ibis.Table:
 
 
 @pytest.fixture(autouse=True)
-def nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kept in ("_compiled", "_made"):
-        monkeypatch.setattr(module, kept, type(module._compiled)())
+def nothing_compiled() -> None:
+    forget()
     built.clear()
 
 
