@@ -111,9 +111,16 @@ def with_choices(extra: Mapping[str, Any], options: Sequence[Option] = OPTIONS) 
 def completed(
     form: MultiDict[str, str], *, standin_url: Callable[[], str], options: Sequence[Option] = OPTIONS
 ) -> ImmutableMultiDict[str, str]:
-    """A posted form as Locust takes it: several names of an option as one value, and the stand-in for an empty host."""
+    """A posted form as Locust takes it: several names of an option as one value, and the stand-in for an empty host.
+
+    Of a list in which nothing is chosen the page posts nothing at all, and Locust keeps what it had. In a form that has
+    all other fields such a list is empty; whoever posts some fields only, by a program, means the others as they are.
+    """
     many = {option.name for option in options if option.takes_many}
     values = {name: ",".join(given) if name in many else given for name, given in form.lists()}
+    lists = {option.name for option in options if option.ui and option.takes_many and _is_of_names(option)}
+    if {option.name for option in options if option.ui} - lists <= form.keys():
+        values = dict.fromkeys(sorted(lists), "") | values
     if form.get("host") == "":
         values["host"] = standin_url()
     return ImmutableMultiDict(values)
