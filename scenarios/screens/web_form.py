@@ -117,10 +117,12 @@ def completed(
     all other fields such a list is empty; whoever posts some fields only, by a program, means the others as they are.
     """
     many = {option.name for option in options if option.takes_many}
-    values = {name: ",".join(given) if name in many else given for name, given in form.lists()}
+    values: dict[str, str | list[str]] = {
+        name: ",".join(given) if name in many else given for name, given in form.lists()
+    }
     lists = {option.name for option in options if option.ui and option.takes_many and _is_of_names(option)}
     if {option.name for option in options if option.ui} - lists <= form.keys():
-        values = dict.fromkeys(sorted(lists), "") | values
+        values |= dict.fromkeys(lists - values.keys(), "")
     if form.get("host") == "":
         values["host"] = standin_url()
     return ImmutableMultiDict(values)
