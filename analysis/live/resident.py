@@ -139,6 +139,7 @@ class Resident:
         try:
             self._take(_verdict(self.arguments))
             self._answer_as_of, self._note = at, ""
+            self._counted.refresh()  # what was stored meanwhile is in the answer: the counts beside it are no older
         except Exception as error:  # the run goes on, and its verdict is made at its end from all rows
             self._note = f"The last look failed ({one_line(f'{type(error).__name__}: {error}')[:200]})."
 

@@ -2,7 +2,8 @@
 
 Locust's page is a React application that is built already, and takes one flat list of fields. Names that an option may
 take are told to it as it expects them; for the rest a small script of ours (`start_form.js`) stands in its page, which
-adds headings and notes beside its fields. Without the script the form works as Locust's own.
+adds headings and notes beside its fields. Without the script the form works as Locust's own. Another (`why_note.js`)
+says beside the Why tab what Locust's page does not ask for any more when a run has ended.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ _STYLE: Final = """
  .wsoak-group button::before { content: "▸ " } .wsoak-group button[aria-expanded=true]::before { content: "▾ " }
  [data-wsoak-folded] { display: none !important }
  .wsoak-note { margin: -1.5rem 0 0; font: .85rem/1.4 Roboto, Helvetica, Arial, sans-serif; overflow-wrap: anywhere }
+ #wsoak-ended { margin: .8rem 0 0; border-left: 4px solid #ed6c02; padding-left: .6rem; overflow-wrap: anywhere;
+  font: 1rem/1.5 Roboto, Helvetica, Arial, sans-serif }
+ #wsoak-ended a { color: inherit }
  .wsoak-refusal { border-left: 4px solid #d32f2f; padding-left: .6rem; font-weight: 600 }
 """
 
@@ -77,7 +81,7 @@ def add_to_form(web_ui: WebUi, *, standin_url: Callable[[], str], base_path: str
             added = (
                 f"<style>{_STYLE}</style>"
                 f'<script type="application/json" id="wsoak-form">{data}</script>'
-                '<script src="./wsoak/start_form.js"></script>'
+                '<script src="./wsoak/why_note.js"></script><script src="./wsoak/start_form.js"></script>'
             )
             response.set_data(response.get_data(as_text=True).replace("</body>", f"{added}</body>"))
         return response

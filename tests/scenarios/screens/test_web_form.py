@@ -62,6 +62,7 @@ def test_the_page_has_the_groups_the_standin_and_the_script_and_no_other_page_ha
     assert [group["title"] for group in told["groups"]][:2] == ["What users do", "Arms of the experiment"]
     assert STANDIN in told["standin"]
     assert text.endswith('<script src="./wsoak/start_form.js"></script></body>')
+    assert '<script src="./wsoak/why_note.js"></script>' in text  # which `web_pages` serves
     assert "wsoak-form" not in client.get("/other").text
     script = client.get("/wsoak/start_form.js")
     assert script.mimetype == "text/javascript"
