@@ -312,16 +312,19 @@ def breaks_a_library(one: Import) -> bool:
     )
 
 
-ALL: Final = [
-    one
-    for name, path in modules().items()
-    for one in imports_of(name, path.read_text(encoding="utf-8"), is_package=path.name == "__init__.py")
-]
+@cache
+def all_imports() -> tuple[Import, ...]:
+    """Every import of every module; read when it is first asked for, for each process of the suite loads this file."""
+    return tuple(
+        one
+        for name, path in modules().items()
+        for one in imports_of(name, path.read_text(encoding="utf-8"), is_package=path.name == "__init__.py")
+    )
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
 def test_a_room_imports_only_what_its_line_allows(room: str) -> None:
-    wrong = [one for one in ALL if room_of(one.by) == room and breaks_a_room(one)]
+    wrong = [one for one in all_imports() if room_of(one.by) == room and breaks_a_room(one)]
     assert not wrong
 
 
@@ -329,13 +332,13 @@ def test_a_room_imports_only_what_its_line_allows(room: str) -> None:
 def test_a_room_has_modules_and_its_line_no_room_that_it_does_not_import(room: str) -> None:
     mine = [name for name in modules() if room_of(name) == room or is_in(name, (room,))]
     assert mine
-    used = [one.of for one in ALL if is_in(one.by, (room,))]
+    used = [one.of for one in all_imports() if is_in(one.by, (room,))]
     for allowed in ROOMS[room].split():
         assert any(is_in(of, (allowed,)) for of in used), f"{room} may import {allowed}, and does not"
 
 
 def test_a_library_is_imported_only_where_its_line_allows() -> None:
-    assert not [one for one in ALL if breaks_a_library(one)]
+    assert not [one for one in all_imports() if breaks_a_library(one)]
 
 
 def test_contributing_has_a_line_for_every_room_that_is_a_package() -> None:
@@ -355,7 +358,9 @@ def test_mypy_reads_every_package_of_ours() -> None:
 
 
 def test_no_room_imports_another_that_imports_it_in_turn() -> None:
-    wanted = {room: {room_of(one.of) for one in ALL if room_of(one.by) == room} - {room, None} for room in ROOMS}
+    wanted = {
+        room: {room_of(one.of) for one in all_imports() if room_of(one.by) == room} - {room, None} for room in ROOMS
+    }
     left = {room: set(of) for room, of in wanted.items()}
     while free := [room for room, of in left.items() if not of]:
         for room in free:
