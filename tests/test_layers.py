@@ -409,6 +409,12 @@ def test_what_a_script_imports_to_open_a_run_loads_nothing_heavy_until_it_does()
     assert result.stdout.strip() == "[]"
 
 
+def test_what_every_analysis_imports_leaves_out_what_takes_long_and_few_need() -> None:
+    code = "import sys, analysis.pipeline; print([m for m in ('scipy.stats', 'scipy.optimize') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_locust_comes_first_where_it_is_imported() -> None:
     for name, path in modules().items():
         if not is_in(name, ("scenarios", "locustfile")):
