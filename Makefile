@@ -29,6 +29,10 @@ soak: $(BIN)/.run ## soak the embedded stand-in for 90 seconds and say why sessi
 web: $(BIN)/.run ## the web UI, on the embedded stand-in
 	$(BIN)/locust $(SOAK)
 
+# Images of containers like to set this: then each process of a test compiles all that it imports, a start of Locust a
+# third of its time and a process of the suite half of what it takes to find the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations 25
 
 # Five processes for two cores: some wait for a server's silence while the others compute. A test computes for two

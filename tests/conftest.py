@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,11 +41,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@cache
+def may_have_slow_tests(file: Path) -> bool:
+    """Whether a test in `file` can be marked slow: by its folder, or because the file says the word."""
+    return is_slow_by_folder(file) or "slow" in file.read_text(encoding="utf-8")
+
+
+def is_slow_by_folder(file: Path) -> bool:
+    """Whether all tests in `file` are slow."""
+    return any(file.is_relative_to(folder) for folder in SLOW_FOLDERS)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are found, nor ever in what that left: it is all of use until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only slow tests are wanted, leave alone a file without one: each process would import it for nothing."""
+    wants_slow = str(config.getoption("markexpr")).startswith("slow and ")
+    return True if wants_slow and collection_path.is_file() and not may_have_slow_tests(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow folders; and the longest files first: the last of two processes should not be waited for."""
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in SLOW_FOLDERS):
+        if is_slow_by_folder(item.path):
             item.add_marker(pytest.mark.slow)
+        elif item.get_closest_marker("slow") is not None and not may_have_slow_tests(item.path):
+            raise pytest.UsageError(
+                f"{item.nodeid} is marked slow, and its file does not say so: `make` would miss it."
+            )
     items.sort(key=lambda item: (item.get_closest_marker("windows") is None, item.get_closest_marker("slow") is None))
 
 

@@ -313,16 +313,19 @@ def breaks_a_library(one: Import) -> bool:
     )
 
 
-ALL: Final = [
-    one
-    for name, path in modules().items()
-    for one in imports_of(name, path.read_text(encoding="utf-8"), is_package=path.name == "__init__.py")
-]
+@cache
+def all_imports() -> tuple[Import, ...]:
+    """Every import of every module; read when it is first asked for, for each process of the suite loads this file."""
+    return tuple(
+        one
+        for name, path in modules().items()
+        for one in imports_of(name, path.read_text(encoding="utf-8"), is_package=path.name == "__init__.py")
+    )
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
 def test_a_room_imports_only_what_its_line_allows(room: str) -> None:
-    wrong = [one for one in ALL if room_of(one.by) == room and breaks_a_room(one)]
+    wrong = [one for one in all_imports() if room_of(one.by) == room and breaks_a_room(one)]
     assert not wrong
 
 
@@ -330,13 +333,13 @@ def test_a_room_imports_only_what_its_line_allows(room: str) -> None:
 def test_a_room_has_modules_and_its_line_no_room_that_it_does_not_import(room: str) -> None:
     mine = [name for name in modules() if room_of(name) == room or is_in(name, (room,))]
     assert mine
-    used = [one.of for one in ALL if is_in(one.by, (room,))]
+    used = [one.of for one in all_imports() if is_in(one.by, (room,))]
     for allowed in ROOMS[room].split():
         assert any(is_in(of, (allowed,)) for of in used), f"{room} may import {allowed}, and does not"
 
 
 def test_a_library_is_imported_only_where_its_line_allows() -> None:
-    assert not [one for one in ALL if breaks_a_library(one)]
+    assert not [one for one in all_imports() if breaks_a_library(one)]
 
 
 def test_contributing_has_a_line_for_every_room_that_is_a_package() -> None:
@@ -356,7 +359,9 @@ def test_mypy_reads_every_package_of_ours() -> None:
 
 
 def test_no_room_imports_another_that_imports_it_in_turn() -> None:
-    wanted = {room: {room_of(one.of) for one in ALL if room_of(one.by) == room} - {room, None} for room in ROOMS}
+    wanted = {
+        room: {room_of(one.of) for one in all_imports() if room_of(one.by) == room} - {room, None} for room in ROOMS
+    }
     left = {room: set(of) for room, of in wanted.items()}
     while free := [room for room, of in left.items() if not of]:
         for room in free:
@@ -401,6 +406,12 @@ def test_a_worker_loads_no_numpy_pandas_or_pyarrow(module: str) -> None:
 
 def test_what_a_script_imports_to_open_a_run_loads_nothing_heavy_until_it_does() -> None:
     code = f"import sys, analysis; print([m for m in {(*HEAVY, 'ibis', 'plotly', 'matplotlib')!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_what_every_analysis_imports_leaves_out_what_takes_long_and_few_need() -> None:
+    code = "import sys, analysis.pipeline; print([m for m in ('scipy.stats', 'scipy.optimize') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert result.stdout.strip() == "[]"
 

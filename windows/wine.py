@@ -63,10 +63,11 @@ def _apt_install(packages: Sequence[str]) -> None:
 def environment(places: Places, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a Windows program: this one's, Wine's own folder, and `extra`.
 
-    Byte code goes to a folder of its own, because the Windows CPython and this one would overwrite each other's.
+    Byte code goes to a folder of its own, because the Windows CPython and this one would overwrite each other's. It is
+    written even where this environment asks for none: without it each start of Locust compiles 600 files.
     """
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "WINEPREFIX": str(places.prefix),
         "WINEDEBUG": "-all",
         "WINEDLLOVERRIDES": "mscoree,mshtml=",  # no offer to fetch .NET or a browser engine

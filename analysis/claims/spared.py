@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from analysis.comparison.cells import Cells
 from analysis.comparison.view import View
@@ -97,7 +97,7 @@ def met_and_expected(group: Ints, alike: Ints, n: Ints, failed: Ints) -> tuple[F
 
 def nearly_spared(met: Floats, expected: Floats) -> Bools:
     """(groups,) whether each met so much less than was to be expected that it is no luck (Poisson)."""
-    result: Bools = (met <= ALIKE_LEAST * expected) & (stats.poisson.cdf(met, expected) <= SPARED_ALPHA)
+    result: Bools = (met <= ALIKE_LEAST * expected) & (special.pdtr(np.floor(met), expected) <= SPARED_ALPHA)
     return result
 
 

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from scipy import optimize, special
+from scipy import special
 
 from analysis.stats.estimate import Estimate, Spread, tail_of, upper_quantile
 from analysis.stats.rates import Rate
@@ -132,13 +132,16 @@ def critical_distance(spread: Spread, *, level: float, bound: float, directed: b
     if bound <= 0:
         return two_sided
 
+    # Its import takes a third of a second, which only a search should pay.
+    from scipy.optimize import brentq
+
     def excess(distance: float) -> float:
         return tail_of(distance - bound, spread) + tail_of(distance + bound, spread) - level
 
     # With a small spread the far tail is nothing: an end of the search may be the root itself, but for its last bits.
     if excess(one_sided) <= 0 or excess(two_sided) >= 0:
         return one_sided if excess(one_sided) <= 0 else two_sided
-    return float(optimize.brentq(excess, one_sided, two_sided))
+    return float(brentq(excess, one_sided, two_sided))
 
 
 def smallest_rate(rate: Rate, *, level: float, margin: float) -> float:
@@ -151,10 +154,12 @@ def smallest_rate(rate: Rate, *, level: float, margin: float) -> float:
     if trials <= 0 or float(special.betainc(trials, 1, margin)) > level:
         return math.inf
 
+    from scipy.optimize import brentq
+
     def excess(events: float) -> float:
         return float(special.betainc(events, trials - events + 1, margin)) - level
 
-    fewest = float(optimize.brentq(excess, 1e-9, trials)) * rate.design_effect
+    fewest = float(brentq(excess, 1e-9, trials)) * rate.design_effect
     whole = min(math.ceil(fewest - 1e-6) / rate.design_effect, trials)
     return float(special.betaincinv(whole, trials - whole + 1, POWER))
 

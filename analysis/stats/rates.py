@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from analysis.stats.groups import Ints, Numbers, sums
 
@@ -76,11 +76,14 @@ def attempts_to_bound(rate: Rate, bound: float) -> float | None:
     def high(times: float) -> float:
         return clopper_pearson(times * rate.events / rate.design_effect, times * rate.trials)[1] - bound
 
+    # Its import takes a third of a second, which only a search should pay.
+    from scipy.optimize import brentq
+
     # At half the bound and a few events, a hundred times as many settle it; the limit falls all the way.
     most = 1.0
     while high(most) > 0:
         most *= 2
-    return rate.n * float(optimize.brentq(high, most / 2, most)) if most > 1 else float(rate.n)
+    return rate.n * float(brentq(high, most / 2, most)) if most > 1 else float(rate.n)
 
 
 def clustered_rate(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Final
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from analysis.claims import registry
 from analysis.claims.claim import Claim, Evidence
@@ -182,7 +182,7 @@ def stepped_down(findings: dict[str, Finding], alpha: float) -> dict[str, Findin
 
 def times_more(p_value: float, level: float) -> float:
     """How many times the data would take a one-sided p-value to a level, if the effect is what it seems."""
-    return float((norm.isf(level) / norm.isf(p_value)) ** 2)
+    return float((ndtri(level) / ndtri(p_value)) ** 2)
 
 
 def _joined(claims: dict[str, Finding]) -> dict[str, Finding]:
