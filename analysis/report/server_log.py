@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from analysis.server_log.account import Account, Known
+from analysis.report.wording import log_without_events
+from analysis.server_log.account import Account, Known, as_json
 from analysis.server_log.gathered import MOST_APART_S
 from analysis.server_log.ladder import WORDS
 
@@ -60,11 +61,13 @@ def section(found: Account) -> LogSection:
 
 def _read(found: Account) -> str:
     counts = found.counts
+    if unknown := log_without_events(as_json(found)):
+        return unknown
     files = ", ".join(f"{name} ({form})" for name, form in counts.formats.items())
     unreadable = f"; {counts.unreadable:,} could not be read" if counts.unreadable else ""
     text = f"{counts.lines:,} lines were read of {files}, {counts.events:,} events are known{unreadable}."
     if counts.first_s is None or counts.last_s is None:
-        return text + " Nothing in it can be told of any connection: docs/server-log.md says what is looked for."
+        return text
     text += f" They reach from {_moment(counts.first_s)} to {_moment(counts.last_s)} (UTC)."
     if found.runs_s is None or found.joined_by:
         return text

@@ -56,6 +56,7 @@ _BROKEN: Final[Mapping[str, str]] = {
     "wrong_audience": "tokens for another audience",
 }
 MOST_FAILURES: Final = 3
+_MOST_FILES: Final = 3
 _BY_WAYS: Final = ("server", "format")
 
 
@@ -175,13 +176,40 @@ def lost(verdict: Mapping[str, Any]) -> str:
 
 
 def server_log(verdict: Mapping[str, Any]) -> str:
-    """What the server's log says of the failed waits; empty where no log was given, or nothing failed."""
+    """What the server's log says of the failed waits; empty where no log was given, or nothing failed.
+
+    Of a log that says nothing of any connection: why that is, and the way out.
+    """
     log = verdict.get("server_log")
-    if not log or not log["says"]:
+    if not log:
+        return ""
+    if unknown := log_without_events(log):
+        return unknown
+    if not log["says"]:
         return ""
     said = sorted(log["says"].items(), key=lambda one: -one[1])
     counted = "; ".join(f"{count:,} x {SAID[what]}" for what, count in said)
     return f"By the server's log, of {_count(log['waits'], 'failed wait')}: {counted}."
+
+
+def log_without_events(log: Mapping[str, Any]) -> str:
+    """Why a log (`verdict["server_log"]`) says nothing of any connection, and the way out; empty where it says much."""
+    if log["events"]:
+        return ""
+    first, more = log["files"][:_MOST_FILES], len(log["files"]) - _MOST_FILES
+    names = ", ".join([*(one["name"] for one in first), *([f"and {more} more"] if more > 0 else [])])
+    if not log["lines"]:
+        return f"The server's log has no line ({names}): nothing is told by it."
+    tried = log["tried"]
+    by = f"the formats {', '.join(tried[:-1])} and {tried[-1]}" if len(tried) > 1 else f"the format {', '.join(tried)}"
+    lines = log["lines"]
+    understood = lines - log["unreadable"]
+    what = f"{_count(understood, 'line')} of {lines:,}" if understood else f"none of {_count(lines, 'line')}"
+    of_none = ", and nothing of any connection is in it" if understood else ""
+    return (
+        f"The server's log tells nothing: {what} could be understood ({names}) by {by}{of_none}. Name its format with "
+        "--server-log-format, or describe it in a TOML file of your own (docs/server-log.md)."
+    )
 
 
 def found(verdict: Mapping[str, Any]) -> str:

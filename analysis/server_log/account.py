@@ -289,6 +289,7 @@ def as_json(found: Account) -> dict[str, Any]:
     counts = found.counts
     return {
         "files": [{"name": name, "format": form} for name, form in counts.formats.items()],
+        "tried": list(counts.tried),
         "lines": counts.lines,
         "unreadable": counts.unreadable,
         "events": counts.events,

@@ -48,6 +48,7 @@ class Counts:
         last_s: The latest event's.
         formats: By file, in the order of the files.
         cut: A sentence for each file that could not be read to its end.
+        tried: Names of the formats that each file was held against.
     """
 
     lines: int = 0
@@ -57,13 +58,20 @@ class Counts:
     last_s: float | None = None
     formats: dict[str, str] = field(default_factory=dict)
     cut: list[str] = field(default_factory=list)
+    tried: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class LogFiles:
-    """Log files that can be read, any number of times."""
+    """Log files that can be read, any number of times.
+
+    Attributes:
+        files: Each with its format and what reads its lines.
+        tried: Names of the formats that each was held against.
+    """
 
     files: tuple[tuple[Path, str, Reader], ...]
+    tried: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -84,6 +92,7 @@ class LogFiles:
 
     def events(self, counts: Counts, advance: Advance | None = None) -> Iterator[Event]:
         """All events in the order of files and lines; `counts` is filled on the way."""
+        counts.tried = self.tried
         for name, (path, form, read) in zip(self.names, self.files, strict=True):
             counts.formats[name] = form
             pieces = _to_the_end(path, counts, advance)
@@ -131,7 +140,10 @@ def open_logs(paths: Sequence[Path], forms: Sequence[str] = ()) -> LogFiles:
             raise FormatError(f"The log format {name!r} is not known: use one of {names}, or a TOML file.")
     every = chosen or [*BUILT_IN, *known.values()]
     once = {path.resolve(): path for path in reversed(paths)}
-    return LogFiles(tuple((path, *_fitting(path, every)) for path in reversed(once.values())))
+    return LogFiles(
+        tuple((path, *_fitting(path, every)) for path in reversed(once.values())),
+        tried=tuple(form.name if isinstance(form, Format) else form for form in every),
+    )
 
 
 def _fitting(path: Path, forms: Sequence[str | Format]) -> tuple[str, Reader]:

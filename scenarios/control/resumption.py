@@ -124,12 +124,26 @@ def refuse_differences(file: RunFile, found: list[str]) -> None:
 
 
 def reopened(
-    file: RunFile, settings: Settings, *, limits: Limits, now: Callable[[], datetime], sleep: Callable[[float], object]
+    file: RunFile,
+    settings: Settings,
+    *,
+    limits: Limits,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], object],
+    check: Callable[[], object],
 ) -> LiveRun:
     """The run, led by this process from here on. Waits: for signs of life of its last master, for the end of his store.
 
+    Args:
+        file: What the run's `run.json` holds.
+        settings: The options as they were given now.
+        limits: How long a frozen master is waited for.
+        now: The wall clock.
+        sleep: Waits for so many seconds.
+        check: Raises ConfigError for what cannot be while the last store is there: it listens where this one's shall.
+
     Raises:
-        ConfigError: Its master is well; or frozen, and holds what cannot be taken from him.
+        ConfigError: Its master is well; or frozen, and holds what cannot be taken from him; or `check` has refused.
         HarnessError: The store that he left does not end.
     """
     folder = Path(settings.reports_dir) / settings.resume
@@ -144,6 +158,11 @@ def reopened(
         ) from None
     file = read_run_file(folder)  # what was written last
     _end_the_last_store(folder, sleep=sleep)
+    try:
+        check()
+    except ConfigError:
+        lead.end()  # nobody has been told: the command can be given again
+        raise
     began_again = now()
     heard_at = datetime.fromisoformat(file.updated_at) if file.updated_at else None
     file.resumed.append(

@@ -189,8 +189,12 @@ class Soak:
             SystemExit: It is over: with its exit status.
         """
         assert self.leader is not None
-        run = reopened(file, settings, limits=limits, now=utc_now, sleep=gevent.sleep)
         options = vars(self.environment.parsed_options)
+
+        def check() -> None:
+            check_metrics(settings, has_otel=bool(options["otel"]))
+
+        run = reopened(file, settings, limits=limits, now=utc_now, sleep=gevent.sleep, check=check)
         if not self.leader.resume(run, limits):
             run.start_store()
             self.leader.finish(None, is_quitting=True)
@@ -220,7 +224,8 @@ class Soak:
             check_faults(settings)
         check_server_log(settings)
         check_baseline(settings)
-        # While a run is led its own page listens there, and that of a run to be led on may do so for a moment yet.
+        # While a run is led its own page listens there, and that of a run to be led on may do so for a moment yet: the
+        # port of that one is looked at when its last store has gone (`reopened`).
         if not settings.resume and (self.leader is None or self.leader.run is None):
             check_metrics(settings, has_otel=bool(self.environment.parsed_options.otel))
         check_plan(settings, users=users, workers=self._workers(), is_standin=is_standin)

@@ -31,9 +31,12 @@ def test_rungs_and_shares_are_tables() -> None:
 
 
 def test_a_log_without_anything_known_says_so() -> None:
-    found = section(accounted([], []))
+    counts = replace(COUNTS, events=0, first_s=None, last_s=None, unreadable=203, tried=("json", "nginx"))
+    found = section(replace(accounted([], []), counts=counts))
     assert found.tables == ()
-    assert "docs/server-log.md says what is looked for" in found.sentences[0]
+    assert found.sentences[0].startswith("The server's log tells nothing: none of 203 lines could be understood")
+    empty = section(accounted([], []))
+    assert empty.sentences[0].startswith("The server's log has no line")
     assert any("How far the clocks are apart is not known" in sentence for sentence in found.sentences)
 
 

@@ -1,18 +1,22 @@
 from dataclasses import replace
+from typing import Any
 
 from analysis.claims import registry
 from analysis.model import CredentialCheck, Decision, Finding, Hypothesis
 from analysis.report.summary import summary_md
 from analysis.report.wording import (
+    after_the_answer,
     detectable_text,
     effect_text,
     failed,
     found,
     headline,
+    log_without_events,
     lost,
     lower_first,
     not_tested,
     sentences,
+    server_log,
     statements,
     undecided,
 )
@@ -151,3 +155,28 @@ def test_what_could_have_been_found_is_said_in_points_or_percent_and_a_dash_wher
     assert detectable_text(claim | {"smallest_confirmable": None}) == "1.2 points"
     assert detectable_text(claim | {"effect": {"name": "rate"}}).startswith("1.2 %")
     assert detectable_text(claim | {"smallest_detectable": None}) == "–"
+
+
+def log(**given: Any) -> dict[str, Any]:
+    files = [{"name": "app.log", "format": "no known format"}]
+    return {"files": files, "tried": ["json", "text", "nginx"], "lines": 1200, "unreadable": 1200, "events": 0, **given}
+
+
+def test_a_log_of_which_no_line_is_understood_says_so_by_which_formats_and_what_to_do() -> None:
+    # Not "of 7 failed waits: 7 x the log does not tell".
+    given = {**verdict(BAD), "server_log": log(waits=7, says={"unclear": 7})}
+    assert server_log(given) == (
+        "The server's log tells nothing: none of 1,200 lines could be understood (app.log) by the formats json, text "
+        "and nginx. Name its format with --server-log-format, or describe it in a TOML file of your own "
+        "(docs/server-log.md)."
+    )
+    assert server_log(given) in after_the_answer(given, BAD)
+
+
+def test_a_log_without_a_line_and_one_that_is_of_something_else_are_told_apart() -> None:
+    assert log_without_events(log(events=1)) == ""
+    assert log_without_events(log(lines=0)) == "The server's log has no line (app.log): nothing is told by it."
+    other = log_without_events(log(tried=["nginx"], unreadable=1199))
+    assert "1 line of 1,200 could be understood (app.log) by the format nginx, and nothing of any connection" in other
+    many = log_without_events(log(files=[{"name": f"{at}.log"} for at in range(9)]))
+    assert "(0.log, 1.log, 2.log, and 6 more)" in many

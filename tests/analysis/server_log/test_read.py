@@ -8,7 +8,7 @@ import pytest
 
 from analysis.server_log.event import Event
 from analysis.server_log.lines import LogError
-from analysis.server_log.read import Counts, open_logs
+from analysis.server_log.read import BUILT_IN, Counts, open_logs
 from tests.analysis.server_log.log_lines import START_S, life, name, record
 from tests.analysis.server_log.test_mapping import COMBINED, HAPROXY, NGINX, OWN, UVICORN
 
@@ -75,7 +75,9 @@ def test_a_format_that_is_named_is_used(tmp_path: Path) -> None:
     found, counts = read(tmp_path, b"2026-11-30T00:47:58Z conn=c1 user=u-1 in ping", str(mine))
     assert (counts.formats, [event.connection for event in found]) == ({"server.log": "mine"}, ["c1"])
     _, counts = read(tmp_path, b"\n".join(LIFE), "haproxy")
-    assert (counts.lines, counts.unreadable) == (6, 6)
+    assert (counts.lines, counts.unreadable, counts.tried) == (6, 6, ("haproxy",))
+    _, counts = read(tmp_path, b"no log\n")
+    assert counts.tried[:3] == BUILT_IN and "nginx" in counts.tried
 
 
 def test_hostile_lines_are_counted_and_harm_nothing(tmp_path: Path) -> None:
@@ -109,7 +111,8 @@ def test_a_file_that_is_cut_off_tells_what_it_has(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
-    assert read(tmp_path, b"") == ([], Counts(formats={"server.log": "empty"}))
+    found, counts = read(tmp_path, b"")
+    assert (found, counts) == ([], Counts(formats={"server.log": "empty"}, tried=counts.tried))
 
 
 def test_a_small_file_that_is_cut_off_tells_what_it_has(tmp_path: Path) -> None:

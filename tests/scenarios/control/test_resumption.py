@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 
 from attempts.locks import only_process, store_lock
 from scenarios.control import leadership
+from scenarios.control.checks import check_metrics
 from scenarios.control.limits import Limits
 from scenarios.control.live_run import LiveRun
 from scenarios.control.new_run import create
@@ -55,9 +57,14 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., LiveRun]]:
         run.abandon()
 
 
-def resumed(tmp_path: Path, *, sleep: Callable[[float], object] = lambda _: None) -> LiveRun:
+def resumed(
+    tmp_path: Path,
+    *,
+    sleep: Callable[[float], object] = lambda _: None,
+    check: Callable[[], object] = lambda: None,
+) -> LiveRun:
     asked = settings(tmp_path, resume="r1")
-    return reopened(run_to_resume(asked), asked, limits=LIMITS, now=lambda: LATER, sleep=sleep)
+    return reopened(run_to_resume(asked), asked, limits=LIMITS, now=lambda: LATER, sleep=sleep, check=check)
 
 
 def found(file: RunFile, now: Settings, **more: Any) -> list[str]:
@@ -178,6 +185,29 @@ def test_the_store_of_the_last_master_is_told_to_end_and_waited_for(
         kept.replace(at_work)
     assert told == [True]
     assert not end.exists()
+    again.abandon()
+
+
+def test_a_port_for_metrics_that_is_taken_is_refused_when_the_last_store_has_gone_and_the_run_stays_as_it_was(
+    begin: Callable[..., LiveRun], tmp_path: Path
+) -> None:
+    run = begin()
+    assert run.lead is not None
+    run.lead._file.close()
+    before = (tmp_path / "r1" / "run.json").read_bytes()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+
+        def check() -> None:
+            check_metrics(settings(tmp_path, prometheus_port=port))
+
+        with pytest.raises(ConfigError, match=f"--prometheus-port 127.0.0.1:{port} cannot be listened on"):
+            resumed(tmp_path, check=check)
+    assert (tmp_path / "r1" / "run.json").read_bytes() == before
+    again = resumed(tmp_path, check=check)
+    assert again.is_mine
     again.abandon()
 
 
