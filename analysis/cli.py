@@ -177,7 +177,7 @@ def _analyse(options: argparse.Namespace, told: Callable[[Mapping[str, Any]], No
     status = verdict_json.exit_status(analysis.slo.state)
     if options.baseline is None:
         return status
-    worse = _against_status(against, out / "comparison.json")
+    worse = _against_status(against, out / "comparison.json", is_brief=look is not None)
     return status or worse
 
 
@@ -206,15 +206,15 @@ def _against(base: Path, new: Path, verdict: Mapping[str, Any]) -> Comparison | 
         return None
 
 
-def _against_status(found: Comparison | None, path: Path) -> int:
+def _against_status(found: Comparison | None, path: Path, *, is_brief: bool) -> int:
     """Say and write the comparison; a level that is worse counts as a breach, none at all as void."""
     from analysis.releases.compare import as_json
-    from analysis.releases.words import text
+    from analysis.releases.words import brief, text
 
     if found is None:
         return VOID
     _write(path, as_json(found))
-    _say(text(found))
+    _say(brief(found) if is_brief else text(found))
     return BREACHED if found.state == "worse" else MET
 
 

@@ -28,7 +28,7 @@ ROOMS: Final[dict[str, str]] = {
     "analysis.settings": "analysis.model analysis.runs.manifest analysis.verdict.service_levels",
     "analysis.pipeline": "analysis.model analysis.reduction analysis.runs analysis.server_log analysis.verdict",
     "analysis.model": "analysis.stats",
-    "analysis.runs": "attempts.checksums attempts.locks attempts.printable attempts.schema",
+    "analysis.runs": "attempts.checksums attempts.locks attempts.printable attempts.run_folder attempts.schema",
     "analysis.reduction": "analysis.runs.parquet_files attempts.p1_checks attempts.schema",
     "analysis.stats": "",
     "analysis.comparison": "analysis.model analysis.reduction analysis.stats",
@@ -78,13 +78,14 @@ ROOMS: Final[dict[str, str]] = {
     "attempts.manifest": "attempts.printable",
     "attempts.p1_checks": "",
     "attempts.printable": "",
+    "attempts.run_folder": "",
     "attempts.schema": "attempts.checker",
     "attempts.accounting": "attempts.intervals",
     "attempts.settling": "attempts.accounting",
     "attempts.spool": "attempts.intervals attempts.locks attempts.schema",
     "attempts.store": (
         "attempts.accounting attempts.checksums attempts.exit_codes attempts.intervals attempts.locks "
-        "attempts.manifest attempts.schema attempts.settling attempts.spool"
+        "attempts.manifest attempts.run_folder attempts.schema attempts.settling attempts.spool"
     ),
     "attempts.collect": "attempts.exit_codes attempts.locks attempts.manifest attempts.spool",
     "scenarios": "scenarios attempts.p1_checks attempts.schema",

@@ -9,27 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from analysis.live import vitals
+from analysis.live.vitals import Vitals
 from analysis.reduction.tallies import Tally, read, total
 from analysis.runs.engine import open_attempts
 from attempts.locks import Reading
 
-# Twenty bins a decade, from a tenth of a millisecond to a hundred seconds: each 12 % wide.
-_LAG_EDGES: Final = np.logspace(-4, 2, 121)
-_P99: Final = 0.99
 _Counts = TypeVar("_Counts")
-
-
-class Vitals(NamedTuple):
-    """The load generators' seconds of one health file: lags in bins, and the largest of each."""
-
-    lags: npt.NDArray[np.int64]
-    lag_max_s: float | None
-    cpu_max: float | None
 
 
 class _File(NamedTuple):
@@ -63,7 +51,7 @@ class Counted:
         reading = Reading(self.folder)  # no file is replaced as long as it is there
         missed: list[str] = []
         self._tallies = _updated(self._tallies, self.folder / "attempts", _tally, missed)
-        self._vitals = _updated(self._vitals, self.folder / "health", _vitals, missed)
+        self._vitals = _updated(self._vitals, self.folder / "health", vitals.read, missed)
         del reading
         self.unreadable = tuple(missed)
         return before != (set(self._tallies), set(self._vitals))
@@ -74,25 +62,9 @@ class Counted:
         return total(list(self._tallies.values()))
 
     @property
-    def lag_p99_s(self) -> float | None:
-        """The upper edge of the bin that holds the 99th percentile of lag, at most the largest; None: not measured."""
-        lags = sum((one.lags for one in self._vitals.values()), np.zeros(len(_LAG_EDGES) + 1, dtype=np.int64))
-        largest = self.lag_max_s
-        if largest is None:
-            return None
-        at = int(np.searchsorted(lags.cumsum(), _P99 * lags.sum()))
-        edge = float(_LAG_EDGES[at]) if at < len(_LAG_EDGES) else largest
-        return round(min(edge, largest), 6)
-
-    @property
-    def lag_max_s(self) -> float | None:
-        """The largest lag; None: none was measured."""
-        return max((one.lag_max_s for one in self._vitals.values() if one.lag_max_s is not None), default=None)
-
-    @property
-    def cpu_max(self) -> float | None:
-        """The largest CPU use, 1 = one core; None: none was measured."""
-        return max((one.cpu_max for one in self._vitals.values() if one.cpu_max is not None), default=None)
+    def vitals(self) -> Vitals:
+        """The load generators' seconds of all files."""
+        return vitals.total(list(self._vitals.values()))
 
 
 def _updated(
@@ -111,13 +83,3 @@ def _updated(
 
 def _tally(path: Path) -> Tally:
     return read(open_attempts([path]))
-
-
-def _vitals(path: Path) -> Vitals:
-    import pandas as pd
-
-    seconds = pd.read_parquet(path, columns=["loop_lag_s", "cpu"])
-    lags = seconds["loop_lag_s"].dropna().to_numpy(dtype=float)
-    cpus = seconds["cpu"].dropna().to_numpy(dtype=float)
-    bins = np.bincount(np.searchsorted(_LAG_EDGES, lags), minlength=len(_LAG_EDGES) + 1).astype(np.int64)
-    return Vitals(bins, float(lags.max()) if lags.size else None, float(cpus.max()) if cpus.size else None)

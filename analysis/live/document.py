@@ -86,17 +86,35 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkerLoad:
+    """How one load-generating process fares: all its seconds so far; None: not measured.
+
+    Attributes:
+        lag_p99_s: The 99th percentile of its event loop's lag, as the upper edge of a bin 12 % wide.
+        lag_max_s, cpu_max: The largest that was seen.
+    """
+
+    worker: str
+    lag_p99_s: float | None
+    lag_max_s: float | None
+    cpu_max: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class GeneratorLoad:
     """How the load generators fare: all seconds of all workers so far; None: not measured.
 
     Attributes:
-        lag_p99_s: The 99th percentile of the event loops' lag, as the upper edge of a bin 12 % wide.
-        lag_max_s, cpu_max: The largest that was seen.
+        lag_p99_s, lag_max_s, cpu_max: As a worker has them.
+        workers: Those with the latest loops, 50 at most.
+        more_workers: How many there are besides.
     """
 
     lag_p99_s: float | None = None
     lag_max_s: float | None = None
     cpu_max: float | None = None
+    workers: tuple[WorkerLoad, ...] = ()
+    more_workers: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,9 @@ from typing import Any, Final
 from analysis import cli
 from analysis.live import document, shown
 from analysis.live.counted import Counted
-from analysis.live.document import GeneratorLoad, LiveClaim, LiveDocument, LiveState
+from analysis.live.document import LiveClaim, LiveDocument, LiveState
 from analysis.live.pace import Pace
+from analysis.live.vitals import generator
 from analysis.reduction.tallies import Tally
 from analysis.runs.manifest import ManifestError, read_manifest
 from analysis.verdict.answer import Answer
@@ -138,6 +139,7 @@ class Resident:
         try:
             self._take(_verdict(self.arguments))
             self._answer_as_of, self._note = at, ""
+            self._counted.refresh()  # what was stored meanwhile is in the answer: the counts beside it are no older
         except Exception as error:  # the run goes on, and its verdict is made at its end from all rows
             self._note = f"The last look failed ({one_line(f'{type(error).__name__}: {error}')[:200]})."
 
@@ -174,9 +176,7 @@ class Resident:
             by=shown.groups(tally),
             cells=shown.cells(tally),
             lost_at=shown.lost_at(tally),
-            generator=GeneratorLoad(
-                lag_p99_s=self._counted.lag_p99_s, lag_max_s=self._counted.lag_max_s, cpu_max=self._counted.cpu_max
-            ),
+            generator=generator(self._counted.vitals),
             claims=self._claims,
             # "None fails" is not said of a time before the first one did.
             answer=None if not self._found_failures and _has_failures(tally) and not self._is_final else self._answer,

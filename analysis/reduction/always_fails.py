@@ -5,14 +5,14 @@ Found in the sample, then marked in the rows, so that no comparison takes it for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import ibis
 import pandas as pd
 
 from analysis.reduction.expressions import count_if
-from analysis.reduction.frames import empty_frame, frame_of
+from analysis.reduction.frames import empty_frame
 from analysis.reduction.samples import one_in_how_many
 from analysis.reduction.thresholds import ALWAYS_RATIO
 
@@ -56,38 +56,43 @@ def _size(rows: ibis.Table) -> Any:
     return ibis.greatest(rows.bytes_out, 1).cast("float64").log2().floor().cast("int64")
 
 
-def _marked(
-    marked: ibis.Table, subjects: Mapping[tuple[str, str, str], Sequence[str]], sizes: Sequence[tuple[str, str, int]]
-) -> ibis.Table:
-    """The rows, each with whether it belongs to what always fails (`is_always`).
+class Always(NamedTuple):
+    """What always fails, as it is looked for in the rows.
 
-    Args:
-        marked: As marked.
-        subjects: For each column ("subject", "scenario"), platform and part ("" is all; "connects", "exchanges"; or the
-            operation of an exchange) the users, or scenarios, whose attempts always fail there.
+    Attributes:
+        subjects: Columns ("subject", "scenario"), platforms, parts ("" is all; "connects", "exchanges"; or the
+            operation of an exchange), each with the users, or scenarios, whose attempts always fail there.
         sizes: Platforms and operations, each with the bin of sizes from which on its requests always fail.
     """
+
+    subjects: tuple[tuple[str, str, str, tuple[str, ...]], ...]
+    sizes: tuple[tuple[str, str, int], ...]
+
+
+def with_always(marked: ibis.Table, always: Always) -> ibis.Table:
+    """The rows, each with whether it is of what was found to fail always (`is_always`)."""
     is_always = ibis.literal(False)
-    for (column, platform, part), names in subjects.items():
+    for column, platform, part, names in always.subjects:
         is_theirs = (marked.platform == platform) & marked[column].isin(list(names))
         if part in PARTS:
             is_theirs = is_theirs & (marked.kind == PARTS[part])
         elif part:
             is_theirs = is_theirs & (marked.kind == "exchange") & (marked.operation == part)
         is_always = is_always | is_theirs.fill_null(False)
-    for platform, operation, size in sizes:
+    for platform, operation, size in always.sizes:
         is_asked = (marked.platform == platform) & (marked.operation == operation) & (marked.kind == "exchange")
-        is_always = is_always | (is_asked & (_size(marked) >= int(size))).fill_null(False)
+        is_always = is_always | (is_asked & (_size(marked) >= size)).fill_null(False)
     return marked.mutate(is_always=is_always)
 
 
-def counts_of_who(sample: ibis.Table) -> dict[str, pd.DataFrame]:
-    """The attempts and failures of each user, and of each scenario (`by_subject`)."""
-    return {what: frame_of(by_subject(sample, column)) for what, column in WHO.items()}
+def what_always_fails(who: Mapping[str, pd.DataFrame], sizes: pd.DataFrame, census: pd.DataFrame) -> pd.DataFrame:
+    """Users, scenarios, and operations from a size on, that always fail while others of their platform do not.
 
-
-def what_always_fails(sample: ibis.Table, who: Mapping[str, pd.DataFrame], census: pd.DataFrame) -> pd.DataFrame:
-    """Users, scenarios, and operations from a size on, that always fail while others of their platform do not."""
+    Args:
+        who: The attempts and failures of each user, and of each scenario (`WHO`, `by_subject`).
+        sizes: Those by the size of the request (`by_size`).
+        census: Of the run.
+    """
     if not census["is_wait"].any():
         return empty_frame("platform what subject part size n bad")
     found = [
@@ -95,7 +100,6 @@ def what_always_fails(sample: ibis.Table, who: Mapping[str, pd.DataFrame], censu
         for what, frame in who.items()
         for _, users in frame.groupby("platform")
     ]
-    sizes = frame_of(by_size(sample))
     for (platform, operation), rows in sizes.groupby(["platform", "operation"]):
         ordered = rows.sort_values("size", ascending=False)
         reached = ordered.assign(n=ordered["n"].cumsum(), bad=ordered["bad"].cumsum())
@@ -110,6 +114,8 @@ def what_always_fails(sample: ibis.Table, who: Mapping[str, pd.DataFrame], censu
 
 def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
     """Users, or scenarios, of one platform whose attempts all fail, or all of a kind or an operation: the widest."""
+    if not _may_always_fail(users):
+        return empty_frame("platform subject part n bad")
     exchanges = users[users["kind"] == "exchange"]
     of_kinds = [(name, users[users["kind"] == kind]) for name, kind in PARTS.items()]
     of_operations = [(str(name), mine) for name, mine in exchanges.groupby("operation")]
@@ -127,6 +133,13 @@ def _users_who_always_fail(users: pd.DataFrame) -> pd.DataFrame:
             known |= set() if part == "connects" else set(failing["subject"])
             found.append(failing.assign(part=part))
     return pd.concat(found, ignore_index=True)
+
+
+def _may_always_fail(users: pd.DataFrame) -> bool:
+    """Whether there is one with failures enough who fails nearly always at something: seldom, and quickly told."""
+    suspects = users.loc[users["bad"] >= ALWAYS_RATIO * users["n"], "subject"]
+    failures = users[users["subject"].isin(suspects)].groupby("subject")["bad"].sum()
+    return bool((failures >= ALWAYS_RATIO * ALWAYS_LEAST).any())
 
 
 def _always_failing(frame: pd.DataFrame, of: int) -> pd.DataFrame:
@@ -156,11 +169,16 @@ def _is_never(counted: pd.DataFrame) -> pd.Series[bool]:
     return is_seldom & (counted["bad"] == counted["n"]) & (counted["expected"] <= counted["n"] / 2 + 1e-9)
 
 
-def with_always(marked: ibis.Table, always: pd.DataFrame) -> ibis.Table:
-    """The rows, each with whether it is of what was found to fail always (`is_always`)."""
+def looked_for(always: pd.DataFrame) -> Always:
+    """What `what_always_fails` found."""
     users, sizes = (always[always["what"].isin(what)] for what in (list(WHO), ["size"]))
-    subjects = {
-        (WHO[str(what)], str(platform), str(part)): list(mine["subject"])
-        for (what, platform, part), mine in users.groupby(["what", "platform", "part"])
-    }
-    return _marked(marked, subjects, list(sizes[["platform", "part", "size"]].itertuples(index=False)))
+    return Always(
+        tuple(
+            (WHO[str(what)], str(platform), str(part), tuple(map(str, mine["subject"])))
+            for (what, platform, part), mine in users.groupby(["what", "platform", "part"])
+        ),
+        tuple(
+            (str(platform), str(operation), int(size))
+            for platform, operation, size in sizes[["platform", "part", "size"]].itertuples(index=False)
+        ),
+    )

@@ -13,7 +13,6 @@ import pandas as pd
 from ibis import _
 
 from analysis.reduction.expressions import count_if
-from analysis.reduction.frames import frame_of
 from analysis.reduction.keys import ARM_KEYS, WORKER_KEYS
 from analysis.reduction.marked_rows import WAITS
 from attempts.schema import KINDS
@@ -47,9 +46,8 @@ def _moment(text: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def census_of(prepared: ibis.Table) -> pd.DataFrame:
-    """The census, with what each of its lines counts as: `n`, `retries`, `aborted`, `unusable`, `unknown_kind`."""
-    census = frame_of(counted_rows(prepared))
+def census_of(census: pd.DataFrame) -> pd.DataFrame:
+    """What `counted_rows` gives, and what its lines count as: `n`, `retries`, `aborted`, `unusable`, `unknown_kind`."""
     is_wait = census["usable"] & census["kind"].isin(WAITS) & ~census["is_auth_probe"]
     is_kept = is_wait & ~census["is_aborted"]
     counts = {

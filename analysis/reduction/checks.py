@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 KEYS: Final = ("scenario", "operation", "host", "slot", "outcome", "cause")
 
 
-def read(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
+def counted(attempts: ibis.Table, slot_s: int) -> ibis.Table:
     """The checks that ended, in the shape of `Overview.timeline`.
 
     Args:
@@ -25,18 +25,14 @@ def read(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
     """
     rows = attempts.filter(attempts.kind == "check", attempts.outcome.isin(["ok", "timeout", "failed"]))
     keyed = rows.mutate(slot=rows.scheduled_us // 1_000_000 // slot_s * slot_s)
-    found: pd.DataFrame = (
-        keyed.group_by(*KEYS)
-        .agg(n=keyed.count(), longest_s=keyed.duration_s.max(), example=keyed.detail.min())
-        .to_pandas()
-    )
-    return _labelled(found).sort_values(list(KEYS), ignore_index=True)
+    return keyed.group_by(*KEYS).agg(n=keyed.count(), longest_s=keyed.duration_s.max(), example=keyed.detail.min())
 
 
 def none() -> pd.DataFrame:
     """No check was run."""
-    return _labelled(pd.DataFrame({name: [] for name in (*KEYS, "n", "longest_s", "example")}))
+    return labelled(pd.DataFrame({name: [] for name in (*KEYS, "n", "longest_s", "example")}))
 
 
-def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
+def labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """With the timeline's other columns."""
     return frame.assign(kind="check", auth_probe=False)

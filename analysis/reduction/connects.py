@@ -44,10 +44,13 @@ def subjects(rows: ibis.Table) -> ibis.Table:
     )
 
 
-def first_connects(rows: ibis.Table, first_s: dict[str, int]) -> ibis.Table:
-    """Connects by the second since their run's first one, up to `FIRST_S`; all later ones are in that second."""
+def first_connects(rows: ibis.Table, first_s: tuple[tuple[str, int], ...]) -> ibis.Table:
+    """Connects by the second since their run's first one, up to `FIRST_S`; all later ones are in that second.
+
+    `first_s` has for each run the epoch second of its first connect.
+    """
     connects = rows.filter(is_plain(rows) & (rows.kind == "connect"))
-    branches = [(connects.run_id == run, ibis.literal(second, "int64")) for run, second in first_s.items()]
+    branches = [(connects.run_id == run, ibis.literal(second, "int64")) for run, second in first_s]
     since = (connects.second - (ibis.cases(*branches) if branches else ibis.null("int64"))).clip(0, FIRST_S)
     keyed = connects.mutate(since_s=since)
     bad = keyed.explanation.isin(OF_THE_TARGET)

@@ -10,10 +10,11 @@ from typing import Any, Final
 import ibis
 from ibis import _
 
+from analysis.reduction.always_fails import Always, with_always
 from analysis.reduction.explain import NUMBER_OF
 from analysis.reduction.expressions import OF_THE_TARGET, count_if, sum_if
 from analysis.reduction.keys import ARM_KEYS, CELL_KEYS, WORKER_KEYS
-from analysis.reduction.marked_rows import MINUTE_S, is_plain
+from analysis.reduction.marked_rows import MINUTE_S, between, is_plain, since
 
 SLOT_S: Final = 10
 # A worker's connections, made a number of their own: no worker opens as many as 2^40.
@@ -141,16 +142,32 @@ def cells(moments: ibis.Table) -> ibis.Table:
     )
 
 
-def connections(marked: ibis.Table, places: ibis.Table, arms: ibis.Table) -> ibis.Table:
-    """Distinct connections of each cell."""
-    first = placed(marked.filter(_.retry == 0), places, arms)
+def waits(marked: ibis.Table, places: ibis.Table, arms: ibis.Table, always: Always) -> ibis.Table:
+    """The waits, `placed`, each with whether it is of what always fails."""
+    return placed(with_always(marked, always), places, arms)
+
+
+def plain(moments: ibis.Table) -> ibis.Table:
+    """The moments that are compared."""
+    return moments.filter(moments.is_first & (moments.mitigation == "none"))
+
+
+def connections(
+    marked: ibis.Table, places: ibis.Table, arms: ibis.Table, minutes: tuple[int, int] | None
+) -> ibis.Table:
+    """Distinct connections of each cell; of the cells between two minutes, where they are given."""
+    rows = marked if minutes is None else between(marked, *minutes)
+    first = placed(rows.filter(_.retry == 0), places, arms)
     keys = ("place", "arm", "minute", "preface", "token_expired")
     return first.group_by(*keys).agg(connections=first.name.nunique())
 
 
-def cut(marked: ibis.Table) -> ibis.Table:
-    """What the run's end cut off, by the keys of G1: refusals that carry their cause were complete when they came."""
-    first = marked.filter(_.is_cut & (_.retry == 0))
+def cut(marked: ibis.Table, second: int) -> ibis.Table:
+    """What the run's end cut off, by the keys of G1: refusals that carry their cause were complete when they came.
+
+    `second` is one before which nothing was.
+    """
+    first = since(marked, second).filter(_.is_cut & (_.retry == 0))
     rows = first.mutate(name=first.worker.concat("/", first.connection.cast("string")))
     is_auth = rows.explanation == NUMBER_OF["auth"]
     return rows.group_by(*CELL_KEYS).agg(
@@ -163,19 +180,20 @@ def cut(marked: ibis.Table) -> ibis.Table:
     )
 
 
-def slots(plain: ibis.Table) -> ibis.Table:
+def slots(moments: ibis.Table) -> ibis.Table:
     """G2: failures that are not the client's or the token's, in slots short enough for synchrony."""
-    return plain.group_by("host", "platform", "site", "slot", "operation").agg(
-        n=plain.n.sum(),
-        bad=sum_if(plain, plain.explanation.isin(OF_THE_TARGET)),
-        residual=sum_if(plain, plain.explanation == NUMBER_OF["residual"]),
-        on_way=sum_if(plain, plain.is_on_way),
+    rows = plain(moments)
+    return rows.group_by("host", "platform", "site", "slot", "operation").agg(
+        n=rows.n.sum(),
+        bad=sum_if(rows, rows.explanation.isin(OF_THE_TARGET)),
+        residual=sum_if(rows, rows.explanation == NUMBER_OF["residual"]),
+        on_way=sum_if(rows, rows.is_on_way),
     )
 
 
-def instances(plain: ibis.Table) -> ibis.Table:
+def instances(moments: ibis.Table) -> ibis.Table:
     """G3: the same by the server's instance, where it named one, and by who may be pinned to it."""
-    known = plain.filter(_.server_instance.notnull())
+    known = plain(moments).filter(_.server_instance.notnull())
     by = ("host", "platform", "minute", "client", "event_loop", "delay_us", "server_instance", "kind", "operation")
     exact = {name: sum_if(known, known.explanation == NUMBER_OF[name]) for name in ("auth", "format", "explicit")}
     return known.group_by(*by).agg(

@@ -68,35 +68,51 @@ class Failure:
     last_at: int
 
 
-def read(attempts: ibis.Table) -> pd.DataFrame:
+def found(commonest: pd.DataFrame, ended: pd.DataFrame) -> pd.DataFrame:
     """The commonest failures of sessions, and how many attempts of each kind ended (lines whose `phase` is null).
 
-    `attempts` has the contract's columns (`explain.contract_columns`).
+    Args:
+        commonest: As `commonest_of` gives them.
+        ended: As `ended_of` gives them.
 
-    Columns: kind, phase, cause, outcome, http_status, close_code, reason, n, first_us, last_us, example. An auth probe
-    that was refused as it asked for is no failure; probes beside the sessions are none of theirs.
+    Columns: kind, phase, cause, outcome, http_status, close_code, reason, n, first_us, last_us, example.
+    """
+    return pd.concat([commonest, ended], ignore_index=True) if len(commonest) else ended.assign(phase=None)
+
+
+def ended_of(attempts: ibis.Table) -> ibis.Table:
+    """How many attempts of each kind ended; `attempts` has the contract's columns (`explain.contract_columns`)."""
+    t = _ended_or_held(attempts)
+    return t.group_by("kind").agg(n=t.count())
+
+
+def commonest_of(attempts: ibis.Table) -> ibis.Table:
+    """The commonest failures of sessions; `attempts` has the contract's columns (`explain.contract_columns`).
+
+    An auth probe that was refused as it asked for is no failure; probes beside the sessions are none of theirs.
     """
     import ibis
 
     from analysis.reduction.explain import AUTH_PROBE_SCENARIO
 
-    # A session that was still open at the run's end lived until then: that is no failure, and one session.
-    ended_or_held = attempts.outcome.isin(["ok", "timeout", "failed"]) | (attempts.kind == "hold")
-    t = attempts.filter(attempts.kind.isin(list(KINDS)), ended_or_held)
+    t = _ended_or_held(attempts)
     asked = (t.scenario == AUTH_PROBE_SCENARIO) & (t.kind == "connect") & (t.cause == "auth_rejected")
-    is_bad = t.outcome.isin(["timeout", "failed"]) & ~asked.fill_null(False)
-    ended: pd.DataFrame = t.group_by("kind").agg(n=t.count()).to_pandas()
-    bad = t.filter(is_bad)
+    bad = t.filter(t.outcome.isin(["timeout", "failed"]) & ~asked.fill_null(False))
     reason = bad.detail.re_replace("[0-9]+", "#")
     groups = bad.group_by(
         "kind", "phase", "cause", "outcome", "http_status", "close_code", reason=reason.fill_null("")
     ).agg(n=bad.count(), first_us=bad.scheduled_us.min(), last_us=bad.scheduled_us.max(), example=bad.detail.min())
-    commonest = groups.order_by(ibis.desc("n"), "kind", "phase", "cause", "reason").limit(MOST_READ).to_pandas()
-    return pd.concat([commonest, ended], ignore_index=True) if len(commonest) else ended.assign(phase=None)
+    return groups.order_by(ibis.desc("n"), "kind", "phase", "cause", "reason").limit(MOST_READ)
+
+
+def _ended_or_held(attempts: ibis.Table) -> ibis.Table:
+    # A session that was still open at the run's end lived until then: that is no failure, and one session.
+    ended_or_held = attempts.outcome.isin(["ok", "timeout", "failed"]) | (attempts.kind == "hold")
+    return attempts.filter(attempts.kind.isin(list(KINDS)), ended_or_held)
 
 
 def commonest(read_failures: pd.DataFrame) -> list[Failure]:
-    """The failures of `read`, commonest first."""
+    """The failures that were `found`, commonest first."""
     totals = read_failures[read_failures["phase"].isna()]
     ended = {str(kind): int(n) for kind, n in zip(totals["kind"], totals["n"], strict=True)}
     found = []

@@ -7,8 +7,12 @@ import pandas as pd
 
 
 def frame_of(table: ibis.Table) -> pd.DataFrame:
-    """Executed, and in the order of its columns: engines return groups in any order."""
-    frame: pd.DataFrame = table.to_pandas()
+    """Executed, and in the order of its columns."""
+    return in_order(table.to_pandas())
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """In the order of its columns: engines return groups in any order."""
     return frame.sort_values(list(frame.columns), ignore_index=True)
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
-from analysis.reduction import histograms
 from analysis.reduction.explain import microseconds
 from analysis.reduction.expressions import step
-from analysis.reduction.frames import empty_frame, frame_of, sums_by
+from analysis.reduction.frames import sums_by
 from analysis.reduction.log_bins import LATENCY_BINS_PER_DECADE, log_bin
 from analysis.reduction.marked_rows import is_plain
 
@@ -35,14 +34,11 @@ def mitigation_costs(rows: ibis.Table) -> ibis.Table:
     return keyed.group_by("host", "platform", "minute", "mitigation", "kind", "latency_bin").agg(n=keyed.count())
 
 
-def costs_of_mitigation(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
-    """Only where there is something to compare: it is one more look at every row."""
+def with_started(costs: pd.DataFrame) -> pd.DataFrame:
+    """Of `mitigation_costs` the latencies of what went well, and all that was started (null)."""
     keys = ["host", "platform", "minute", "mitigation", "kind"]
-    if (cells["mitigation"] == "none").all():
-        return empty_frame(" ".join((*keys, "latency_bin", "n")))
-    table = frame_of(histograms.mitigation_costs(marked))
-    started = sums_by(table, keys, ["n"]).assign(latency_bin=np.nan)
-    good = table[table["latency_bin"].notna()]
+    started = sums_by(costs, keys, ["n"]).assign(latency_bin=np.nan)
+    good = costs[costs["latency_bin"].notna()]
     return pd.concat([good, started], ignore_index=True)[[*keys, "latency_bin", "n"]]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import ibis
@@ -66,7 +65,7 @@ def held(rows: ibis.Table) -> ibis.Table:
     )
 
 
-def holds(held: ibis.Table, *, minutes: Mapping[str, int]) -> ibis.Table:
+def holds(held: ibis.Table, minutes: tuple[tuple[str, int], ...]) -> ibis.Table:
     """G5: how long sessions stayed open, how long nothing was said on them, and whether the peer ended them.
 
     Those that ended before their time are known by their minute, their arm and how they ended; the others, which are
@@ -81,7 +80,7 @@ def holds(held: ibis.Table, *, minutes: Mapping[str, int]) -> ibis.Table:
     def of_told(value: Any, type_: str) -> Any:
         return told.ifelse(value, ibis.null(type_))
 
-    length = ibis.cases(*((held.run_id == run, long) for run, long in minutes.items()), else_=1) if minutes else 1
+    length = ibis.cases(*((held.run_id == run, long) for run, long in minutes), else_=1) if minutes else 1
     part = (held.parity == 1).ifelse(held.minute // length * length, ibis.null("int64"))
     silence = held.idle_bin.isnull().ifelse(ibis.null("int64"), step(held.silence_bin, HOLD_STEPS))
     keyed = held.select(

@@ -36,7 +36,7 @@ ORDER: Final = (*RUNGS, NOT_ASKED)
 KEYS: Final = ("platform", "client", "delay_ms", "server_instance")
 
 
-def read(attempts: ibis.Table) -> pd.DataFrame:
+def counted(attempts: ibis.Table) -> ibis.Table:
     """The timeouts of sessions by who waited for whom, and where they were lost.
 
     Args:
@@ -54,8 +54,7 @@ def read(attempts: ibis.Table) -> pd.DataFrame:
         server_instance=waits.server_instance.fill_null(""),
         lost_at=waits.lost_at.fill_null(NOT_ASKED),
     )
-    found: pd.DataFrame = keyed.group_by(*KEYS, "lost_at").agg(n=keyed.count()).to_pandas()
-    return found.sort_values([*KEYS, "lost_at"], ignore_index=True)
+    return keyed.group_by(*KEYS, "lost_at").agg(n=keyed.count())
 
 
 def counts(lost: pd.DataFrame) -> dict[str, int]:

@@ -55,7 +55,9 @@ def prepared(rows: ibis.Table) -> ibis.Table:
     )
 
 
-def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) -> ibis.Table:
+def marked(
+    prepared: ibis.Table, ends: tuple[tuple[str, float], ...], all_usable: bool, by_scenario: bool
+) -> ibis.Table:
     """The usable rows, explained, with their `minute`, and which of them are compared (`is_wait`) or cut (`is_cut`).
 
     An attempt that was scheduled so near its run's end that it could not have used up its own budget is cut: the
@@ -66,8 +68,10 @@ def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) ->
         prepared: As `prepared` gives them.
         ends: For each run the epoch second of its end.
         all_usable: All rows are known to be usable: a check that would have columns read that nothing else needs.
+        by_scenario: Scenarios are kept apart.
     """
     rows = prepared if all_usable else prepared.filter(prepared.usable)
+    rows = rows if by_scenario else rows.mutate(by_scenario=ibis.literal(""))
     rows = explained(rows.mutate(end_s=_end(rows, ends)))
     of_a_session = rows.kind.isin(WAITS) & ~rows.is_auth_probe
     ended = (rows.outcome != "aborted") & (rows.second < (rows.end_s - rows.budget_s).floor().cast("int64"))
@@ -78,9 +82,9 @@ def marked(prepared: ibis.Table, *, ends: dict[str, float], all_usable: bool) ->
     )
 
 
-def _end(rows: ibis.Table, ends: dict[str, float]) -> Any:
+def _end(rows: ibis.Table, ends: tuple[tuple[str, float], ...]) -> Any:
     # Few runs, looked up in order: engines evaluate this once a name and not once a row.
-    branches = [(rows.run_id == run, ibis.literal(second, "float64")) for run, second in ends.items()]
+    branches = [(rows.run_id == run, ibis.literal(second, "float64")) for run, second in ends]
     return ibis.cases(*branches) if branches else ibis.null("float64")
 
 

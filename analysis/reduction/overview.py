@@ -62,11 +62,11 @@ class Overview:
             the tenth of the run (0-9), `bin` the logarithmic bin of `duration_s`.
         rtt: (platform, kind, bin): `n`, `timeouts` of connect and exchange by the round trip known before.
         phases: (platform, client): `n` and the median and 95th percentile of each phase of good connects.
-        failures: The commonest failures of sessions, and how many attempts ended (`failures.read`).
-        lost: Where the waits of sessions that ran out were lost (`lost.read`).
-        rates: How many attempts failed, by cohort and kind (`rates.read`).
+        failures: The commonest failures of sessions, and how many attempts ended (`failures.found`).
+        lost: Where the waits of sessions that ran out were lost (`lost.counted`).
+        rates: How many attempts failed, by cohort and kind (`rates.in_seconds`).
         slot_s: Width of a slot.
-        checks: What became of the checks of a suite (`checks.read`).
+        checks: What became of the checks of a suite (`checks.counted`).
         start, end: Epoch seconds of the first and the last scheduled attempt; None without rows.
     """
 
@@ -88,27 +88,28 @@ def describe(attempts: ibis.Table) -> Overview:
     """Scan the attempts (some aggregations) and return the small tables."""
     from analysis.reduction import failures, lost
     from analysis.reduction.explain import contract_columns
-    from analysis.reduction.names import Names
+    from analysis.reduction.queries import queries_on
 
-    with Names(attempts.get_backend()) as names:
-        attempts = names.view(contract_columns(attempts))
-        start, end = _span(attempts)
+    with queries_on(attempts) as (queries, named):
+        rows = queries.view(contract_columns, named)
+        start, end = _span(queries.frame(_first_and_last, rows))
         slot_s = slot_width_s(0 if start is None or end is None else end - start)
-        fine = _by_worker_and_slot(attempts, slot_s=slot_s)
+        fine = _flagged(queries.frame(_by_worker_and_slot, rows, slot_s))
         has_checks = bool((fine["kind"] == "check").any())
+        part_s = max(1.0, ((end or 0) - (start or 0) + 1) / PARTS)
         return Overview(
             workers=_workers(fine),
             timeline=_timeline(fine),
-            durations=_durations(attempts, start=start or 0, end=end or 0),
-            rtt=_rtt(attempts),
-            phases=_phases(attempts),
-            failures=failures.read(attempts),
-            lost=lost.read(attempts),
-            rates=rates.read(attempts),
+            durations=_labelled(queries.frame(_durations, rows, start or 0, part_s)),
+            rtt=_labelled(queries.frame(_rtt, rows)),
+            phases=_labelled(queries.frame(_phases, rows)),
+            failures=failures.found(queries.frame(failures.commonest_of, rows), queries.frame(failures.ended_of, rows)),
+            lost=queries.frame(lost.counted, rows),
+            rates=rates.in_seconds(queries.frame(rates.counted, rows)),
             slot_s=slot_s,
             start=start,
             end=end,
-            checks=checks.read(attempts, slot_s=slot_s) if has_checks else checks.none(),
+            checks=checks.labelled(queries.frame(checks.counted, rows, slot_s)) if has_checks else checks.none(),
         )
 
 
@@ -117,16 +118,20 @@ def slot_width_s(length_s: float) -> int:
     return next((width for width in _SLOT_WIDTHS_S if length_s <= width * _MOST_SLOTS), _SLOT_WIDTHS_S[-1])
 
 
-def _span(attempts: ibis.Table) -> tuple[int | None, int | None]:
+def _first_and_last(attempts: ibis.Table) -> ibis.Table:
+    """Microseconds of the first and the last scheduled attempt."""
+    return attempts.aggregate(first=attempts.scheduled_us.min(), last=attempts.scheduled_us.max())
+
+
+def _span(first_and_last: pd.DataFrame) -> tuple[int | None, int | None]:
     """Epoch seconds of the first and the last scheduled attempt."""
-    t = attempts
-    row = t.aggregate(first=t.scheduled_us.min(), last=t.scheduled_us.max()).to_pandas().iloc[0]
+    row = first_and_last.iloc[0]
     if pd.isna(row["first"]):
         return None, None
     return int(row["first"]) // 1_000_000, int(row["last"]) // 1_000_000
 
 
-def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
+def _by_worker_and_slot(attempts: ibis.Table, slot_s: int) -> ibis.Table:
     """The one scan behind `workers` and `timeline`; `flags` is a bit for each of `_FLAGS`."""
     import ibis
 
@@ -148,32 +153,32 @@ def _by_worker_and_slot(attempts: ibis.Table, *, slot_s: int) -> pd.DataFrame:
     }
     # A key of bits, not a sum each: one number a row is a third of the work of nine.
     bits = [conditions[name].fill_null(False).ifelse(1 << index, 0) for index, name in enumerate(_FLAGS)]
-    frame: pd.DataFrame = (
-        t.group_by(
-            t.run_id,
-            t.worker,
-            t.client,
-            t.kind,
-            t.phase,
-            t.outcome,
-            t.cause,
-            flags=functools.reduce(operator.add, bits).cast("int64"),
-            slot=_seconds(t) // slot_s * slot_s,
-        )
-        .aggregate(
-            host=t.host.arbitrary(),
-            platform=t.platform.arbitrary(),
-            n=t.count(),
-            longest_s=t.duration_s.max(),
-            late_s=((t.started_us - t.scheduled_us) / 1e6).sum(),
-            seq_max=t.seq.max(),
-            seq_sum=t.seq.sum().cast("float64"),
-            unread=t.malformed_frames.sum().fill_null(0),
-            lag_max_s=t.loop_lag_s.max(),
-            cpu_max=t.cpu.max(),
-        )
-        .to_pandas()
+    return t.group_by(
+        t.run_id,
+        t.worker,
+        t.client,
+        t.kind,
+        t.phase,
+        t.outcome,
+        t.cause,
+        flags=functools.reduce(operator.add, bits).cast("int64"),
+        slot=_seconds(t) // slot_s * slot_s,
+    ).aggregate(
+        host=t.host.arbitrary(),
+        platform=t.platform.arbitrary(),
+        n=t.count(),
+        longest_s=t.duration_s.max(),
+        late_s=((t.started_us - t.scheduled_us) / 1e6).sum(),
+        seq_max=t.seq.max(),
+        seq_sum=t.seq.sum().cast("float64"),
+        unread=t.malformed_frames.sum().fill_null(0),
+        lag_max_s=t.loop_lag_s.max(),
+        cpu_max=t.cpu.max(),
     )
+
+
+def _flagged(frame: pd.DataFrame) -> pd.DataFrame:
+    """With a column for each of `_FLAGS` in place of their bits."""
     flags = frame.pop("flags").to_numpy()
     return frame.assign(**{name: (flags >> index & 1).astype(bool) for index, name in enumerate(_FLAGS)})
 
@@ -213,43 +218,33 @@ def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.fillna(dict.fromkeys(names, "unknown"))
 
 
-def _durations(attempts: ibis.Table, *, start: int, end: int) -> pd.DataFrame:
+def _durations(attempts: ibis.Table, start: int, part_s: float) -> ibis.Table:
     a = attempts
     t = a.filter(a.kind.isin(list(MEASURED)), a.outcome != "aborted", a.duration_s.notnull())
-    part_s = max(1.0, (end - start + 1) / PARTS)
-    frame: pd.DataFrame = (
-        t.group_by(
-            t.platform,
-            t.client,
-            t.kind,
-            t.outcome,
-            part=((_seconds(t) - start) / part_s).floor().cast("int64"),
-            bin=log_bin(t.duration_s * 1e6, DURATION_BINS_PER_DECADE),
-        )
-        .aggregate(n=t.count())
-        .to_pandas()
-    )
-    return _labelled(frame)
+    return t.group_by(
+        t.platform,
+        t.client,
+        t.kind,
+        t.outcome,
+        part=((_seconds(t) - start) / part_s).floor().cast("int64"),
+        bin=log_bin(t.duration_s * 1e6, DURATION_BINS_PER_DECADE),
+    ).aggregate(n=t.count())
 
 
-def _rtt(attempts: ibis.Table) -> pd.DataFrame:
+def _rtt(attempts: ibis.Table) -> ibis.Table:
     a = attempts
     t = a.filter(a.kind.isin(["connect", "exchange"]), a.outcome != "aborted", a.rtt_s > 0)
-    frame: pd.DataFrame = (
-        t.group_by(t.platform, t.kind, bin=log_bin(t.rtt_s * 1e6, RTT_BINS_PER_DECADE))
-        .aggregate(n=t.count(), timeouts=(t.outcome == "timeout").cast("int64").sum())
-        .to_pandas()
+    return t.group_by(t.platform, t.kind, bin=log_bin(t.rtt_s * 1e6, RTT_BINS_PER_DECADE)).aggregate(
+        n=t.count(), timeouts=(t.outcome == "timeout").cast("int64").sum()
     )
-    return _labelled(frame)
 
 
-def _phases(attempts: ibis.Table) -> pd.DataFrame:
+def _phases(attempts: ibis.Table) -> ibis.Table:
     t = attempts.filter(attempts.kind == "connect", attempts.outcome == "ok")
     both = {phase: t[f"{phase}_s"].approx_quantile([0.5, 0.95]) for phase in PHASES}  # of one sketch
     grouped = t.group_by("platform", "client").aggregate(n=t.count(), **both)
     quantiles = {f"{phase}_{name}_s": grouped[phase][at] for phase in PHASES for at, name in enumerate(("p50", "p95"))}
-    frame: pd.DataFrame = grouped.select("platform", "client", "n", **quantiles).to_pandas()
-    return _labelled(frame)
+    return grouped.select("platform", "client", "n", **quantiles)
 
 
 def _seconds(attempts: ibis.Table) -> ibis.expr.types.IntegerColumn:

@@ -24,26 +24,30 @@ def none() -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in (*KEYS, *COUNTS)})
 
 
-def read(attempts: ibis.Table) -> pd.DataFrame:
+def counted(attempts: ibis.Table) -> ibis.Table:
     """The judged attempts of sessions by cohort and kind.
 
     Args:
         attempts: With the contract's columns (`explain.contract_columns`).
 
     Returns:
-        platform, delay_s [the tester's own], client [library/loop], kind: `n`, `failed` (timeouts among them) and
+        platform, delay_us [the tester's own], client [library/loop], kind: `n`, `failed` (timeouts among them) and
         `timeouts`.
     """
     import ibis
 
     judged = judged_rows(attempts)
     grouped = judged.group_by("platform", "delay_us", "client", "kind")
-    found: pd.DataFrame = grouped.aggregate(
+    return grouped.aggregate(
         n=judged.count(),
         failed=judged.is_bad.cast("int64").sum(),
         timeouts=ibis.and_(judged.is_bad, judged.outcome == "timeout").cast("int64").sum(),
-    ).to_pandas()
-    found = found.assign(delay_s=found.pop("delay_us") / 1e6)
+    )
+
+
+def in_seconds(counted: pd.DataFrame) -> pd.DataFrame:
+    """The rates, with `delay_s` for `delay_us`."""
+    found = counted.assign(delay_s=counted["delay_us"] / 1e6)
     return found[[*KEYS, *COUNTS]].sort_values(list(KEYS), ignore_index=True)
 
 

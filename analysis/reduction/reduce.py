@@ -10,21 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import ibis
 import pandas as pd
 
 from analysis.reduction import connects, counts, exchanges, histograms, holds, marked_rows, samples, tokens
-from analysis.reduction.always_fails import counts_of_who, never_ok_of, what_always_fails, with_always
-from analysis.reduction.census import budgets_of, census_of, ends_of, first_cut, first_seconds
+from analysis.reduction.always_fails import WHO, by_size, by_subject, looked_for, never_ok_of, what_always_fails
+from analysis.reduction.census import budgets_of, census_of, counted_rows, ends_of, first_cut, first_seconds
 from analysis.reduction.explain import contract_columns
-from analysis.reduction.factors import FACTORS
-from analysis.reduction.frames import empty_frame, frame_of, sums_by
-from analysis.reduction.histograms import arm_rtt, base_rtt, costs_of_mitigation
+from analysis.reduction.frames import empty_frame, sums_by
+from analysis.reduction.histograms import arm_rtt, base_rtt, with_started
 from analysis.reduction.keys import ARM_KEYS, CELL_KEYS, SIDE_KEYS, WORKER_KEYS
-from analysis.reduction.names import Names
 from analysis.reduction.places import numbered, places_of, telling
+from analysis.reduction.queries import Named, Queries, Query, queries_on
 from analysis.reduction.samples import one_in_how_many
 from analysis.reduction.scenarios import scenarios_differ
 from analysis.reduction.tables import Tables
@@ -32,6 +31,8 @@ from analysis.reduction.tables import Tables
 # Distinct connections are counted in the run's first minutes, up to so many attempts: it is the only step whose
 # memory would grow with the rows.
 DISTINCT_ROWS: Final = 4_000_000
+# So few rows are explained once and kept; of more, each query explains those that it reads.
+KEPT_ROWS: Final = 300_000
 # Sessions that were not ended before their time are counted in so many parts of the run, as errors are.
 PARTS_OF_A_RUN: Final = 20
 
@@ -50,86 +51,133 @@ def reduce(attempts: ibis.Table, *, ends: Mapping[str, datetime] | None = None) 
             were cut off, and only the quick ones would be counted. Where a run's end is not given, and
             where its rows end earlier than that, the end is where its rows end.
     """
-    with Names(attempts.get_backend()) as names:
-        return _reduced(attempts, names, ends or {})
+    with queries_on(attempts) as (queries, named):
+        return _reduced(queries, named, ends or {})
 
 
-def _reduced(attempts: ibis.Table, names: Names, ends: Mapping[str, datetime]) -> Tables:
-    prepared = names.view(marked_rows.prepared(contract_columns(attempts)))
-    census = census_of(prepared)
-    if not scenarios_differ(census):
-        prepared, census = prepared.mutate(by_scenario=ibis.literal("")), census.assign(by_scenario="")
-    all_usable = not census["unusable"].any()
+def _reduced(queries: Queries, attempts: Named, ends: Mapping[str, datetime]) -> Tables:
+    prepared = queries.view(prepared_attempts, attempts)
+    census = census_of(queries.frame(counted_rows, prepared))
+    by_scenario = scenarios_differ(census)
+    if not by_scenario:
+        census = census.assign(by_scenario="")
     ends_s = ends_of(census, ends)
-    marked = names.view(marked_rows.marked(prepared, ends=ends_s, all_usable=all_usable))
+    make = queries.kept if census["rows"].sum() <= KEPT_ROWS else queries.view
+    marked = make(marked_rows.marked, prepared, tuple(ends_s.items()), not census["unusable"].any(), by_scenario)
     numbers, places = places_of(census)
     arms = numbered(census[census["is_wait"]], ARM_KEYS, "arm")
-    by_worker, by_arm = (ibis.memtable(telling(*t)) for t in ((numbers, WORKER_KEYS), (arms, ARM_KEYS)))
-    sample = _sample(marked, names, census)
-    who = counts_of_who(sample)
-    always = what_always_fails(sample, who, census)
-    if len(always) and one_in_how_many(census) > 1:
+    by_worker = queries.table("workers", telling(numbers, WORKER_KEYS))
+    by_arm = queries.table("arms", telling(arms, ARM_KEYS))
+    one_in = one_in_how_many(census)
+    sample = queries.kept(samples.sampled, marked, one_in)
+    who = _counts_of_who(queries, sample)
+    always = what_always_fails(who, queries.frame(by_size, sample), census)
+    if len(always) and one_in > 1:
         # They are named with their numbers, which must be all of them.
-        everything = samples.sampled(marked, 1, {})
-        always = what_always_fails(everything, counts_of_who(everything), census)
-    placed = names.view(counts.placed(with_always(marked, always), by_worker, by_arm))
-    fine = names.kept(counts.moments(placed))
-    names_of_places, names_of_arms = ibis.memtable(places), ibis.memtable(arms)
-    moments = names.view(counts.named(fine, names_of_places, names_of_arms))
-    cells = frame_of(counts.cells(moments))
-    counted = counts.connections(_slice(marked, cells), by_worker, by_arm)
-    cells = _with_connections(cells, frame_of(counted), places, arms)
-    plain = moments.filter(moments.is_first & (moments.mitigation == "none"))
-    instances = frame_of(counts.instances(plain))
-    rtts = frame_of(histograms.rtts(marked))
-    held = names.kept(holds.held(marked))
+        everything = queries.view(samples.sampled, marked, 1)
+        always = what_always_fails(_counts_of_who(queries, everything), queries.frame(by_size, everything), census)
+    placed = queries.view(counts.waits, marked, by_worker, by_arm, looked_for(always))
+    fine = queries.kept(counts.moments, placed)
+    names_of_places, names_of_arms = queries.table("places", places), queries.table("names_of_arms", arms)
+    moments = queries.view(counts.named, fine, names_of_places, names_of_arms)
+    cells = queries.frame(counts.cells, moments)
+    counted = queries.frame(counts.connections, marked, by_worker, by_arm, _first_minutes(cells))
+    cells = _with_connections(cells, counted, places, arms)
+    instances = queries.frame(counts.instances, moments)
+    rtts = queries.frame(histograms.rtts, marked)
+    held = queries.kept(holds.held, marked)
     minutes_of_parts = {
         str(run): max(1, n // PARTS_OF_A_RUN) for run, n in cells.groupby("run_id")["minute"].nunique().items()
     }
-    cut = frame_of(counts.cut(marked_rows.since(marked, first_cut(census, ends_s))))
-    sessions = frame_of(holds.sessions(held))
+    cut = queries.frame(counts.cut, marked, first_cut(census, ends_s))
+    sessions = queries.frame(holds.sessions, held)
     totals = _totals(census, cells)
     notes = _notes(census, totals, lag_null=int(cells["lag_null"].sum()))
+
+    def where(is_needed: bool, columns: str, query: Query, *given: Any) -> pd.DataFrame:
+        """What a query gives that is one more look at every row, where there is something to see."""
+        return queries.frame(query, *given) if is_needed else empty_frame(columns)
+
+    clients = cells["client"] + "/" + cells["event_loop"]
+    sides = (cells["platform"], clients, cells["delay_us"], instances["server_instance"])
+    costs = where(
+        bool((cells["mitigation"] != "none").any()),
+        "host platform minute mitigation kind latency_bin n",
+        histograms.mitigation_costs,
+        marked,
+    )
     return Tables(
         cells=cells,
-        slots=frame_of(counts.slots(plain)),
+        slots=queries.frame(counts.slots, moments),
         instances=instances,
-        subjects=frame_of(connects.subjects(marked)),
+        subjects=queries.frame(connects.subjects, marked),
         cut=cut,
         always=always,
         never_ok=never_ok_of(who["user"], census),
-        factors=_factors(sample, cells, instances),
-        dealt=frame_of(samples.dealt(sample, one_in_how_many(census))),
-        holds=frame_of(holds.holds(held, minutes=minutes_of_parts)),
-        reached=frame_of(holds.reached(held)),
+        factors=where(
+            any(side.nunique() > 1 for side in sides),
+            " ".join((*SIDE_KEYS, "factor level n bad connections")),
+            samples.factors,
+            sample,
+        ),
+        dealt=queries.frame(samples.dealt, sample, one_in),
+        holds=queries.frame(holds.holds, held, tuple(minutes_of_parts.items())),
+        reached=queries.frame(holds.reached, held),
         sessions=sessions,
-        fresh_refusals=_fresh_refusals(marked, cells, cut, sessions),
-        credential_checks=_credential_checks(marked, census),
-        mute=_mute(marked, cells),
-        continued=_continued(marked, cells),
-        first_connects=frame_of(connects.first_connects(marked, first_seconds(census))),
-        idles=frame_of(exchanges.idles(marked)),
+        fresh_refusals=where(
+            any(frame["auth_fresh"].any() for frame in (cells, cut, sessions)),
+            "run_id kind n fresh sometimes",
+            tokens.fresh_refusals,
+            marked,
+        ),
+        credential_checks=where(
+            bool(census["is_auth_probe"].any()), "host platform token_kind result n", tokens.credential_checks, marked
+        ),
+        mute=where(
+            bool((cells["unanswered"] > cells["acknowledged"]).any()),
+            "host platform is_mute operation n",
+            exchanges.mute,
+            marked,
+        ),
+        continued=where(
+            bool((cells["residual"] > cells["late"]).any()),
+            "host platform operation parity idle n died",
+            exchanges.continued,
+            marked,
+        ),
+        first_connects=queries.frame(connects.first_connects, marked, tuple(first_seconds(census).items())),
+        idles=queries.frame(exchanges.idles, marked),
         base_rtt=base_rtt(cells, rtts),
         arm_rtt=arm_rtt(cells, rtts),
         loops=sums_by(cells[cells["mitigation"] == "none"], ["host", "platform"], ["good", "good_lagged"]),
         platform_instances=sums_by(instances, ["platform", "server_instance"], ["n"]),
         sites=sums_by(census, ["platform", "host", "site"], ["n"]),
         budgets=budgets_of(census),
-        probes=frame_of(counts.probes(marked)),
-        peers=_peers(marked, cells),
-        mitigation_costs=costs_of_mitigation(marked, cells),
+        probes=queries.frame(counts.probes, marked),
+        peers=where(bool(cells["on_way"].any()), "host platform site peer_address n on_way", counts.peers, marked),
+        mitigation_costs=with_started(costs) if len(costs) else costs,
         totals=totals,
         notes=notes,
     )
 
 
-def _slice(marked: ibis.Table, cells: pd.DataFrame) -> ibis.Table:
-    """All rows, or those of the first minutes that hold `DISTINCT_ROWS` attempts."""
+def prepared_attempts(attempts: ibis.Table) -> ibis.Table:
+    """The rows of the contract, prepared (`marked_rows.prepared`)."""
+    return marked_rows.prepared(contract_columns(attempts))
+
+
+def _counts_of_who(queries: Queries, sample: Named) -> dict[str, pd.DataFrame]:
+    """The attempts and failures of each user, and of each scenario."""
+    return {what: queries.frame(by_subject, sample, column) for what, column in WHO.items()}
+
+
+def _first_minutes(cells: pd.DataFrame) -> tuple[int, int] | None:
+    """The first and the last of the minutes that hold `DISTINCT_ROWS` attempts; None: all do not hold so many."""
     by_minute = cells.groupby("minute")["n"].sum()
     if by_minute.sum() <= DISTINCT_ROWS:
-        return marked
+        return None
     enough = int(by_minute.cumsum().searchsorted(DISTINCT_ROWS))
-    return marked_rows.between(marked, int(by_minute.index[0]), int(by_minute.index[enough]))
+    return int(by_minute.index[0]), int(by_minute.index[enough])
 
 
 def _with_connections(
@@ -143,56 +191,6 @@ def _with_connections(
     ratio = cells[list(ARM_KEYS)].merge(known, how="left", on=list(ARM_KEYS))
     estimate = (cells["n"] * (ratio["connections"] / ratio["n"]).fillna(1.0)).round().clip(lower=1)
     return cells.assign(connections=cells["connections"].fillna(estimate.where(~is_counted, 0)).astype("int64"))
-
-
-def _sample(marked: ibis.Table, names: Names, census: pd.DataFrame) -> ibis.Table:
-    """The waits that shares of attempts are taken from, with the levels of the factors."""
-    levels = {factor.name: factor.level for factor in FACTORS}
-    return names.kept(samples.sampled(marked, one_in_how_many(census), levels))
-
-
-def _factors(sample: ibis.Table, cells: pd.DataFrame, instances: pd.DataFrame) -> pd.DataFrame:
-    """Only where there are two platforms, clients, delays or instances to compare."""
-    clients = cells["client"] + "/" + cells["event_loop"]
-    sides = (cells["platform"], clients, cells["delay_us"], instances["server_instance"])
-    if all(side.nunique() < 2 for side in sides):
-        return empty_frame(" ".join((*SIDE_KEYS, "factor level n bad connections")))
-    return frame_of(samples.factors(sample, drawn=[factor.name for factor in FACTORS if factor.is_drawn]))
-
-
-def _credential_checks(marked: ibis.Table, census: pd.DataFrame) -> pd.DataFrame:
-    """Only where there were auth probes: it is one more look at every row."""
-    if not census["is_auth_probe"].any():
-        return empty_frame("host platform token_kind result n")
-    return frame_of(tokens.credential_checks(marked))
-
-
-def _fresh_refusals(marked: ibis.Table, *with_refusals: pd.DataFrame) -> pd.DataFrame:
-    """Only where such tokens were refused: it groups by user."""
-    if not any(frame["auth_fresh"].any() for frame in with_refusals):
-        return empty_frame("run_id kind n fresh sometimes")
-    return frame_of(tokens.fresh_refusals(marked))
-
-
-def _mute(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
-    """Only where requests went unanswered behind answered pings: it groups by connection."""
-    if not (cells["unanswered"] > cells["acknowledged"]).any():
-        return empty_frame("host platform is_mute operation n")
-    return frame_of(exchanges.mute(marked))
-
-
-def _continued(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
-    """Only where requests went unanswered: it puts those of such connections in their order."""
-    if not (cells["residual"] > cells["late"]).any():
-        return empty_frame("host platform operation parity idle n died")
-    return frame_of(exchanges.continued(marked))
-
-
-def _peers(marked: ibis.Table, cells: pd.DataFrame) -> pd.DataFrame:
-    """Only where something was lost on the way: it is one more look at every row."""
-    if not cells["on_way"].any():
-        return empty_frame("host platform site peer_address n on_way")
-    return frame_of(counts.peers(marked))
 
 
 def _totals(census: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

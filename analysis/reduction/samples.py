@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import ibis
 import pandas as pd
@@ -11,6 +10,7 @@ from ibis import _, selectors
 
 from analysis.reduction.explain import NUMBER_OF
 from analysis.reduction.expressions import OF_THE_TARGET, count_if, lot
+from analysis.reduction.factors import FACTORS
 from analysis.reduction.keys import SIDE_KEYS
 from analysis.reduction.marked_rows import is_plain
 from analysis.reduction.variants import VARIANTS, failures
@@ -61,15 +61,16 @@ def dealt(sample: ibis.Table, one_in: int) -> ibis.Table:
     )
 
 
-def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any], Any]]) -> ibis.Table:
+def sampled(marked: ibis.Table, one_in: int) -> ibis.Table:
     """The compared waits of one connection in so many, drawn by its number, and what of them may differ.
+
+    The level of each factor (`FACTORS`) has `LEVEL` before its name.
 
     Shares of attempts need no more than a sample; a connection is taken as a whole, since its attempts are alike.
 
     Args:
         marked: As marked.
         one_in: How many connections there are to one that is taken; 1 = all.
-        levels: Of each factor by name, what is compared (`factors.FACTORS`); returned with `LEVEL` before the name.
     """
     rows = _drawn(marked.filter(is_plain(marked)), one_in)
     names = (
@@ -88,7 +89,7 @@ def sampled(marked: ibis.Table, one_in: int, levels: Mapping[str, Callable[[Any]
         "is_bad",
         "bytes_out",
     )
-    levelled = {f"{LEVEL}{name}": level(rows).cast("string") for name, level in levels.items()}
+    levelled = {f"{LEVEL}{factor.name}": factor.level(rows).cast("string") for factor in FACTORS}
     return rows.select(*SIDE_KEYS, *names, **levelled)
 
 
@@ -99,14 +100,11 @@ def _drawn(rows: ibis.Table, one_in: int) -> ibis.Table:
     return rows.filter(lot(_.connection) % one_in == 0)
 
 
-def factors(sample: ibis.Table, *, drawn: Sequence[str]) -> ibis.Table:
-    """Attempts and failures by each thing that may differ between sides that are compared (`factors.FACTORS`).
+def factors(sample: ibis.Table) -> ibis.Table:
+    """Attempts and failures by each thing that may differ between sides that are compared (`FACTORS`).
 
-    In one query: on a short run it is the planning of queries that takes time.
-
-    Args:
-        sample: As sampled; a level of null = not recorded.
-        drawn: Factors whose connections are counted, too.
+    In one query: on a short run it is the planning of queries that takes time. Connections are counted, too, of the
+    factors that are drawn for each; a level of null = not recorded.
     """
     long = sample.pivot_longer(
         selectors.startswith(LEVEL),
@@ -115,11 +113,12 @@ def factors(sample: ibis.Table, *, drawn: Sequence[str]) -> ibis.Table:
         names_transform=lambda name: name.removeprefix(LEVEL),
     )
     known = long.filter(long.level.notnull())
+    drawn = [factor.name for factor in FACTORS if factor.is_drawn]
     of_one = ibis.struct({name: known[name] for name in ("run_id", "worker", "connection")})
     return known.group_by(*SIDE_KEYS, "factor", "level").agg(
         n=known.count(),
         bad=count_if(known.explanation.isin(OF_THE_TARGET)),
-        connections=known.factor.isin(list(drawn)).ifelse(of_one, None).nunique(),
+        connections=known.factor.isin(drawn).ifelse(of_one, None).nunique(),
     )
 
 

@@ -1,7 +1,7 @@
 """The attempts of one file counted in two tables that add up over files: what is shown while a run goes on.
 
-Nothing is decided here. What counts as what is as in the verdict's own counts (`service_levels.counts`, `rates.read`,
-`lost.read`), so that the last live count and the verdict's are the same.
+Nothing is decided here. What counts as what is as in the verdict's own counts (`service_levels.counts`,
+`rates.counted`, `lost.counted`), so that the last live count and the verdict's are the same.
 """
 
 from __future__ import annotations
@@ -52,6 +52,14 @@ def total(tallies: list[Tally]) -> Tally:
 
 def read(attempts: ibis.Table) -> Tally:
     """Count the rows of a table of attempts (as `dataset.attempts_table` gives it): one scan."""
+    from analysis.reduction.queries import queries_on
+
+    with queries_on(attempts) as (queries, named):
+        frame = queries.frame(_counted, named)
+    return Tally(_added(frame, CELL_KEYS), _added(frame[frame["standing"] == JUDGED], SLOT_KEYS))
+
+
+def _counted(attempts: ibis.Table) -> ibis.Table:
     import ibis
 
     from analysis.reduction.explain import AUTH_PROBE_SCENARIO, contract_columns
@@ -80,8 +88,7 @@ def read(attempts: ibis.Table) -> Tally:
         lost_at=(a.outcome == "timeout").ifelse(a.lost_at.fill_null(NOT_ASKED), ""),
         slot=(a.scheduled_us // 1_000_000 // SLOT_S * SLOT_S).fill_null(0),
     )
-    frame: pd.DataFrame = known.group_by(*CELL_KEYS, "slot").aggregate(n=known.count()).to_pandas()
-    return Tally(_added(frame, CELL_KEYS), _added(frame[frame["standing"] == JUDGED], SLOT_KEYS))
+    return known.group_by(*CELL_KEYS, "slot").aggregate(n=known.count())
 
 
 def _added(frame: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from analysis.releases.differences import Comparison, Difference
 
 NONE: Final = "–"
+SECTION: Final = "Against the last release"  # of the report
 _STATE: Final = {"worse": "worse", "not_worse": "not worse", "undecided": "cannot tell"}
+_KINDS: Final = ("worse", "better", "not different", "not worse", "cannot tell")
 
 
 def state_word(state: str) -> str:
@@ -58,7 +62,7 @@ def sentence(one: Difference) -> str:
 
 
 def text(found: Comparison) -> str:
-    """All that a terminal shows."""
+    """All that the command shows, and the log of a run."""
     ending = f"Against the base: {_STATE[found.state]} (margin {100 * found.margin:.2f} points)."
     lines = [ending, *found.void, *(f"  {sentence(level)}" for level in found.levels)]
     lines.append(f"Compared within what both runs have: {100 * found.kept:.1f} % of their attempts.")
@@ -67,6 +71,37 @@ def text(found: Comparison) -> str:
     lines.append(f"{'claim':<20} {'base':<11} {'new':<11} difference in points")
     lines += [f"{claim.name:<20} {claim.was:<11} {claim.now:<11} {difference_text(claim)}" for claim in found.claims]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def brief(found: Comparison, *, columns: int = 80) -> str:
+    """What a terminal shows below the ending of a run: four lines of 80 columns; the report has the rest."""
+    lines = [f"Against the base: {_STATE[found.state]} (margin {100 * found.margin:.2f} points)."]
+    if found.void:
+        lines += textwrap.wrap(found.void[0], columns, initial_indent="  ", subsequent_indent="  ")
+    else:
+        kinds = Counter(_kind(one, found.margin) for one in found.levels)
+        counts = ", ".join(f"{kinds[kind]} {kind}" for kind in _KINDS if kinds[kind])
+        changed = sum(one.was != one.now for one in found.claims)
+        lines.append(f"  Levels: {counts}. Claims: {changed} of {len(found.claims)} in another state.")
+        lines.append(f"  Largest: {_largest(found.levels)}")
+    more = len(found.differs)
+    besides = f", and {more} other difference{'s' if more > 1 else ''}" if more else ""
+    lines.append(f'  The rest{besides}: "{SECTION}" in the report.')
+    return "\n".join(lines)
+
+
+def _kind(one: Difference, margin: float) -> str:
+    if one.state != "not_worse" or one.low is None or one.high is None:
+        return _STATE[one.state]
+    return "better" if one.high < -margin else "not different" if one.low >= -margin else "not worse"
+
+
+def _largest(levels: Sequence[Difference]) -> str:
+    known = [one for one in levels if difference_text(one) != NONE]
+    if not known:
+        return "unknown, there are too few sessions or minutes."
+    one = max(known, key=lambda one: abs(one.estimate or 0.0))
+    return f"{one.name} {difference_text(one, unit=' points')}."
 
 
 def difference_text(one: Difference, *, unit: str = "") -> str:

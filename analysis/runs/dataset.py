@@ -16,6 +16,7 @@ from analysis.runs.file_checksums import check_files
 from analysis.runs.manifest import FILE_NAME as RUN_FILE
 from analysis.runs.manifest import ManifestError, read_manifest
 from attempts.locks import Reading, is_held, store_lock
+from attempts.run_folder import why_no_run_folder
 from attempts.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -119,9 +120,7 @@ def why_no_run(folder: Path) -> str:
     """Why a path names no run, in a sentence; empty where it does."""
     if not folder.is_dir():
         return f"{folder} is no folder: name a run folder, for example reports/<run_id>."
-    if not (folder / "attempts").is_dir() and not (folder / RUN_FILE).exists() and not (folder / "spool").is_dir():
-        return f"{folder} is no run folder: it has neither attempts/ nor {RUN_FILE} nor spool/."
-    return ""
+    return why_no_run_folder(folder)
 
 
 def _open_run(folder: Path, problems: list[str], notes: list[str]) -> Run:

@@ -35,6 +35,7 @@ import pyarrow as pa
 from attempts.exit_codes import EXIT_MISSING, EXIT_OK, EXIT_USAGE
 from attempts.locks import is_held, leader_lock, only_process, store_lock
 from attempts.manifest import read_manifest, write_manifest
+from attempts.run_folder import why_no_run_folder
 from attempts.settling import rewritten, settle
 from attempts.store.part_folder import StoreError
 from attempts.store.segment_store import OnStored, Store, moment
@@ -54,10 +55,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--otel", action="store_true", help="with --follow: export metrics by OpenTelemetry")
     arguments = parser.parse_args(argv)
     run: Path = arguments.run
-    if not is_run_folder(run):
-        return _usage(
-            f"{run} is no run folder: it has neither spool/ nor attempts/ nor run.json. Name reports/<run_id>."
-        )
+    if reason := why_no_run_folder(run):
+        return _usage(reason)
     # One thread each: the cores belong to the users, and what is saved here would be lost in their numbers.
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
@@ -79,11 +78,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted: no row was removed; run it again.", file=sys.stderr)
         return EXIT_MISSING
-
-
-def is_run_folder(run: Path) -> bool:
-    """Whether something of a run is in this folder."""
-    return run.is_dir() and any((run / name).exists() for name in ("spool", "attempts", "run.json"))
 
 
 def pass_interval_s(elapsed_s: float) -> float:

@@ -66,6 +66,11 @@ class Child:
         self._process.stdout.close()
         return int(status)
 
+    def kill(self) -> None:
+        """End it at once, whatever it does, and wait for nothing: for whoever is about to end himself."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
     def finish(self, timeout_s: float) -> tuple[int | None, str]:
         """Wait for a child that ends by itself: its status (None: it did not) and the rest of its output."""
         reader = gevent.spawn(self._process.stdout.read)

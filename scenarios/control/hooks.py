@@ -95,7 +95,12 @@ def install() -> None:
         soak = soaks[id(environment)] = Soak(environment)
         try:
             soak.prepare()
-            Interrupts(lambda: end_of(environment, soak), is_ending=soak.is_ending, folder=soak.folder).install()
+            Interrupts(
+                lambda: end_of(environment, soak),
+                is_ending=soak.is_ending,
+                folder=soak.folder,
+                leave_unjudged=soak.leave_unjudged,
+            ).install()
         except (ConfigError, HarnessError) as refusal:
             say(f"wsoak: {with_pointer(str(refusal))}")
             raise SystemExit(EXIT_USAGE) from None

@@ -29,6 +29,7 @@ class Interrupts:
         end_run: Ends the run in order.
         is_ending: Whether the run is being ended already.
         folder: The run's folder; None = there is none, or other processes end it.
+        leave_unjudged: Ends what analyses the run: a process of its own, which hears no Ctrl-C.
         leave: Ends the process with this exit status at once: an exception would have to get past all who wait.
     """
 
@@ -38,11 +39,13 @@ class Interrupts:
         *,
         is_ending: Callable[[], bool],
         folder: Callable[[], Path | None],
+        leave_unjudged: Callable[[], object],
         leave: Callable[[int], object] = os._exit,
     ) -> None:
         self._end_run = end_run
         self._is_ending = is_ending
         self._folder = folder
+        self._leave_unjudged = leave_unjudged
         self._leave = leave
         self._interrupts = 0
         self._terminal: Any = None
@@ -78,6 +81,8 @@ class Interrupts:
             )
         settle()
         restore_terminal(self._terminal)
+        # At the very end: whoever waits for it would take its death for a failure, and start another.
+        self._leave_unjudged()
         self._leave(EXIT_VOID)
 
     def terminated(self, *_: object) -> None:

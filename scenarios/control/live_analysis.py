@@ -77,6 +77,11 @@ class LiveAnalysis:
             self._child.stop()
             self._child = None
 
+    def kill(self) -> None:
+        """End it at once, in the middle of a verdict, too, and wait for nothing."""
+        if self._child is not None:
+            self._child.kill()
+
     def _without(self, why: str) -> None:
         say(f"wsoak: {why}: the run is analysed at its end, by a process of its own.")
         self.stop()

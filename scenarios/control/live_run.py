@@ -72,6 +72,7 @@ class LiveRun:
     _disk: Disk = field(default_factory=Disk)
     _plan: PlannedEnd | None = field(init=False, default=None)
     _stopped_at: float | None = None
+    _analysis: Child | None = None
 
     def __post_init__(self) -> None:
         """Put the planned end on the monotonic clock, as it is from here."""
@@ -256,6 +257,15 @@ class LiveRun:
         if self.lead is not None:
             self.lead.end()
 
+    def leave_unjudged(self) -> None:
+        """End whatever is analysing the run, at once: it would make a verdict of what was left as it is.
+
+        The store may go on: it takes what is on the disk, and brings no row twice.
+        """
+        self.live.kill()
+        if self._analysis is not None:
+            self._analysis.kill()
+
     def _settle(self, stored: Mapping[str, Any]) -> None:
         """Hold the run against its rows: what they disprove is taken back, what they show is said."""
         settled = settling.settle(msgspec.to_builtins(self.file), stored)
@@ -302,7 +312,7 @@ class LiveRun:
         if made is not None and (self.folder / "verdict.json").is_file():
             status, self.last_words = made
             return status
-        analysis = start_child(
+        self._analysis = analysis = start_child(
             "analysis",
             module_command("analysis", *self._analysis_arguments()),
             environment=child_environment(os.environ, named=self.settings.secret_variables) | as_shown(),

@@ -463,6 +463,11 @@ class Soak:
         run = self.leader.run if self.leader is not None else None
         return None if run is None else run.folder
 
+    def leave_unjudged(self) -> None:
+        """This process is about to leave the run that it leads: nobody makes a verdict of it later."""
+        if self.leader is not None and self.leader.run is not None:
+            self.leader.run.leave_unjudged()
+
     def user_error(self, exception: BaseException) -> None:
         """An exception in a user is wsoak's fault, never the target's."""
         sentence = f"A user crashed ({type(exception).__name__}: {redacted(str(exception))})."

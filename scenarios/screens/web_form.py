@@ -2,7 +2,8 @@
 
 Locust's page is a React application that is built already, and takes one flat list of fields. Names that an option may
 take are told to it as it expects them; for the rest a small script of ours (`start_form.js`) stands in its page, which
-adds headings and notes beside its fields. Without the script the form works as Locust's own.
+adds headings and notes beside its fields. Without the script the form works as Locust's own. Another (`why_note.js`)
+says beside the Why tab what Locust's page does not ask for any more when a run has ended.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ _STYLE: Final = """
  .wsoak-group button::before { content: "▸ " } .wsoak-group button[aria-expanded=true]::before { content: "▾ " }
  [data-wsoak-folded] { display: none !important }
  .wsoak-note { margin: -1.5rem 0 0; font: .85rem/1.4 Roboto, Helvetica, Arial, sans-serif; overflow-wrap: anywhere }
+ #wsoak-ended { margin: .8rem 0 0; border-left: 4px solid #ed6c02; padding-left: .6rem; overflow-wrap: anywhere;
+  font: 1rem/1.5 Roboto, Helvetica, Arial, sans-serif }
+ #wsoak-ended a { color: inherit }
  .wsoak-refusal { border-left: 4px solid #d32f2f; padding-left: .6rem; font-weight: 600 }
 """
 
@@ -77,7 +81,7 @@ def add_to_form(web_ui: WebUi, *, standin_url: Callable[[], str], base_path: str
             added = (
                 f"<style>{_STYLE}</style>"
                 f'<script type="application/json" id="wsoak-form">{data}</script>'
-                '<script src="./wsoak/start_form.js"></script>'
+                '<script src="./wsoak/why_note.js"></script><script src="./wsoak/start_form.js"></script>'
             )
             response.set_data(response.get_data(as_text=True).replace("</body>", f"{added}</body>"))
         return response
@@ -111,9 +115,18 @@ def with_choices(extra: Mapping[str, Any], options: Sequence[Option] = OPTIONS) 
 def completed(
     form: MultiDict[str, str], *, standin_url: Callable[[], str], options: Sequence[Option] = OPTIONS
 ) -> ImmutableMultiDict[str, str]:
-    """A posted form as Locust takes it: several names of an option as one value, and the stand-in for an empty host."""
+    """A posted form as Locust takes it: several names of an option as one value, and the stand-in for an empty host.
+
+    Of a list in which nothing is chosen the page posts nothing at all, and Locust keeps what it had. In a form that has
+    all other fields such a list is empty; whoever posts some fields only, by a program, means the others as they are.
+    """
     many = {option.name for option in options if option.takes_many}
-    values = {name: ",".join(given) if name in many else given for name, given in form.lists()}
+    values: dict[str, str | list[str]] = {
+        name: ",".join(given) if name in many else given for name, given in form.lists()
+    }
+    lists = {option.name for option in options if option.ui and option.takes_many and _is_of_names(option)}
+    if {option.name for option in options if option.ui} - lists <= form.keys():
+        values |= dict.fromkeys(lists - values.keys(), "")
     if form.get("host") == "":
         values["host"] = standin_url()
     return ImmutableMultiDict(values)

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import jsonschema
 import pandas as pd
@@ -18,6 +17,7 @@ from analysis.server_log.read import open_logs
 from analysis.verdict.answer import LABELS
 from analysis.verdict.document import SCHEMA_FILE
 from analysis.verdict.service_levels import Levels
+from tests.analysis.junit_documents import read_junit
 from tests.analysis.run_folders import START_S, attempts, health, manifest, write_run
 from tests.typed import known
 
@@ -57,7 +57,7 @@ def test_exit_status_is_that_of_the_service_levels(
     assert [line.partition("?")[0] + "?" for line in lines[:3]] == list(LABELS)
     assert len(lines) <= 20  # one screen
     assert lines[-1] == f"Report: {folder / 'report.html'}"
-    ElementTree.parse(folder / "junit.xml")
+    read_junit((folder / "junit.xml").read_text(encoding="utf-8"))
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

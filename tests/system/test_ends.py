@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pyarrow.dataset as ds
 import pytest
 
@@ -94,6 +95,26 @@ def test_a_second_ctrl_c_leaves_at_once_and_every_flushed_row_can_still_be_store
     wait_for(lambda: subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 3, "the rows stored")
     rows = ds.dataset(stored(soak.folder)).to_table(["seq"])["seq"].to_pylist()
     assert sorted(rows) == list(range(len(rows)))
+
+
+@posix
+@pytest.mark.parametrize("option", ["--allow-less-load", "--no-live-analysis"])
+def test_a_second_ctrl_c_while_analysing_leaves_a_run_of_which_nobody_makes_a_verdict_later(
+    start_soak: Callable[..., Soak], option: str
+) -> None:
+    soak = start_soak(*USERS, "--run-time", "2s", "--only-summary", option)
+    wait_for_line(soak, "wsoak: analysing")
+    children = psutil.Process(soak.process.pid).children(recursive=True)
+    assert any("analysis" in word for child in children for word in child.cmdline())
+    soak.process.send_signal(signal.SIGINT)
+    wait_for_line(soak, "Ctrl-C once more leaves it as it is")
+    soak.process.send_signal(signal.SIGINT)
+    status, said = soak.end()
+    assert status == 3
+    assert f"python -m analysis {soak.folder} looks at it" in said
+    # What had gone on would have a verdict by its end.
+    assert not psutil.wait_procs(children, timeout=PATIENCE_S)[1]
+    assert not (soak.folder / "verdict.json").exists()
 
 
 def wait_for_line(soak: Soak, words: str) -> str:

@@ -116,7 +116,15 @@ IS_VOID: Final = Answer(
 STATES: Final[dict[str, tuple[dict[str, Any], tuple[str, ...]]]] = {
     "running": (
         {"phase": Phase.RUNNING, "said": document()},
-        ("The run is going on.", "How sure?", "locust --headless", "not final", "= 9,228 judged", "300 ms"),
+        (
+            "The run is going on.",
+            "How sure?",
+            "locust --headless",
+            "not final",
+            "= 9,228 judged",
+            "300 ms",
+            "130 more workers",
+        ),
     ),
     "ended": (
         {"phase": Phase.IDLE, "said": document("ended", is_final=True), "levels": "breached"},
@@ -210,6 +218,9 @@ def test_the_page_follows_a_run_and_says_when_nobody_answers(tmp_path: Path) -> 
         pages.show(Phase.RUNNING, document(timeouts=93, over_time=document().over_time[:30]))
         page.locator("#tiles").get_by_text("93", exact=True).wait_for()
         assert page.locator("#cells tbody tr").count() == 18  # what a reader has opened stays open
+        page.get_by_role("button", name="Show all 23").click()
+        assert page.locator("#workers tbody tr").count() == 23
+        assert page.locator("#generator").get_by_text("31 % of a core").is_visible()
         assert page.locator("details[open]").count() == 1
         page.goto(pages.url + "report")
         page.get_by_role("heading", name="Why sessions time out").wait_for()  # there is no report yet

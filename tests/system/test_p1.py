@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from xml.etree import ElementTree
 
 from attempts.p1_checks import DESCRIBED, NOT_DESCRIBED, name_of
+from tests.analysis.junit_documents import read_junit
 from tests.conftest import Soak
 
 USERS = ("--headless", "--only-summary", "--users", "6", "--spawn-rate", "6", "--run-time", "40s", "--pace-s", "0")
@@ -29,7 +29,7 @@ def test_p1_passes_on_the_healthy_stand_in(start_soak: Callable[..., Soak]) -> N
     }
     assert verdict["slo"]["state"] == "met" and verdict["failures"] == []
     assert "Checks: p1: 8 passed, 17 not described." in output
-    cases = ElementTree.parse(soak.folder / "junit.xml").iter("testcase")
+    cases = read_junit((soak.folder / "junit.xml").read_text(encoding="utf-8")).iter("testcase")
     assert sum(case.get("classname") == "wsoak.p1" for case in cases) == 25
 
 

@@ -65,6 +65,11 @@ def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]
         budget.fill("5")
         assert refusal.count() == 0
         host.fill("")
+        # Of a list with nothing chosen Locust's page posts nothing: it is refused, not taken for the last choice.
+        page.locator("select[name=client]").select_option([])
+        page.get_by_role("button", name="Start").click()
+        refusal.get_by_text("--client is '', but it must be at least one of").wait_for()
+        assert not soak.reports.exists()
         page.locator("select[name=client]").select_option(["websocket-client", "websockets-gevent"])
         page.get_by_role("button", name="Start").click()
         page.get_by_role("cell", name="connect").wait_for()
@@ -78,7 +83,17 @@ def test_a_run_from_the_start_form_to_its_report(start_soak: Callable[..., Soak]
         page.locator("#tiles").get_by_text("Judged attempts").wait_for()
         page.screenshot(path=str(PICTURES / "live-of-a-run.png"), full_page=True)
         page.get_by_role("link", name="Load and statistics").click()
+        page.get_by_role("tab", name="Why").click()
+        page.get_by_role("cell", name="judged attempts").wait_for()
+        ended = page.locator("#wsoak-ended")
+        assert ended.count() == 0
         page.get_by_role("button", name="Stop").click()
+        # Locust's page asks for nothing more: the table stays as it is, which is said, and the verdict beside it.
+        ended.get_by_text("The run has ended: ").wait_for()
+        ended.get_by_role("link", name="Show it as it is now").click()
+        page.get_by_role("cell", name="judged attempts").wait_for()
+        assert ended.count() == 0
+        page.screenshot(path=str(PICTURES / "locust-why-ended.png"))
         page.goto(home + "wsoak/live")
         page.get_by_text("ended: levels").or_(page.get_by_text("void")).first.wait_for()
         page.get_by_text("Final, as of").wait_for()

@@ -2,7 +2,7 @@
 
 import { el, shortened, table, withBar } from "./nodes.js";
 import { overTime } from "./over_time.js";
-import { RUNGS, clock, count, delay, milliseconds, plain, share, span } from "./words.js";
+import { RUNGS, UNKNOWN, clock, count, delay, milliseconds, plain, share, span } from "./words.js";
 
 const POLL_MS = 2500;
 const IDLE_POLL_MS = 5000;
@@ -121,10 +121,23 @@ function generator({ lag_p99_s: lag, lag_max_s: most, cpu_max: cpu }) {
     { title: "What", of: ([what]) => what }, { title: "Value", class: "n", of: ([, value]) => value },
   ], [
     ["Lag of the event loop, 99th percentile", milliseconds(lag)], ["Lag, the largest", milliseconds(most)],
-    ["CPU of one process, the largest", cpu === null ? "–" : `${Math.round(100 * cpu)} % of a core`],
+    ["CPU of one process, the largest", core(cpu)],
   ])];
 }
 
+function workers({ workers: rows, more_workers: more }) {
+  if (rows.length < 2) return []; // of one alone all that is said above
+  const make = (some) => table("Each of them, the latest loops first", [
+    { title: "Worker", class: "name", of: (row) => row.worker },
+    { title: "Lag, 99 %", class: "n", of: (row) => milliseconds(row.lag_p99_s) },
+    { title: "Lag, largest", class: "n", of: (row) => milliseconds(row.lag_max_s) },
+    { title: "CPU, largest", class: "n", of: (row) => core(row.cpu_max) },
+  ], some);
+  const rest = more ? [el("p", { class: "soft" }, `${count(more)} more workers, whose loops were less late.`)] : [];
+  return [...shortened(make, rows, 5, "workers", opened), ...rest];
+}
+
+const core = (cpu) => (cpu === null ? UNKNOWN : `${Math.round(100 * cpu)} % of a core`);
 const named = (value) => (value === null ? "not named" : String(value));
 
 function cells(rows) {
@@ -198,6 +211,7 @@ function figures(live) {
   write("over-time", [live.over_time, live.slot_s, width], () => overTime(live.over_time, live.slot_s, width, opened));
   write("lost", live.lost_at, () => lost(live.lost_at));
   write("generator", live.generator, () => generator(live.generator));
+  write("workers", live.generator, () => workers(live.generator));
   write("cells", live.cells, () => cells(live.cells));
   for (const [name, rows] of Object.entries(live.by)) if (at(`by-${name}`)) write(`by-${name}`, rows, () => group(name, rows));
 }

@@ -9,6 +9,8 @@ import pytest
 
 from analysis.live import counted as module
 from analysis.live.counted import Counted
+from analysis.live.document import GeneratorLoad
+from analysis.live.vitals import generator
 from analysis.reduction.tallies import Tally, read
 from analysis.runs.dataset import attempts_table, open_runs
 from tests.analysis.run_folders import attempts, health, write_attempts
@@ -63,16 +65,12 @@ def test_a_file_that_cannot_be_read_is_named_and_tried_again(tmp_path: Path) -> 
     assert counted.tally.cells["n"].sum() == 100
 
 
-def test_the_generators_lag_is_known_within_a_bin_and_unknown_without_vitals(tmp_path: Path) -> None:
+def test_the_vitals_of_all_files_are_together(tmp_path: Path) -> None:
     counted = Counted(tmp_path)
     counted.refresh()
-    assert (counted.lag_p99_s, counted.lag_max_s, counted.cpu_max) == (None, None, None)
+    assert generator(counted.vitals) == GeneratorLoad()
     (tmp_path / "health").mkdir()
-    health(90, lag_s=0.01, cpu=0.4).to_parquet(tmp_path / "health" / "part-00000.parquet")
-    counted.refresh()
-    assert counted.lag_p99_s == 0.01  # the bin's edge lies above all that was measured
-    health(2, workers=1, lag_s=2.0, cpu=0.9).to_parquet(tmp_path / "health" / "part-00001.parquet")
-    counted.refresh()
-    assert counted.lag_p99_s is not None
-    assert 0.01 <= counted.lag_p99_s <= 0.0113
-    assert (counted.lag_max_s, counted.cpu_max) == (2.0, 0.9)
+    for number, lag_s in enumerate((0.01, 2.0)):
+        health(2, workers=1, lag_s=lag_s).to_parquet(tmp_path / "health" / f"part-{number:05}.parquet")
+        assert counted.refresh()
+    assert [(one.worker, one.lag_max_s) for one in generator(counted.vitals).workers] == [("w0", 2.0)]

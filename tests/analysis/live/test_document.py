@@ -18,7 +18,10 @@ def test_a_run_that_begins_has_every_key_and_nothing_that_was_not_measured(tmp_p
     write(tmp_path, LiveDocument(run_id="r", as_of="2026-11-29T00:00:00Z", state="starting"))
     said = json.loads((tmp_path / FILE_NAME).read_bytes())
     assert tuple(said) == KEYS
-    assert said["generator"] == {"lag_p99_s": None, "lag_max_s": None, "cpu_max": None}
+    assert said["generator"] == {
+        **{"lag_p99_s": None, "lag_max_s": None, "cpu_max": None},
+        **{"workers": [], "more_workers": 0},
+    }
     assert (said["answer"], said["elapsed_s"], set(said["by"])) == (
         None,
         None,

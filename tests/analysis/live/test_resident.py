@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,23 @@ def test_a_run_that_begins_is_shown_before_anything_is_stored(tmp_path: Path, lo
     document = said(tmp_path)
     assert (document["run_id"], document["state"], document["planned_s"]) == ("r", "starting", 90.0)
     assert (document["answer"], document["claims"], looks) == (None, [], [])
+
+
+def test_the_counts_beside_an_answer_are_not_older_than_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = attempts(300, timeouts=0.1)
+    write_run(tmp_path, rows[:100], run_json=manifest(rows, **PLAN), vitals=health())
+    verdict = module._verdict
+
+    def look(arguments: list[str]) -> Mapping[str, Any]:
+        write_attempts(tmp_path / "attempts" / "part-00001.parquet", rows[100:200])  # by the store, at that moment
+        return verdict(arguments)
+
+    monkeypatch.setattr(module, "_verdict", look)
+    resident = Clocks().beside(tmp_path, "--rehearsal")
+    resident.step()
+    document = said(tmp_path)
+    assert document["attempts"]["judged"] == 200
+    assert "but 200 are in attempts/" in document["answer"]["why"]
 
 
 def test_counts_come_with_the_files_and_a_look_only_with_more_rows(tmp_path: Path, looks: list[list[str]]) -> None:

@@ -55,7 +55,7 @@ def test_none_named_is_the_one_of_the_environment_else_the_newest(
     ("given", "said"),
     [
         ("nowhere", "nowhere is no folder"),
-        (".", "it has neither attempts/ nor run.json nor spool/"),
+        (".", "it has neither run.json nor a run's tables in attempts/ nor a spool/"),
         ([], "No run was named"),
     ],
 )
@@ -66,6 +66,11 @@ def test_what_is_no_run_is_one_sentence(
     with pytest.raises(analysis.RunError, match=re.escape(said)) as caught:
         analysis.open_run(given)
     assert "\n" not in str(caught.value)
+
+
+def test_the_repository_is_no_run_though_it_has_a_folder_of_that_name() -> None:
+    with pytest.raises(analysis.RunError, match="is no run folder"):
+        analysis.open_run(opening.ROOT)
 
 
 def test_a_folder_without_runs_says_how_to_get_one(tmp_path: Path) -> None:

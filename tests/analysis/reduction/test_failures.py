@@ -12,11 +12,14 @@ from analysis.reduction.failures import (
     answer,
     as_json,
     commonest,
+    commonest_of,
     counted,
     dominant,
-    read,
+    ended_of,
+    found,
     usual_cause,
 )
+from analysis.reduction.frames import frame_of
 from analysis.runs.dataset import attempts_table, open_runs
 from tests.analysis.run_folders import attempts, put, write_run
 
@@ -40,7 +43,8 @@ def one(**given: object) -> dict[str, object]:
 
 
 def failures_of(tmp_path: Path, rows: pd.DataFrame) -> list[Failure]:
-    return commonest(read(contract_columns(attempts_table(open_runs([write_run(tmp_path / "run", rows)])))))
+    table = contract_columns(attempts_table(open_runs([write_run(tmp_path / "run", rows)])))
+    return commonest(found(frame_of(commonest_of(table)), frame_of(ended_of(table))))
 
 
 def refused(rows: pd.DataFrame, count: int, **given: object) -> pd.DataFrame:

@@ -7,14 +7,16 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.reduction.explain import contract_columns
-from analysis.reduction.lost import KEYS, NOT_ASKED, ORDER, WORDS, counts, read
+from analysis.reduction.frames import frame_of
+from analysis.reduction.lost import KEYS, NOT_ASKED, ORDER, WORDS, counted, counts
 from analysis.runs.dataset import attempts_table, open_runs
 from attempts.schema import RUNGS
 from tests.analysis.run_folders import attempts, put, write_run
 
 
 def lost_of(tmp_path: Path, rows: pd.DataFrame) -> pd.DataFrame:
-    return read(contract_columns(attempts_table(open_runs([write_run(tmp_path / "run", rows)]))))
+    attempts_of_run = attempts_table(open_runs([write_run(tmp_path / "run", rows)]))
+    return frame_of(counted(contract_columns(attempts_of_run)))
 
 
 def with_timeouts(rungs: list[str | None]) -> pd.DataFrame:

@@ -22,7 +22,7 @@ def analysed(folder: Path, *, timeouts: float, seed: int) -> Path:
 
 @pytest.mark.slow
 def test_a_worse_run_ends_with_status_1_and_a_run_against_its_twin_does_not(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = analysed(tmp_path / "base", timeouts=0.0, seed=1)
     new = analysed(tmp_path / "new", timeouts=0.1, seed=2)
@@ -38,8 +38,13 @@ def test_a_worse_run_ends_with_status_1_and_a_run_against_its_twin_does_not(
         written = (new / name).read_text(encoding="utf-8")
         assert "Worse than the last release, beyond the margin of 0.50 points: timeouts by " in written
         assert "may not be concluded" in written
+    assert "latency " in capsys.readouterr().out  # a log has the whole table
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("CI", raising=False)
+    assert cli.main([str(new), "--baseline", str(base)]) == 1
+    ending = capsys.readouterr().out.splitlines()
+    assert [at for at, line in enumerate(ending) if line.startswith("Against the base: worse")] == [len(ending) - 4]
     (base / "verdict.json").write_text("{}", encoding="utf-8")
-    capsys.readouterr()
     assert cli._against(base, new, {}) is None
     assert "Not compared: --baseline: " in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.releases.differences import Comparison, Difference
-from analysis.releases.words import answer, cautions, sentence, text
+from analysis.releases.words import answer, brief, cautions, sentence, text
 
 TIMEOUTS = Difference(
     name="timeouts", state="worse", base=0.001, new=0.009, estimate=0.008, low=0.0053, high=0.013, was="", now=""
@@ -75,3 +75,43 @@ def test_a_terminal_shows_levels_claims_and_trends() -> None:
     assert lines[1] == "  timeouts: worse, +0.80 points (+0.53 to +1.30)"
     assert "Not compared: each run has its own length and worst kind." in text(WORSE)
     assert lines[-1] == "latency              undecided   confirmed   +0.80 (+0.53 to +1.30)"
+
+
+def test_below_the_ending_of_a_run_stand_four_lines() -> None:
+    assert brief(WORSE).splitlines() == [
+        "Against the base: worse (margin 0.50 points).",
+        "  Levels: 1 worse, 1 not different. Claims: 1 of 1 in another state.",
+        "  Largest: timeouts +0.80 points (+0.53 to +1.30).",
+        '  The rest, and 1 other difference: "Against the last release" in the report.',
+    ]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        WORSE,
+        replace(WORSE, void=("The runs share no platform, client, delay, operation and budget: no rates.",) * 3),
+        replace(
+            WORSE,
+            levels=(
+                replace(TIMEOUTS, name="attempts longer than the limit", estimate=1.0, low=0.9999, high=1.0),
+                replace(FAILURES, low=-1.0, high=-0.9),
+                replace(TIMEOUTS, state="undecided"),
+            ),
+            claims=(CLAIM,) * 14,
+            differs=("x",) * 10,
+        ),
+        replace(WORSE, levels=(replace(TIMEOUTS, state="undecided", estimate=None, low=None, high=None),), differs=()),
+    ],
+)
+def test_the_four_lines_fit_a_terminal_of_80_columns(found: Comparison) -> None:
+    lines = brief(found).splitlines()
+    assert len(lines) <= 4
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].endswith('"Against the last release" in the report.')
+
+
+def test_a_level_that_fell_beyond_the_margin_is_better_and_one_that_may_have_is_not_worse() -> None:
+    fell, may_have = replace(FAILURES, low=-0.02, high=-0.006), replace(FAILURES, low=-0.02, high=0.0)
+    assert "Levels: 1 better, 1 not worse." in brief(replace(WORSE, levels=(fell, may_have)))
+    assert "unknown, there are too few" in brief(replace(WORSE, levels=(replace(fell, low=None, high=None),)))

@@ -1,16 +1,20 @@
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import pytest
+from xmlschema import XMLSchemaValidationError
+
 from analysis.claims import registry
 from analysis.report.junit import Ran, junit_xml, level_numbers
 from analysis.verdict.service_levels import Slo
+from tests.analysis.junit_documents import read_junit
 from tests.analysis.verdicts import BREACHED, MET, verdict
 
 SLO = Slo(state="breached", checks=(MET, BREACHED), why=BREACHED.why)
 
 
 def cases(slo: Slo) -> dict[str, ElementTree.Element]:
-    root = ElementTree.fromstring(junit_xml(verdict(slo), slo).partition("\n")[2])
+    root = read_junit(junit_xml(verdict(slo), slo))
     return {str(case.get("name")): case for case in root.iter("testcase")}
 
 
@@ -62,7 +66,7 @@ def test_a_check_has_the_time_that_it_took_at_most_and_a_level_none() -> None:
         **{"n": 3, "ok": 2, "timeouts": 0, "failed": 1},
     }
     given = {**verdict(SLO), "p1": [{"scenario": "p1", "checks": [check], "not_described": [], "criteria": []}]}
-    root = ElementTree.fromstring(junit_xml(given, SLO).partition("\n")[2])
+    root = read_junit(junit_xml(given, SLO))
     took = {str(case.get("name")): case.get("time") for case in root.iter("testcase")}
     assert (took["c01 connects"], took["timeouts"]) == ("1.250", None)
     assert root.findtext(".//testcase[@name='c01 connects']/failure") == "2 of 3 passed, 1 failed: reset"
@@ -70,12 +74,12 @@ def test_a_check_has_the_time_that_it_took_at_most_and_a_level_none() -> None:
 
 def test_levels_and_claims_are_suites_of_their_own_that_say_when_and_where_they_ran() -> None:
     ran = Ran(start=1_767_603_600, end=1_767_603_660, hosts=("a", "b"))
-    root = ElementTree.fromstring(junit_xml(verdict(SLO), SLO, ran).partition("\n")[2])
+    root = read_junit(junit_xml(verdict(SLO), SLO, ran))
     levels, claims = root.findall("testsuite")
     assert (levels.get("name"), claims.get("name")) == ("service levels", "claims")
     assert (claims.get("hostname"), claims.get("time"), claims.get("timestamp")) == ("a,b", "60", "2026-01-05T09:00:00")
     assert str(levels.findtext("system-out")).startswith("Why do attempts time out? ")
-    assert "time" not in ElementTree.fromstring(junit_xml(verdict(SLO), SLO).partition("\n")[2])[0].attrib
+    assert "time" not in read_junit(junit_xml(verdict(SLO), SLO))[0].attrib
 
 
 def test_void_is_an_error() -> None:
@@ -85,9 +89,14 @@ def test_void_is_an_error() -> None:
 
 
 def test_totals_count_the_cases() -> None:
-    root = ElementTree.fromstring(junit_xml(verdict(SLO), SLO).partition("\n")[2])
+    root = read_junit(junit_xml(verdict(SLO), SLO))
     counted = [[one.get(name) for name in ("tests", "failures", "errors", "skipped")] for one in [root, *root]]
-    assert counted == [["12", "2", "0", "8"], ["2", "1", "0", "0"], ["10", "1", "0", "8"]]
+    assert counted == [["12", "2", "0", None], ["2", "1", "0", "0"], ["10", "1", "0", "8"]]
+
+
+def test_a_document_that_jenkins_would_not_take_fails_here() -> None:
+    with pytest.raises(XMLSchemaValidationError, match="'skipped' attribute not allowed"):
+        read_junit(junit_xml(verdict(SLO), SLO).replace("<testsuites ", '<testsuites skipped="8" '))
 
 
 def test_control_characters_do_not_break_the_document() -> None:
@@ -98,5 +107,5 @@ def test_control_characters_do_not_break_the_document() -> None:
 
 def test_a_run_whose_name_no_xml_can_hold_still_leaves_a_file_that_can_be_read() -> None:
     named = {**verdict(SLO), "runs": ["r\x1b[2J"]}
-    root = ElementTree.fromstring(junit_xml(named, SLO).partition("\n")[2])
+    root = read_junit(junit_xml(named, SLO))
     assert root.get("name") == "wsoak r[2J"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -17,6 +16,7 @@ from analysis.report.wording import headline, sentences
 from analysis.verdict.p1 import CRITERIA, Suite, mistakes, suites
 from analysis.verdict.service_levels import Levels, judge, judged_attempts
 from attempts.p1_checks import DESCRIBED, name_of
+from tests.analysis.junit_documents import read_junit
 from tests.analysis.run_folders import attempts, put, write_run
 from tests.analysis.verdict.judged_runs import check, overview_of
 
@@ -144,7 +144,7 @@ def test_a_run_of_both_suites_is_void_by_the_mistakes_and_says_of_each_what_it_f
 
 @pytest.mark.slow
 def test_junit_has_a_case_for_each_check_and_skips_those_that_nobody_described(both: Analysis) -> None:
-    document = ElementTree.fromstring(junit_xml(both.verdict, both.slo).partition("\n")[2])
+    document = read_junit(junit_xml(both.verdict, both.slo))
     cases = {(case.get("classname"), str(case.get("name"))[:5]): case for case in document.iter("testcase")}
     assert [child.tag for child in cases["wsoak.p1", "p1_23"]] == ["system-out"]
     error = cases["wsoak.p1_naive", "p1_23"].find("error")

@@ -99,6 +99,7 @@ def test_a_reader_that_has_left_does_not_stop_the_rows(tmp_path: Path) -> None:
 def test_a_run_folder_that_cannot_be_written_to_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "attempts").mkdir()
     (tmp_path / "spool").write_text("a file where a folder should be")
     assert main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == (

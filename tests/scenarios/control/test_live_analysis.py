@@ -35,6 +35,9 @@ class ScriptedChild:
         self.heard.append("(stopped)")
         return 0
 
+    def kill(self) -> None:
+        self.heard.append("(killed)")
+
 
 def beside(child: ScriptedChild) -> LiveAnalysis:
     return LiveAnalysis(cast(Child, child))
@@ -134,3 +137,10 @@ def test_a_child_that_has_ended_leaves_no_file_open() -> None:
         del child
         gc.collect()
     assert [str(warning.message) for warning in left] == []
+
+
+def test_whoever_leaves_the_run_kills_it_and_waits_for_nothing() -> None:
+    child = ScriptedChild()
+    beside(child).kill()
+    LiveAnalysis().kill()
+    assert child.heard == ["(killed)"]

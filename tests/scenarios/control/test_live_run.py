@@ -177,6 +177,9 @@ class ScriptedAnalysis(ScriptedStore):
         (self._folder / "verdict.json").write_text("{}")
         return self._status, "By a process of its own.\n"
 
+    def kill(self) -> None:
+        self._status = -9
+
 
 class ScriptedLive:
     """A live analysis that says this of the verdict."""
@@ -193,6 +196,9 @@ class ScriptedLive:
 
     def stop(self) -> None:
         self.heard.append("stop")
+
+    def kill(self) -> None:
+        self.heard.append("kill")
 
     def verdict(self, timeout_s: float) -> tuple[int, str] | None:
         self.heard.append(read_run_file(self._folder).ended)
@@ -223,6 +229,19 @@ def test_the_verdict_is_the_live_analysis_own_or_that_of_a_process_that_is_start
     assert ("wsoak: analysing ..." in said) == (made is None)  # the live analysis says it itself
     # It learns of the end before the rows are stored, and is asked when run.json says all that is known.
     assert live.heard == ["watch", "storing", "run_time"]
+
+
+def test_a_run_that_is_left_is_judged_by_nobody_afterwards(run: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    analysis = ScriptedAnalysis(run.folder, 0)
+    monkeypatch.setattr(live_run, "start_child", lambda *_, **__: analysis)
+    run.settings = settings_from({"reports_dir": run.settings.reports_dir})
+    live = ScriptedLive(run.folder, None)
+    run.live = cast(LiveAnalysis, live)
+    run.leave_unjudged()
+    assert live.heard == ["kill"]
+    ended(run, counted(10), worker(10), tallies=(TALLY,))
+    run.leave_unjudged()
+    assert analysis.finish(1.0)[0] == -9
 
 
 @pytest.mark.parametrize(

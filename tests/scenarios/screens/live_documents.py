@@ -15,6 +15,7 @@ from analysis.live.document import (
     LiveDocument,
     LiveState,
     Slot,
+    WorkerLoad,
 )
 from analysis.verdict.answer import Answer
 
@@ -72,6 +73,15 @@ def document(state: LiveState = "running", *, looked: bool = True, **more: Any) 
             Group(value=None, n=3076, failed=2, causes={"stalled_read": 2}),
         ),
     }
+    workers = tuple(
+        WorkerLoad(worker=name, lag_p99_s=lag_s, lag_max_s=lag_s and 20 * lag_s, cpu_max=cpu)
+        for name, lag_s, cpu in (
+            ("windows-11-pro.load.example.com-4711", 0.0041, 0.31),
+            (HOSTILE, 0.0012, 0.3),
+            *((f"w{at}", 0.0005, 0.05) for at in range(20)),
+            ("silent", None, None),
+        )
+    )
     given: dict[str, Any] = {
         "elapsed_s": 365.2,
         "planned_s": 600.0,
@@ -81,7 +91,7 @@ def document(state: LiveState = "running", *, looked: bool = True, **more: Any) 
         "by": groups,
         "cells": cells,
         "lost_at": {"unread": 60, "silent_application": 30, "unknown": 2},
-        "generator": GeneratorLoad(lag_p99_s=0.0041, lag_max_s=0.083, cpu_max=0.31),
+        "generator": GeneratorLoad(lag_p99_s=0.0041, lag_max_s=0.083, cpu_max=0.31, workers=workers, more_workers=130),
         "analysis_about_s": 4.6,
         **({"claims": CLAIMS, "answer": ANSWER, "answer_as_of": "2026-11-30T09:12:36.194Z"} if looked else {}),
         **more,

@@ -10,6 +10,7 @@ import pytest
 from flask import Blueprint, Flask, render_template_string
 from werkzeug.datastructures import MultiDict
 
+from scenarios.errors import ConfigError
 from scenarios.options import OPTIONS
 from scenarios.screens.web_form import add_to_form, completed, field_of, groups, with_choices
 
@@ -61,6 +62,7 @@ def test_the_page_has_the_groups_the_standin_and_the_script_and_no_other_page_ha
     assert [group["title"] for group in told["groups"]][:2] == ["What users do", "Arms of the experiment"]
     assert STANDIN in told["standin"]
     assert text.endswith('<script src="./wsoak/start_form.js"></script></body>')
+    assert '<script src="./wsoak/why_note.js"></script>' in text  # which `web_pages` serves
     assert "wsoak-form" not in client.get("/other").text
     script = client.get("/wsoak/start_form.js")
     assert script.mimetype == "text/javascript"
@@ -115,6 +117,19 @@ def test_several_names_are_one_value_and_an_empty_host_is_the_standin() -> None:
     named = completed(MultiDict({"host": "ws://h/ws"}), standin_url=lambda: STANDIN)
     assert named["host"] == "ws://h/ws"
     assert "host" not in completed(MultiDict({"seed": "1"}), standin_url=lambda: STANDIN)
+
+
+def test_a_list_of_which_the_whole_form_says_nothing_is_empty() -> None:
+    fields = {option.name: "1" for option in OPTIONS if option.ui}
+    del fields["client"]
+    whole = completed(MultiDict(fields), standin_url=lambda: STANDIN)
+    assert whole["client"] == ""
+    assert whole["mitigation"] == "1"
+    with pytest.raises(ConfigError, match="--client is '', but it must be at least one of websocket-client") as refusal:
+        {option.name: option for option in OPTIONS}["client"].read("--client", whole["client"])
+    assert field_of(str(refusal.value)) == "client"
+    del fields["seed"]  # a program's: what it does not name stays as it is
+    assert "client" not in completed(MultiDict(fields), standin_url=lambda: STANDIN)
 
 
 @pytest.mark.parametrize(
