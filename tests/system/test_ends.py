@@ -32,8 +32,12 @@ def assert_no_traceback(output: str) -> None:
     assert "Traceback" not in output and "Exception ignored" not in output, output
 
 
+# What the other two signals do to a run, its rows and its verdict is asserted by test_soak, with --accept-early.
 @posix
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [*(pytest.param(one, marks=pytest.mark.long) for one in (signal.SIGTERM, signal.SIGINT)), signal.SIGHUP],
+)
 def test_a_run_that_was_ended_early_is_void_and_says_how_much_of_it_there_was(
     start_soak: Callable[..., Soak], number: signal.Signals
 ) -> None:

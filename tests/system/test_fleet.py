@@ -10,6 +10,7 @@ from tests.conftest import PATIENCE_S, crashing_protocol, json_of, wait_for
 from tests.fleets import fleet
 
 pytestmark = pytest.mark.timeout(300)
+LEFT_ALONE = ("--no-analysis",)  # the verdict is not the question where rows and problems are
 
 
 def test_rows_of_all_hosts_come_home(tmp_path: Path) -> None:
@@ -30,7 +31,7 @@ def test_rows_of_all_hosts_come_home(tmp_path: Path) -> None:
 
 def test_rows_survive_a_cable_that_was_pulled_for_a_while(tmp_path: Path) -> None:
     with fleet(2, tmp_path) as running:
-        master = running.soak("20s")
+        master = running.soak("20s", *LEFT_ALONE)
         wait_for(lambda: len(running.workers_stored()) == 2, "rows of both workers")
         cut = running.worker_hosts[0]
         cut.plug(connected=False)
@@ -45,7 +46,7 @@ def test_rows_survive_a_cable_that_was_pulled_for_a_while(tmp_path: Path) -> Non
 
 def test_a_worker_that_cannot_take_part_ends_the_run_and_says_why(tmp_path: Path) -> None:
     with fleet(1, tmp_path) as running:
-        master = running.soak("5m", "--client", "websockets-proactor")
+        master = running.soak("5m", *LEFT_ALONE, "--client", "websockets-proactor")
         output, _ = master.communicate(timeout=PATIENCE_S)
         assert master.returncode == 3, output
         assert any("given up: --client websockets-proactor needs Windows" in p for p in running.run_json()["problems"])
@@ -55,7 +56,7 @@ def test_a_protocol_class_that_raises_on_a_worker_ends_the_run_and_is_said(tmp_p
     protocol = crashing_protocol(tmp_path)
     with fleet(1, tmp_path) as running:
         running.environment |= protocol.environment
-        master = running.soak("5m", *protocol.options)
+        master = running.soak("5m", *LEFT_ALONE, *protocol.options)
         output, _ = master.communicate(timeout=PATIENCE_S)
         assert master.returncode == 3, output
         assert f"A worker has given up: {protocol.sentence}" in running.run_json()["problems"], output
@@ -63,7 +64,7 @@ def test_a_protocol_class_that_raises_on_a_worker_ends_the_run_and_is_said(tmp_p
 
 def test_a_worker_that_was_killed_makes_the_run_void_and_its_rows_can_be_brought(tmp_path: Path) -> None:
     with fleet(2, tmp_path) as running:
-        master = running.soak("15s")
+        master = running.soak("15s", *LEFT_ALONE)
         wait_for(lambda: len(running.workers_stored()) == 2, "rows of both workers")
         # The second process of the pair: `ip netns exec` has become the worker itself.
         running.workers[0].kill()

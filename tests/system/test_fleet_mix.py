@@ -17,7 +17,9 @@ def test_two_scenarios_of_one_weight_are_shared_by_each_worker(tmp_path: Path) -
     fleet = LoopbackFleet(tmp_path)
     try:
         # As many users as make Locust's turn deal one of its classes to each worker.
-        output, _ = fleet.soak(None, "8s", "--scenario", "steady=1,churn=1").communicate(timeout=PATIENCE_S)
+        output, _ = fleet.soak(None, "8s", "--no-analysis", "--scenario", "steady=1,churn=1").communicate(
+            timeout=PATIENCE_S
+        )
         assert fleet.run_json()["problems"] == [], output
         scenario_of = {
             (row["worker"], row["user"]): row["scenario"] for row in fleet.rows() if row["scenario"] != "probe"

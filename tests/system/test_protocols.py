@@ -13,6 +13,7 @@ def test_a_healthy_server_is_cleared_and_a_silent_operation_is_named(
     protocol: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setattr("lab.protocols.JOBS", 2)  # both soaks at once: each waits for nearly all of its minute
     status = main(["--only", protocol])
     said = capsys.readouterr()
     if "is not installed" in said.err or "npm ci" in said.err:

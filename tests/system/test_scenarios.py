@@ -175,7 +175,7 @@ def test_a_stop_stops_a_hundred_users_wherever_they_are(
 def test_a_stand_in_that_dies_ends_the_run_as_void(start_soak: Callable[..., Soak]) -> None:
     import psutil
 
-    soak = start_soak("--headless", "--only-summary", "--users", "5", "--spawn-rate", "5", "--run-time", "10m")
+    soak = start_soak(*QUIET, "--users", "5", "--spawn-rate", "5", "--run-time", "10m")
     wait_for(lambda: list((soak.folder / "spool").glob("*")), "rows")
     children = psutil.Process(soak.process.pid).children(recursive=True)
     next(c for c in children if "standin" in c.cmdline()).kill()
@@ -193,7 +193,7 @@ def test_a_store_that_dies_ends_the_run_as_void_and_loses_nothing(start_soak: Ca
 
     from tests.conftest import ROOT
 
-    soak = start_soak("--headless", "--only-summary", "--users", "5", "--spawn-rate", "5", "--run-time", "10m")
+    soak = start_soak(*QUIET, "--users", "5", "--spawn-rate", "5", "--run-time", "10m")
     wait_for(lambda: list((soak.folder / "spool").glob("*")), "rows")
     children = psutil.Process(soak.process.pid).children(recursive=True)
     next(c for c in children if "attempts.store" in c.cmdline()).kill()

@@ -13,14 +13,17 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pyarrow.dataset as ds
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.analysis.junit_documents import read_junit
-from tests.conftest import ROOT, Soak, crashing_protocol, wait_for
+from tests.conftest import PATIENCE_S, ROOT, Soak, crashing_protocol, wait_for
 
 HEADLESS = ("--headless", "--users", "12", "--spawn-rate", "12", "--pace-s", "0.2")
+# Where no verdict is asked for: the analysis takes three quarters of the processor time of so short a soak.
+UNJUDGED = (*HEADLESS, "--no-analysis")
 
 
 def attempts_of(folder: Path) -> ds.Dataset:
@@ -117,7 +120,7 @@ def test_a_signal_ends_the_soak_with_every_row_stored_and_analysed(
 
 
 def test_kill_9_leaves_everything_up_to_the_last_flush(start_soak: Callable[..., Soak]) -> None:
-    soak = start_soak(*HEADLESS, "--run-time", "10m")
+    soak = start_soak(*UNJUDGED, "--run-time", "10m")
     wait_for(lambda: list((soak.folder / "spool").glob("*.open")), "a segment")
     wait_for(lambda: list((soak.folder / "attempts").glob("*.parquet")), "stored rows")
     soak.process.kill()
@@ -130,14 +133,17 @@ def test_kill_9_leaves_everything_up_to_the_last_flush(start_soak: Callable[...,
 
 
 def test_a_run_is_looked_at_while_it_goes_on_and_is_void_once_it_was_killed(start_soak: Callable[..., Soak]) -> None:
-    soak = start_soak(*HEADLESS, "--run-time", "10m")
+    soak = start_soak(*UNJUDGED, "--run-time", "10m")
     wait_for(lambda: list((soak.folder / "attempts").glob("*.parquet")), "stored rows")
     run_module("analysis", soak.folder)
     assert any("the run has not ended" in sentence for sentence in soak.verdict()["data_quality"])
+    children = psutil.Process(soak.process.pid).children(recursive=True)
+    store = next(child for child in children if "attempts.store" in child.cmdline())
     soak.process.kill()
     soak.process.wait()
     # Its store ends by itself when it hears no more; until then the run may still be called live.
-    wait_for(lambda: run_module("analysis", soak.folder) == 3, "a void verdict")
+    store.wait(PATIENCE_S)
+    assert run_module("analysis", soak.folder) == 3
     assert any("it was killed" in sentence for sentence in soak.verdict()["data_quality"])
 
 
@@ -183,7 +189,7 @@ def test_a_user_that_crashes_makes_the_run_void(start_soak: Callable[..., Soak],
         "    raise RuntimeError('a bug of ours')\n"
         "SoakUser.on_start = crash\n"
     )
-    soak = start_soak("-f", str(crashing), *HEADLESS, "--run-time", "5s", "--scenario", "steady")
+    soak = start_soak("-f", str(crashing), *UNJUDGED, "--run-time", "5s", "--scenario", "steady")
     status, output = soak.end()
     assert status == 3, output
     assert any("a bug of ours" in p for p in soak.run_json()["problems"])
@@ -193,7 +199,7 @@ def test_a_protocol_class_that_raises_in_the_middle_of_a_session_ends_the_run_an
     start_soak: Callable[..., Soak], tmp_path: Path
 ) -> None:
     protocol = crashing_protocol(tmp_path)
-    soak = start_soak(*HEADLESS, "--run-time", "5m", *protocol.options, environment=protocol.environment)
+    soak = start_soak(*UNJUDGED, "--run-time", "5m", *protocol.options, environment=protocol.environment)
     status, output = soak.end()
     assert status == 3, output
     assert protocol.sentence in soak.run_json()["problems"]
@@ -210,14 +216,14 @@ def test_a_listener_that_crashes_makes_the_run_void(start_soak: Callable[..., So
         "def listener(**_):\n"
         "    raise RuntimeError('a bug in a listener')\n"
     )
-    soak = start_soak("-f", str(crashing), *HEADLESS, "--run-time", "5s")
+    soak = start_soak("-f", str(crashing), *UNJUDGED, "--run-time", "5s")
     status, output = soak.end()
     assert status == 3, output
     assert any("raised inside Locust" in p for p in soak.run_json()["problems"])
 
 
 def test_the_shape_ramps_storms_and_ends(start_soak: Callable[..., Soak]) -> None:
-    soak = start_soak(*HEADLESS, "--run-time", "10s", "--shape", "ramp-soak-storm", "--scenario", "storm")
+    soak = start_soak(*UNJUDGED, "--run-time", "10s", "--shape", "ramp-soak-storm", "--scenario", "storm")
     soak.end()
     assert_balanced(soak)
     table = attempts_of(soak.folder).to_table(["kind", "user"]).to_pandas()
