@@ -40,7 +40,7 @@ from analysis.comparison.shared_conditions import (
 )
 from analysis.comparison.undiluted import by_arm, by_client, by_operation, by_operation_and_arm, undiluted
 from analysis.comparison.view import View
-from analysis.comparison.within_hosts import HostEffect, contrast_of, difference, host_effect, independent_se
+from analysis.comparison.within_hosts import HostEffect, contrasts_by_host, difference, host_effect, independent_se
 from analysis.model import Finding
 from analysis.stats.estimate import Estimate, Spread, widest
 from analysis.stats.groups import Bools, Floats
@@ -165,14 +165,10 @@ def _conditions(
 
 def _effects(view: View, cells: Cells, low: int, high: int) -> dict[int, Contrast]:
     """What the highest delay adds to the risk of each host; hosts that lack an arm have none."""
+    if low == high:
+        return {}
     ends = cells.where((cells.delay == low) | (cells.delay == high))
-    found = {}
-    for host in np.unique(ends.host).tolist() if low != high else ():
-        mine = ends.where(ends.host == host)
-        contrast = contrast_of(view, mine, mine.delay == high, view.strata(mine)[0], dealt_within=("client", "kind"))
-        if contrast is not None:
-            found[host] = contrast
-    return found
+    return contrasts_by_host(view, ends, ends.delay == high, view.strata(ends)[0], dealt_within=("client", "kind"))
 
 
 def _that_show(view: View, sides: Cohorts, seen: dict[int, Contrast]) -> Cohorts:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Final
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from analysis.stats.groups import Bools, Ints
 
@@ -38,12 +41,13 @@ COUNTS: Final = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cells:
     """Table G1 as arrays, each (rows,): codes from 0 for who and how, and counts (see `Tables.cells`).
 
     `client` is the library on its event loop, by name; `family` what platforms share of it (`loops.py`). `scenario` is
     one and the same where the sides run the same mix (`reduction.scenarios`).
+
+    A column is made when it is first read: a verdict takes parts of the table a thousand times, and of each reads few.
     """
 
     host: Ints
@@ -89,14 +93,32 @@ class Cells:
     n_clean: Ints
     returned: Ints  # explained failures that comparisons are about all the same (`View.compared`)
 
-    @property
+    def __init__(self, size: int, column: Callable[[str], Ints]) -> None:
+        """Rows, by their number, and what makes a column by its name."""
+        self._size = size
+        self._column = column
+
+    if not TYPE_CHECKING:  # which would take any name for a column
+
+        def __getattr__(self, name: str) -> Ints:
+            if name not in Cells.__annotations__:
+                raise AttributeError(name)
+            vars(self)[name] = made = self._column(name)
+            return made
+
+    @cached_property
     def unexplained(self) -> Ints:
         """(rows,) failures that comparisons are about: nothing shows yet whose they are."""
         return self.residual - self.unanswered - self.on_way + self.returned
 
     def where(self, mask: Bools) -> Cells:
         """The rows of the mask."""
-        return Cells(**{one.name: getattr(self, one.name)[mask] for one in fields(self)})
+        rows = np.flatnonzero(mask)
+        return Cells(len(rows), lambda name: getattr(self, name)[rows])
+
+    def having(self, **columns: Ints) -> Cells:
+        """The same rows with other columns of these names."""
+        return Cells(self._size, lambda name: columns[name] if name in columns else getattr(self, name))
 
     def __len__(self) -> int:
-        return len(self.n)
+        return self._size

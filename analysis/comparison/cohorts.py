@@ -105,7 +105,7 @@ def at_equal_loop(view: View, sides: Cohorts) -> Cohorts | None:
     if np.isin(sides.cells.client, cells.client[common]).all():
         return None
     rows = cells.where(common)
-    return narrowed(view, sides, replace(rows, family=rows.client))
+    return narrowed(view, sides, rows.having(family=rows.client))
 
 
 def narrowed(view: View, sides: Cohorts, cells: Cells) -> Cohorts | None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from analysis.comparison.cells import Cells
 from analysis.stats.estimate import Spread
-from analysis.stats.groups import Bools, Floats, Ints, coded, combined, sums
+from analysis.stats.groups import Bools, Floats, Ints, coded, combined, first_of, sums
 
 # What was dealt to a connection, and what it did.
 _KEYS: Final = ("host", "client", "delay", "kind")
@@ -107,7 +107,37 @@ def difference_spread(dealt: Dealt, exposed: Bools, strata: Sequence[str]) -> Sp
     stratum, size = combined(*(getattr(dealt, name) for name in strata))
     if size == 0:
         return None
-    one, other = (_arm(dealt, np.asarray(side, dtype=np.bool_), stratum, size) for side in (exposed, ~exposed))
+    return _spread(*(_arm(dealt, side, stratum, size) for side in (exposed, ~exposed)))
+
+
+def difference_spreads(dealt: Dealt, exposed: Bools, strata: Sequence[str]) -> dict[int, Spread]:
+    """The same of each host by itself; a host that has no stratum with both sides is left out."""
+    stratum, size = combined(dealt.host, *(getattr(dealt, name) for name in strata))
+    host = first_of(stratum, dealt.host, size)
+    one, other = (_arm(dealt, side, stratum, size) for side in (exposed, ~exposed))
+    found = {}
+    for code in np.unique(host[(one.n > 0) & (other.n > 0)]).tolist():
+        spread = _spread(one.where(host == code), other.where(host == code))
+        if spread is not None:
+            found[code] = spread
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Arm:
+    """One side in each stratum, (strata,): connections, attempts, and the variance of its rate."""
+
+    m: Floats
+    n: Floats
+    variance: Floats
+
+    def where(self, mask: Bools) -> _Arm:
+        """The strata of the mask."""
+        return _Arm(m=self.m[mask], n=self.n[mask], variance=self.variance[mask])
+
+
+def _spread(one: _Arm, other: _Arm) -> Spread | None:
+    """The spread of the difference of two sides; None where no stratum holds both."""
     both = (one.n > 0) & (other.n > 0)
     if not both.any():
         return None
@@ -124,15 +154,6 @@ def difference_spread(dealt: Dealt, exposed: Bools, strata: Sequence[str]) -> Sp
         return Spread(math.inf, 0, "connections")
     below = sum(float((part**2 / free).sum()) for part, free in zip(parts, freedom, strict=True))
     return Spread(math.sqrt(total), total**2 / below if below > 0 else math.inf, "connections")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Arm:
-    """One side in each stratum, (strata,): connections, attempts, and the variance of its rate."""
-
-    m: Floats
-    n: Floats
-    variance: Floats
 
 
 def _arm(dealt: Dealt, side: Bools, stratum: Ints, size: int) -> _Arm:

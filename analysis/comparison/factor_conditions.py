@@ -16,7 +16,7 @@ There users may be so many that hardly one is drawn twice: half of what chance w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -28,9 +28,11 @@ from analysis.comparison.rule import Condition
 from analysis.comparison.shared_conditions import SHARED_LEAST
 from analysis.model import Check
 from analysis.reduction.factors import FACTORS, Factor, Sides
-from analysis.stats.groups import Bools, Floats, coded_pair, sums
+from analysis.stats.groups import Bools, Floats, Ints, coded, coded_pair, combined, first_of, sums
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.comparison.view import View
 
 # Levels with fewer attempts than this have no rate of their own.
@@ -63,12 +65,91 @@ class Pair:
     two: Bools
 
 
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """One factor's rows.
+
+    Attributes:
+        rows: Their places in `Tables.factors`.
+        place: (rows,) host and level of each, as one whole number.
+        levels: Their number.
+        counts: (rows,) each.
+    """
+
+    rows: Ints
+    place: Ints
+    levels: int
+    counts: Counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorRows:
+    """`Tables.factors` as arrays, each (rows,): codes of the names beside them, and the rows of each factor.
+
+    Attributes:
+        platform, delay, instance: Codes, of `platforms`, `delays` and `instances`; -1: the instance is not known.
+        client: Code of what was run on each platform: (library, event loop, platform) of `clients`.
+        hosts: Number of hosts, each under one platform.
+        of: Of each factor that was recorded, by its name.
+    """
+
+    platform: Ints
+    platforms: tuple[str, ...]
+    delay: Ints
+    delays: tuple[int, ...]
+    instance: Ints
+    instances: tuple[str, ...]
+    client: Ints
+    clients: tuple[tuple[str, str, str], ...]
+    hosts: int
+    of: Mapping[str, Levels]
+
+    def on(self, platform: str) -> Bools:
+        """(rows,) which of them are of a platform."""
+        mine: Bools = self.platform == (self.platforms.index(platform) if platform in self.platforms else -1)
+        return mine
+
+
+def _rows(view: View) -> FactorRows:
+    return view.once(("rows of factors",), lambda: _rows_of(view.tables.factors))
+
+
+def _rows_of(frame: pd.DataFrame) -> FactorRows:
+    platform, platforms = coded(frame["platform"].astype(str))
+    delay, delays = coded(frame["delay_us"])
+    instance, instances = coded(frame["server_instance"])
+    arm, arms = coded_pair(frame["client"].astype(str), frame["event_loop"].astype(str))
+    client, several = combined(arm, platform)
+    host, places = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
+    names = zip(first_of(client, arm, several).tolist(), first_of(client, platform, several).tolist(), strict=True)
+    factor, factors = coded(frame["factor"])
+    level, _ = coded(frame["level"].astype(str))
+    counts = [frame[name].to_numpy(dtype=np.float64) for name in Counts._fields]
+    of = {}
+    for code, name in enumerate(factors):
+        rows = np.flatnonzero(factor == code)
+        own, levels = combined(level[rows])
+        of[name] = Levels(
+            rows=rows, place=host[rows] * levels + own, levels=levels, counts=Counts(*(x[rows] for x in counts))
+        )
+    return FactorRows(
+        platform=platform,
+        platforms=platforms,
+        delay=delay,
+        delays=delays,
+        instance=instance,
+        instances=instances,
+        client=client,
+        clients=tuple((*arms[one], platforms[two]) for one, two in names),
+        hosts=len(places),
+        of=of,
+    )
+
+
 def of_platforms(view: View, platforms: Sequence[int]) -> tuple[Condition, ...]:
     """For each factor whether it was alike on the platforms, or cannot matter; what nobody recorded is left out."""
-    column = view.tables.factors["platform"].to_numpy(dtype=object)
     names = sorted(view.platforms[p] for p in platforms)
-    pairs = [Pair(names=(one, two), one=column == one, two=column == two) for one, two in combinations(names, 2)]
-    return view.once(("factors", *names), lambda: _conditions(view, "platforms", pairs))
+    return view.once(("factors", *names), lambda: _conditions(view, "platforms", _platform_pairs(_rows(view), names)))
 
 
 def of_clients(view: View, arms: Sequence[str]) -> tuple[Condition, ...]:
@@ -88,13 +169,7 @@ def of_delays(view: View) -> tuple[Condition, ...]:
 
 def of_instances(view: View) -> tuple[Condition, ...]:
     """The same of each instance that the server names against the other ones."""
-    instance = view.tables.factors["server_instance"].to_numpy(dtype=object)
-    known = view.tables.factors["server_instance"].notna().to_numpy()
-    pairs = [
-        Pair(names=(str(name), "the other instances"), one=instance == name, two=known & (instance != name))
-        for name in np.unique(instance[known])
-    ]
-    return view.once(("factors", "instances"), lambda: _conditions(view, "instances", pairs))
+    return view.once(("factors", "instances"), lambda: _conditions(view, "instances", _instance_pairs(_rows(view))))
 
 
 def seen_to_differ(conditions: Sequence[Condition]) -> bool:
@@ -103,27 +178,46 @@ def seen_to_differ(conditions: Sequence[Condition]) -> bool:
     return any(condition.check.name in seen and condition.check.ok is False for condition in conditions)
 
 
+def _platform_pairs(rows: FactorRows, names: Sequence[str]) -> list[Pair]:
+    return [Pair(names=(one, two), one=rows.on(one), two=rows.on(two)) for one, two in combinations(names, 2)]
+
+
+def _instance_pairs(rows: FactorRows) -> list[Pair]:
+    return [
+        Pair(
+            names=(str(name), "the other instances"),
+            one=rows.instance == code,
+            two=(rows.instance >= 0) & (rows.instance != code),
+        )
+        for code, name in enumerate(rows.instances)
+    ]
+
+
 def _client_pairs(view: View, arms: Sequence[str]) -> list[Pair]:
-    arm_of = list(view.tables.factors[["client", "event_loop", "platform"]].itertuples(index=False, name=None))
-    family_of = families(sorted(set(arm_of)))
-    name = np.array([f"{library}/{loop}" for library, loop, _ in arm_of], dtype=object)
-    family = np.array([f"{one[0]}/{family_of[one]}" for one in arm_of], dtype=object)
-    masks = {arm: name == arm if arm in view.clients else family == arm for arm in arms}
-    return [Pair(names=(arm, "the other clients"), one=mask, two=~mask) for arm, mask in masks.items()]
+    rows = _rows(view)
+    family_of = families(rows.clients)
+    pairs = []
+    for arm in arms:
+        named = [
+            arm == (f"{one[0]}/{one[1]}" if arm in view.clients else f"{one[0]}/{family_of[one]}")
+            for one in rows.clients
+        ]
+        mask: Bools = np.array(named, dtype=np.bool_)[rows.client]
+        pairs.append(Pair(names=(arm, "the other clients"), one=mask, two=~mask))
+    return pairs
 
 
 def _delay_pairs(view: View) -> list[Pair]:
-    frame = view.tables.factors
-    platform, delay = frame["platform"].to_numpy(dtype=object), frame["delay_us"].to_numpy()
+    rows = _rows(view)
     pairs = []
     for name in view.platforms:
-        mine = platform == name
-        low, *higher = np.unique(delay[mine]).tolist() or [0]
+        mine = rows.on(name)
+        low, *higher = np.unique(rows.delay[mine]).tolist() or [0]
         pairs += [
             Pair(
-                names=(f"{high / 1000:g} ms added", f"{low / 1000:g} ms on {name}"),
-                one=mine & (delay == high),
-                two=mine & (delay == low),
+                names=(f"{rows.delays[high] / 1000:g} ms added", f"{rows.delays[low] / 1000:g} ms on {name}"),
+                one=mine & (rows.delay == high),
+                two=mine & (rows.delay == low),
             )
             for high in higher
         ]
@@ -131,26 +225,13 @@ def _delay_pairs(view: View) -> list[Pair]:
 
 
 def _conditions(view: View, of: Sides, pairs: Sequence[Pair]) -> tuple[Condition, ...]:
-    frame = view.tables.factors
-    counts = [frame[name].to_numpy(dtype=np.float64) for name in Counts._fields]
-    host, places = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
-    hosts = len(places)
-    column = frame["factor"].to_numpy(dtype=object)
-    found = []
+    rows, found = _rows(view), []
     for factor in FACTORS:
-        rows = np.flatnonzero(column == factor.name)
-        if of not in factor.of or (not len(rows) and not factor.is_needed):
+        levels = rows.of.get(factor.name)
+        if of not in factor.of or (levels is None and not factor.is_needed):
             continue
-        names, level = np.unique(frame["level"].to_numpy(dtype=object)[rows], return_inverse=True)
-        place = host[rows] * len(names) + level
         known, differing = False, []
-        for pair in pairs:
-            one, two = (
-                Counts(
-                    *(sums(place[mine], x[rows][mine], hosts * len(names)).reshape(hosts, len(names)) for x in counts)
-                )
-                for mine in (pair.one[rows], pair.two[rows])
-            )
+        for pair, one, two in _of_sides(levels, pairs, rows.hosts) if levels is not None else ():
             if of != "platforms":
                 together = one.n.any(axis=1) & two.n.any(axis=1)
                 one, two = (Counts(*(x[together] for x in side)) for side in (one, two))
@@ -163,6 +244,17 @@ def _conditions(view: View, of: Sides, pairs: Sequence[Pair]) -> tuple[Condition
         elif factor.is_needed and pairs and not known:
             found.append(_unknown(factor))
     return tuple(found)
+
+
+def _of_sides(of: Levels, pairs: Sequence[Pair], hosts: int) -> Iterator[tuple[Pair, Counts, Counts]]:
+    """Each pair with the counts of its sides in one factor."""
+    size = hosts * of.levels
+    for pair in pairs:
+        one, two = (
+            Counts(*(sums(of.place[side], x[side], size).reshape(hosts, of.levels) for x in of.counts))
+            for side in (pair.one[of.rows], pair.two[of.rows])
+        )
+        yield pair, one, two
 
 
 def _unknown(factor: Factor) -> Condition:

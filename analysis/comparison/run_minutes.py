@@ -29,7 +29,7 @@ class RunMinutes:
     @property
     def chunks(self) -> int:
         """The number of contiguous pieces."""
-        return int(np.clip(len(self.minutes) // CHUNK_MINUTES, 2, MOST_CHUNKS))
+        return min(max(len(self.minutes) // CHUNK_MINUTES, 2), MOST_CHUNKS)
 
     def rank(self, minutes: Ints) -> Ints:
         """Place of each minute among those with attempts (the nearest later one, if it has none itself)."""

@@ -106,13 +106,13 @@ class View:
             cells = self.cells.where(self.cells.n_clean > 0)
             returned = cells.explicit + cells.auth + cells.format
             none = np.zeros_like(cells.n)
-            return replace(cells, unanswered=none, on_way=none, returned=returned)
+            return cells.having(unanswered=none, on_way=none, returned=returned)
         cells = self.cells.where(~self.flagged & (self.cells.n_clean > 0))
         if self.spared:
-            cells = replace(cells, unanswered=np.zeros_like(cells.unanswered))
+            cells = cells.having(unanswered=np.zeros_like(cells.unanswered))
         if self.spared_way:
-            cells = replace(cells, on_way=np.zeros_like(cells.on_way))
-        return replace(cells, returned=cells.explicit) if self.spared_answers else cells
+            cells = cells.having(on_way=np.zeros_like(cells.on_way))
+        return cells.having(returned=cells.explicit) if self.spared_answers else cells
 
     @property
     def variant(self) -> str:
@@ -267,24 +267,25 @@ def view_of(tables: Tables, settings: Criteria) -> View:
     kind, kinds = coded(frame["kind"].astype(str))
     operation, operations = coded(frame["operation"].astype(str))
     scenario, scenarios = coded(frame["by_scenario"].astype(str))
-    whole = Cells(
-        host=host,
-        platform=platform,
-        site=site,
-        minute=_whole(frame["minute"]),
-        client=client,
-        library=library,
-        loop=loop,
-        family=family[arm],
-        delay=delay,
-        kind=kind,
-        operation=operation,
-        scenario=scenario,
-        preface=_whole(frame["preface"]),
-        expired=_whole(frame["token_expired"]),
+    columns = {
+        "host": host,
+        "platform": platform,
+        "site": site,
+        "minute": _whole(frame["minute"]),
+        "client": client,
+        "library": library,
+        "loop": loop,
+        "family": family[arm],
+        "delay": delay,
+        "kind": kind,
+        "operation": operation,
+        "scenario": scenario,
+        "preface": _whole(frame["preface"]),
+        "expired": _whole(frame["token_expired"]),
         **{name: _whole(frame[name]) for name in COUNTS},
-        returned=np.zeros(len(frame), dtype=np.int64),
-    )
+        "returned": np.zeros(len(frame), dtype=np.int64),
+    }
+    whole = Cells(len(frame), columns.__getitem__)
     cells = whole.where(is_judged)
     return View(
         settings=settings,

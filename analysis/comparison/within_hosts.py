@@ -13,13 +13,13 @@ from typing import Final
 import numpy as np
 
 from analysis.comparison.cells import Cells
-from analysis.comparison.dealt import difference_spread, within
+from analysis.comparison.dealt import difference_spread, difference_spreads, within
 from analysis.comparison.rule import Comparison
 from analysis.comparison.view import View
 from analysis.stats.estimate import Estimate, Spread, widest, with_spread
 from analysis.stats.groups import Bools, Floats, Ints, combined
 from analysis.stats.host_stage import one_sample, over_chunks, weighted_mean
-from analysis.stats.mantel_haenszel import Contrast, risk_difference
+from analysis.stats.mantel_haenszel import Contrast, risk_difference, risk_differences
 from analysis.stats.needs import Side
 
 # Hosts whose variances differ by more than this are weighted by what they know.
@@ -74,15 +74,32 @@ def difference(one: HostEffect, two: HostEffect) -> HostEffect:
 
 def effects_by_host(view: View, cells: Cells, exposed: Bools) -> dict[int, HostEffect]:
     """Of each host that ran both the exposed's risk against the others', within time, delay, operation and scenario."""
-    found = {}
-    for host in np.unique(cells.host).tolist():
-        mine = cells.where(cells.host == host)
-        when = view.clock.bin(mine.minute, view.unit)
-        stratum, _ = combined(when, mine.delay, mine.operation, mine.scenario)
-        contrast = contrast_of(view, mine, exposed[cells.host == host], stratum, dealt_within=("delay", "kind"))
-        if contrast is not None:
-            found[host] = host_effect(contrast)
-    return found
+    when = view.clock.bin(cells.minute, view.unit)
+    stratum, _ = combined(cells.host, when, cells.delay, cells.operation, cells.scenario)
+    found = contrasts_by_host(view, cells, exposed, stratum, dealt_within=("delay", "kind"))
+    return {host: host_effect(contrast) for host, contrast in found.items()}
+
+
+def contrasts_by_host(
+    view: View, cells: Cells, exposed: Bools, stratum: Ints, *, dealt_within: Sequence[str]
+) -> dict[int, Contrast]:
+    """As `contrast_of`, of each host by itself, by its code; a stratum lies within one host."""
+    found = risk_differences(
+        cells.host,
+        stratum,
+        view.clock.chunk(cells.minute),
+        exposed,
+        cells.n_clean,
+        cells.unexplained,
+        chunks=view.clock.chunks,
+        design_effect=view.attempts_a_connection,
+    )
+    inside = view.dealt.where(within(view.dealt, cells))
+    spreads = difference_spreads(inside, within(inside, cells.where(exposed)), dealt_within)
+    return {
+        host: replace(contrast, estimate=with_spread(contrast.estimate, spreads.get(host)))
+        for host, contrast in found.items()
+    }
 
 
 def contrast_of(

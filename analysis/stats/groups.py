@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,11 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Numbers = Ints | Floats
+
+# A table of all combinations that there could be is quicker than sorting those that there are, while it has fewer
+# places than this, or than so many a row.
+SMALL_TABLE: Final = 4096
+PLACES_A_ROW: Final = 8
 
 
 def sums(group: Ints, values: Numbers | Bools, size: int = 0) -> Floats:
@@ -38,11 +43,17 @@ def combined(*keys: Ints) -> tuple[Ints, int]:
     """
     if not keys or len(keys[0]) == 0:
         return np.zeros(0, dtype=np.int64), 0
-    joint = np.zeros(len(keys[0]), dtype=np.int64)
-    for key in keys:
-        joint = joint * (int(key.max()) + 1) + key
-    unique, inverse = np.unique(joint, return_inverse=True)
-    return inverse.astype(np.int64), len(unique)
+    joint, size = keys[0], int(keys[0].max()) + 1
+    for key in keys[1:]:
+        levels = int(key.max()) + 1
+        joint, size = joint * levels + key, size * levels
+    if size > max(SMALL_TABLE, PLACES_A_ROW * len(joint)):
+        unique, inverse = np.unique(joint, return_inverse=True)
+        return inverse.astype(np.int64), len(unique)
+    is_there = np.zeros(size, dtype=np.bool_)
+    is_there[joint] = True
+    place = np.cumsum(is_there, dtype=np.int64) - 1
+    return place[joint], int(place[-1]) + 1
 
 
 def first_of(group: Ints, values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:

@@ -14,7 +14,7 @@ from scipy import sparse, special
 from scipy.sparse.csgraph import connected_components
 
 from analysis.stats.estimate import Estimate, Spread
-from analysis.stats.groups import Floats, Ints, Numbers, first_of
+from analysis.stats.groups import Floats, Ints, Numbers, combined, sums
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,33 +52,27 @@ def host_effects(
         hosts: Number of hosts.
         chunks: Chunks of the run.
     """
-    strata = int(stratum.max()) + 1 if len(stratum) else 0
-    shape = (strata, hosts)
-    counts = sparse.coo_array((np.asarray(n, float), (stratum, host)), shape=shape).tocsr()
-    failed = sparse.coo_array((np.asarray(x, float), (stratum, host)), shape=shape).tocsr()
-    of_stratum = first_of(stratum, chunk, strata)
-    total = np.asarray(counts.sum(axis=1)).ravel()
-    share = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    rate = np.asarray(failed.sum(axis=1)).ravel() * share
-    # b of one chunk is the sum over its strata of x_hs - n_hs x_s / n_s.
-    surplus = failed - sparse.diags_array(rate) @ counts
     laplacians = np.zeros((chunks, hosts, hosts))
     right = np.zeros((chunks, hosts))
-    for one in range(chunks):
-        inside = np.flatnonzero(of_stratum == one)
-        if len(inside) == 0:
-            continue
-        here = counts[inside]
-        pairs = (here.T @ (sparse.diags_array(share[inside]) @ here)).toarray()
-        laplacians[one] = np.diag(np.asarray(here.sum(axis=0)).ravel()) - pairs
-        right[one] = np.asarray(surplus[inside].sum(axis=0)).ravel()
+    compared = np.zeros(hosts)
+    # A table of strata by hosts for each chunk: of all chunks at once it would be large.
+    for one in np.unique(chunk).tolist():
+        inside = chunk == one
+        row, rows = combined(stratum[inside])
+        cell = row * hosts + host[inside]
+        counts, failed = (sums(cell, x[inside], rows * hosts).reshape(rows, hosts) for x in (n, x))
+        total = counts.sum(axis=1)
+        share = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+        rate = failed.sum(axis=1) * share
+        laplacians[one] = np.diag(counts.sum(axis=0)) - counts.T @ (share[:, None] * counts)
+        # b of one chunk is the sum over its strata of x_hs - n_hs x_s / n_s.
+        right[one] = (failed - rate[:, None] * counts).sum(axis=0)
+        compared += counts[np.count_nonzero(counts, axis=1) > 1].sum(axis=0)
     laplacian = laplacians.sum(axis=0)
     _, component = connected_components(sparse.csr_array(np.abs(laplacian) > 1e-9), directed=False)
     inverse = np.linalg.pinv(laplacian, hermitian=True)
     effects = inverse @ right.sum(axis=0)
     scores = (right - laplacians @ effects) @ inverse
-    shared = np.asarray((counts > 0).sum(axis=1)).ravel() > 1
-    compared = np.asarray(counts[np.flatnonzero(shared)].sum(axis=0), dtype=np.float64).ravel()
     return HostEffects(effects=effects, scores=scores, component=component.astype(np.int64), compared=compared)
 
 

@@ -102,6 +102,50 @@ def risk_difference(
     arms = two_arms(stratum, chunk, exposed, n, x)
     if len(arms.n1) == 0:
         return None
+    everyone = float(np.where(exposed, n, 0).sum()), float(np.where(exposed, 0, n).sum())
+    return _contrast(arms, everyone, chunks=chunks, design_effect=design_effect)
+
+
+def risk_differences(
+    group: Ints,
+    stratum: Ints,
+    chunk: Ints,
+    exposed: npt.NDArray[np.bool_],
+    n: Numbers,
+    x: Numbers,
+    *,
+    chunks: int,
+    design_effect: float = 1.0,
+) -> dict[int, Contrast]:
+    """As `risk_difference`, in each of several groups of rows; one without a stratum that holds both arms is left out.
+
+    Args:
+        group: (rows,) whole numbers from 0.
+        stratum: (rows,) whole numbers from 0; a stratum lies within one group and one chunk.
+        chunk: (rows,) whole numbers from 0 to `chunks` - 1.
+        exposed: (rows,) the arm whose risk is asked about.
+        n: (rows,) attempts.
+        x: (rows,) failures.
+        chunks: Chunks of the run.
+        design_effect: Attempts per independent trial where nothing failed and clusters cannot be seen.
+    """
+    arms = two_arms(stratum, group * chunks + chunk, exposed, n, x)
+    group_of, chunk_of = np.divmod(arms.chunk, chunks)
+    arms = arms._replace(chunk=chunk_of)
+    of_exposed, of_others = sums(group, np.where(exposed, n, 0)), sums(group, np.where(exposed, 0, n))
+    return {
+        one: _contrast(
+            Arms(*(part[group_of == one] for part in arms)),
+            (float(of_exposed[one]), float(of_others[one])),
+            chunks=chunks,
+            design_effect=design_effect,
+        )
+        for one in np.unique(group_of).tolist()
+    }
+
+
+def _contrast(arms: Arms, everyone: tuple[float, float], *, chunks: int, design_effect: float) -> Contrast:
+    """The contrast of two arms, of which `everyone` are all attempts of either, in whatever stratum."""
     weight = arms.n1 * arms.n0 / (arms.n1 + arms.n0)
     total = float(weight.sum())
     difference = arms.x1 / arms.n1 - arms.x0 / arms.n0
@@ -112,8 +156,7 @@ def risk_difference(
         Spread(_cluster_se(scores, informed), informed - 1),
         Spread(independent_se(arms, value, design_effect=design_effect), math.inf),
     )
-    everyone = np.where(exposed, n, 0).sum(), np.where(exposed, 0, n).sum()
-    crude = float(everyone[0]) * float(everyone[1]) / float(sum(everyone))
+    crude = everyone[0] * everyone[1] / sum(everyone)
     count = int(arms.n1.sum() + arms.n0.sum())
     return Contrast(
         estimate=Estimate(value=value, spreads=spreads, n=count),

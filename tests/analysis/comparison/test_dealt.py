@@ -12,7 +12,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.comparison.dealt import MOST_SHARED, Dealt, dealt_of, design_effect, difference_spread, within
+from analysis.comparison.dealt import (
+    MOST_SHARED,
+    Dealt,
+    dealt_of,
+    design_effect,
+    difference_spread,
+    difference_spreads,
+    within,
+)
 from analysis.comparison.view import view_of
 from analysis.model import Criteria
 from analysis.reduction.variants import OF_THE_TARGET, VARIANTS
@@ -120,6 +128,14 @@ def test_a_session_that_is_bad_throughout_is_one_connection_and_not_its_attempts
 
     assert spread(100) == pytest.approx(spread(1))
     assert spread(1).se == pytest.approx(math.sqrt(2 * 0.1 * 0.9 / 9))
+
+
+def test_each_host_has_the_spread_that_it_would_have_alone() -> None:
+    sides = {0: [(5, 1), (9, 0), (4, 4)], 1: [(8, 1), (3, 2)]}
+    rows = summed([Connection(*c, delay=delay, host=h) for h in (0, 2) for delay in (0, 1) for c in sides[delay][h:]])
+    met = summed([*[Connection(*c, delay=delay, host=3) for delay in (0, 1) for c in sides[delay]]])
+    assert list(difference_spreads(rows, rows.delay == 1, ("kind",))) == [0]
+    assert difference_spreads(met, met.delay == 1, ("kind",)) == {3: difference_spread(met, met.delay == 1, ("host",))}
 
 
 def test_sides_that_never_met_in_a_stratum_have_no_spread() -> None:

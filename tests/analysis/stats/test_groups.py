@@ -35,3 +35,14 @@ def test_sums_are_floats_without_rows_too() -> None:
     none = sums(np.zeros(0, dtype=np.int64), np.zeros(0), 2)
     assert none.dtype == np.float64
     assert none.tolist() == [0.0, 0.0]
+
+
+def test_combined_keys_are_numbered_alike_whether_few_or_many_combinations_there_could_be() -> None:
+    rng = np.random.default_rng(1)
+    one, two = rng.integers(0, 5, 300), rng.integers(0, 7, 300)
+    near, count = combined(one, two)
+    far, same = combined(one * 1_000_000, two)
+    assert near.tolist() == far.tolist()
+    assert count == same == len(set(zip(one.tolist(), two.tolist(), strict=True)))
+    pairs = sorted(zip(one.tolist(), two.tolist(), near.tolist(), strict=True))
+    assert [place for *_, place in pairs] == sorted(near.tolist())

@@ -9,6 +9,7 @@ from analysis.stats.mantel_haenszel import (
     Arms,
     pooled_odds_ratio,
     risk_difference,
+    risk_differences,
     sato_se,
     stratified_table,
     two_arms,
@@ -163,3 +164,22 @@ def test_row_order_does_not_matter() -> None:
     two = two_arms(stratum[order], stratum[order] // 5, exposed[order], n[order], x[order])
     for a, b in zip(one, two, strict=True):
         assert np.array_equal(a, b)
+
+
+def test_each_group_has_the_difference_that_it_would_have_alone() -> None:
+    rng = np.random.default_rng(3)
+    stratum, exposed = np.repeat(np.arange(24), 4), np.tile([True, False], 48)
+    exposed[:4] = True
+    group, chunk = np.minimum(stratum // 8, 1), stratum % 8 // 2
+    n = rng.integers(20, 60, 96)
+    x = rng.binomial(n, 0.1)
+    found = risk_differences(group, stratum, chunk, exposed, n, x, chunks=4, design_effect=2.0)
+    assert list(found) == [0, 1]
+    for one, contrast in found.items():
+        of = group == one
+        rows = (stratum[of], chunk[of], exposed[of], n[of], x[of])
+        alone = known(risk_difference(*rows, chunks=4, design_effect=2.0))
+        assert contrast.estimate == alone.estimate
+        assert contrast.scores.tolist() == alone.scores.tolist()
+        assert contrast.overlap == alone.overlap
+    assert list(risk_differences(group, stratum, chunk, exposed | (group == 0), n, x, chunks=4)) == [1]
