@@ -82,7 +82,7 @@ def test_rows_that_stay_behind_a_cut_are_named_with_the_way_to_bring_them(tmp_pa
     limits = Limits().scaled(size)
     with fleet(2, tmp_path) as running:
         running.environment[VARIABLE] = str(size)
-        master = running.soak("15s", *LEFT_ALONE)
+        master = running.soak("20s", *LEFT_ALONE)
         wait_for(lambda: len(running.workers_stored()) == 2, "rows of both workers")
         running.worker_hosts[0].plug(connected=False)
         output, _ = master.communicate(timeout=limits.drain_s + 2 * PATIENCE_S)
