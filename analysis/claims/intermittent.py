@@ -101,9 +101,9 @@ def _without_never_ok(view: View, cohort: Cells, rate: Rate) -> Rate:
 
     Nobody knows how many of them are the cohort's: at most all.
     """
-    if not len(cohort):
-        return rate
     frame = view.tables.never_ok
+    if not len(cohort) or not len(frame):
+        return rate
     theirs = frame[frame["platform"] == view.platforms[cohort.platform[0]]]
     of_never = min(rate.events, int(theirs.loc[theirs["kind"] == view.kinds[cohort.kind[0]], "n"].sum()))
     return replace(rate, events=rate.events - of_never, n=rate.n - of_never)

@@ -47,7 +47,7 @@ def line_moments(view: View, silent: frozenset[str]) -> list[LineMoments]:
         silent: Operations that are never answered.
     """
     slots = view.tables.slots
-    slots = slots[~slots["operation"].isin(silent) & (view.host_codes(slots) >= 0)]
+    slots = slots[~slots["operation"].isin(silent) & (view.hosts_of("slots") >= 0)]
     known = slots.groupby("site")["n"].sum()
     sites = [str(site) for site, n in known.items() if n >= LEAST_COHORT]
     if len(sites) < 2:

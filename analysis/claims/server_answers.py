@@ -85,8 +85,7 @@ def by_operation(view: View, cells: Cells, events: Ints) -> dict[str, Rate]:
 
 def _ordinal(view: View) -> tuple[float, str]:
     """p-value and words for "a subject's later connects are refused more" (a quota)."""
-    frame = view.tables.subjects
-    host = view.host_codes(frame)
+    frame, host = view.tables.subjects, view.hosts_of("subjects")
     known = host >= 0
     bins = frame["bin"].to_numpy(dtype=np.int64)[known]
     contrast = ordinal_contrast(

@@ -49,7 +49,7 @@ def instance_contrasts(view: View, silent: frozenset[str]) -> list[InstanceRate]
         silent: Operations that are never answered.
     """
     frame = view.tables.instances
-    frame = frame[~frame["operation"].isin(silent) & (view.host_codes(frame) >= 0)]
+    frame = frame[~frame["operation"].isin(silent) & (view.hosts_of("instances") >= 0)]
     instance, names = coded(frame["server_instance"].astype(str))
     if len(names) < 2:
         return []

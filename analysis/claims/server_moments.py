@@ -41,8 +41,7 @@ def together(view: View, silent: frozenset[str], *, residual_only: bool = False)
 def _slots(view: View, silent: frozenset[str]) -> pd.DataFrame:
     """The rows of G2 that synchrony is about: `Synchrony.bad` has a place for each."""
     frame = view.tables.slots
-    frame = frame[~frame["operation"].isin(silent)]
-    frame = frame[view.host_codes(frame) >= 0]
+    frame = frame[~frame["operation"].isin(silent) & (view.hosts_of("slots") >= 0)]
     # What is known to be lost on the way strikes many at once as well, and is no server's.
     lost = frame["on_way"]
     kept = lost if view.spared_way else 0

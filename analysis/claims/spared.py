@@ -113,8 +113,7 @@ def spared_of_answers(view: View) -> str:
 
 def spared_of_ends(view: View) -> str:
     """Who was nearly spared sessions that the server itself ended while they were held, in words; empty: nobody."""
-    frame = view.tables.sessions
-    host = view.host_codes(frame)
+    frame, host = view.tables.sessions, view.hosts_of("sessions")
     frame, host = frame[host >= 0], host[host >= 0]
     site_of = {str(name): code for code, name in enumerate(view.sites)}
     where = InstancePlaces(

@@ -50,7 +50,7 @@ def _rtt_by_arm(view: View) -> dict[tuple[int, int], float]:
     """The median round trip of each host code and delay, where it was measured."""
     frame = view.tables.arm_rtt
     rows = zip(
-        view.host_codes(frame).tolist(),
+        view.hosts_of("arm_rtt").tolist(),
         frame["delay_us"].tolist(),
         frame["rtt_s"].astype("float64").tolist(),
         strict=True,

@@ -96,8 +96,8 @@ def loops_measured(view: View) -> Condition:
 
 def loops_alike(view: View, hosts: Ints, platforms: Sequence[int]) -> Condition:
     """The loops of all sides were about as late as each other while nothing failed."""
-    good = np.nan_to_num(view.by_host(view.tables.loops, "good"))
-    lagged = np.nan_to_num(view.by_host(view.tables.loops, "good_lagged"))
+    good = np.nan_to_num(view.by_host("loops", "good"))
+    lagged = np.nan_to_num(view.by_host("loops", "good_lagged"))
     shares = {}
     for p in platforms:
         mine = hosts[view.platform_of[hosts] == p]

@@ -104,8 +104,7 @@ def _least_shared(view: View, cells: Cells, platforms: Sequence[int], key: Ints)
 
 def sites_shared(view: View, hosts: Ints, platforms: Sequence[int]) -> Condition:
     """The platforms left through common networks, or each through several of its own."""
-    frame = view.tables.sites
-    host = view.host_codes(frame)
+    frame, host = view.tables.sites, view.hosts_of("sites")
     inside = np.isin(host, hosts)
     need = "hosts of both platforms on one network (name it with --site), or at least three networks for each platform"
     name = "same networks"
@@ -208,8 +207,7 @@ def _instances_shared(view: View, platforms: Sequence[int]) -> Condition | None:
 
 def ordinals_alike(view: View, hosts: Ints, platforms: Sequence[int]) -> Condition | None:
     """No platform always comes second with the same users: it would inherit their quota."""
-    frame = view.tables.subjects
-    host = view.host_codes(frame)
+    frame, host = view.tables.subjects, view.hosts_of("subjects")
     inside = np.isin(host, hosts)
     if not inside.any():
         return None

@@ -20,7 +20,7 @@ from analysis.comparison.rated import MOST_NAMED, rate_part
 from analysis.comparison.rule import joined_words, points, rate_words
 from analysis.comparison.view import View
 from analysis.model import Finding
-from analysis.stats.groups import Bools, Ints, counts_of
+from analysis.stats.groups import Bools, Ints, coded, counts_of, sums
 from analysis.stats.needs import about
 from analysis.stats.rates import Rate, attempts_to_bound
 
@@ -193,27 +193,34 @@ def by_instance(
         kinds: Of attempts; none: all.
     """
     frame = view.tables.instances
-    frame = frame[~frame["operation"].isin(list(but)) & (view.host_codes(frame) >= 0)]
-    if frame["server_instance"].nunique() < 2:
+    kept = ~frame["operation"].isin(list(but)).to_numpy(dtype=np.bool_) & (view.hosts_of("instances") >= 0)
+    frame = frame[kept]
+    instance, instances = coded(frame["server_instance"].astype(str))
+    if len(instances) < 2:
         return []
+    kind, kinds_there = coded(frame["kind"].astype(str))
+    operation, operations = coded(frame["operation"].astype(str))
+    n, events = counts_of(frame, "n"), frame[list(counts)].to_numpy(dtype=np.int64).sum(axis=1)
     found = []
-    for kind, mine in frame.groupby("kind", observed=True):
-        if kinds and kind not in kinds:
+    for code, name in enumerate(kinds_there):
+        if kinds and name not in kinds:
             continue
-        cells = view.cells.where(view.of_kind(view.cells, str(kind)))
+        cells = view.cells.where(view.of_kind(view.cells, name))
         shared = max(1.0, float(cells.n.sum()) / max(1.0, float(cells.connections.sum())))
-        usual = float(sum(counts_of(mine, name).sum() for name in counts)) / max(1, int(mine["n"].sum()))
-        splits = [(f"{kind}s", mine)]
-        if mine["operation"].nunique() > 1:
-            splits += [(f"{name} {kind}s", one) for name, one in mine.groupby("operation", observed=True)]
+        mine = kind == code
+        usual = float(events[mine].sum()) / max(1, int(n[mine].sum()))
+        splits = [(f"{name}s", mine)]
+        there = np.unique(operation[mine]).tolist()
+        if len(there) > 1:
+            splits += [(f"{operations[o]} {name}s", mine & (operation == o)) for o in there]
         for plural, one in splits:
-            by = one.groupby("server_instance", observed=True)[["n", *counts]].sum()
+            of_n, of_events = (sums(instance[one], x[one], len(instances)) for x in (n, events))
             found += [
                 Share(
-                    name=f"{plural} of {instance}",
-                    rate=Rate(events=int(sum(events)), n=int(n), design_effect=shared),
+                    name=f"{plural} of {instances[i]}",
+                    rate=Rate(events=int(of_events[i]), n=int(of_n[i]), design_effect=shared),
                     usual=usual,
                 )
-                for instance, n, *events in by.itertuples()
+                for i in np.unique(instance[one]).tolist()
             ]
     return found

@@ -172,12 +172,10 @@ def _more(one: PartFinding) -> str:
 
 
 def _seen(look: Look, claim: Judge) -> PartFinding:
-    cells = look.view.compared
-    n = float(cells.n_clean.sum())
-    trials = n / look.view.shared_fate(cells, look.view.variant)
     finding, margin = claim(look.view), look.view.margin
     known = _is_suspicious(look, finding) or (
-        not are_few(trials, margin) and (_is_beyond_by_estimate(look, finding) or _could_tell(finding, margin))
+        not are_few(look.view.trials, margin)
+        and (_is_beyond_by_estimate(look, finding) or _could_tell(finding, margin))
     )
     return PartFinding(look=look, finding=finding, few=finding.state != "ruled_out" and not known)
 

@@ -82,6 +82,8 @@ class View:
     everything: bool = False
     # What is the same for all parts of a run, which are many (`once`).
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    # Its parts, by their rows: several claims look at the same ones.
+    _parts: dict[bytes, View] = field(default_factory=dict, init=False)
 
     @property
     def margin(self) -> float:
@@ -94,10 +96,10 @@ class View:
         index = {name: code for code, name in enumerate(self.platforms)}
         return np.array([index[platform] for _, platform in self.hosts], dtype=np.int64)
 
-    @cached_property
+    @property
     def base_rtt_s(self) -> Floats:
         """(hosts,) median round trip without the tester's own delay; nan: unknown."""
-        return self.by_host(self.tables.base_rtt, "base_rtt_s")
+        return self.by_host("base_rtt", "base_rtt_s")
 
     @cached_property
     def compared(self) -> Cells:
@@ -151,6 +153,11 @@ class View:
         return design_effect(found.where(within(found, cells)))
 
     @cached_property
+    def trials(self) -> float:
+        """Independent trials that the compared attempts are worth."""
+        return float(self.compared.n_clean.sum()) / self.shared_fate(self.compared, self.variant)
+
+    @cached_property
     def connects(self) -> Bools:
         """(cells,) whether the attempts are connects."""
         return self.of_kind(self.cells, "connect")
@@ -179,8 +186,11 @@ class View:
         when = self.clock.bin(cells.minute, unit or self.unit)
         return combined(cells.host, when, cells.client, cells.operation, cells.scenario, *keys)
 
-    def by_host(self, frame: pd.DataFrame, column: str) -> Floats:
-        """One number a host from a frame with `host` and `platform`; nan where it has none."""
+    def by_host(self, table: str, column: str) -> Floats:
+        """One number a host from a table with `host` and `platform`; nan where it has none."""
+        return self.once(("by host", table, column), lambda: self._by_host(getattr(self.tables, table), column))
+
+    def _by_host(self, frame: pd.DataFrame, column: str) -> Floats:
         found = {
             (str(host), str(platform)): value
             for host, platform, value in zip(frame["host"], frame["platform"], frame[column], strict=True)
@@ -195,6 +205,10 @@ class View:
         index = {name: code for code, name in enumerate(self.hosts)}
         pair, pairs = coded_pair(frame["host"].astype(str), frame["platform"].astype(str))
         return np.array([index.get(one, -1) for one in pairs], dtype=np.int64)[pair]
+
+    def hosts_of(self, table: str) -> Ints:
+        """Host code of each row of one of the tables, by its name; -1: a host without any attempt."""
+        return self.once(("hosts", table), lambda: self.host_codes(getattr(self.tables, table)))
 
     def client_codes(self, frame: pd.DataFrame) -> Ints:
         """Client code of each row of a frame with `client` and `event_loop`; -1: one without any attempt."""
@@ -320,7 +334,10 @@ def with_spared(view: View, *, silence: str, answers: str, way: str) -> View:
 
 def narrowed(view: View, mask: Bools) -> View:
     """The view of some of its cells; tables that are not by cell stay whole."""
-    return replace(view, cells=view.cells.where(mask), flagged=view.flagged[mask])
+    rows = mask.tobytes()
+    if rows not in view._parts:
+        view._parts[rows] = replace(view, cells=view.cells.where(mask), flagged=view.flagged[mask])
+    return view._parts[rows]
 
 
 def with_everything(view: View) -> View:

@@ -65,8 +65,7 @@ def _burst_excess(view: View, bursts: Synchrony | None, silent: frozenset[str]) 
     if bursts is None or not bursts.bad.any():
         return np.zeros(chunks)
     frame = view.tables.slots
-    frame = frame[~frame["operation"].isin(silent)]
-    frame = frame[view.host_codes(frame) >= 0]
+    frame = frame[~frame["operation"].isin(silent) & (view.hosts_of("slots") >= 0)]
     n = frame["n"].to_numpy(dtype=np.float64)
     residual = (frame["residual"] - frame["on_way"]).to_numpy(dtype=np.float64)
     good = ~bursts.bad
@@ -85,7 +84,7 @@ def _instance_excess(view: View, silent: frozenset[str]) -> Floats:
     chunks = view.clock.chunks
     standing_out = outliers(view, silent)
     frame = view.tables.instances
-    frame = frame[~frame["operation"].isin(silent) & (view.host_codes(frame) >= 0)]
+    frame = frame[~frame["operation"].isin(silent) & (view.hosts_of("instances") >= 0)]
     if not standing_out or len(frame) == 0:
         return np.zeros(chunks)
     bad = frame["server_instance"].isin(standing_out).to_numpy(dtype=np.bool_)
