@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree
 
 import jsonschema
 import pyarrow as pa
@@ -18,6 +17,7 @@ from analysis.model import Criteria, Effect, Finding
 from analysis.simulation.hostile import draw_case
 from analysis.verdict.decide import decide
 from analysis.verdict.document import SCHEMA_FILE
+from tests.analysis.junit_documents import read_junit
 from tests.analysis.run_folders import attempts, health, manifest, write_run
 from tests.analysis.tables_by_hand import sketched
 
@@ -60,7 +60,8 @@ def test_a_claim_that_is_added_is_in_every_output(tmp_path: Path, capsys: pytest
     verdict = json.loads((folder / "verdict.json").read_text())
     jsonschema.validate(verdict, json.loads(SCHEMA_FILE.read_text()))
     assert verdict["claims"]["full_moon"]["evidence"] == "It was full."
-    cases = {case.get("name") for case in ElementTree.parse(folder / "junit.xml").iter("testcase")}
+    suites = read_junit((folder / "junit.xml").read_text(encoding="utf-8"))
+    cases = {case.get("name") for case in suites.iter("testcase")}
     assert "full_moon" in cases
     assert MOON.statement in (folder / "summary.md").read_text(encoding="utf-8")
     page = (folder / "report.html").read_text(encoding="utf-8")
