@@ -70,12 +70,10 @@ def _reduced(queries: Queries, attempts: Named, ends: Mapping[str, datetime]) ->
     by_arm = queries.table("arms", telling(arms, ARM_KEYS))
     one_in = one_in_how_many(census)
     sample = queries.kept(samples.sampled, marked, one_in)
-    who = _counts_of_who(queries, sample)
-    always = what_always_fails(who, queries.frame(by_size, sample), census)
+    who, always = _who_and_always(queries, sample, census)
     if len(always) and one_in > 1:
         # They are named with their numbers, which must be all of them.
-        everything = queries.view(samples.sampled, marked, 1)
-        always = what_always_fails(_counts_of_who(queries, everything), queries.frame(by_size, everything), census)
+        _, always = _who_and_always(queries, queries.view(samples.sampled, marked, 1), census)
     placed = queries.view(counts.waits, marked, by_worker, by_arm, looked_for(always))
     fine = queries.kept(counts.moments, placed)
     names_of_places, names_of_arms = queries.table("places", places), queries.table("names_of_arms", arms)
@@ -166,9 +164,12 @@ def prepared_attempts(attempts: ibis.Table) -> ibis.Table:
     return marked_rows.prepared(contract_columns(attempts))
 
 
-def _counts_of_who(queries: Queries, sample: Named) -> dict[str, pd.DataFrame]:
-    """The attempts and failures of each user, and of each scenario."""
-    return {what: queries.frame(by_subject, sample, column) for what, column in WHO.items()}
+def _who_and_always(
+    queries: Queries, sample: Named, census: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """The attempts and failures of each user, and of each scenario; and what of them always fails."""
+    who = {what: queries.frame(by_subject, sample, column) for what, column in WHO.items()}
+    return who, what_always_fails(who, queries.frame(by_size, sample), census)
 
 
 def _first_minutes(cells: pd.DataFrame) -> tuple[int, int] | None:
