@@ -91,7 +91,10 @@ class _Variance(NamedTuple):
 
 def _squares(rows: pd.DataFrame, score: Floats) -> tuple[_Variance, _Variance | None]:
     """The variance of a run's share: over sessions and minutes, and over hosts where there are several."""
-    session, minute, host = (pd.factorize(rows[name])[0].astype(np.int64) for name in ("session", "minute", "host"))
+    # What nobody named is one of its own, and not one with the last that is named.
+    session, minute, host = (
+        pd.factorize(rows[name], use_na_sentinel=False)[0].astype(np.int64) for name in ("session", "minute", "host")
+    )
     of_hosts = _variance(score, host) if len(host) and int(host.max()) + 1 >= HOSTS else None
     return _crossed(score, session, minute), of_hosts
 

@@ -82,7 +82,7 @@ def brief(found: Comparison, *, columns: int = 80) -> str:
         kinds = Counter(_kind(one, found.margin) for one in found.levels)
         counts = ", ".join(f"{kinds[kind]} {kind}" for kind in _KINDS if kinds[kind])
         changed = sum(one.was != one.now for one in found.claims)
-        lines.append(f"  Levels: {counts}. Claims: {changed} of {len(found.claims)} in another state.")
+        lines.append(f"  Levels: {counts}. Claims changed: {changed} of {len(found.claims)}.")
         lines.append(f"  Largest: {_largest(found.levels)}")
     more = len(found.differs)
     besides = f", and {more} other difference{'s' if more > 1 else ''}" if more else ""

@@ -167,14 +167,15 @@ def _checks(suite: Mapping[str, Any]) -> list[ElementTree.Element]:
 
 def _case(group: str, name: str, *, took_s: float | None = None) -> ElementTree.Element:
     took = {} if took_s is None else {"time": f"{took_s:.3f}"}
-    classname = f"wsoak.{group.replace(' ', '_')}"
+    classname = f"wsoak.{_printable(group).replace(' ', '_')}"
     return ElementTree.Element("testcase", {"classname": classname, "name": _printable(name)} | took)
 
 
 def _child(case: ElementTree.Element, tag: str, message: str = "", *, text: str = "", **attributes: str) -> None:
     if message:
-        attributes["message"] = _printable(message)
-    ElementTree.SubElement(case, tag, attributes).text = _printable(text) or None
+        attributes["message"] = message
+    printable = {name: _printable(value) for name, value in attributes.items()}
+    ElementTree.SubElement(case, tag, printable).text = _printable(text) or None
 
 
 def _printable(text: str) -> str:

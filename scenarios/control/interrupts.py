@@ -68,10 +68,9 @@ class Interrupts:
         self._interrupts += 1
         folder = self._folder()
         if self._interrupts == 1:
-            is_ending = self._is_ending()
-            if not is_ending:
+            if not self._is_ending():
                 self._end_run()
-            if is_ending or folder is not None:
+            if folder is not None:  # else its verdict stands already, or other processes store and judge it
                 say("wsoak: the run is being ended, stored and analysed; Ctrl-C once more leaves it as it is.")
             return
         if folder is not None:

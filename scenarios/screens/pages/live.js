@@ -133,7 +133,7 @@ function workers({ workers: rows, more_workers: more }) {
     { title: "Lag, largest", class: "n", of: (row) => milliseconds(row.lag_max_s) },
     { title: "CPU, largest", class: "n", of: (row) => core(row.cpu_max) },
   ], some);
-  const rest = more ? [el("p", { class: "soft" }, `${count(more)} more workers, whose loops were less late.`)] : [];
+  const rest = more ? [el("p", { class: "soft" }, `${count(more)} more workers, of which no later loop was measured.`)] : [];
   return [...shortened(make, rows, 5, "workers", opened), ...rest];
 }
 

@@ -44,6 +44,16 @@ def test_two_runs_of_one_world_are_called_worse_in_at_most_one_pair_of_twenty() 
     assert not sum(low > 0.005 for low in lows)
 
 
+def test_sessions_that_nobody_named_are_not_taken_for_the_last_that_is_named() -> None:
+    rng = np.random.default_rng(3)
+    base, new = drawn(rng, risk=0.02), drawn(rng, risk=0.08)
+    named = [run.astype({"session": "str"}) for run in (base, new)]
+    unnamed = [run.assign(session=run["session"].where(run["session"] != "0")) for run in named]
+    seen, found = (difference(*runs, strata=["stratum"], events="bad") for runs in (named, unnamed))
+    assert seen is not None and found is not None
+    assert found.estimate.interval() == pytest.approx(seen.estimate.interval())
+
+
 def test_a_planted_difference_is_found_and_its_interval_covers_it() -> None:
     rng = np.random.default_rng(2)
     pairs = [

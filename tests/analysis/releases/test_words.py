@@ -80,7 +80,7 @@ def test_a_terminal_shows_levels_claims_and_trends() -> None:
 def test_below_the_ending_of_a_run_stand_four_lines() -> None:
     assert brief(WORSE).splitlines() == [
         "Against the base: worse (margin 0.50 points).",
-        "  Levels: 1 worse, 1 not different. Claims: 1 of 1 in another state.",
+        "  Levels: 1 worse, 1 not different. Claims changed: 1 of 1.",
         "  Largest: timeouts +0.80 points (+0.53 to +1.30).",
         '  The rest, and 1 other difference: "Against the last release" in the report.',
     ]
@@ -100,6 +100,11 @@ def test_below_the_ending_of_a_run_stand_four_lines() -> None:
             ),
             claims=(CLAIM,) * 14,
             differs=("x",) * 10,
+        ),
+        replace(
+            WORSE,
+            levels=(FAILURES, replace(FAILURES, low=-0.02, high=0.0), replace(TIMEOUTS, state="undecided")),
+            claims=(CLAIM,) * 14,
         ),
         replace(WORSE, levels=(replace(TIMEOUTS, state="undecided", estimate=None, low=None, high=None),), differs=()),
     ],

@@ -72,6 +72,16 @@ def test_a_check_has_the_time_that_it_took_at_most_and_a_level_none() -> None:
     assert root.findtext(".//testcase[@name='c01 connects']/failure") == "2 of 3 passed, 1 failed: reset"
 
 
+def test_a_scenario_or_a_cause_that_no_xml_can_hold_still_leaves_a_file_that_can_be_read() -> None:
+    check = {
+        **{"name": "c01", "title": "connects", "state": "failed", "cause": "reset\x00", "longest_s": None, "why": ""},
+        **{"n": 1, "ok": 0, "timeouts": 0, "failed": 1},
+    }
+    given = {**verdict(SLO), "p1": [{"scenario": "p\x1b1", "checks": [check], "not_described": [], "criteria": []}]}
+    root = read_junit(junit_xml(given, SLO))
+    assert root.find(".//testcase[@classname='wsoak.p1']/failure[@type='reset']") is not None
+
+
 def test_levels_and_claims_are_suites_of_their_own_that_say_when_and_where_they_ran() -> None:
     ran = Ran(start=1_767_603_600, end=1_767_603_660, hosts=("a", "b"))
     root = read_junit(junit_xml(verdict(SLO), SLO, ran))

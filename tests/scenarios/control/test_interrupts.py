@@ -34,8 +34,14 @@ def test_the_first_ends_the_run_and_says_what_the_second_does(capsys: pytest.Cap
 def test_one_during_the_analysis_of_a_run_that_ended_by_itself_is_told_first(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Interrupts(pytest.fail, is_ending=lambda: True, folder=lambda: None, leave_unjudged=pytest.fail).interrupted()
+    folder = Path("reports/a")
+    Interrupts(pytest.fail, is_ending=lambda: True, folder=lambda: folder, leave_unjudged=pytest.fail).interrupted()
     assert "stored and analysed" in capsys.readouterr().err
+
+
+def test_after_the_verdict_nothing_is_said_of_a_run_that_is_being_analysed(capsys: pytest.CaptureFixture[str]) -> None:
+    Interrupts(pytest.fail, is_ending=lambda: True, folder=lambda: None, leave_unjudged=pytest.fail).interrupted()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_process_that_leads_no_run_names_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
