@@ -66,7 +66,7 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Levels:
+class LevelRows:
     """One factor's rows.
 
     Attributes:
@@ -102,7 +102,7 @@ class FactorRows:
     client: Ints
     clients: tuple[tuple[str, str, str], ...]
     hosts: int
-    of: Mapping[str, Levels]
+    of: Mapping[str, LevelRows]
 
     def on(self, platform: str) -> Bools:
         """(rows,) which of them are of a platform."""
@@ -129,7 +129,7 @@ def _rows_of(frame: pd.DataFrame) -> FactorRows:
     for code, name in enumerate(factors):
         rows = np.flatnonzero(factor == code)
         own, levels = combined(level[rows])
-        of[name] = Levels(
+        of[name] = LevelRows(
             rows=rows, place=host[rows] * levels + own, levels=levels, counts=Counts(*(x[rows] for x in counts))
         )
     return FactorRows(
@@ -246,7 +246,7 @@ def _conditions(view: View, of: Sides, pairs: Sequence[Pair]) -> tuple[Condition
     return tuple(found)
 
 
-def _of_sides(of: Levels, pairs: Sequence[Pair], hosts: int) -> Iterator[tuple[Pair, Counts, Counts]]:
+def _of_sides(of: LevelRows, pairs: Sequence[Pair], hosts: int) -> Iterator[tuple[Pair, Counts, Counts]]:
     """Each pair with the counts of its sides in one factor."""
     size = hosts * of.levels
     for pair in pairs:

@@ -81,7 +81,7 @@ def test_nothing_undefined_is_shown(page: str) -> None:
 def test_server_log_has_a_section_only_when_one_was_given(analysis: Analysis, page: str) -> None:
     assert 'id="log"' not in page
     connects, lines = ready()
-    counts = Counts(lines=7, formats={"<b>.log": "json"})
+    counts = Counts(lines=7, events=7, formats={"<b>.log": "json"})
     with_log = report_html(replace(analysis, log=replace(accounted([*connects, *lost(2)], lines), counts=counts)))
     assert "7 lines were read of &lt;b&gt;.log (json)" in with_log
     assert "<td>the server never got it</td>" in with_log

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scenarios.experiment.mix import Mix, spread
@@ -53,16 +53,33 @@ def test_two_scenarios_do_not_alternate_between_two_workers() -> None:
         assert Counter(dealt({"steady": 1, "churn": 1}, 6, before=6 * worker)) == {"steady": 3, "churn": 3}
 
 
-@given(WEIGHTS, st.lists(st.integers(0, 30), max_size=20))
-def test_who_goes_is_replaced_so_that_the_mix_is_as_it_was(weights: dict[str, float], gone: list[int]) -> None:
-    mix = Mix(weights, seed="1")
-    living = [mix.take() for _ in range(31)]
-    before = Counter(living)
-    leaving = [living[place] for place in dict.fromkeys(gone)]
-    for name in leaving:
-        mix.give_back(name)
-    assert Counter(mix.take() for _ in leaving) == Counter(leaving)
-    assert before == Counter(living)
+GONE = st.lists(st.integers(0, 29), max_size=20, unique=True)
+
+
+def after_replacing(mix: Mix, living: list[str], gone: list[int]) -> Counter[str]:
+    """The users when those at some places have gone, and as many have come."""
+    for place in gone:
+        mix.give_back(living[place])
+    staying = [name for place, name in enumerate(living) if place not in gone]
+    return Counter(staying) + Counter(mix.take() for _ in gone)
+
+
+@given(WEIGHTS, GONE)
+@example({"a": 1.0, "b": 1.0, "c": 8.0, "d": 20.0, "e": 8.2, "f": 0.5}, [22])  # another is missing more than who goes
+def test_who_goes_is_replaced_so_that_every_scenario_has_its_share_within_one(
+    weights: dict[str, float], gone: list[int]
+) -> None:
+    mix, total = Mix(weights, seed="1"), sum(weights.values())
+    counts = after_replacing(mix, [mix.take() for _ in range(30)], gone)
+    assert counts.total() == 30
+    assert all(abs(counts[one] - 30 * weight / total) < 1 + 1e-9 for one, weight in weights.items())
+
+
+@given(GONE)
+def test_where_the_shares_are_whole_the_mix_is_as_it_was(gone: list[int]) -> None:
+    mix = Mix(DEFAULT, seed="1")
+    living = [mix.take() for _ in range(30)]
+    assert after_replacing(mix, living, gone) == Counter(living)
 
 
 def test_the_seed_decides_what_weights_leave_open() -> None:
