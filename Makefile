@@ -40,9 +40,10 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durat
 test: $(BIN)/.dev ## the tests that need no whole Locust process, no minute of real time and no Wine (five minutes)
 	$(PYTEST) -n 5 -m "not slow and not long" --cpu-limit-s 20 $(TESTS)
 
-# Most of these wait for whole processes that compute for a fifth of their time.
-test-all: test ## all tests: those, then the others (a quarter of an hour more)
-	$(PYTEST) -n 5 -m "slow and not long" $(TESTS)
+# Most of these wait for whole processes: with four at a time the two cores are busy, and with five the generators of
+# the soaks are late.
+test-all: test ## all tests: those, then the others (twenty minutes more)
+	$(PYTEST) -n 4 -m "slow and not long" $(TESTS)
 
 test-all-long: $(BIN)/.dev ## before a release: a fleet's limits in true size, and the properties again with many examples
 	$(PYTEST) -n 2 -m "long or hypothesis" --hypothesis-profile thorough --timeout 1800 $(TESTS)

@@ -31,8 +31,7 @@ settings.load_profile("fast")
 
 
 # What is in these folders starts whole processes of Locust, or needs Wine: `make test-all` has them, `make test` not.
-SOAKS = ROOT / "tests" / "system"
-SLOW_FOLDERS = (SOAKS, ROOT / "tests" / "windows" / "test_on_windows.py")
+SLOW_FOLDERS = (ROOT / "tests" / "system", ROOT / "tests" / "windows" / "test_on_windows.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,11 +70,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow folders; and the longest files first: the last of two processes should not be waited for.
-
-    Of the slow ones those that wait for whole soaks and those that compute take turns: the ones leave a core to the
-    others, and at the end are short ones only.
-    """
+    """Mark the slow folders; and the longest files first: the last of two processes should not be waited for."""
     for item in items:
         if is_slow_by_folder(item.path):
             item.add_marker(pytest.mark.slow)
@@ -83,18 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(
                 f"{item.nodeid} is marked slow, and its file does not say so: `make` would miss it."
             )
-    turns: dict[Path, int] = {}
-    for waits in (True, False):
-        slow = (
-            item.path for item in items if item.get_closest_marker("slow") and item.path.is_relative_to(SOAKS) is waits
-        )
-        turns |= {path: turn for turn, path in enumerate(dict.fromkeys(slow))}
-
-    def order(item: pytest.Item) -> tuple[bool, bool, int]:
-        is_slow = item.get_closest_marker("slow") is not None
-        return item.get_closest_marker("windows") is None, not is_slow, turns[item.path] if is_slow else 0
-
-    items.sort(key=order)
+    items.sort(key=lambda item: (item.get_closest_marker("windows") is None, item.get_closest_marker("slow") is None))
 
 
 @pytest.hookimpl(wrapper=True)
