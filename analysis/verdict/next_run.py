@@ -29,6 +29,8 @@ _LOCUST: Final = ("locust", "locust.exe", "__main__.py")
 LONGER_S: Final = 600
 # What a run that was ended before its time says of itself; its rows are all there.
 CUT_SHORT: Final = "--accept-early judges"
+# What a run says whose rows were there, and cannot be read: it is not that no session started.
+ROWS_MISSING: Final = "rows are missing"
 PLAN: Final = "python -m analysis plan --effect 0.01 --platforms Windows,Linux"
 
 
@@ -42,7 +44,7 @@ def next_run(verdict: Mapping[str, Any], *, subject: str) -> tuple[str, str]:
     claims = verdict["claims"]
     if verdict["slo"]["state"] == "void" and CUT_SHORT in verdict["void_because"]:
         return "A run that goes on to its planned end.", repeated(verdict["command"], "")
-    if not verdict["attempts"]:
+    if not verdict["attempts"] and ROWS_MISSING not in verdict["void_because"]:
         words = "A run in which sessions start: one user for a minute shows what keeps them from it."
         return words, repeated(verdict["command"], "", only={"--users": "1", "--run-time": "1m"})
     if verdict["slo"]["state"] == "void":

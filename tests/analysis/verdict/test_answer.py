@@ -78,6 +78,12 @@ ENDINGS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "A run in which sessions start: one user for a minute shows what keeps them from it. "
         "locust --headless --users 1 --run-time 1m",
     ),
+    "unreadable": (
+        {**EMPTY, "slo": void("part-00000.parquet is corrupt: its rows are missing.")["slo"]},
+        "Nothing may be concluded, for the run is void: part-00000.parquet is corrupt: its rows are missing.",
+        "Not at all: what was recorded decides nothing.",
+        f"Three hosts of each platform. {REPEAT}",
+    ),
     "short": (
         {
             **void("the run is too short for a trend."),
